@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The numbers of the generic netlink family `nlb`: commands, attributes, enumerations.
+//!
+//! `module/specs/nlb.yaml` describes the same for people and for YNL; a test of the userspace workspace
+//! compares the two. Numbers are never changed or reused, only added to. Integers are in host byte order,
+//! addresses are 4 or 16 bytes in network order, and every request names its cluster by `ifindex`.
+
+use super::state::named;
+
+/// Name of the family.
+pub const FAMILY: &str = "nlb";
+
+/// Version of the family.
+pub const VERSION: u8 = 1;
+
+/// Multicast group of state changes ([`Command::EventNtf`]).
+pub const GROUP_EVENTS: &str = "events";
+
+/// Multicast group of outgoing heartbeats for the second path ([`Command::HeartbeatNtf`]).
+pub const GROUP_RELAY: &str = "relay";
+
+named! {
+    /// Commands. A reply carries the number of its request; notifications have numbers of their own.
+    Command {
+        /// Read one cluster (`ifindex`) or dump all: attributes [`cluster`].
+        ClusterGet = 1 "cluster-get",
+        /// Make a cluster on an interface: attributes [`cluster`]. Needs CAP_NET_ADMIN.
+        ClusterNew = 2 "cluster-new",
+        /// Remove a cluster. Needs CAP_NET_ADMIN.
+        ClusterDel = 3 "cluster-del",
+        /// Control a cluster or change its parameters: attributes [`cluster`]. Needs CAP_NET_ADMIN.
+        ClusterSet = 4 "cluster-set",
+        /// A state change: attributes [`event`]. Group [`GROUP_EVENTS`].
+        EventNtf = 5 "event-ntf",
+        /// Dump the hosts of a cluster: attributes [`member`].
+        MemberGet = 6 "member-get",
+        /// Who owns a flow, and why: attributes [`owner`].
+        OwnerGet = 7 "owner-get",
+        /// Dump a bucket map: attributes [`bucket`].
+        BucketGet = 8 "bucket-get",
+        /// Dump counters: attributes [`counter`].
+        CounterGet = 9 "counter-get",
+        /// Dump the history of convergence: attributes [`history`].
+        HistoryGet = 10 "history-get",
+        /// Add a key, or change what a key is used for: attributes [`key`]. Needs CAP_NET_ADMIN.
+        KeySet = 11 "key-set",
+        /// Drop a key: attributes [`key`]. Needs CAP_NET_ADMIN.
+        KeyDel = 12 "key-del",
+        /// Dump which keys are known, without their bytes: attributes [`key`]. Needs CAP_NET_ADMIN.
+        KeyGet = 13 "key-get",
+        /// A heartbeat that arrived on the second path: attributes [`heartbeat`]. Needs CAP_NET_ADMIN.
+        HeartbeatIn = 14 "heartbeat-in",
+        /// A heartbeat to be carried on the second path: attributes [`heartbeat`]. Group [`GROUP_RELAY`].
+        HeartbeatNtf = 15 "heartbeat-ntf",
+    }
+}
+
+/// Attributes of a cluster.
+pub mod cluster {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// string: name of the cluster interface (replies).
+    pub const IFNAME: u16 = 2;
+    /// string: name of the cluster, 1–32 bytes.
+    pub const NAME: u16 = 3;
+    /// u8: this host's id, 1–64.
+    pub const HOST_ID: u16 = 4;
+    /// u8: [`super::Mode`].
+    pub const MODE: u16 = 5;
+    /// binary 4 or 16, repeated: a VIP; the first is the primary.
+    pub const VIP: u16 = 6;
+    /// binary 4 or 16: the dedicated IP of this host on the cluster interface.
+    pub const DEDICATED_IP: u16 = 7;
+    /// u8: [`super::Affinity`] of the default rule.
+    pub const AFFINITY: u16 = 8;
+    /// u32: milliseconds between two heartbeats.
+    pub const PERIOD_MS: u16 = 9;
+    /// u32: heartbeats that may be missed.
+    pub const TOLERANCE: u16 = 10;
+    /// binary 6: the virtual MAC.
+    pub const VIRTUAL_MAC: u16 = 11;
+    /// u8: [`super::super::state::HostState`] of this host (replies).
+    pub const STATE: u16 = 12;
+    /// u8: [`super::super::state::OutReason`] of this host (replies).
+    pub const OUT_REASON: u16 = 13;
+    /// u64: number of the agreed generation; 0 before the first (replies).
+    pub const GENERATION: u16 = 14;
+    /// u8: host id of the default host, 0 if there is none (replies).
+    pub const DEFAULT_HOST: u16 = 15;
+    /// u64: the members; bit n stands for host id n + 1 (replies).
+    pub const MEMBERS: u16 = 16;
+    /// binary 32: the cluster key (requests; never in a reply).
+    pub const KEY: u16 = 17;
+    /// u8: id of that key, 1–255 (requests); id of the key used for sending (replies).
+    pub const KEY_ID: u16 = 18;
+    /// binary 16: the hash seed (requests; never in a reply).
+    pub const HASH_SEED: u16 = 19;
+    /// flag: the cluster is meant to have no key (requests); has none (replies).
+    pub const NO_KEY: u16 = 20;
+    /// u8: [`super::Control`] (requests).
+    pub const CONTROL: u16 = 21;
+    /// u8: load weight of this host for the default rule, 0–100.
+    pub const WEIGHT: u16 = 22;
+    /// u32: buckets of the default rule that this host owns (replies).
+    pub const BUCKETS_OWNED: u16 = 23;
+    /// u8: [`super::super::state::Cause`] of the last convergence (replies).
+    pub const CAUSE: u16 = 24;
+    /// flag: take part at once (requests to make a cluster); without it the cluster starts stopped.
+    pub const START: u16 = 25;
+    /// u64: digest of rules that wait for the other hosts, 0 if none (replies).
+    pub const PENDING: u16 = 26;
+    /// Highest number in use.
+    pub const MAX: u16 = 26;
+}
+
+/// Attributes of a host of a cluster.
+pub mod member {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// u8: host id.
+    pub const HOST_ID: u16 = 2;
+    /// u8: [`super::super::state::HostState`] as last told by the host.
+    pub const STATE: u16 = 3;
+    /// u8: [`super::super::state::OutReason`].
+    pub const OUT_REASON: u16 = 4;
+    /// u32: milliseconds since it was last heard; absent for this host itself.
+    pub const LAST_HEARD_MS: u16 = 5;
+    /// u64: incarnation.
+    pub const INCARNATION: u16 = 6;
+    /// u32: buckets of the default rule that it owns.
+    pub const BUCKETS_OWNED: u16 = 7;
+    /// flag: this host itself.
+    pub const SELF: u16 = 8;
+    /// flag: the default host.
+    pub const DEFAULT: u16 = 9;
+    /// u8: bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance.
+    pub const PATHS: u16 = 10;
+    /// u32: heartbeats lost of the last 1000 expected.
+    pub const LOSS_PERMILLE: u16 = 11;
+    /// binary 4 or 16: dedicated IP.
+    pub const DEDICATED_IP: u16 = 12;
+    /// u8: load weight for the default rule.
+    pub const WEIGHT: u16 = 13;
+    /// flag: a member of the agreed generation.
+    pub const MEMBER: u16 = 14;
+    /// Highest number in use.
+    pub const MAX: u16 = 14;
+}
+
+/// Attributes of the question who owns a flow, and of its answer.
+pub mod owner {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// binary 4 or 16: address of the client.
+    pub const CLIENT: u16 = 2;
+    /// u16: port of the client, host byte order; 0 if not given.
+    pub const CLIENT_PORT: u16 = 3;
+    /// binary 4 or 16: the VIP.
+    pub const VIP: u16 = 4;
+    /// u16: port at the VIP, host byte order.
+    pub const VIP_PORT: u16 = 5;
+    /// u8: IP protocol number; 6 (TCP) if absent.
+    pub const PROTOCOL: u16 = 6;
+    /// u8: host id of the owner, 0 if nobody (replies).
+    pub const OWNER: u16 = 7;
+    /// string: name of the reason of the decision (replies).
+    pub const REASON: u16 = 8;
+    /// u16: number of the rule, 0 for the default rule; absent if none covers the flow (replies).
+    pub const RULE: u16 = 9;
+    /// u8: [`super::Affinity`] (replies).
+    pub const AFFINITY: u16 = 10;
+    /// u64: the keyed hash (replies; CAP_NET_ADMIN).
+    pub const HASH: u16 = 11;
+    /// u16: bucket (replies).
+    pub const BUCKET: u16 = 12;
+    /// flag: this host is the owner (replies).
+    pub const SELF: u16 = 13;
+    /// u64: generation of the map that was asked (replies).
+    pub const GENERATION: u16 = 14;
+    /// Highest number in use.
+    pub const MAX: u16 = 14;
+}
+
+/// Attributes of a bucket map.
+pub mod bucket {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// u16: slot of the map: 0 for the default rule.
+    pub const SLOT: u16 = 2;
+    /// u16: first bucket of this message.
+    pub const FIRST: u16 = 3;
+    /// binary: a host id for each bucket, 0 for nobody.
+    pub const OWNERS: u16 = 4;
+    /// u64: generation of the map.
+    pub const GENERATION: u16 = 5;
+    /// Highest number in use.
+    pub const MAX: u16 = 5;
+}
+
+/// Attributes of a counter.
+pub mod counter {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// string: name of the counter.
+    pub const NAME: u16 = 2;
+    /// u64: value, summed over all CPUs.
+    pub const VALUE: u16 = 3;
+    /// Highest number in use.
+    pub const MAX: u16 = 3;
+}
+
+/// Attributes of an entry of the history of convergence.
+pub mod history {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// u64: generation.
+    pub const GENERATION: u16 = 2;
+    /// u64: the members.
+    pub const MEMBERS: u16 = 3;
+    /// u8: [`super::super::state::Cause`].
+    pub const CAUSE: u16 = 4;
+    /// u8: host id that the cause is about, 0 if none.
+    pub const HOST_ID: u16 = 5;
+    /// u64: milliseconds since the generation was committed.
+    pub const AGE_MS: u16 = 6;
+    /// u32: microseconds from the first proposal to the commit.
+    pub const TOOK_US: u16 = 7;
+    /// u32: buckets that moved, over all maps.
+    pub const MOVED: u16 = 8;
+    /// Highest number in use.
+    pub const MAX: u16 = 8;
+}
+
+/// Attributes of a key.
+pub mod key {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// u8: key id, 1–255.
+    pub const ID: u16 = 2;
+    /// binary 32: the key (requests; never in a reply).
+    pub const KEY: u16 = 3;
+    /// flag: frames are sent with this key.
+    pub const SEND: u16 = 4;
+    /// Highest number in use.
+    pub const MAX: u16 = 4;
+}
+
+/// Attributes of a heartbeat on the second path.
+pub mod heartbeat {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// binary: the frame, without Ethernet header.
+    pub const FRAME: u16 = 2;
+    /// Highest number in use.
+    pub const MAX: u16 = 2;
+}
+
+/// Attributes of a state change.
+pub mod event {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// string: name of the cluster interface.
+    pub const IFNAME: u16 = 2;
+    /// u8: [`super::EventKind`].
+    pub const KIND: u16 = 3;
+    /// u8: host id that the event is about.
+    pub const HOST_ID: u16 = 4;
+    /// u8: [`super::super::state::HostState`] of that host.
+    pub const STATE: u16 = 5;
+    /// u8: [`super::super::state::OutReason`].
+    pub const OUT_REASON: u16 = 6;
+    /// u64: generation.
+    pub const GENERATION: u16 = 7;
+    /// u64: the members.
+    pub const MEMBERS: u16 = 8;
+    /// u8: [`super::super::state::Cause`].
+    pub const CAUSE: u16 = 9;
+    /// u8: host id of the default host.
+    pub const DEFAULT_HOST: u16 = 10;
+    /// Highest number in use.
+    pub const MAX: u16 = 10;
+}
+
+named! {
+    /// How the VIP resolves (design: cluster mode).
+    Mode {
+        /// 02-bf-… as a secondary unicast address.
+        Unicast = 1 "unicast",
+        /// 03-bf-….
+        Multicast = 2 "multicast",
+        /// 01-00-5e-7f-…, joined by IGMP.
+        Igmp = 3 "igmp",
+    }
+}
+
+named! {
+    /// What of a client decides its host.
+    Affinity {
+        /// Client address and port.
+        None = 0 "none",
+        /// Client address.
+        Single = 1 "single",
+        /// Client network: IPv4 /24, IPv6 /64.
+        Network = 2 "network",
+    }
+}
+
+named! {
+    /// What `cluster-set` can ask of a host.
+    Control {
+        /// Take part.
+        Start = 1 "start",
+        /// Leave at once.
+        Stop = 2 "stop",
+        /// Take no new connections.
+        Drain = 3 "drain",
+        /// Drain, and stop when the last session has ended.
+        Drainstop = 4 "drainstop",
+        /// Stop, and be deaf to everything but resume.
+        Suspend = 5 "suspend",
+        /// End suspension; the host is stopped then.
+        Resume = 6 "resume",
+    }
+}
+
+named! {
+    /// What happened.
+    EventKind {
+        /// A cluster was made on an interface.
+        ClusterNew = 1 "cluster-new",
+        /// A cluster was removed, with its interface or by command.
+        ClusterDel = 2 "cluster-del",
+        /// This host's own state changed.
+        State = 3 "state",
+        /// A generation was committed.
+        Converged = 4 "converged",
+        /// A host was kept out, or let in again.
+        HostOut = 5 "host-out",
+        /// A host was heard that was not known.
+        HostSeen = 6 "host-seen",
+        /// The default host changed.
+        DefaultHost = 7 "default-host",
+    }
+}

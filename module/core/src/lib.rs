@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The pure core of nlb: what a cluster is, who owns what, and what becomes of a packet.
+//!
+//! Sans-IO: bytes and time go in; bytes, deadlines, events and verdicts come out. There is no clock, no
+//! allocation, no randomness and no `unsafe` in here, and nothing beyond `core::` is used. The same source is
+//! a `mod` of the kernel module and a cargo crate for nlbadm, the simulator, the tests and the benches;
+//! therefore paths inside it start with `super::`, never with `crate::`.
+
+#![cfg_attr(not(nlb_kernel), no_std)]
+#![cfg_attr(not(nlb_kernel), forbid(unsafe_code))]
+#![cfg_attr(not(nlb_kernel), warn(missing_docs))]
+
+pub mod genl;
+pub mod limits;
+pub mod state;
+pub mod time;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Every bound and default of the project, each with its reason.
+
+/// Hosts in a cluster; host ids run from 1 to this.
+///
+/// Twice what Windows allows (32). A set of hosts is one `u64`, and a heartbeat with an echo for each of 63
+/// peers still fits one Ethernet frame.
+pub const HOSTS_MAX: usize = 64;
+
+/// Buckets of a map: the slices of a rule's hash space.
+///
+/// With 64 hosts of equal weight each owns 64, so one bucket more or less is 1.6 % of a share, below the
+/// 2 % that the project promises. An owner bitmap is 512 bytes: eight cache lines.
+pub const BUCKETS: usize = 4096;
+
+/// Words of 64 buckets in an owner bitmap.
+pub const BUCKET_WORDS: usize = BUCKETS / 64;
+
+/// Virtual IP addresses of a cluster.
+pub const VIPS_MAX: usize = 64;
+
+/// Port rules of a cluster. Windows allows 32.
+pub const RULES_MAX: usize = 64;
+
+/// Bucket maps of a cluster: one for each rule, and one for traffic that no rule covers.
+pub const SLOTS_MAX: usize = RULES_MAX + 1;
+
+/// Bytes of a cluster's name, without a terminator.
+pub const NAME_MAX: usize = 32;
+
+/// Default time between two heartbeats of a host, in milliseconds.
+pub const PERIOD_MS_DEFAULT: u32 = 200;
+
+/// Shortest time between two heartbeats, in milliseconds; below it, timer jitter of a busy machine is of the
+/// same size as the period.
+pub const PERIOD_MS_MIN: u32 = 10;
+
+/// Longest time between two heartbeats, in milliseconds (Windows: 10,000).
+pub const PERIOD_MS_MAX: u32 = 10_000;
+
+/// Default number of heartbeats that may be missed before a host counts as dead (Windows: 5).
+pub const TOLERANCE_DEFAULT: u32 = 5;
+
+/// Fewest heartbeats that may be missed: two lost frames in a row must not evict a host.
+pub const TOLERANCE_MIN: u32 = 3;
+
+/// Most heartbeats that may be missed (Windows: 100).
+pub const TOLERANCE_MAX: u32 = 100;
+
+/// Bytes of a cluster key (HMAC-SHA256 gains nothing from more).
+pub const KEY_LEN: usize = 32;
+
+/// Keys that may be known at one time: the old one, the new one, and room for a rotation that is repeated.
+pub const KEYS_MAX: usize = 4;
+
+/// Bytes of the hash seed: a SipHash key.
+pub const SEED_LEN: usize = 16;
+
+/// The hash seed of a cluster without a key. It is public: a client can aim at one host.
+pub const PUBLIC_SEED: [u8; SEED_LEN] = *b"nlb public seed.";
+
+/// Bytes of the authentication tag: HMAC-SHA256 cut to 128 bits (RFC 2104 section 5 allows half).
+pub const TAG_LEN: usize = 16;
+
+/// Longest payload of a frame of ours on the segment: what fits an Ethernet MTU of 1500.
+pub const FRAME_MAX: usize = 1500;
+
+/// EtherType of our frames: "Local Experimental 1" of IEEE 802, never assigned to anyone.
+pub const ETHERTYPE: u16 = 0x88B5;
