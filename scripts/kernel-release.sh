@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Print the kernel release that NLB_KERNEL names:
+#   unset or empty   the newest stock cloud kernel of trixie-backports, by its metapackage
+#   7.2, 7.3, …      the newest cloud kernel of that series in the archive
+#   a whole release  that one (7.2.12+deb13-cloud-amd64)
+#
+# The answer is kept, so that a warm cache works offline and at once;
+# NLB_REFRESH=1 asks the archive again. Nothing here pins a version, since
+# backports replace theirs every few weeks.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-apt.sh"
+
+META=linux-image-cloud-amd64
+FLAVOUR=cloud-amd64
+
+# An answer is asked for again after a day, in seconds: the archive moves on
+# every few weeks, and the question takes three seconds and the network.
+MAX_AGE=86400
+
+# newest_of_metapackage: the release that backports' metapackage depends on.
+newest_of_metapackage() {
+	private_apt apt-cache show "$META" | sed -nE \
+		"s/^Depends:.*linux-image-([^ ,]*-$FLAVOUR).*/\1/p" | sort -V | tail -n 1
+}
+
+# newest_of_series X.Y: its newest release that has headers and sources.
+newest_of_series() {
+	local release
+	while IFS= read -r release; do
+		if has_source "$release"; then
+			printf '%s\n' "$release"
+			return
+		fi
+	done < <(private_apt apt-cache pkgnames "linux-headers-$1." |
+		sed -n "s/^linux-headers-\(.*-$FLAVOUR\)$/\1/p" | sort -rV)
+}
+
+# has_source RELEASE: true if the source package of its very version is there.
+has_source() {
+	local version series
+	version=$(package_version "linux-headers-$1")
+	series=$(kernel_series "$1")
+	[ -n "$version" ] && [ -n "$(package_version "linux-source-$series" "$version")" ]
+}
+
+# resolve WANTED: print the release, or nothing when the archive has none.
+resolve() {
+	case $1 in
+	'') newest_of_metapackage ;;
+	*-"$FLAVOUR") if has_source "$1"; then printf '%s\n' "$1"; fi ;;
+	*) newest_of_series "$1" ;;
+	esac
+}
+
+# fresh FILE: true if it holds an answer younger than MAX_AGE.
+fresh() {
+	[ -s "$1" ] && [ -z "${NLB_REFRESH:-}" ] &&
+		[ $(($(date +%s) - $(stat -c %Y "$1"))) -lt "$MAX_AGE" ]
+}
+
+wanted=${NLB_KERNEL:-}
+case $wanted in
+'' | [0-9]*.[0-9]*-"$FLAVOUR") ;;
+*[!0-9.]* | .* | *. | *.*.*)
+	die "NLB_KERNEL=$wanted is neither a series (7.2) nor a release (7.2.12+deb13-$FLAVOUR)"
+	;;
+esac
+
+# A release whose tree stands in the cache needs no question at all.
+if [ -n "$wanted" ] && [ -e "$NLB_CACHE/kernels/$wanted/build.done" ]; then
+	printf '%s\n' "$wanted"
+	exit 0
+fi
+
+answer=$NLB_CACHE/kernels/.release-${wanted:-newest}
+if fresh "$answer"; then
+	cat "$answer"
+	exit 0
+fi
+
+mkdir -p "$NLB_CACHE/kernels"
+exec 9>"$NLB_CACHE/apt.lock"
+flock 9
+if fresh "$answer"; then
+	cat "$answer"
+	exit 0
+fi
+
+say "set-up: asking the Debian archive for kernel ${wanted:-(newest stock cloud kernel)}…"
+release=
+if private_apt_update; then
+	release=$(resolve "$wanted")
+	[ -n "$release" ] || die "the Debian archive has no kernel ${wanted:-of backports}" \
+		"with headers and sources of one version; these exist:" \
+		"$(private_apt apt-cache pkgnames linux-headers- |
+			sed -n "s/^linux-headers-\(.*-$FLAVOUR\)$/\1/p" | sort -V | tr '\n' ' ')"
+	printf '%s\n' "$release" >"$answer.tmp"
+	mv -T -- "$answer.tmp" "$answer"
+elif [ -s "$answer" ]; then
+	release=$(<"$answer")
+	say "set-up: the Debian archive cannot be reached; going on with $release from the cache"
+else
+	die "the Debian archive cannot be reached, and the cache knows no kernel" \
+		"${wanted:-of backports}; check the network or set NLB_DEBIAN_MIRROR"
+fi
+printf '%s\n' "$release"

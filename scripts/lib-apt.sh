@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# A private apt, so that Debian 13's packages can be found and fetched,
+# checked against Debian's signatures, on a host of any Debian release and
+# without touching its package lists. Source after lib.sh.
+
+NLB_APT=$NLB_CACHE/apt
+
+# The packages of these suites are looked at, newest version first.
+NLB_SUITES="$NLB_SUITE $NLB_SUITE-updates $NLB_SUITE-backports"
+
+# debian_mirror: the archive to use: NLB_DEBIAN_MIRROR, else the one that the
+# host's own apt is configured for, in either of its two file formats.
+debian_mirror() {
+	local uri origin label release component
+	if [ -n "${NLB_DEBIAN_MIRROR:-}" ]; then
+		printf '%s\n' "${NLB_DEBIAN_MIRROR%/}"
+		return
+	fi
+	while IFS='|' read -r uri origin label release component; do
+		[ "$component" = main ] || continue
+		case $uri in cdrom:* | file:* | copy:*) continue ;; esac
+		# Origin and label are known only once the host's lists were
+		# fetched; before that, the suite's name must do.
+		case $origin/$label/$release in
+		Debian/Debian/*) ;;
+		//bookworm | //trixie | //forky | //sid | //stable | //oldstable | //testing | //unstable) ;;
+		*) continue ;;
+		esac
+		printf '%s\n' "${uri%/}"
+		return
+	done < <(apt-get indextargets \
+		--format '$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(RELEASE)|$(COMPONENT)' \
+		'Created-By: Packages')
+	die "no Debian archive in this host's apt configuration:" \
+		"set NLB_DEBIAN_MIRROR to the URL of one (…/debian)"
+}
+
+# debian_keyring: the file with the keys that sign Debian's archive.
+debian_keyring() {
+	local file
+	for file in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
+		if [ -f "$file" ]; then
+			printf '%s\n' "$file"
+			return
+		fi
+	done
+	die "Debian's archive keys are missing: install debian-archive-keyring"
+}
+
+# debian_sources MIRROR: the suites as one-line apt sources.
+debian_sources() {
+	local suite keyring
+	keyring=$(debian_keyring)
+	for suite in $NLB_SUITES; do
+		printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$keyring" "$1" "$suite"
+	done
+}
+
+# apt_proxies: the host's proxy settings for apt, one "key value" a line, to
+# be passed on to another apt.
+apt_proxies() {
+	apt-config dump | sed -nE \
+		's/^(Acquire::[a-z]+::Proxy(::[^ ]+)?) "(.+)";$/\1 "\3";/p'
+}
+
+# private_apt TOOL ARG…: run apt-get or apt-cache on the private lists.
+private_apt() {
+	local tool=$1
+	shift
+	"$tool" -q -c "$NLB_APT/apt.conf" "$@"
+}
+
+# private_apt_conf: apt's settings for the private lists. The host's own are
+# read before and hold where these are silent: proxies, authentication.
+private_apt_conf() {
+	cat <<-END
+		Dir::Etc::SourceList "$NLB_APT/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::Etc::Preferences "/dev/null";
+		Dir::Etc::PreferencesParts "/dev/null";
+		Dir::State "$NLB_APT/state";
+		Dir::State::status "$NLB_APT/state/status";
+		Dir::Cache "$NLB_APT/cache";
+		#clear APT::Architectures;
+		APT::Architecture "amd64";
+		APT::Architectures { "amd64"; };
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	END
+}
+
+# private_apt_update: fetch the package lists. Fails when the archive cannot
+# be reached or a signature does not hold. Callers hold the lock "apt.lock".
+private_apt_update() {
+	local mirror
+	mirror=$(debian_mirror)
+	mkdir -p "$NLB_APT/state/lists/partial" "$NLB_APT/cache/archives/partial"
+	touch "$NLB_APT/state/status"
+	debian_sources "$mirror" >"$NLB_APT/sources.list"
+	private_apt_conf >"$NLB_APT/apt.conf"
+	logged "$NLB_CACHE/log/apt-update.log" private_apt apt-get \
+		-o APT::Update::Error-Mode=any update
+}
+
+# package_version NAME [VERSION]: the newest version of a package in the
+# private lists, or VERSION if that one is among them; nothing if none is.
+package_version() {
+	private_apt apt-cache madison "$1" 2>/dev/null |
+		awk -F' *[|] *' -v want="${2:-}" \
+			'(want == "" || $2 == want) && !found { print $2; found = 1 }'
+}
+
+# kernel_series RELEASE: 7.2.12+deb13-cloud-amd64 → 7.2
+kernel_series() {
+	printf '%s\n' "$1" | sed -E 's/^([0-9]+\.[0-9]+).*/\1/'
+}
+
+# fetch_packages DIR VERSION NAME…: download packages of one version to DIR.
+fetch_packages() {
+	local dir=$1 version=$2 name
+	shift 2
+	mkdir -p "$dir"
+	for name in "$@"; do
+		(cd "$dir" && logged "$NLB_CACHE/log/fetch-$name.log" \
+			private_apt apt-get download "$name=$version")
+	done
+}

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Make what guests boot from, besides the stock kernel's image:
+#   guest/userland.ext4               a small Debian 13, read-only, shared by all guests
+#   kernels/RELEASE/modules.ext4      the kernel's own modules, unpacked
+#   kernels/RELEASE/initrd-VERSION    finds those two and starts /nlb/init
+# A disk image that is mounted read-only below a tmpfs boots in a few seconds
+# under emulation, where unpacking a whole userland into memory takes longer
+# and costs each guest that memory. Prints the release.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-apt.sh"
+
+GUEST=$NLB_CACHE/guest
+
+packages=(
+	iproute2 ethtool kmod procps                   # to set networks up
+	iputils-ping iputils-arping ndisc6 nmap        # to ask neighbours
+	nftables iptables conntrack                    # to cut paths, to count, for DNAT
+	nginx-light curl                               # real HTTP
+	tcpdump jq strace                              # to look at what happens
+	busybox-static                                 # the initial file system
+	gawk less                                      # scripts and people
+)
+
+# Loaded before the disks can be read: their driver, and the overlay.
+boot_modules=(virtio_blk overlay)
+
+# make_ext4 DIR IMAGE: a read-only file system, as large as its files.
+make_ext4() {
+	local kib inodes
+	kib=$(du -sk --apparent-size "$1" | cut -f1)
+	inodes=$(find "$1" | wc -l)
+	truncate -s "$((kib + kib / 8 + inodes * 4 + 8192))K" "$2"
+	mke2fs -q -F -t ext4 -O ^has_journal,^metadata_csum -m 0 -b 4096 \
+		-N "$((inodes + 64))" -d "$1" "$2"
+}
+
+make_userland() {
+	local dest=$1 tree mirror line aptopts=()
+	tree=$dest.tree
+	mirror=$(debian_mirror)
+	while IFS= read -r line; do
+		aptopts+=("--aptopt=$line")
+	done < <(apt_proxies)
+	rm -rf -- "$tree"
+	# Kernel packages and init systems have no place in it: guests start
+	# from our own init, so nothing may pull systemd in.
+	logged "$NLB_CACHE/log/userland.log" \
+		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
+		--include="$(IFS=, && printf '%s' "${packages[*]}")" \
+		--aptopt='Acquire::Retries "3"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		"${aptopts[@]}" \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$NLB_SUITE" "$tree" - < <(debian_sources "$mirror")
+	rm -rf -- "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/dev/*
+	mkdir -p "$tree/nlb" "$tree/usr/lib/modules"
+	make_ext4 "$tree" "$dest"
+	cp "$tree/usr/bin/busybox" "$GUEST/busybox"
+	rm -rf -- "$tree"
+}
+
+# make_modules DEST: kmod reads packed modules too, but unpacking xz under
+# emulation costs more time than the whole boot.
+make_modules() {
+	local dest=$1 tree=$1.tree
+	rm -rf -- "$tree"
+	mkdir -p "$tree"
+	cp -r "$kernel/image/lib/modules/$release/kernel" "$tree/kernel"
+	cp "$kernel/image/lib/modules/$release"/modules.{order,builtin*} "$tree/"
+	find "$tree/kernel" -name '*.ko.xz' -print0 | xargs -0 -P "$(nproc)" -n 64 xz --decompress
+	find "$tree/kernel" -name '*.ko.zst' -print0 | xargs -0 -r -n 64 zstd --quiet --decompress --rm
+	sed -i 's/\.ko\.\(xz\|zst\)$/.ko/' "$tree/modules.order"
+	mkdir -p "$dest.base/lib/modules"
+	mv -T -- "$tree" "$dest.base/lib/modules/$release"
+	/sbin/depmod --basedir "$dest.base" "$release"
+	make_ext4 "$dest.base/lib/modules/$release" "$dest"
+	rm -rf -- "$dest.base"
+}
+
+# boot_module_files: the modules the initial file system loads, in order.
+boot_module_files() {
+	/sbin/modprobe --dirname "$kernel/image" --set-version "$release" \
+		--show-depends --all "${boot_modules[@]}" |
+		awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+}
+
+make_initrd() {
+	local dest=$1 tree=$1.tree file name
+	rm -rf -- "$tree"
+	mkdir -p "$tree"/{bin,dev,proc,sys,low,rw,new,modules}
+	cp "$GUEST/busybox" "$tree/bin/busybox"
+	install -m 755 "$NLB_ROOT/qemu-tests/guest/boot.sh" "$tree/init"
+	: >"$tree/modules/order"
+	while IFS= read -r file; do
+		name=$(basename "$file")
+		case $file in
+		*.xz) xz --decompress --stdout "$file" >"$tree/modules/${name%.xz}" ;;
+		*.zst) zstd --quiet --decompress --stdout "$file" >"$tree/modules/${name%.zst}" ;;
+		*) cp "$file" "$tree/modules/$name" ;;
+		esac
+		echo "/modules/${name%.ko*}.ko" >>"$tree/modules/order"
+	done < <(boot_module_files)
+	mknod -m 600 "$tree/dev/console" c 5 1
+	# Left unpacked: the per-run part is appended to it, and memory-to-memory
+	# copies are faster under emulation than any decompressor.
+	(cd "$tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc) >"$dest"
+	rm -rf -- "$tree"
+}
+
+need_root "making guest images"
+release=$("$NLB_ROOT/scripts/setup-kernel.sh")
+kernel=$NLB_CACHE/kernels/$release
+mkdir -p "$GUEST"
+
+# The recipes' numbers are raised when a function above changes what it makes.
+step "$GUEST/userland.ext4" "2 $NLB_SUITE ${packages[*]}" \
+	"guests' Debian 13 userland" make_userland
+step "$kernel/modules.ext4" "1" "$release: modules for guests" make_modules
+step "$kernel/initrd" \
+	"1 ${boot_modules[*]} $(sha256sum <"$NLB_ROOT/qemu-tests/guest/boot.sh" | cut -c1-16)" \
+	"$release: initial file system" make_initrd
+printf '%s\n' "$release"

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Make the Debian 13 root tree: the tool chain with which Debian built its
+# backports kernels, so that a module built in it fits them.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-apt.sh"
+
+# Each line has its reason; gcc-14 and rustc are the compilers that Debian's
+# kernel configuration names.
+packages=(
+	gcc-14 make rustc rust-src bindgen libclang-dev # to compile C and Rust
+	rustfmt                                         # bindgen formats with it
+	flex bison bc perl-base python3-minimal         # to make a kernel tree
+	libelf-dev libssl-dev zlib1g-dev                # objtool, sign-file
+	dwarves kmod cpio rsync                         # BTF, modinfo, headers
+	xz-utils zstd                                   # unpacking
+	cargo rust-clippy libc6-dev                     # userspace, where the host has no Rust
+	ca-certificates                                 # cargo's registry
+)
+
+make_tree() {
+	local tree=$1 mirror line aptopts=()
+	mirror=$(debian_mirror)
+	while IFS= read -r line; do
+		aptopts+=("--aptopt=$line")
+	done < <(apt_proxies)
+
+	# TMPDIR and the tree are on one file system with room for both. The
+	# mode is named: "auto" would try user namespaces, which containers
+	# often lack, and root needs none.
+	logged "$NLB_CACHE/log/tree.log" \
+		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
+		--include="$(IFS=, && printf '%s' "${packages[*]}")" \
+		--aptopt='Acquire::Retries "3"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		"${aptopts[@]}" \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$NLB_SUITE" "$tree" - < <(debian_sources "$mirror")
+
+	# The host's resolver file lets the tree's own apt and cargo work later.
+	cp -L /etc/resolv.conf "$tree/etc/resolv.conf" 2>/dev/null || :
+}
+
+need_root "make setup"
+step "$NLB_TREE" "$NLB_SUITE ${packages[*]}" \
+	"Debian 13 tree with gcc, rustc and bindgen (2 GB)" make_tree
