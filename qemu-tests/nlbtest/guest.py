@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One guest: a stock kernel in QEMU, with ports for commands and results.
+
+A guest lives in a directory of its own: `console.log` (kernel messages),
+`ctl.in`/`ctl.out` (commands and their answers), `ktap` (results), `shell`
+(a socket with a terminal), `qmp` (QEMU's own control), `pid`. Another process
+can pick a running guest up from its directory.
+"""
+
+import base64
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import subprocess
+import time
+
+from . import paths, splat
+
+# Booting takes 3 to 5 seconds; with several guests on two busy cores more.
+BOOT_SECONDS = 120
+
+
+class GuestError(Exception):
+    """A guest that did not boot, died, or did not answer in time."""
+
+
+@dataclasses.dataclass
+class Shape:
+    """What a guest is made of."""
+
+    release: str
+    payload: pathlib.Path
+    memory_mib: int = 256
+    cpus: int = 1
+    # Tap devices, in the namespace `netns` if that is set; (name, MAC).
+    taps: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    netns: str | None = None
+    # One nanosecond of guest time for each instruction, idle time skipped.
+    counted_clock: bool = False
+    # Stays when its maker exits (the lab); otherwise dies with it.
+    detached: bool = False
+
+
+class Answer:
+    """What a command in a guest printed, and how it ended."""
+
+    def __init__(self, code: int, text: str):
+        self.code = code
+        self.text = text
+
+
+class Guest:
+    """A guest by its directory; `boot` starts it."""
+
+    def __init__(self, directory: pathlib.Path, name: str | None = None):
+        self.dir = directory
+        self.name = name or directory.name
+        self.process: subprocess.Popen | None = None
+        self._in: int | None = None
+        self._out: int | None = None
+        self._rest = b""
+        self._lines: dict[str, list[str]] = {}
+        self._codes: dict[str, int] = {}
+        # Ids differ between the processes that use one guest in turn.
+        self._ids = (f"{os.getpid()}.{n}" for n in itertools.count())
+
+    # Life
+
+    def boot(self, shape: Shape) -> None:
+        """Start QEMU; `wait_ready` then waits for the guest's agent."""
+        self.dir.mkdir(parents=True, exist_ok=True)
+        for file in self.dir.iterdir():
+            file.unlink()
+        for port in ("ctl.in", "ctl.out"):
+            os.mkfifo(self.dir / port)
+        (self.dir / "console.log").touch()
+        # QEMU opens the pipes for both directions, so do we: then neither
+        # side sees an end when the other goes away for a while.
+        self._open()
+        command = self._command(shape)
+        if shape.netns:
+            command = ["ip", "netns", "exec", shape.netns, *command]
+        if not shape.detached:
+            command = ["setpriv", "--pdeathsig", "KILL", *command]
+        with open(self.dir / "qemu.log", "wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self.dir / "pid").write_text(f"{self.process.pid}\n")
+
+    def _command(self, shape: Shape) -> list[str]:
+        kernel = paths.kernel(shape.release)
+        accel = ["-accel", "tcg,thread=multi"]
+        if shape.counted_clock:
+            accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+        command = [
+            "qemu-system-x86_64", "-name", self.name, "-M", "pc,hpet=off", *accel,
+            "-cpu", "max", "-smp", str(shape.cpus), "-m", str(shape.memory_mib),
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-kernel", str(kernel / "image" / "vmlinuz"),
+            "-initrd", str(shape.payload),
+            "-append", self._kernel_arguments(shape),
+            "-serial", "file:console.log",
+            "-qmp", "unix:qmp,server=on,wait=off",
+            "-device", "virtio-rng-pci",
+            "-device", "virtio-serial-pci",
+            "-chardev", "socket,id=shell,path=shell,server=on,wait=off",
+            "-device", "virtconsole,chardev=shell",
+            "-chardev", "pipe,id=ctl,path=ctl",
+            "-device", "virtserialport,chardev=ctl,name=nlb.ctl",
+            "-chardev", "file,id=ktap,path=ktap",
+            "-device", "virtserialport,chardev=ktap,name=nlb.ktap",
+        ]  # fmt: skip
+        disks = [paths.CACHE / "guest" / "userland.ext4", kernel / "modules.ext4"]
+        for number, disk in enumerate(disks):
+            command += [
+                "-drive", f"file={disk},if=none,id=d{number},format=raw,readonly=on",
+                "-device", f"virtio-blk-pci,drive=d{number}",
+            ]  # fmt: skip
+        for number, (tap, mac) in enumerate(shape.taps):
+            command += [
+                "-netdev", f"tap,id=n{number},ifname={tap},script=no,downscript=no",
+                "-device", f"virtio-net-pci,netdev=n{number},mac={mac},id=nic{number},romfile=",
+            ]  # fmt: skip
+        return command
+
+    def _kernel_arguments(self, shape: Shape) -> str:
+        words = [
+            "console=ttyS0", "loglevel=5", "panic=-1", "oops=panic",
+            "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check",
+            "random.trust_cpu=on", "net.ifnames=0", "8250.nr_uarts=1",
+            # Emulation on a busy machine stalls for seconds; only a real
+            # lock-up lasts this long.
+            "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
+            f"nlb.name={self.name}",
+        ]  # fmt: skip
+        return " ".join(words)
+
+    def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:
+        """Wait until the guest's agent takes commands."""
+        deadline = time.monotonic() + seconds
+        while "ready" not in self._lines:
+            self._read(deadline, "boot")
+
+    def alive(self) -> bool:
+        """True while QEMU runs."""
+        if self.process is not None:
+            return self.process.poll() is None
+        return self._pid_is_ours()
+
+    def _pid(self) -> int:
+        return int((self.dir / "pid").read_text())
+
+    def _pid_is_ours(self) -> bool:
+        """True if the recorded pid is still this guest, not a later process."""
+        try:
+            words = pathlib.Path(f"/proc/{self._pid()}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return False
+        return b"qemu-system-x86_64" in words[0] and self.name.encode() in words
+
+    def power_cut(self) -> None:
+        """End the guest as a power failure would: at once, unannounced."""
+        if self.alive():
+            os.kill(self._pid(), signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def power_off(self, seconds: float = 20) -> None:
+        """End the guest in order; by force if it does not within `seconds`."""
+        if self.alive():
+            try:
+                os.write(self._open_in(), b"poweroff\n")
+                if self.process is not None:
+                    self.process.wait(seconds)
+            except (subprocess.TimeoutExpired, OSError):
+                pass
+        self.power_cut()
+
+    # Commands
+
+    def start(self, script: str) -> str:
+        """Start a bash script in the guest; its id is for `finish`."""
+        ident = next(self._ids)
+        self._lines[ident] = []
+        code = base64.b64encode(script.encode()).decode()
+        data = f"{ident} {code}\n".encode()
+        while data:
+            data = data[os.write(self._open_in(), data) :]
+        return ident
+
+    def finish(self, ident: str, seconds: float, echo=None) -> Answer:
+        """Wait for a started script. `echo` is called with each new line."""
+        deadline = time.monotonic() + seconds
+        shown = 0
+        while True:
+            lines = self._lines[ident]
+            if echo:
+                for line in lines[shown:]:
+                    echo(line)
+                shown = len(lines)
+            if ident in self._codes:
+                del self._lines[ident]
+                return Answer(self._codes.pop(ident), "\n".join(lines))
+            self._read(deadline, "a command")
+
+    def run(self, script: str, seconds: float = 60) -> Answer:
+        """Run a bash script in the guest to its end."""
+        return self.finish(self.start(script), seconds)
+
+    def check(self, script: str, seconds: float = 60) -> str:
+        """Run a script that must succeed; its output."""
+        answer = self.run(script, seconds)
+        if answer.code != 0:
+            raise GuestError(f"{self.name}: `{script}` failed ({answer.code}):\n{answer.text}")
+        return answer.text
+
+    # Control
+
+    def qmp(self, command: str, **arguments) -> dict:
+        """One command to QEMU itself."""
+        # The path of a socket may not exceed 107 bytes, a checkout's may.
+        with socket.socket(socket.AF_UNIX) as link:
+            here = os.open(self.dir, os.O_PATH)
+            try:
+                link.connect(f"/proc/self/fd/{here}/qmp")
+            finally:
+                os.close(here)
+            stream = link.makefile("rw")
+            json.loads(stream.readline())
+            for request in (
+                {"execute": "qmp_capabilities"},
+                {"execute": command, "arguments": arguments},
+            ):
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                answer = json.loads(stream.readline())
+                while "event" in answer:
+                    answer = json.loads(stream.readline())
+            if "error" in answer:
+                raise GuestError(f"{self.name}: {command}: {answer['error']['desc']}")
+            return answer["return"]
+
+    def set_cable(self, plugged: bool, nic: int = 0) -> None:
+        """Pull a network card's cable, or plug it in again."""
+        self.qmp("set_link", name=f"nic{nic}", up=plugged)
+
+    def splats(self) -> list[str]:
+        """Kernel complaints in the console log so far."""
+        return splat.find(self.dir / "console.log")
+
+    def console_tail(self, lines: int = 30) -> str:
+        """The end of the console log, for people."""
+        text = (self.dir / "console.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    # Pipes
+
+    def _open(self) -> None:
+        self._open_in()
+        if self._out is None:
+            self._out = os.open(self.dir / "ctl.out", os.O_RDWR | os.O_NONBLOCK)
+
+    def _open_in(self) -> int:
+        if self._in is None:
+            self._in = os.open(self.dir / "ctl.in", os.O_RDWR)
+        return self._in
+
+    def _read(self, deadline: float, what: str) -> None:
+        """Take in some answers; raise when the guest is gone or too slow."""
+        self._open()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise GuestError(f"{self.name}: no answer in time ({what})")
+        readable, _, _ = select.select([self._out], [], [], min(left, 0.5))
+        if not readable:
+            if not self.alive():
+                raise GuestError(f"{self.name}: the guest died ({what})")
+            return
+        self._rest += os.read(self._out, 65536)
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            self._take(line.decode(errors="replace").rstrip("\r"))
+
+    def _take(self, line: str) -> None:
+        if line == "ready":
+            self._lines["ready"] = []
+            return
+        ident, _, rest = line.partition(" ")
+        kind, _, text = rest.partition(" ")
+        if ident not in self._lines:
+            return
+        if kind == "-":
+            self._lines[ident].append(text)
+        elif kind == "=":
+            self._codes[ident] = int(text)
