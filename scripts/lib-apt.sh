@@ -108,6 +108,30 @@ private_apt_update() {
 		-o APT::Update::Error-Mode=any update
 }
 
+# debian_tree LOG DEST PACKAGE…: a root tree of Debian 13 with the packages, as
+# small as Debian allows. A package may be written NAME/SUITE, to take it and
+# what it needs from there. LOG is a name, for messages.
+debian_tree() {
+	local log=$1 dest=$2 mirror line aptopts=()
+	shift 2
+	mirror=$(debian_mirror)
+	while IFS= read -r line; do
+		aptopts+=("--aptopt=$line")
+	done < <(apt_proxies)
+	# The mode is named: "auto" would try user namespaces, which containers
+	# often lack, and root needs none.
+	logged "$NLB_CACHE/log/$log.log" \
+		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
+		--include="$(IFS=, && printf '%s' "$*")" \
+		--aptopt='Acquire::Retries "3"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		"${aptopts[@]}" \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$NLB_SUITE" "$dest" - < <(debian_sources "$mirror")
+}
+
 # package_version NAME [VERSION]: the newest version of a package in the
 # private lists, or VERSION if that one is among them; nothing if none is.
 package_version() {

@@ -36,7 +36,7 @@ die() {
 	exit 1
 }
 
-# as_root: set-up mounts, makes device nodes and runs chroot.
+# need_root WHAT: set-up mounts, makes device nodes and runs chroot.
 need_root() {
 	[ "$(id -u)" = 0 ] || die "${1:-this} must run as root: try again with sudo -E"
 }
@@ -81,7 +81,7 @@ step() {
 		mv -T -- "$dest.tmp" "$dest"
 		printf '%s\n' "$recipe" >"$dest.done.tmp"
 		mv -T -- "$dest.done.tmp" "$dest.done"
-	) 9>"$dest.lock"
+	) 9>>"$dest.lock"
 }
 
 # logged FILE CMD…: run CMD with its output in FILE; show the end of it only
@@ -103,7 +103,12 @@ logged() {
 # Debian 13 tree. Each PATH is visible there under the same name, so compilers
 # name files as the caller knows them. All mounts are made in a mount
 # namespace of their own and end with CMD.
+#
+# The shared lock keeps set-up from replacing the tree under a running command.
 in_tree() {
-	NLB_TREE=$NLB_TREE unshare --mount --propagation private \
-		-- "$NLB_ROOT/scripts/in-tree.sh" "$@"
+	(
+		flock -s 8
+		NLB_TREE=$NLB_TREE unshare --mount --propagation private \
+			-- "$NLB_ROOT/scripts/in-tree.sh" "$@"
+	) 8>>"$NLB_TREE.lock"
 }

@@ -21,28 +21,7 @@ packages=(
 )
 
 make_tree() {
-	local tree=$1 mirror line aptopts=()
-	mirror=$(debian_mirror)
-	while IFS= read -r line; do
-		aptopts+=("--aptopt=$line")
-	done < <(apt_proxies)
-
-	# TMPDIR and the tree are on one file system with room for both. The
-	# mode is named: "auto" would try user namespaces, which containers
-	# often lack, and root needs none.
-	logged "$NLB_CACHE/log/tree.log" \
-		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
-		--include="$(IFS=, && printf '%s' "${packages[*]}")" \
-		--aptopt='Acquire::Retries "3"' \
-		--aptopt='APT::Install-Recommends "false"' \
-		"${aptopts[@]}" \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$NLB_SUITE" "$tree" - < <(debian_sources "$mirror")
-
-	# The host's resolver file lets the tree's own apt and cargo work later.
-	cp -L /etc/resolv.conf "$tree/etc/resolv.conf" 2>/dev/null || :
+	debian_tree tree "$1" "${packages[@]}"
 }
 
 need_root "make setup"

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door. Each target is a line or two that call a script; a comment
+# after "##" is its line in "make help". Kbuild builds the module itself.
+
+# Chooses the kernel: empty = the newest stock cloud kernel of Debian 13
+# backports; 7.2 or 7.3 = the newest of that series; or a whole release.
+NLB_KERNEL ?=
+# Another kernel tree to build the module for, in place of a stock kernel.
+KDIR ?=
+export NLB_KERNEL KDIR
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+##@ Building
+
+.PHONY: setup
+setup: ## fetch and prepare what builds need (cache: NLB_CACHE, ~/.cache/nlb)
+	@scripts/setup-host.sh
+	@scripts/setup-kernel.sh
+
+.PHONY: module
+module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.2|7.3|RELEASE) or for KDIR=…
+	@scripts/build-module.sh
+
+.PHONY: clean
+clean: ## remove what was built in the checkout (the cache stays)
+	rm -rf build userspace/target
+
+##@ Help
+
+.PHONY: help
+help: ## show this
+	@awk -F ':.*## ' \
+		'/^##@ / { printf "%s%s\n", sep, substr($$0, 5); sep = "\n" } \
+		/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build nlb.ko into build/module/RELEASE/.
+#   NLB_KERNEL=…   a stock Debian kernel (kernel-release.sh); set up if need be
+#   KDIR=…         any kernel tree that has its Rust metadata
+#
+# Stock kernels, and trees made in the cache, are built with the Debian 13
+# tree's tool chain, which is the one they were made with; other trees with
+# the host's. Prints the path of nlb.ko.
+
+. "$(dirname "$0")/lib.sh"
+
+# lacks TEXT: refuse KDIR in one sentence.
+lacks() {
+	die "cannot build for KDIR=$KDIR: $*"
+}
+
+# check_kdir: a kernel tree says with many odd errors that it is not ready for
+# a Rust module; find the first cause ourselves. Sets "release".
+check_kdir() {
+	[ -f "$KDIR/Makefile" ] ||
+		lacks "no kernel headers are there; name a kernel's build directory" \
+			"(/lib/modules/RELEASE/build once its headers are installed)."
+	[ -f "$KDIR/include/config/auto.conf" ] && [ -f "$KDIR/include/config/kernel.release" ] ||
+		lacks "it is not prepared; run \"make modules_prepare\" in it."
+	grep -q '^CONFIG_RUST=y' "$KDIR/include/config/auto.conf" ||
+		lacks "that kernel is built without Rust (CONFIG_RUST is off); it needs one with CONFIG_RUST=y."
+	[ -f "$KDIR/rust/libkernel.rmeta" ] ||
+		lacks "rust/libkernel.rmeta is missing there, since its package leaves the Rust" \
+			"metadata out; use NLB_KERNEL to make it again, or a tree where" \
+			"\"make modules_prepare\" has run."
+	[ -f "$KDIR/Module.symvers" ] ||
+		lacks "Module.symvers is missing there; build that kernel, or copy the file from its headers package."
+	release=$(<"$KDIR/include/config/kernel.release")
+}
+
+# check_host_compilers: Rust metadata fits one compiler version only.
+check_host_compilers() {
+	local wanted have
+	wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$/\1/p' \
+		"$KDIR/include/config/auto.conf")
+	have=$("${RUSTC:-rustc}" --version 2>/dev/null) ||
+		lacks "rustc is missing on this host; it must be \"$wanted\" (set RUSTC)."
+	[ "$have" = "$wanted" ] ||
+		lacks "it was made with \"$wanted\" and this host's rustc is \"$have\"; set RUSTC to the same one."
+	command -v "${BINDGEN:-bindgen}" >/dev/null ||
+		lacks "bindgen is missing on this host; install it (0.71 or newer) or set BINDGEN."
+}
+
+# host_make: the host's tools, and clang where the kernel was built by it.
+host_make() {
+	local args=()
+	if grep -q '^CONFIG_CC_IS_CLANG=y' "$KDIR/include/config/auto.conf"; then
+		args+=(LLVM=1)
+	fi
+	[ -z "${RUSTC:-}" ] || args+=("RUSTC=$RUSTC")
+	[ -z "${BINDGEN:-}" ] || args+=("BINDGEN=$BINDGEN")
+	make "${args[@]}" "$@"
+}
+
+# tree_make: the Debian 13 tree's tools.
+tree_make() {
+	in_tree -b "$NLB_CACHE/kernels" -b "$NLB_ROOT" \
+		make CC=x86_64-linux-gnu-gcc-14 "$@"
+}
+
+if [ -n "${KDIR:-}" ]; then
+	KDIR=$(realpath -m -- "$KDIR")
+	check_kdir
+else
+	need_root "make module"
+	"$NLB_ROOT/scripts/setup-host.sh"
+	release=$("$NLB_ROOT/scripts/setup-kernel.sh")
+	KDIR=$NLB_CACHE/kernels/$release/build
+fi
+
+case $KDIR in
+"$NLB_CACHE"/kernels/*)
+	need_root "make module"
+	maker=tree_make
+	;;
+*)
+	check_host_compilers
+	maker=host_make
+	;;
+esac
+
+out=$NLB_ROOT/build/module/$release
+mkdir -p "$out"
+exec 9>"$out/.lock"
+flock 9
+
+# kbuild's own lines are the progress; standard output is for the answer.
+say "module: building for $release"
+"$maker" --no-print-directory -j"$(nproc)" -C "$KDIR" M="$NLB_ROOT" MO="$out" modules >&2
+"$NLB_ROOT/scripts/check-symbols.sh" "$out/nlb.ko" "$KDIR/Module.symvers" "$release" >&2
+printf '%s\n' "$out/nlb.ko"
