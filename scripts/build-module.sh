@@ -38,7 +38,7 @@ check_kdir() {
 # check_host_compilers: Rust metadata fits one compiler version only.
 check_host_compilers() {
 	local wanted have
-	wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$/\1/p' \
+	wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' \
 		"$KDIR/include/config/auto.conf")
 	have=$("${RUSTC:-rustc}" --version 2>/dev/null) ||
 		lacks "rustc is missing on this host; it must be \"$wanted\" (set RUSTC)."

@@ -15,7 +15,7 @@ NLB_CACHE=$(realpath -m -- "${NLB_CACHE:-${HOME:-/root}/.cache/nlb}")
 
 # The Debian release that builds the module: the one whose rustc and gcc built
 # the backports kernels.
-NLB_SUITE=trixie
+export NLB_SUITE=trixie
 
 # The Debian 13 root tree that holds the kernel's own tool chain.
 NLB_TREE=$NLB_CACHE/tree
