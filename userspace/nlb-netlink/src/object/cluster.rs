@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A cluster as one host sees it, and what can be asked of it.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::DecodeError;
+use nlb_core::{
+    genl::{Affinity, Control, Mode},
+    limits::{KEY_LEN, SEED_LEN},
+    state::{Cause, HostState, OutReason},
+};
+
+use super::required;
+use crate::{attribute::ClusterAttribute, code::Code};
+
+/// A cluster as one host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Index of the cluster interface.
+    pub ifindex: u32,
+    /// Name of the cluster interface.
+    pub ifname: String,
+    /// Name of the cluster.
+    pub name: String,
+    /// Id of this host, 1–64.
+    pub host_id: u8,
+    /// Cluster mode.
+    pub mode: Code<Mode>,
+    /// The VIPs; the first is the primary.
+    pub vips: Vec<IpAddr>,
+    /// This host's own address on the cluster interface.
+    pub dedicated_ip: Option<IpAddr>,
+    /// Affinity of the default rule.
+    pub affinity: Code<Affinity>,
+    /// Milliseconds between two heartbeats.
+    pub period_ms: u32,
+    /// Heartbeats that may be missed.
+    pub tolerance: u32,
+    /// What the VIPs resolve to.
+    pub virtual_mac: Option<[u8; 6]>,
+    /// State of this host.
+    pub state: Code<HostState>,
+    /// Why this host is out.
+    pub out_reason: Code<OutReason>,
+    /// The agreed generation, 0 before the first.
+    pub generation: u64,
+    /// Host id of the default host, if there is one.
+    pub default_host: Option<u8>,
+    /// The members; bit n stands for host id n + 1.
+    pub members: u64,
+    /// The key that frames are sent with; none in a cluster without a key.
+    pub key_id: Option<u8>,
+    /// Load weight of this host for the default rule.
+    pub weight: Option<u8>,
+    /// Buckets of the default rule that this host owns.
+    pub buckets_owned: u32,
+    /// Why the cluster converged last.
+    pub cause: Option<Code<Cause>>,
+    /// Digest of rules that wait for the other hosts.
+    pub pending: Option<u64>,
+}
+
+impl Cluster {
+    /// A cluster from the attributes of a reply.
+    ///
+    /// # Errors
+    ///
+    /// If the interface, the name or the host id is missing.
+    pub fn from_attributes(attributes: Vec<ClusterAttribute>) -> Result<Self, DecodeError> {
+        use ClusterAttribute as A;
+        let (mut ifindex, mut ifname, mut name, mut host_id) = (None, None, None, None);
+        let mut cluster = Cluster::unknown();
+        for attribute in attributes {
+            match attribute {
+                A::IfIndex(value) => ifindex = Some(value),
+                A::IfName(value) => ifname = Some(value),
+                A::Name(value) => name = Some(value),
+                A::HostId(value) => host_id = Some(value),
+                A::Mode(value) => cluster.mode = value,
+                A::Vip(value) => cluster.vips.push(value),
+                A::DedicatedIp(value) => cluster.dedicated_ip = Some(value),
+                A::Affinity(value) => cluster.affinity = value,
+                A::PeriodMs(value) => cluster.period_ms = value,
+                A::Tolerance(value) => cluster.tolerance = value,
+                A::VirtualMac(value) => cluster.virtual_mac = Some(value),
+                A::State(value) => cluster.state = value,
+                A::OutReason(value) => cluster.out_reason = value,
+                A::Generation(value) => cluster.generation = value,
+                A::DefaultHost(value) => cluster.default_host = Some(value).filter(|&id| id != 0),
+                A::Members(value) => cluster.members = value,
+                A::KeyId(value) => cluster.key_id = Some(value).filter(|&id| id != 0),
+                A::Weight(value) => cluster.weight = Some(value),
+                A::BucketsOwned(value) => cluster.buckets_owned = value,
+                A::Cause(value) => cluster.cause = Some(value),
+                A::Pending(value) => cluster.pending = Some(value).filter(|&digest| digest != 0),
+                // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
+                _ => {}
+            }
+        }
+        cluster.ifindex = required(ifindex, "ifindex of a cluster")?;
+        cluster.ifname = required(ifname, "ifname of a cluster")?;
+        cluster.name = required(name, "name of a cluster")?;
+        cluster.host_id = required(host_id, "host-id of a cluster")?;
+        Ok(cluster)
+    }
+
+    fn unknown() -> Self {
+        Cluster {
+            ifindex: 0,
+            ifname: String::new(),
+            name: String::new(),
+            host_id: 0,
+            mode: Code::from_number(0),
+            vips: Vec::new(),
+            dedicated_ip: None,
+            affinity: Affinity::None.into(),
+            period_ms: 0,
+            tolerance: 0,
+            virtual_mac: None,
+            state: HostState::Stopped.into(),
+            out_reason: OutReason::None.into(),
+            generation: 0,
+            default_host: None,
+            members: 0,
+            key_id: None,
+            weight: None,
+            buckets_owned: 0,
+            cause: None,
+            pending: None,
+        }
+    }
+
+    /// The host ids of the members, in order.
+    pub fn member_ids(&self) -> impl Iterator<Item = u8> + use<> {
+        host_ids(self.members)
+    }
+}
+
+/// The host ids of a set of hosts; bit n stands for host id n + 1.
+pub fn host_ids(set: u64) -> impl Iterator<Item = u8> {
+    (0u8..64)
+        .filter(move |&bit| set & (1 << bit) != 0)
+        .map(|bit| bit + 1)
+}
+
+/// Who may take part in a new cluster.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ClusterKey {
+    /// Those who have the key.
+    Key {
+        /// Id of the key, 1–255.
+        id: u8,
+        /// The key.
+        key: [u8; KEY_LEN],
+        /// The hash seed.
+        seed: [u8; SEED_LEN],
+    },
+    /// Everybody on the segment.
+    NoKey,
+}
+
+/// Keys are not for logs.
+impl std::fmt::Debug for ClusterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ClusterKey::Key { id, .. } => f
+                .debug_struct("Key")
+                .field("id", id)
+                .finish_non_exhaustive(),
+            ClusterKey::NoKey => f.write_str("NoKey"),
+        }
+    }
+}
+
+/// What a new cluster needs; it starts stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCluster {
+    /// Index of the cluster interface.
+    pub ifindex: u32,
+    /// Name of the cluster, 1–32 bytes.
+    pub name: String,
+    /// Id of this host, 1–64.
+    pub host_id: u8,
+    /// Cluster mode.
+    pub mode: Mode,
+    /// The VIPs; the first is the primary.
+    pub vips: Vec<IpAddr>,
+    /// This host's own address.
+    pub dedicated_ip: Option<IpAddr>,
+    /// Affinity of the default rule.
+    pub affinity: Affinity,
+    /// Milliseconds between two heartbeats.
+    pub period_ms: u32,
+    /// Heartbeats that may be missed.
+    pub tolerance: u32,
+    /// Load weight of this host; the module's own default if absent.
+    pub weight: Option<u8>,
+    /// Who may take part.
+    pub key: ClusterKey,
+}
+
+impl NewCluster {
+    /// The attributes of the request.
+    #[must_use]
+    pub fn to_attributes(&self) -> Vec<ClusterAttribute> {
+        use ClusterAttribute as A;
+        let mut attributes = vec![
+            A::IfIndex(self.ifindex),
+            A::Name(self.name.clone()),
+            A::HostId(self.host_id),
+            A::Mode(self.mode.into()),
+        ];
+        attributes.extend(self.vips.iter().copied().map(A::Vip));
+        attributes.extend(self.dedicated_ip.map(A::DedicatedIp));
+        attributes.extend([
+            A::Affinity(self.affinity.into()),
+            A::PeriodMs(self.period_ms),
+            A::Tolerance(self.tolerance),
+        ]);
+        attributes.extend(self.weight.map(A::Weight));
+        match &self.key {
+            ClusterKey::Key { id, key, seed } => {
+                attributes.extend([A::Key(*key), A::KeyId(*id), A::HashSeed(*seed)]);
+            }
+            ClusterKey::NoKey => attributes.push(A::NoKey(())),
+        }
+        attributes
+    }
+}
+
+/// What can be changed of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterChange {
+    /// What this host does.
+    Control(Control),
+    /// Load weight of this host for the default rule, 0–100.
+    Weight(u8),
+}
+
+impl ClusterChange {
+    /// The attributes of the request for the cluster on an interface.
+    #[must_use]
+    pub fn to_attributes(self, ifindex: u32) -> Vec<ClusterAttribute> {
+        use ClusterAttribute as A;
+        let change = match self {
+            ClusterChange::Control(control) => A::Control(control.into()),
+            ClusterChange::Weight(weight) => A::Weight(weight),
+        };
+        vec![A::IfIndex(ifindex), change]
+    }
+}

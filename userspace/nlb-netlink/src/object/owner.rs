@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Who owns a flow, and why.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::DecodeError;
+use nlb_core::genl::Affinity;
+
+use super::required;
+use crate::{attribute::OwnerAttribute, code::Code};
+
+/// A flow to be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Index of the cluster interface.
+    pub ifindex: u32,
+    /// Address of the client.
+    pub client: IpAddr,
+    /// Port of the client, 0 if not given.
+    pub client_port: u16,
+    /// The VIP.
+    pub vip: IpAddr,
+    /// Port at the VIP, 0 if not given.
+    pub vip_port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+}
+
+impl Question {
+    /// The attributes of the request.
+    #[must_use]
+    pub fn to_attributes(self) -> Vec<OwnerAttribute> {
+        use OwnerAttribute as A;
+        vec![
+            A::IfIndex(self.ifindex),
+            A::Client(self.client),
+            A::ClientPort(self.client_port),
+            A::Vip(self.vip),
+            A::VipPort(self.vip_port),
+            A::Protocol(self.protocol),
+        ]
+    }
+}
+
+/// The explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Host id of the owner; nobody if absent.
+    pub owner: Option<u8>,
+    /// Name of the reason of the decision.
+    pub reason: String,
+    /// Number of the rule, 0 for the default rule; absent if none covers the flow.
+    pub rule: Option<u16>,
+    /// Affinity of the rule.
+    pub affinity: Option<Code<Affinity>>,
+    /// The keyed hash; only told to CAP_NET_ADMIN.
+    pub hash: Option<u64>,
+    /// The bucket.
+    pub bucket: Option<u16>,
+    /// Whether the owner is this host.
+    pub this: bool,
+    /// Generation of the map that was asked.
+    pub generation: u64,
+}
+
+impl Answer {
+    /// The explanation from the attributes of a reply.
+    ///
+    /// # Errors
+    ///
+    /// If the reason is missing.
+    pub fn from_attributes(attributes: Vec<OwnerAttribute>) -> Result<Self, DecodeError> {
+        use OwnerAttribute as A;
+        let mut reason = None;
+        let mut answer = Answer {
+            owner: None,
+            reason: String::new(),
+            rule: None,
+            affinity: None,
+            hash: None,
+            bucket: None,
+            this: false,
+            generation: 0,
+        };
+        for attribute in attributes {
+            match attribute {
+                A::Owner(value) => answer.owner = Some(value).filter(|&id| id != 0),
+                A::Reason(value) => reason = Some(value),
+                A::Rule(value) => answer.rule = Some(value),
+                A::Affinity(value) => answer.affinity = Some(value),
+                A::Hash(value) => answer.hash = Some(value),
+                A::Bucket(value) => answer.bucket = Some(value),
+                A::This(()) => answer.this = true,
+                A::Generation(value) => answer.generation = value,
+                // The question, repeated.
+                _ => {}
+            }
+        }
+        answer.reason = required(reason, "reason of the decision")?;
+        Ok(answer)
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How the value of an attribute is written and read.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::{
+    DecodeError, parse_ip, parse_string, parse_u8, parse_u16, parse_u32, parse_u64,
+};
+
+use crate::code::{Code, Named};
+
+/// The value of an attribute.
+pub trait Value: Sized {
+    /// The type as `module/specs/nlb.yaml` calls it.
+    const SPEC_TYPE: &'static str;
+
+    /// The enumeration of the specification whose values this type has.
+    const SPEC_ENUM: Option<&'static str> = None;
+
+    /// Bytes of the value, without padding.
+    fn len(&self) -> usize;
+
+    /// Writes the value into a buffer of exactly [`Value::len`] bytes.
+    fn emit(&self, buffer: &mut [u8]);
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are fewer or more than the type has.
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+macro_rules! integer {
+    ($($type:ident $parse:ident $text:literal,)*) => {$(
+        impl Value for $type {
+            const SPEC_TYPE: &'static str = $text;
+
+            fn len(&self) -> usize {
+                size_of::<$type>()
+            }
+
+            fn emit(&self, buffer: &mut [u8]) {
+                buffer.copy_from_slice(&self.to_ne_bytes());
+            }
+
+            fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+                $parse(bytes)
+            }
+        }
+    )*};
+}
+
+integer! {
+    u8 parse_u8 "u8",
+    u16 parse_u16 "u16",
+    u32 parse_u32 "u32",
+    u64 parse_u64 "u64",
+}
+
+/// A string, zero-terminated on the wire.
+impl Value for String {
+    const SPEC_TYPE: &'static str = "string";
+
+    fn len(&self) -> usize {
+        str::len(self) + 1
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        if let Some((zero, text)) = buffer.split_last_mut() {
+            text.copy_from_slice(self.as_bytes());
+            *zero = 0;
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        parse_string(bytes)
+    }
+}
+
+/// A flag: it is there or not, and has no bytes.
+impl Value for () {
+    const SPEC_TYPE: &'static str = "flag";
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn emit(&self, _buffer: &mut [u8]) {}
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("a flag has no value, received {} bytes", bytes.len()).into())
+        }
+    }
+}
+
+/// An address of either family: 4 or 16 bytes in network order.
+impl Value for IpAddr {
+    const SPEC_TYPE: &'static str = "binary";
+
+    fn len(&self) -> usize {
+        match self {
+            IpAddr::V4(_) => 4,
+            IpAddr::V6(_) => 16,
+        }
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        match self {
+            IpAddr::V4(address) => buffer.copy_from_slice(&address.octets()),
+            IpAddr::V6(address) => buffer.copy_from_slice(&address.octets()),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        parse_ip(bytes)
+    }
+}
+
+/// Bytes of a fixed number: a MAC, a key, a seed.
+impl<const N: usize> Value for [u8; N] {
+    const SPEC_TYPE: &'static str = "binary";
+
+    fn len(&self) -> usize {
+        N
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(self);
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        bytes
+            .try_into()
+            .map_err(|_| format!("expected {N} bytes, received {} bytes", bytes.len()).into())
+    }
+}
+
+/// Bytes of any number.
+impl Value for Vec<u8> {
+    const SPEC_TYPE: &'static str = "binary";
+
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(self);
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(bytes.to_vec())
+    }
+}
+
+impl<T: Named> Value for Code<T> {
+    const SPEC_TYPE: &'static str = "u8";
+    const SPEC_ENUM: Option<&'static str> = Some(T::ENUM);
+
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&[self.number()]);
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        parse_u8(bytes).map(Code::from_number)
+    }
+}
