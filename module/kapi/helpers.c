@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Functions for what the kernel's headers offer only as macro or inline.
+ * Nothing here decides anything: policy is Rust's.
+ */
+#include <crypto/utils.h>
+#include <linux/bottom_half.h>
+#include <linux/etherdevice.h>
+#include <linux/percpu.h>
+#include <linux/string.h>
+#include <net/inet_hashtables.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
+
+#include "helpers.h"
+
+/* An empty skb with room for an Ethernet header before and @len bytes of payload. */
+struct sk_buff *nlb_helper_alloc_frame(struct net_device *dev, unsigned int len)
+{
+	struct sk_buff *skb;
+
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len + dev->needed_tailroom,
+			GFP_ATOMIC);
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_reset_network_header(skb);
+	skb_put(skb, len);
+	return skb;
+}
+
+/* Cuts the payload to @len, puts the Ethernet header with the device's own MAC before it, and sends it. */
+void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
+			   const u8 *dst, u16 protocol, unsigned int len)
+{
+	skb_trim(skb, len);
+	skb->dev = dev;
+	skb->protocol = htons(protocol);
+	skb->priority = TC_PRIO_CONTROL;
+	if (dev_hard_header(skb, dev, protocol, dst, NULL, skb->len) < 0) {
+		kfree_skb(skb);
+		return;
+	}
+	skb_reset_mac_header(skb);
+	dev_queue_xmit(skb);
+}
+
+void nlb_helper_kfree_skb(struct sk_buff *skb)
+{
+	kfree_skb(skb);
+}
+
+int nlb_helper_skb_network_offset(const struct sk_buff *skb)
+{
+	return skb_network_offset(skb);
+}
+
+void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type)
+{
+	skb->pkt_type = pkt_type;
+}
+
+bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
+{
+	if (dev->reg_state != NETREG_REGISTERED)
+		return false;
+	netdev_hold(dev, tracker, GFP_KERNEL);
+	return true;
+}
+
+void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker)
+{
+	netdev_put(dev, tracker);
+}
+
+struct net *nlb_helper_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+bool nlb_helper_dev_carrier(const struct net_device *dev)
+{
+	return netif_running(dev) && netif_carrier_ok(dev);
+}
+
+void nlb_helper_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void nlb_helper_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+u64 __percpu *nlb_helper_percpu_alloc(size_t words)
+{
+	return __alloc_percpu_gfp(words * sizeof(u64), SMP_CACHE_BYTES,
+				  GFP_KERNEL | __GFP_ZERO);
+}
+
+void nlb_helper_percpu_inc(u64 __percpu *counters, size_t index)
+{
+	this_cpu_inc(counters[index]);
+}
+
+u64 nlb_helper_percpu_sum(u64 __percpu *counters, size_t index)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(counters, cpu)[index]);
+	return sum;
+}
+
+struct sk_buff *nlb_helper_genlmsg_new(size_t payload, bool atomic)
+{
+	return genlmsg_new(payload, atomic ? GFP_ATOMIC : GFP_KERNEL);
+}
+
+void nlb_helper_genlmsg_end(struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+}
+
+void nlb_helper_genlmsg_cancel(struct sk_buff *skb, void *header)
+{
+	genlmsg_cancel(skb, header);
+}
+
+int nlb_helper_genlmsg_reply(struct sk_buff *skb, struct genl_info *info)
+{
+	return genlmsg_reply(skb, info);
+}
+
+int nlb_helper_genlmsg_multicast(const struct genl_family *family,
+				 struct net *net, struct sk_buff *skb,
+				 unsigned int group)
+{
+	return genlmsg_multicast_netns(family, net, skb, 0, group, GFP_ATOMIC);
+}
+
+bool nlb_helper_genl_has_listeners(const struct genl_family *family,
+				   struct net *net, unsigned int group)
+{
+	return genl_has_listeners(family, net, group);
+}
+
+void nlb_helper_nlmsg_free(struct sk_buff *skb)
+{
+	nlmsg_free(skb);
+}
+
+struct net *nlb_helper_genl_net(const struct genl_info *info)
+{
+	return genl_info_net(info);
+}
+
+const struct genl_info *nlb_helper_genl_info_dump(struct netlink_callback *cb)
+{
+	return genl_info_dump(cb);
+}
+
+bool nlb_helper_capable_net_admin(struct sk_buff *skb, struct net *net)
+{
+	return netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN);
+}
+
+u32 nlb_helper_netlink_portid(const struct sk_buff *skb)
+{
+	return NETLINK_CB(skb).portid;
+}
+
+/* Sets NLM_F_DUMP_INTR if what is dumped changed since the dump began. */
+void nlb_helper_dump_check(struct netlink_callback *cb, void *header)
+{
+	genl_dump_check_consistent(cb, header);
+}
+
+/*
+ * The state of the TCP socket with this 4-tuple as a bit (1 << TCP_...), 0 if there is none. TIME_WAIT and
+ * half-open sockets are found as well. Context: RCU read side.
+ */
+u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
+			  __be32 daddr, u16 dport, int ifindex)
+{
+	struct sock *sk;
+	u32 state;
+
+	sk = __inet_lookup_established(net, saddr, sport, daddr, dport,
+				       ifindex, 0);
+	if (!sk)
+		return 0;
+	state = BIT(READ_ONCE(sk->sk_state));
+	sock_gen_put(sk);
+	return state;
+}
+
+void nlb_helper_wipe(void *secret, size_t len)
+{
+	memzero_explicit(secret, len);
+}
+
+bool nlb_helper_equal(const void *a, const void *b, size_t len)
+{
+	return !crypto_memneq(a, b, len);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Functions for what the kernel's headers offer only as macro or inline. */
+#ifndef NLB_KAPI_HELPERS_H
+#define NLB_KAPI_HELPERS_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/genetlink.h>
+#include <crypto/sha2.h>
+
+/* skb.c of the kernel, its inline half */
+struct sk_buff *nlb_helper_alloc_frame(struct net_device *dev, unsigned int len);
+void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
+			   const u8 *dst, u16 protocol, unsigned int len);
+void nlb_helper_kfree_skb(struct sk_buff *skb);
+int nlb_helper_skb_network_offset(const struct sk_buff *skb);
+void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type);
+
+/* devices */
+bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
+void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker);
+struct net *nlb_helper_dev_net(const struct net_device *dev);
+bool nlb_helper_dev_carrier(const struct net_device *dev);
+
+/* BH and per-CPU */
+void nlb_helper_bh_disable(void);
+void nlb_helper_bh_enable(void);
+u64 __percpu *nlb_helper_percpu_alloc(size_t words);
+void nlb_helper_percpu_inc(u64 __percpu *counters, size_t index);
+u64 nlb_helper_percpu_sum(u64 __percpu *counters, size_t index);
+
+/* netlink */
+struct sk_buff *nlb_helper_genlmsg_new(size_t payload, bool atomic);
+void nlb_helper_genlmsg_end(struct sk_buff *skb, void *header);
+void nlb_helper_genlmsg_cancel(struct sk_buff *skb, void *header);
+int nlb_helper_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);
+int nlb_helper_genlmsg_multicast(const struct genl_family *family,
+				 struct net *net, struct sk_buff *skb,
+				 unsigned int group);
+bool nlb_helper_genl_has_listeners(const struct genl_family *family,
+				   struct net *net, unsigned int group);
+void nlb_helper_nlmsg_free(struct sk_buff *skb);
+struct net *nlb_helper_genl_net(const struct genl_info *info);
+const struct genl_info *nlb_helper_genl_info_dump(struct netlink_callback *cb);
+bool nlb_helper_capable_net_admin(struct sk_buff *skb, struct net *net);
+u32 nlb_helper_netlink_portid(const struct sk_buff *skb);
+void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
+
+/* sockets */
+u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
+			  __be32 daddr, u16 dport, int ifindex);
+
+/* secrets */
+void nlb_helper_wipe(void *secret, size_t len);
+bool nlb_helper_equal(const void *a, const void *b, size_t len);
+
+#endif

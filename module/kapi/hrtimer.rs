@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A high-resolution timer that expires in softirq context.
+//!
+//! The kernel crate's own abstraction gives a handle for each start and cancels when the handle is dropped;
+//! a timer that is started again and again from several contexts, each time with the deadline of the moment,
+//! does not fit that shape.
+
+use super::bindings;
+use core::cell::UnsafeCell;
+use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// What happens when a timer expires.
+pub(crate) trait Expire: Send + Sync + Sized + 'static {
+    /// Called in softirq context; may start the timer again.
+    fn expire(&self, timer: &Timer<Self>);
+}
+
+/// A timer on `CLOCK_MONOTONIC`, soft mode.
+///
+/// # Invariants
+///
+/// `inner` was set up with [`Timer::callback`] and is not moved until it was cancelled in `drop`.
+pub(crate) struct Timer<T: Expire> {
+    inner: UnsafeCell<bindings::hrtimer>,
+    target: Arc<T>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: hrtimers may be started and cancelled from any thread; the target is `Send + Sync`.
+unsafe impl<T: Expire> Send for Timer<T> {}
+// SAFETY: As above; the hrtimer code locks.
+unsafe impl<T: Expire> Sync for Timer<T> {}
+
+impl<T: Expire> Timer<T> {
+    /// A timer that is not running. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(target: Arc<T>) -> Result<Pin<KBox<Self>>> {
+        let timer = KBox::pin(
+            Self {
+                // SAFETY: An hrtimer is plain data, set up below before anybody sees it.
+                inner: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+                target,
+                _pin: PhantomPinned,
+            },
+            GFP_KERNEL,
+        )?;
+        // INVARIANT: Set up here, and pinned.
+        // SAFETY: The pointer is valid; the callback is of the type asked for.
+        unsafe {
+            bindings::hrtimer_setup(
+                timer.inner.get(),
+                Some(Self::callback),
+                bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
+            );
+        }
+        Ok(timer)
+    }
+
+    /// Lets it expire at `at_ns` of the monotonic clock, or as soon as possible if that has passed; a running
+    /// timer is moved. Context: any but hard interrupt.
+    pub(crate) fn start(&self, at_ns: u64) {
+        let at = i64::try_from(at_ns).unwrap_or(i64::MAX);
+        // SAFETY: The timer was set up, by the type invariant.
+        unsafe {
+            bindings::hrtimer_start_range_ns(
+                self.inner.get(),
+                at,
+                0,
+                bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
+            );
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the hrtimer code with the `inner` of a living `Timer<T>`.
+    unsafe extern "C" fn callback(inner: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: `inner` is a field of a `Timer<T>`, which lives until `drop` has cancelled it, and cancelling
+        // waits for this function to end.
+        let timer = unsafe { &*kernel::container_of!(inner.cast::<UnsafeCell<bindings::hrtimer>>(), Self, inner) };
+        timer.target.expire(timer);
+        bindings::hrtimer_restart_HRTIMER_NORESTART
+    }
+}
+
+impl<T: Expire> Drop for Timer<T> {
+    fn drop(&mut self) {
+        // SAFETY: The timer was set up, by the type invariant. This waits for a running callback; `drop` is
+        // never called from the callback, which only borrows the timer.
+        unsafe { bindings::hrtimer_cancel(self.inner.get()) };
+    }
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Network devices, the RTNL, and what happens to devices.
+
+use super::bindings;
+use super::once::Once;
+use core::cell::UnsafeCell;
+use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// A network namespace, borrowed from something that keeps it alive.
+///
+/// # Invariants
+///
+/// The namespace is alive for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct Net<'a> {
+    ptr: NonNull<bindings::net>,
+    _life: core::marker::PhantomData<&'a ()>,
+}
+
+/// Tells namespaces apart without keeping them alive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NetId(usize);
+
+impl Net<'_> {
+    /// # Safety
+    ///
+    /// `ptr` is a namespace that stays alive for the lifetime chosen.
+    pub(super) unsafe fn from_raw<'a>(ptr: *mut bindings::net) -> Option<Net<'a>> {
+        // INVARIANT: By the contract of this function.
+        NonNull::new(ptr).map(|ptr| Net {
+            ptr,
+            _life: core::marker::PhantomData,
+        })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::net {
+        self.ptr.as_ptr()
+    }
+
+    /// Its identity.
+    pub(crate) fn id(&self) -> NetId {
+        NetId(self.ptr.as_ptr().addr())
+    }
+}
+
+/// The RTNL is held while it lives.
+///
+/// # Invariants
+///
+/// `rtnl_lock()` was called by this thread and not yet undone, or the RTNL is held by the caller of a notifier
+/// (then `owned` is false).
+pub(crate) struct Rtnl {
+    owned: bool,
+    _not_send: core::marker::PhantomData<*mut ()>,
+}
+
+impl Rtnl {
+    /// Takes the RTNL. Context: process, may sleep; before any lock of ours.
+    pub(crate) fn lock() -> Self {
+        // SAFETY: Process context; no caller holds the RTNL.
+        unsafe { bindings::rtnl_lock() };
+        Self {
+            owned: true,
+            _not_send: core::marker::PhantomData,
+        }
+    }
+}
+
+impl Drop for Rtnl {
+    fn drop(&mut self) {
+        if self.owned {
+            // SAFETY: Taken in `lock` by this thread.
+            unsafe { bindings::rtnl_unlock() };
+        }
+    }
+}
+
+/// A reference to a registered Ethernet-like device.
+///
+/// # Invariants
+///
+/// A tracked reference is held. Whoever keeps one drops it when the device is unregistered, so that the
+/// namespace which the device is in is alive as well.
+pub(crate) struct Device {
+    dev: NonNull<bindings::net_device>,
+    tracker: KBox<UnsafeCell<bindings::netdevice_tracker>>,
+}
+
+// SAFETY: The reference may be given back on any thread; fields are read by their own rules.
+unsafe impl Send for Device {}
+// SAFETY: As above.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// The device with this index, held. Errors: `ENODEV` if there is none, `ENOMEM`.
+    pub(crate) fn by_index(_rtnl: &Rtnl, net: Net<'_>, ifindex: u32) -> Result<Self> {
+        let ifindex = c_int::try_from(ifindex).map_err(|_| ENODEV)?;
+        // SAFETY: The RTNL is held, the namespace is alive.
+        let dev = unsafe { bindings::__dev_get_by_index(net.as_ptr(), ifindex) };
+        let dev = NonNull::new(dev).ok_or(ENODEV)?;
+        // SAFETY: A tracker is plain data (or nothing), set by `netdev_hold`.
+        let tracker = unsafe { MaybeUninit::zeroed().assume_init() };
+        let tracker = KBox::new(UnsafeCell::new(tracker), GFP_KERNEL)?;
+        // SAFETY: The device cannot go away under the RTNL; the tracker is valid and stays where it is.
+        if !unsafe { bindings::nlb_helper_dev_hold(dev.as_ptr(), tracker.get()) } {
+            return Err(ENODEV);
+        }
+        // INVARIANT: Just held.
+        Ok(Self { dev, tracker })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::net_device {
+        self.dev.as_ptr()
+    }
+
+    /// The namespace it is in.
+    pub(crate) fn net(&self) -> Net<'_> {
+        // SAFETY: The device is held; its namespace is alive by the type invariant.
+        let net = unsafe { bindings::nlb_helper_dev_net(self.as_ptr()) };
+        // INVARIANT: As above. The pointer of a registered device's namespace is never null.
+        Net {
+            // SAFETY: Not null, as said.
+            ptr: unsafe { NonNull::new_unchecked(net) },
+            _life: core::marker::PhantomData,
+        }
+    }
+
+    /// Interface index; changes only with the namespace.
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: Held by the type invariant.
+        unsafe { (*self.as_ptr()).ifindex }.unsigned_abs()
+    }
+
+    /// Copies the name, NUL-padded. A concurrent rename may tear it; it is for people only.
+    pub(crate) fn name(&self) -> [u8; 16] {
+        // SAFETY: Held by the type invariant; the name is an array of 16 bytes.
+        unsafe { (&raw const (*self.as_ptr()).name).cast::<[u8; 16]>().read() }
+    }
+
+    /// The device's own MAC.
+    pub(crate) fn mac(&self) -> [u8; 6] {
+        // SAFETY: Held by the type invariant; Ethernet devices have at least six bytes there.
+        unsafe { (*self.as_ptr()).dev_addr.cast::<[u8; 6]>().read() }
+    }
+
+    /// Whether it speaks Ethernet and resolves neighbours.
+    pub(crate) fn is_ethernet(&self) -> bool {
+        // SAFETY: Held by the type invariant.
+        let (kind, flags) = unsafe { ((*self.as_ptr()).type_, (*self.as_ptr()).flags) };
+        u32::from(kind) == bindings::ARPHRD_ETHER && flags & bindings::NLB_IFF_NOARP == 0
+    }
+
+    /// Whether it is a loopback device.
+    pub(crate) fn is_loopback(&self) -> bool {
+        // SAFETY: Held by the type invariant.
+        unsafe { (*self.as_ptr()).flags & bindings::NLB_IFF_LOOPBACK != 0 }
+    }
+
+    /// Whether it is up and has a carrier. Context: any.
+    pub(crate) fn has_carrier(&self) -> bool {
+        // SAFETY: Held by the type invariant.
+        unsafe { bindings::nlb_helper_dev_carrier(self.as_ptr()) }
+    }
+
+    /// Lets the device receive frames to a multicast MAC; counted, so that others may ask for the same.
+    /// Context: process, RTNL. Errors: as the device's address list says.
+    pub(crate) fn add_multicast(&self, mac: &[u8; 6]) -> Result {
+        // SAFETY: Held by the type invariant; six bytes, the address length of Ethernet.
+        kernel::error::to_result(unsafe { bindings::dev_mc_add(self.as_ptr(), mac.as_ptr()) })
+    }
+
+    /// Undoes one [`Device::add_multicast`]. Context: process, RTNL.
+    pub(crate) fn del_multicast(&self, mac: &[u8; 6]) {
+        // SAFETY: As for `add_multicast`. An error says that it is gone already.
+        let _ = unsafe { bindings::dev_mc_del(self.as_ptr(), mac.as_ptr()) };
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: The reference is held by the type invariant and given back once.
+        unsafe { bindings::nlb_helper_dev_put(self.as_ptr(), self.tracker.get()) };
+    }
+}
+
+/// What happened to a device.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceEvent {
+    /// It goes away: unregistered, or moved to another namespace.
+    Unregister,
+    /// It was set up or down, or its carrier changed.
+    Change,
+}
+
+/// Who wants to know what happens to devices.
+pub(crate) trait DeviceWatcher: Send + Sync + 'static {
+    /// Called in process context with the RTNL held, whose evidence is `rtnl`.
+    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: NetId, ifindex: u32);
+}
+
+/// A netdevice notifier in all namespaces, registered while it lives.
+///
+/// # Invariants
+///
+/// `block` is not moved until `drop`, and in the chain if `registered` says so.
+pub(crate) struct Notifier<T: DeviceWatcher> {
+    block: UnsafeCell<bindings::notifier_block>,
+    registered: Once<bool>,
+    watcher: Arc<T>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The block is touched by the notifier chain only, under its own lock; the watcher is `Send + Sync`.
+unsafe impl<T: DeviceWatcher> Send for Notifier<T> {}
+// SAFETY: As above.
+unsafe impl<T: DeviceWatcher> Sync for Notifier<T> {}
+
+impl<T: DeviceWatcher> Notifier<T> {
+    /// Registers. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(watcher: Arc<T>) -> Result<Pin<KBox<Self>>> {
+        let block = bindings::notifier_block {
+            notifier_call: Some(Self::callback),
+            next: core::ptr::null_mut(),
+            priority: 0,
+        };
+        let notifier = KBox::pin(
+            Self {
+                block: UnsafeCell::new(block),
+                registered: Once::new(false),
+                watcher,
+                _pin: PhantomPinned,
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The block is valid and stays so until `drop` unregisters it.
+        kernel::error::to_result(unsafe {
+            bindings::register_netdevice_notifier(notifier.block.get())
+        })?;
+        // INVARIANT: Registered above; pinned.
+        notifier.registered.store(true);
+        Ok(notifier)
+    }
+
+    /// # Safety
+    ///
+    /// Called by the netdevice notifier chain with the `block` of a living `Notifier<T>`, with the RTNL held.
+    unsafe extern "C" fn callback(
+        block: *mut bindings::notifier_block,
+        event: c_ulong,
+        info: *mut c_void,
+    ) -> c_int {
+        let event = match event as bindings::netdev_cmd {
+            bindings::netdev_cmd_NETDEV_UNREGISTER => DeviceEvent::Unregister,
+            bindings::netdev_cmd_NETDEV_UP
+            | bindings::netdev_cmd_NETDEV_DOWN
+            | bindings::netdev_cmd_NETDEV_CHANGE => DeviceEvent::Change,
+            // NOTIFY_DONE: nothing of ours.
+            _ => return 0,
+        };
+        // SAFETY: `block` is a field of a living `Notifier<T>`, by the contract of this function.
+        let this = unsafe {
+            &*kernel::container_of!(block.cast::<UnsafeCell<bindings::notifier_block>>(), Self, block)
+        };
+        // SAFETY: The chain passes a `netdev_notifier_info` whose device is valid during the call.
+        let (net, ifindex) = unsafe {
+            let dev = (*info.cast::<bindings::netdev_notifier_info>()).dev;
+            (bindings::nlb_helper_dev_net(dev), (*dev).ifindex)
+        };
+        // The caller of the chain holds the RTNL.
+        let rtnl = Rtnl {
+            owned: false,
+            _not_send: core::marker::PhantomData,
+        };
+        this.watcher
+            .device_event(&rtnl, event, NetId(net.addr()), ifindex.unsigned_abs());
+        0
+    }
+}
+
+impl<T: DeviceWatcher> Drop for Notifier<T> {
+    fn drop(&mut self) {
+        if !self.registered.load() {
+            return;
+        }
+        // SAFETY: Registered by the type invariant. The call waits for running notifications, and tells this
+        // one that every device is unregistered, so that what hangs on devices is taken down before it returns.
+        unsafe { bindings::unregister_netdevice_notifier(self.block.get()) };
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Netlink attributes: what is allowed, what came, and what is sent.
+
+use super::bindings;
+use super::netdevice::Net;
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// Bytes of an attribute's header; attributes are aligned to the same.
+const NLA_HDRLEN: usize = 4;
+
+/// The bits of an attribute's type that are its number.
+const NLA_TYPE_MASK: u16 = 0x3fff;
+
+/// What the kernel checks of an attribute before a handler sees it.
+#[repr(transparent)]
+pub(crate) struct Policy(bindings::nla_policy);
+
+// SAFETY: A policy is constant data.
+unsafe impl Sync for Policy {}
+
+impl Policy {
+    const fn with(kind: u32, len: u16) -> Self {
+        // SAFETY: A policy is plain data for which zero means "nothing to check".
+        let mut policy: bindings::nla_policy = unsafe { core::mem::zeroed() };
+        policy.type_ = kind as u8;
+        policy.len = len;
+        Self(policy)
+    }
+
+    /// Not allowed in a request.
+    pub(crate) const REJECT: Self = Self::with(bindings::NLA_REJECT, 0);
+    /// No payload: being there is the message.
+    pub(crate) const FLAG: Self = Self::with(bindings::NLA_FLAG, 0);
+    /// A `u8`.
+    pub(crate) const U8: Self = Self::with(bindings::NLA_U8, 0);
+    /// A `u16`.
+    pub(crate) const U16: Self = Self::with(bindings::NLA_U16, 0);
+    /// A `u32`.
+    pub(crate) const U32: Self = Self::with(bindings::NLA_U32, 0);
+
+    /// A NUL-terminated string of at most `max` bytes.
+    pub(crate) const fn string(max: u16) -> Self {
+        Self::with(bindings::NLA_NUL_STRING, max)
+    }
+
+    /// Bytes, from `min` to `max` of them.
+    pub(crate) const fn bytes(min: i16, max: i16) -> Self {
+        let mut policy = Self::with(bindings::NLA_BINARY, 0);
+        policy.0.validation_type = bindings::NLB_NLA_VALIDATE_RANGE as u8;
+        policy.0.__bindgen_anon_1.__bindgen_anon_1 =
+            bindings::nla_policy__bindgen_ty_1__bindgen_ty_1 { min, max };
+        policy
+    }
+
+    pub(super) const fn as_raw(policies: &'static [Policy]) -> *const bindings::nla_policy {
+        policies.as_ptr().cast()
+    }
+}
+
+/// `EOPNOTSUPP`, which the kernel crate does not name.
+pub(crate) fn not_supported() -> Error {
+    Error::from_errno(-(bindings::NLB_EOPNOTSUPP as c_int))
+}
+
+/// An attribute of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Attribute<'a> {
+    /// Its number.
+    pub(crate) kind: u16,
+    /// Its payload.
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Attribute<'a> {
+    /// The payload as `u8`. Lengths were checked by the policy; what is too short counts as 0.
+    pub(crate) fn u8(&self) -> u8 {
+        self.payload.first().copied().unwrap_or(0)
+    }
+
+    /// The payload as `u16` in host byte order.
+    pub(crate) fn u16(&self) -> u16 {
+        self.payload
+            .first_chunk()
+            .map_or(0, |bytes| u16::from_ne_bytes(*bytes))
+    }
+
+    /// The payload as `u32` in host byte order.
+    pub(crate) fn u32(&self) -> u32 {
+        self.payload
+            .first_chunk()
+            .map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    /// The payload up to its first NUL.
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.payload
+            .split(|&byte| byte == 0)
+            .next()
+            .unwrap_or_default()
+    }
+}
+
+/// Goes through the attributes in some bytes.
+#[derive(Clone)]
+pub(crate) struct Attributes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The bytes before the attribute that comes next are gone: where that is, from the end.
+    pub(super) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    fn next(&mut self) -> Option<Attribute<'a>> {
+        let (header, _) = self.rest.split_first_chunk::<NLA_HDRLEN>()?;
+        let [len0, len1, kind0, kind1] = *header;
+        let len = usize::from(u16::from_ne_bytes([len0, len1]));
+        let payload = self.rest.get(NLA_HDRLEN..len)?;
+        let aligned = len.checked_next_multiple_of(NLA_HDRLEN)?;
+        self.rest = self.rest.get(aligned..).unwrap_or_default();
+        Some(Attribute {
+            kind: u16::from_ne_bytes([kind0, kind1]) & NLA_TYPE_MASK,
+            payload,
+        })
+    }
+}
+
+/// A message that is being written: a reply, one of a dump, or a notification.
+///
+/// # Invariants
+///
+/// `skb` is a valid netlink buffer, `header` the place in it that `genlmsg_put` returned.
+pub(crate) struct Message {
+    pub(super) skb: NonNull<bindings::sk_buff>,
+    pub(super) header: NonNull<c_void>,
+}
+
+impl Message {
+    /// Writes an attribute. Errors: `EMSGSIZE` if it does not fit.
+    pub(crate) fn put(&mut self, kind: u16, payload: &[u8]) -> Result {
+        let len = c_int::try_from(payload.len()).map_err(|_| EMSGSIZE)?;
+        // SAFETY: The buffer is valid by the type invariant, the payload is valid for its length.
+        kernel::error::to_result(unsafe {
+            bindings::nla_put(
+                self.skb.as_ptr(),
+                c_int::from(kind),
+                len,
+                payload.as_ptr().cast(),
+            )
+        })
+    }
+
+    /// Writes a flag if `set`.
+    pub(crate) fn put_flag(&mut self, kind: u16, set: bool) -> Result {
+        if set {
+            self.put(kind, &[])
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes a `u8`.
+    pub(crate) fn put_u8(&mut self, kind: u16, value: u8) -> Result {
+        self.put(kind, &[value])
+    }
+
+    /// Writes a `u16`.
+    pub(crate) fn put_u16(&mut self, kind: u16, value: u16) -> Result {
+        self.put(kind, &value.to_ne_bytes())
+    }
+
+    /// Writes a `u32`.
+    pub(crate) fn put_u32(&mut self, kind: u16, value: u32) -> Result {
+        self.put(kind, &value.to_ne_bytes())
+    }
+
+    /// Writes a `u64`.
+    pub(crate) fn put_u64(&mut self, kind: u16, value: u64) -> Result {
+        self.put(kind, &value.to_ne_bytes())
+    }
+
+    /// Writes a string with its NUL; at most 64 bytes of it.
+    pub(crate) fn put_text(&mut self, kind: u16, text: &[u8]) -> Result {
+        let mut buffer = [0u8; 65];
+        let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+        let len = text.len().min(64);
+        for (to, from) in buffer.iter_mut().zip(text.iter().take(len)) {
+            *to = *from;
+        }
+        self.put(kind, buffer.get(..=len).unwrap_or_default())
+    }
+
+    /// Ends the message: its length is written.
+    pub(super) fn end(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::nlb_helper_genlmsg_end(self.skb.as_ptr(), self.header.as_ptr()) };
+    }
+
+    /// Takes the message back out of the buffer.
+    pub(super) fn cancel(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::nlb_helper_genlmsg_cancel(self.skb.as_ptr(), self.header.as_ptr()) };
+    }
+}
+
+/// Whether the sender of the message in `skb` has CAP_NET_ADMIN in the namespace.
+///
+/// # Safety
+///
+/// `skb` is a valid request.
+pub(super) unsafe fn is_net_admin(skb: *mut bindings::sk_buff, net: Net<'_>) -> bool {
+    // SAFETY: By the contract of this function.
+    unsafe { bindings::nlb_helper_capable_net_admin(skb, net.as_ptr()) }
+}

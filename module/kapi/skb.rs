@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Socket buffers, as hooks see them and as they are sent.
+
+use super::bindings;
+use super::netdevice::Device;
+use core::cell::UnsafeCell;
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// Bytes of an Ethernet header.
+pub(crate) const ETH_HLEN: usize = 14;
+
+/// The bits of a VLAN tag that are the VLAN id; id 0 is a mere priority tag.
+const VLAN_VID_MASK: u16 = 0x0fff;
+
+/// A socket buffer lent to a hook by the kernel.
+///
+/// # Invariants
+///
+/// The buffer is valid and belongs to the caller of the hook for as long as it is borrowed. It may be shared
+/// with readers, so data is never written through it but by [`Skb::writable`].
+#[repr(transparent)]
+pub(crate) struct Skb(UnsafeCell<bindings::sk_buff>);
+
+impl Skb {
+    /// # Safety
+    ///
+    /// `skb` is valid, and handled by nobody else in other ways than reading for the lifetime chosen.
+    pub(super) unsafe fn from_raw<'a>(skb: *mut bindings::sk_buff) -> &'a mut Skb {
+        // SAFETY: By the contract of this function; `Skb` is transparent.
+        unsafe { &mut *skb.cast::<Skb>() }
+    }
+
+    /// Reads a field of which only the offset is known.
+    #[inline(always)]
+    fn field<T: Copy>(&self, offset: u32) -> T {
+        // SAFETY: The offset is that of a field of this type within the buffer's structure, by the callers.
+        unsafe { self.0.get().byte_add(offset as usize).cast::<T>().read() }
+    }
+
+    /// The protocol (EtherType), in host byte order.
+    #[inline(always)]
+    pub(crate) fn protocol(&self) -> u16 {
+        u16::from_be(self.field::<u16>(bindings::NLB_SKB_PROTOCOL))
+    }
+
+    /// Whether the buffer carries a VLAN id beside its data: the frame belongs to a VLAN sub-interface.
+    #[inline(always)]
+    pub(crate) fn has_vlan_id(&self) -> bool {
+        self.field::<u16>(bindings::NLB_SKB_VLAN_TCI) & VLAN_VID_MASK != 0
+    }
+
+    /// All bytes from the data pointer on, linear or not.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: Valid by the type invariant.
+        unsafe { (*self.0.get()).len as usize }
+    }
+
+    /// The linear bytes from the data pointer on: at ingress those after the MAC header, at egress the frame.
+    #[inline(always)]
+    pub(crate) fn head(&self) -> &[u8] {
+        let skb = self.0.get();
+        // SAFETY: Valid by the type invariant; the linear part is `len - data_len` bytes from `data` on.
+        unsafe {
+            let linear = (*skb).len.wrapping_sub((*skb).data_len) as usize;
+            core::slice::from_raw_parts((*skb).data, linear)
+        }
+    }
+
+    /// Copies bytes from `offset` of the data on, linear or not; false if there are not as many.
+    pub(crate) fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
+        let (Ok(offset), Ok(len)) = (c_int::try_from(offset), c_int::try_from(to.len())) else {
+            return false;
+        };
+        // SAFETY: The buffer is valid, `to` is valid for writes of `len` bytes; the call checks the range.
+        unsafe { bindings::skb_copy_bits(self.0.get(), offset, to.as_mut_ptr().cast(), len) == 0 }
+    }
+
+    /// The Ethernet header of a buffer at ingress, if it stands directly before the data.
+    #[inline(always)]
+    pub(crate) fn ethernet(&self) -> Option<&[u8; ETH_HLEN]> {
+        let skb = self.0.get();
+        let mac = usize::from(self.field::<u16>(bindings::NLB_SKB_MAC_HEADER));
+        // SAFETY: Valid by the type invariant; `head` and `data` point into one allocation.
+        let (head, data) = unsafe { ((*skb).head, (*skb).data) };
+        let offset = (data.addr()).wrapping_sub(head.addr());
+        if mac.wrapping_add(ETH_HLEN) != offset {
+            return None;
+        }
+        // SAFETY: The 14 bytes before `data` are within the allocation, for `head + mac + 14 == data`.
+        unsafe { data.sub(ETH_HLEN).cast::<[u8; ETH_HLEN]>().as_ref() }
+    }
+
+    /// Makes the packet one for this host, whatever its destination MAC was.
+    ///
+    /// The field is written on shared buffers too, as nft's `meta pkttype set` does: it says how *this* host
+    /// sees the frame, and all that share the buffer are on this host.
+    pub(crate) fn set_for_host(&mut self) {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::nlb_helper_skb_set_pkt_type(self.0.get(), bindings::PACKET_HOST as u8) };
+    }
+
+    /// Writable access to the first `len` bytes of data; none if memory is short or the buffer is shorter.
+    pub(crate) fn writable(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
+        let end = offset.checked_add(len)?;
+        let write_len = c_uint::try_from(end).ok()?;
+        // SAFETY: The buffer is valid; the call makes the first `write_len` bytes linear and private.
+        if unsafe { bindings::skb_ensure_writable(self.0.get(), write_len) } != 0 {
+            return None;
+        }
+        // SAFETY: The call above succeeded, so that many bytes from `data` on are linear and not shared.
+        unsafe {
+            let data = (*self.0.get()).data;
+            Some(core::slice::from_raw_parts_mut(data.add(offset), len))
+        }
+    }
+
+    /// Bytes between the data pointer and the network header, where the sender set one.
+    pub(crate) fn network_offset(&self) -> Option<usize> {
+        let skb = self.0.get();
+        // SAFETY: Valid by the type invariant.
+        let offset = unsafe { bindings::nlb_helper_skb_network_offset(skb) };
+        usize::try_from(offset).ok()
+    }
+}
+
+/// A frame of our own on its way out: payload first, the Ethernet header is put before it when it is sent.
+///
+/// # Invariants
+///
+/// `skb` is a private linear buffer of `len` bytes with room before it for a header, owned by this value; the
+/// device it was made for is held by whoever lends it.
+pub(crate) struct Frame<'a> {
+    skb: NonNull<bindings::sk_buff>,
+    len: usize,
+    device: &'a Device,
+}
+
+impl<'a> Frame<'a> {
+    /// A frame with room for `len` bytes of payload; none if memory is short. Context: any.
+    pub(crate) fn new(device: &'a Device, len: usize) -> Option<Self> {
+        let room = c_uint::try_from(len).ok()?;
+        // SAFETY: The device is held. The helper does not sleep, for timers and hooks send as well.
+        let skb = unsafe { bindings::nlb_helper_alloc_frame(device.as_ptr(), room) };
+        let skb = NonNull::new(skb)?;
+        // SAFETY: The helper has put `len` bytes at `data`; they are zeroed so that none is sent unset.
+        unsafe { (*skb.as_ptr()).data.write_bytes(0, len) };
+        // INVARIANT: A new buffer with `len` bytes.
+        Some(Self { skb, len, device })
+    }
+
+    /// The payload.
+    pub(crate) fn payload(&mut self) -> &mut [u8] {
+        // SAFETY: By the type invariant.
+        unsafe { core::slice::from_raw_parts_mut((*self.skb.as_ptr()).data, self.len) }
+    }
+
+    /// Sends the first `len` bytes of payload to `destination`, with the device's own MAC as the source.
+    /// Context: any, without locks that a driver could take.
+    pub(crate) fn send(self, destination: &[u8; 6], ethertype: u16, len: usize) {
+        let len = len.min(self.len) as c_uint;
+        let this = core::mem::ManuallyDrop::new(self);
+        // SAFETY: The buffer is ours and handed over; the device is held.
+        unsafe {
+            bindings::nlb_helper_send_frame(
+                this.skb.as_ptr(),
+                this.device.as_ptr(),
+                destination.as_ptr(),
+                ethertype,
+                len,
+            );
+        }
+    }
+}
+
+impl Drop for Frame<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The buffer is ours by the type invariant.
+        unsafe { bindings::nlb_helper_kfree_skb(self.skb.as_ptr()) };
+    }
+}
