@@ -11,7 +11,16 @@
 #![cfg_attr(not(nlb_kernel), forbid(unsafe_code))]
 #![cfg_attr(not(nlb_kernel), warn(missing_docs))]
 
+pub mod arp;
+mod compile;
+pub mod decide;
+pub mod filter;
 pub mod genl;
 pub mod limits;
+pub mod mac;
+pub mod packet;
+pub mod reason;
+pub mod rules;
+pub mod siphash;
 pub mod state;
 pub mod time;

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Builds a [`Filter`]: checks the settings, and fills its tables.
+
+use super::filter::{
+    words_ne, Filter, FilterError, Multipliers, RuleEntry, Settings, Storage, StorageLen, Transport, VipEntry, NO_RULE,
+    PAGE, TRIES, VIP_SLOTS,
+};
+use super::genl::{Affinity, Mode};
+use super::limits::VIPS_MAX;
+use super::mac::{self, Mac};
+use super::reason::Reason;
+use super::rules::{
+    self, FilteringMode, Protocols, Rule, RuleState, PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP,
+};
+use super::siphash::SipKey;
+use core::net::{IpAddr, Ipv6Addr};
+
+/// Pages of the index that the two VIP tables take.
+const VIP_PAGES: usize = 2 * VIP_SLOTS / PAGE;
+
+/// Port tables of a VIP: one for each [`Transport`].
+const TRANSPORTS: usize = 2;
+
+/// Pages that hold a tunnel's port, and so may differ from their neighbours under a rule with affinity none:
+/// TCP 1723; UDP 500, 1701, 4500.
+const TUNNEL_PAGES: usize = 4;
+
+/// The ports at which a page cannot be taken for uniform, whatever the rules.
+const TUNNEL_PORTS: [u16; 4] = [PORT_IKE, PORT_L2TP, PORT_PPTP, PORT_NAT_T];
+
+/// See [`super::filter::Filter::build`].
+pub(super) fn build<S: Storage>(settings: &Settings<'_>, mut storage: S) -> Result<Filter<S>, FilterError> {
+    check_vips(settings.vips)?;
+    rules::check(settings.rules, settings.vips)?;
+    let (mac_v4, mac_v6) = virtual_macs(settings)?;
+    let need = storage_len(settings);
+    if storage.vips().len() < need.vips || storage.rules().len() < need.rules || storage.index().len() < need.index {
+        return Err(FilterError::Storage);
+    }
+    fill_rules(settings, storage.rules_mut());
+    let mut pages = Pages::new(settings.rules, table_count(settings));
+    let shared = pages.add_tables(storage.index_mut(), None).ok_or(FilterError::Storage)?;
+    for (at, &vip) in settings.vips.iter().enumerate() {
+        let (tcp, udp) = if has_own_rules(settings.rules, vip) {
+            pages.add_tables(storage.index_mut(), Some(vip)).ok_or(FilterError::Storage)?
+        } else {
+            shared
+        };
+        let entry = storage.vips_mut().get_mut(at.wrapping_add(1)).ok_or(FilterError::Storage)?;
+        *entry = vip_entry(vip, tcp, udp);
+    }
+    if let Some(none) = storage.vips_mut().first_mut() {
+        *none = VipEntry::EMPTY;
+    }
+    let multipliers = find_multipliers(settings.vips, storage.index_mut())?;
+    Ok(Filter {
+        storage,
+        key: SipKey::new(settings.seed),
+        multipliers,
+        has_v6: settings.vips.iter().any(IpAddr::is_ipv6),
+        mac_v4,
+        mac_v6,
+        echo: settings.echo,
+        responder: settings.responder,
+        spread: RuleEntry {
+            slot: settings.spread_slot,
+            accepted: if settings.spread_slot == settings.default_slot {
+                Reason::AcceptedDefaultHost
+            } else {
+                Reason::AcceptedOwner
+            },
+            dropped: if settings.spread_slot == settings.default_slot {
+                Reason::DroppedNotDefaultHost
+            } else {
+                Reason::DroppedNotOwner
+            },
+            ..RuleEntry::EMPTY
+        },
+    })
+}
+
+/// See [`super::filter::storage_len`].
+pub(super) fn storage_len(settings: &Settings<'_>) -> StorageLen {
+    let rules = settings.rules.len();
+    let tables = table_count(settings);
+    let mixed: usize = settings.rules.iter().map(mixed_pages).fold(0, usize::saturating_add);
+    let tunnels = tables.saturating_mul(TUNNEL_PAGES / TRANSPORTS);
+    let pages = VIP_PAGES
+        .saturating_add(tables)
+        .saturating_add(rules)
+        .saturating_add(1) // the uniform page of no rule
+        .saturating_add(1) // scratch: a page is filled before it is known to exist already
+        .saturating_add(mixed)
+        .saturating_add(tunnels);
+    StorageLen {
+        vips: settings.vips.len().saturating_add(1),
+        rules: rules.saturating_mul(2).saturating_add(1),
+        index: pages.saturating_mul(PAGE),
+    }
+}
+
+/// Port tables: a pair that the VIPs without rules of their own share, and a pair for each other VIP.
+fn table_count(settings: &Settings<'_>) -> usize {
+    let own = settings.vips.iter().filter(|&&vip| has_own_rules(settings.rules, vip)).count();
+    own.saturating_add(1).saturating_mul(TRANSPORTS)
+}
+
+/// Whether a rule is for this VIP alone.
+fn has_own_rules(rules: &[Rule], vip: IpAddr) -> bool {
+    rules.iter().any(|rule| rule.vip == Some(vip))
+}
+
+/// Most pages that are not uniform because the rule begins or ends in them.
+fn mixed_pages(rule: &Rule) -> usize {
+    let begins = rule.first_port & 0xff != 0;
+    let ends = rule.last_port & 0xff != 0xff;
+    let same = begins && ends && rule.first_port >> 8 == rule.last_port >> 8;
+    let edges = if same { 1 } else { usize::from(begins).saturating_add(usize::from(ends)) };
+    match rule.protocols {
+        Protocols::Both => edges.saturating_mul(TRANSPORTS),
+        Protocols::Tcp | Protocols::Udp => edges,
+    }
+}
+
+/// Refuses addresses that cannot be VIPs.
+fn check_vips(vips: &[IpAddr]) -> Result<(), FilterError> {
+    if vips.is_empty() {
+        return Err(FilterError::NoVip);
+    }
+    if vips.len() > VIPS_MAX {
+        return Err(FilterError::TooManyVips);
+    }
+    for (at, vip) in vips.iter().enumerate() {
+        if !can_be_vip(*vip) {
+            return Err(FilterError::BadVip(at));
+        }
+        if vips.iter().take(at).any(|earlier| earlier == vip) {
+            return Err(FilterError::DuplicateVip(at));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an address is one that clients beyond the segment can send to.
+#[must_use]
+pub fn can_be_vip(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, ..] = address.octets();
+            first != 0 && first < 224 && !address.is_loopback() && !address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            let link_local = address.segments().first().is_some_and(|first| first & 0xffc0 == 0xfe80);
+            !address.is_unspecified()
+                && !address.is_loopback()
+                && !address.is_multicast()
+                && !link_local
+                && address.to_ipv4_mapped().is_none()
+        }
+    }
+}
+
+/// The virtual MACs for IPv4 and for IPv6 VIPs.
+fn virtual_macs(settings: &Settings<'_>) -> Result<(Mac, Mac), FilterError> {
+    let primary = *settings.vips.first().ok_or(FilterError::NoVip)?;
+    if let Some(given) = settings.virtual_mac {
+        if !mac::is_of_mode(given, settings.mode) {
+            return Err(FilterError::VirtualMac);
+        }
+    }
+    if settings.mode != Mode::Igmp {
+        let one = settings.virtual_mac.unwrap_or(mac::virtual_mac(settings.mode, primary));
+        return Ok((one, one));
+    }
+    let first_v4 = settings.vips.iter().find(|vip| vip.is_ipv4()).copied();
+    let first_v6 = settings.vips.iter().find(|vip| vip.is_ipv6()).copied();
+    let given = |v6: bool| settings.virtual_mac.filter(|given| matches!(given, [0x33, ..]) == v6);
+    let derived = |vip: Option<IpAddr>| mac::virtual_mac(Mode::Igmp, vip.unwrap_or(primary));
+    Ok((given(false).unwrap_or(derived(first_v4)), given(true).unwrap_or(derived(first_v6))))
+}
+
+/// Fills the rule entries: the one for no rule, one for each rule, then one for each rule's tunnels.
+fn fill_rules(settings: &Settings<'_>, entries: &mut [RuleEntry]) {
+    let none = RuleEntry {
+        slot: settings.default_slot,
+        ..RuleEntry::EMPTY
+    };
+    let rules = settings.rules.iter().enumerate();
+    let plain = rules.clone().map(|(number, rule)| rule_entry(number, rule, rule.affinity));
+    let tunnel = rules.map(|(number, rule)| rule_entry(number, rule, tunnel_affinity(rule.affinity)));
+    for (entry, value) in entries.iter_mut().zip(core::iter::once(none).chain(plain).chain(tunnel)) {
+        *entry = value;
+    }
+}
+
+/// The affinity for a tunnel's ports, so that its control goes where its data goes, which has no ports.
+fn tunnel_affinity(affinity: Affinity) -> Affinity {
+    match affinity {
+        Affinity::None => Affinity::Single,
+        other => other,
+    }
+}
+
+fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
+    let (bits_v4, bits_v6) = match affinity {
+        Affinity::None | Affinity::Single => (32, 128),
+        Affinity::Network => (rule.prefix_v4, rule.prefix_v6),
+    };
+    let number = u8::try_from(number).unwrap_or(NO_RULE);
+    RuleEntry {
+        mask_v4: mask_v4(bits_v4),
+        mask_v6: mask_v6(bits_v6),
+        mask_port: if affinity == Affinity::None { u16::MAX } else { 0 },
+        slot: u16::from(number),
+        number,
+        disabled: rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled,
+        track: rule.track,
+        accepted: Reason::AcceptedOwner,
+        dropped: Reason::DroppedNotOwner,
+    }
+}
+
+/// The mask of a prefix, as the address' bytes read little-endian.
+fn mask_v4(bits: u8) -> u32 {
+    let mask = u32::MAX.checked_shl(32u32.saturating_sub(u32::from(bits))).unwrap_or(0);
+    u32::from_le_bytes(mask.to_be_bytes())
+}
+
+/// The mask of a prefix, as two words of the address' bytes read little-endian.
+fn mask_v6(bits: u8) -> [u64; 2] {
+    let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(bits))).unwrap_or(0);
+    super::filter::words_le(&Ipv6Addr::from(mask).octets())
+}
+
+fn vip_entry(vip: IpAddr, tcp: u32, udp: u32) -> VipEntry {
+    match vip {
+        IpAddr::V4(address) => VipEntry {
+            v4: u64::from(u32::from_ne_bytes(address.octets())),
+            v6: [0; 2],
+            tcp,
+            udp,
+        },
+        IpAddr::V6(address) => VipEntry {
+            v4: u64::MAX,
+            v6: words_ne(&address.octets()),
+            tcp,
+            udp,
+        },
+    }
+}
+
+/// Searches for multipliers that keep the VIPs apart, and fills the two VIP tables.
+fn find_multipliers(vips: &[IpAddr], index: &mut [u16]) -> Result<Multipliers, FilterError> {
+    let mut random = SplitMix(0);
+    let mut multipliers = Multipliers { v4: 0, v6: [0; 2] };
+    for v6 in [false, true] {
+        let mut tries = 0u32;
+        loop {
+            multipliers = match v6 {
+                false => Multipliers {
+                    v4: (random.next() >> 32) as u32 | 1,
+                    ..multipliers
+                },
+                true => Multipliers {
+                    v6: [random.next() | 1, random.next() | 1],
+                    ..multipliers
+                },
+            };
+            if place_vips(vips, v6, &multipliers, index) {
+                break;
+            }
+            tries = tries.wrapping_add(1);
+            if tries == TRIES {
+                return Err(FilterError::VipHash);
+            }
+        }
+    }
+    Ok(multipliers)
+}
+
+/// Fills the table of one family; false if two VIPs collide.
+fn place_vips(vips: &[IpAddr], v6: bool, multipliers: &Multipliers, index: &mut [u16]) -> bool {
+    let first = if v6 { VIP_SLOTS } else { 0 };
+    for place in index.iter_mut().skip(first).take(VIP_SLOTS) {
+        *place = 0;
+    }
+    for (number, &vip) in (1u16..).zip(vips) {
+        let at = match vip {
+            IpAddr::V4(address) if !v6 => multipliers.place_v4(u32::from_ne_bytes(address.octets())),
+            IpAddr::V6(address) if v6 => multipliers.place_v6(words_ne(&address.octets())),
+            _ => continue,
+        };
+        match index.get_mut(first.saturating_add(at)) {
+            Some(place) if *place == 0 => *place = number,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): multipliers that look random and are the same in every build.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// Fills port tables and pages: the tables first, so that no page is ever compared with an unfinished table.
+struct Pages<'a> {
+    rules: &'a [Rule],
+    next_table: usize,
+    first_page: usize,
+    next_page: usize,
+}
+
+impl<'a> Pages<'a> {
+    fn new(rules: &'a [Rule], tables: usize) -> Pages<'a> {
+        let first_page = VIP_PAGES.saturating_add(tables);
+        Pages {
+            rules,
+            next_table: VIP_PAGES,
+            first_page,
+            next_page: first_page,
+        }
+    }
+
+    /// Adds the two tables of a VIP (or of all VIPs without rules of their own): where they begin.
+    fn add_tables(&mut self, index: &mut [u16], vip: Option<IpAddr>) -> Option<(u32, u32)> {
+        let tcp = self.add_table(index, vip, Transport::Tcp)?;
+        let udp = self.add_table(index, vip, Transport::Udp)?;
+        Some((tcp, udp))
+    }
+
+    fn add_table(&mut self, index: &mut [u16], vip: Option<IpAddr>, transport: Transport) -> Option<u32> {
+        let table = self.next_table.checked_mul(PAGE)?;
+        self.next_table = self.next_table.checked_add(1)?;
+        for high in 0..=u8::MAX {
+            let page = self.add_page(index, vip, transport, high)?;
+            *index.get_mut(table.checked_add(usize::from(high))?)? = u16::try_from(page).ok()?;
+        }
+        u32::try_from(table).ok()
+    }
+
+    /// Fills the next free page and keeps it, unless one with the same content exists: its number.
+    fn add_page(&mut self, index: &mut [u16], vip: Option<IpAddr>, transport: Transport, high: u8) -> Option<usize> {
+        let start = self.next_page.checked_mul(PAGE)?;
+        let (before, after) = index.split_at_mut_checked(start)?;
+        let page = after.get_mut(..PAGE)?;
+        self.fill_page(page, vip, transport, high);
+        let pages = before.chunks_exact(PAGE).enumerate().skip(self.first_page);
+        for (number, other) in pages.rev() {
+            if other == page {
+                return Some(number);
+            }
+        }
+        let number = self.next_page;
+        self.next_page = number.checked_add(1)?;
+        Some(number)
+    }
+
+    fn fill_page(&self, page: &mut [u16], vip: Option<IpAddr>, transport: Transport, high: u8) {
+        let first = u16::from_be_bytes([high, 0]);
+        let last = u16::from_be_bytes([high, 0xff]);
+        let inside = |port: u16| first < port && port <= last;
+        let mixed = TUNNEL_PORTS.iter().any(|&port| port >> 8 == u16::from(high))
+            || self.rules.iter().any(|rule| inside(rule.first_port) || (first <= rule.last_port && rule.last_port < last));
+        if mixed {
+            for (cell, low) in page.iter_mut().zip(0..=u8::MAX) {
+                *cell = self.entry(vip, transport, u16::from_be_bytes([high, low]));
+            }
+        } else {
+            page.fill(self.entry(vip, transport, first));
+        }
+    }
+
+    /// Number of the rule entry for a port.
+    fn entry(&self, vip: Option<IpAddr>, transport: Transport, port: u16) -> u16 {
+        let protocols = match transport {
+            Transport::Tcp => Protocols::Tcp,
+            Transport::Udp => Protocols::Udp,
+        };
+        let tunnel = rules::is_tunnel_port(protocols, port);
+        let port = match transport {
+            Transport::Udp if tunnel => PORT_IKE,
+            _ => port,
+        };
+        let covers = |rule: &Rule| {
+            (rule.vip.is_none() || rule.vip == vip) && rule.protocols.overlaps(protocols) && rule.has_port(port)
+        };
+        let Some(number) = self.rules.iter().position(covers) else {
+            return 0;
+        };
+        let skip = if tunnel { self.rules.len() } else { 0 };
+        u16::try_from(number.saturating_add(skip).saturating_add(1)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The compiled configuration that the packet path reads: VIPs and rules in tables of constant lookup time.
+//!
+//! All tables live in storage of the caller ([`Storage`]); [`storage_len`] tells how much of it. A filter is
+//! built once, in process context, and never changed; a new configuration is a new filter.
+//!
+//! * VIPs: one open table for each family, addressed by a multiplicative hash whose multiplier is searched for
+//!   at build time until no two VIPs collide. One probe, one comparison, whatever the number of VIPs.
+//! * Ports: for each VIP and transport a table of 256 page numbers (high byte of the port), each page a table
+//!   of 256 rule numbers (low byte). Equal pages and equal tables are shared.
+//!
+//! Entry 0 of the rules stands for "no rule": its bucket map has one owner, the default host.
+
+use super::compile;
+use super::genl::Mode;
+use super::limits::{SEED_LEN, VIPS_MAX};
+use super::mac::Mac;
+use super::reason::Reason;
+use super::rules::{Rule, RuleError};
+use super::siphash::SipKey;
+use core::fmt;
+use core::net::IpAddr;
+
+/// Entries of the open VIP table of a family: eight times [`VIPS_MAX`], so that a multiplier without a
+/// collision is found within some fifty tries even for 64 VIPs.
+pub(super) const VIP_SLOTS: usize = 512;
+
+/// Bits that a VIP's hash is shifted by to index a table of [`VIP_SLOTS`] entries.
+pub(super) const VIP_SHIFT_V4: u32 = 32 - 9;
+/// The same for the 64-bit hash of an IPv6 address.
+pub(super) const VIP_SHIFT_V6: u32 = 64 - 9;
+
+/// Entries of a port table and of a page: one for each value of a byte.
+pub(super) const PAGE: usize = 256;
+
+/// Multipliers that are tried before the VIPs are refused. Each try fails with a chance of at most 98.5 %.
+pub(super) const TRIES: u32 = 1 << 14;
+
+/// The number that stands for no rule, in verdicts.
+pub const NO_RULE: u8 = u8::MAX;
+
+/// A VIP of the filter: its address in the forms the packet path compares, and its port tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VipEntry {
+    /// IPv4: the bytes of the address read in native order. No u32 for IPv6 VIPs and for the entry that
+    /// stands for "no VIP", so that nothing equals it.
+    pub(super) v4: u64,
+    /// IPv6: the bytes of the address read as two words in native order; zero for IPv4 VIPs.
+    pub(super) v6: [u64; 2],
+    /// Where the port table for TCP begins in the index.
+    pub(super) tcp: u32,
+    /// Where the port table for UDP begins in the index.
+    pub(super) udp: u32,
+}
+
+impl VipEntry {
+    /// An entry that matches no address.
+    pub const EMPTY: VipEntry = VipEntry {
+        v4: u64::MAX,
+        v6: [0; 2],
+        tcp: 0,
+        udp: 0,
+    };
+}
+
+/// A rule of the filter, as the packet path wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleEntry {
+    /// Bits of the client's IPv4 address that decide, read little-endian.
+    pub(super) mask_v4: u32,
+    /// Bits of the client's port that decide: all or none.
+    pub(super) mask_port: u16,
+    /// Slot of the bucket map.
+    pub(super) slot: u16,
+    /// Bits of the client's IPv6 address that decide, as two words read little-endian.
+    pub(super) mask_v6: [u64; 2],
+    /// Number of the rule in verdicts, or [`NO_RULE`].
+    pub(super) number: u8,
+    /// Not zero: everything that the rule covers is dropped.
+    pub(super) disabled: bool,
+    /// UDP sessions are tracked.
+    pub(super) track: bool,
+    /// Reason of serving a packet because its bucket is owned.
+    pub(super) accepted: Reason,
+    /// Reason of dropping a packet because its bucket is not owned.
+    pub(super) dropped: Reason,
+}
+
+impl RuleEntry {
+    /// The entry for traffic that no rule covers: by client address, on the default slot.
+    pub const EMPTY: RuleEntry = RuleEntry {
+        mask_v4: u32::MAX,
+        mask_port: 0,
+        slot: 0,
+        mask_v6: [u64::MAX; 2],
+        number: NO_RULE,
+        disabled: false,
+        track: false,
+        accepted: Reason::AcceptedDefaultHost,
+        dropped: Reason::DroppedNotDefaultHost,
+    };
+}
+
+/// Where a filter keeps its tables. The lengths are those of [`storage_len`], or more.
+pub trait Storage {
+    /// The VIPs.
+    fn vips(&self) -> &[VipEntry];
+    /// The rules.
+    fn rules(&self) -> &[RuleEntry];
+    /// VIP hash tables, port tables and pages.
+    fn index(&self) -> &[u16];
+    /// The VIPs, to be filled.
+    fn vips_mut(&mut self) -> &mut [VipEntry];
+    /// The rules, to be filled.
+    fn rules_mut(&mut self) -> &mut [RuleEntry];
+    /// The tables, to be filled.
+    fn index_mut(&mut self) -> &mut [u16];
+}
+
+/// Elements of each part of a [`Storage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageLen {
+    /// Elements of [`Storage::vips`].
+    pub vips: usize,
+    /// Elements of [`Storage::rules`].
+    pub rules: usize,
+    /// Elements of [`Storage::index`].
+    pub index: usize,
+}
+
+/// What becomes of echo requests to a VIP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Echo {
+    /// The default host answers.
+    #[default]
+    DefaultHost = 0,
+    /// Every host answers (as Windows does).
+    All = 1,
+    /// The host that the client's address hashes to.
+    Hash = 2,
+    /// Nobody.
+    Drop = 3,
+}
+
+/// Who answers ARP requests and neighbour solicitations for a VIP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Responder {
+    /// The default host.
+    #[default]
+    DefaultHost = 0,
+    /// Every host.
+    All = 1,
+}
+
+/// What a filter is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// The VIPs; the first is the primary. 1 to [`VIPS_MAX`].
+    pub vips: &'a [IpAddr],
+    /// The rules; the place in the list is number and slot.
+    pub rules: &'a [Rule],
+    /// The hash seed.
+    pub seed: &'a [u8; SEED_LEN],
+    /// The cluster mode.
+    pub mode: Mode,
+    /// The virtual MAC, where it is not the one that mode and primary VIP lead to.
+    pub virtual_mac: Option<Mac>,
+    /// Slot of the bucket map for traffic that no rule covers. All its buckets belong to the default host.
+    pub default_slot: u16,
+    /// Slot of the bucket map for traffic without ports that is spread by client address (unknown protocols,
+    /// echo requests by hash). [`Settings::default_slot`] if there is no such map.
+    pub spread_slot: u16,
+    /// Echo requests.
+    pub echo: Echo,
+    /// Who answers ARP and ND.
+    pub responder: Responder,
+}
+
+/// Why a filter cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterError {
+    /// No VIP.
+    NoVip,
+    /// More than [`VIPS_MAX`] VIPs.
+    TooManyVips,
+    /// The same VIP twice; the place of the second.
+    DuplicateVip(usize),
+    /// An address that cannot be a VIP (unspecified, loopback, multicast, broadcast, link-local); its place.
+    BadVip(usize),
+    /// A fault in the rules.
+    Rule(RuleError),
+    /// The virtual MAC given is not of the kind of the cluster mode.
+    VirtualMac,
+    /// The storage is shorter than [`storage_len`] says.
+    Storage,
+    /// No multiplier keeps the VIPs apart. Not to be expected for any real set.
+    VipHash,
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            FilterError::NoVip => write!(f, "a cluster needs a VIP"),
+            FilterError::TooManyVips => write!(f, "more than {VIPS_MAX} VIPs"),
+            FilterError::DuplicateVip(vip) => write!(f, "VIP {vip} is given twice"),
+            FilterError::BadVip(vip) => write!(f, "VIP {vip} is not a unicast address that clients can reach"),
+            FilterError::Rule(error) => error.fmt(f),
+            FilterError::VirtualMac => write!(f, "the virtual MAC is not of the kind of the cluster mode"),
+            FilterError::Storage => write!(f, "storage of the filter is too short"),
+            FilterError::VipHash => write!(f, "the VIPs cannot be told apart by the lookup table"),
+        }
+    }
+}
+
+impl From<RuleError> for FilterError {
+    fn from(error: RuleError) -> FilterError {
+        FilterError::Rule(error)
+    }
+}
+
+/// The compiled configuration.
+#[derive(Clone, Debug)]
+pub struct Filter<S> {
+    pub(super) storage: S,
+    pub(super) key: SipKey,
+    pub(super) multipliers: Multipliers,
+    pub(super) has_v6: bool,
+    pub(super) mac_v4: Mac,
+    pub(super) mac_v6: Mac,
+    pub(super) echo: Echo,
+    pub(super) responder: Responder,
+    /// The entry for traffic without ports that is spread by client address.
+    pub(super) spread: RuleEntry,
+}
+
+/// What the VIPs are multiplied by to index their tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Multipliers {
+    pub(super) v4: u32,
+    pub(super) v6: [u64; 2],
+}
+
+impl Multipliers {
+    /// Place of an IPv4 address, read in native order, in its table.
+    #[inline(always)]
+    pub(super) fn place_v4(&self, address: u32) -> usize {
+        (address.wrapping_mul(self.v4) >> VIP_SHIFT_V4) as usize
+    }
+
+    /// Place of an IPv6 address, read as two words in native order, in its table.
+    #[inline(always)]
+    pub(super) fn place_v6(&self, [first, second]: [u64; 2]) -> usize {
+        let [by_first, by_second] = self.v6;
+        let sum = first.wrapping_mul(by_first).wrapping_add(second.wrapping_mul(by_second));
+        (sum >> VIP_SHIFT_V6) as usize
+    }
+}
+
+/// Which of a VIP's port tables a packet is looked up in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// TCP, and what is keyed like it.
+    Tcp,
+    /// UDP, and what is keyed like it.
+    Udp,
+}
+
+impl<S: Storage> Filter<S> {
+    /// Checks the settings and builds the filter in `storage`, for process context (up to some milliseconds).
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`] names the first fault.
+    pub fn build(settings: &Settings<'_>, storage: S) -> Result<Filter<S>, FilterError> {
+        compile::build(settings, storage)
+    }
+
+    /// The storage, to be used again for another filter.
+    #[must_use]
+    pub fn into_storage(self) -> S {
+        self.storage
+    }
+
+    /// The virtual MAC that IPv4 VIPs resolve to.
+    #[must_use]
+    pub fn mac_v4(&self) -> Mac {
+        self.mac_v4
+    }
+
+    /// The virtual MAC that IPv6 VIPs resolve to: another one in IGMP multicast mode, where it is an MLD-joined
+    /// group; the same otherwise.
+    #[must_use]
+    pub fn mac_v6(&self) -> Mac {
+        self.mac_v6
+    }
+
+    /// Whether a destination MAC is a virtual MAC of this cluster.
+    #[inline]
+    #[must_use]
+    pub fn is_virtual_mac(&self, mac: &Mac) -> bool {
+        *mac == self.mac_v4 || *mac == self.mac_v6
+    }
+
+    /// Whether an address is a VIP of this cluster.
+    #[must_use]
+    pub fn is_vip(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.vip_v4(u32::from_ne_bytes(address.octets())).is_some(),
+            IpAddr::V6(address) => self.vip_v6(words_ne(&address.octets())).is_some(),
+        }
+    }
+
+    /// The VIP with this address, its bytes read in native order.
+    #[inline(always)]
+    pub(super) fn vip_v4(&self, address: u32) -> Option<&VipEntry> {
+        let number = *self.storage.index().get(self.multipliers.place_v4(address))?;
+        let entry = self.storage.vips().get(usize::from(number))?;
+        (entry.v4 == u64::from(address)).then_some(entry)
+    }
+
+    /// The VIP with this address, its bytes read as two words in native order.
+    #[inline(always)]
+    pub(super) fn vip_v6(&self, address: [u64; 2]) -> Option<&VipEntry> {
+        let place = self.multipliers.place_v6(address).wrapping_add(VIP_SLOTS);
+        let number = *self.storage.index().get(place)?;
+        let entry = self.storage.vips().get(usize::from(number))?;
+        (entry.v6 == address && number != 0).then_some(entry)
+    }
+
+    /// The rule for a port of a VIP, given as its two bytes in network order.
+    #[inline(always)]
+    pub(super) fn rule(&self, vip: &VipEntry, transport: Transport, port: [u8; 2]) -> &RuleEntry {
+        let base = match transport {
+            Transport::Tcp => vip.tcp,
+            Transport::Udp => vip.udp,
+        };
+        let [high, low] = port;
+        let index = self.storage.index();
+        let page = index.get((base as usize).wrapping_add(usize::from(high))).copied().unwrap_or(0);
+        let number = index.get(usize::from(page) << 8 | usize::from(low)).copied().unwrap_or(0);
+        self.storage.rules().get(usize::from(number)).unwrap_or(&RuleEntry::EMPTY)
+    }
+
+    /// The entry for traffic that no rule covers.
+    pub(super) fn uncovered(&self) -> &RuleEntry {
+        self.storage.rules().first().unwrap_or(&RuleEntry::EMPTY)
+    }
+}
+
+/// Elements that each part of a [`Storage`] needs for these settings.
+///
+/// The figure for the index is an upper bound: pages that turn out equal are shared.
+#[must_use]
+pub fn storage_len(settings: &Settings<'_>) -> StorageLen {
+    compile::storage_len(settings)
+}
+
+/// The sixteen bytes of an IPv6 address as two words in native order.
+#[inline(always)]
+pub(super) fn words_ne(bytes: &[u8; 16]) -> [u64; 2] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
+    [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])]
+}
+
+/// The sixteen bytes of an IPv6 address as two words read little-endian.
+#[inline(always)]
+pub(super) fn words_le(bytes: &[u8; 16]) -> [u64; 2] {
+    let [first, second] = words_ne(bytes);
+    [u64::from_le(first), u64::from_le(second)]
+}

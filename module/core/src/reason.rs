@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Why a packet was left alone, served or dropped: one reason for every outcome, one counter for each reason.
+//!
+//! The first word of a name says what became of the packet: `passed-` (untouched, the stack does what it would
+//! do without nlb), `accepted-` (served here), `dropped-` and `silent-` (not served here), `malformed-`
+//! (dropped, because it cannot be what it says it is), `arp-` and `nd-` (neighbour messages).
+
+use super::state::named;
+
+named! {
+    /// The reason of a verdict. The numbers are dense from 0, so that a reason is the index of its counter.
+    Reason {
+        /// Neither IPv4 nor IPv6.
+        PassedNotIp = 0 "passed-not-ip",
+        /// To an address that is no VIP: another host, a broadcast, a multicast, link-local.
+        PassedForeign = 1 "passed-foreign",
+        /// Carries a VLAN id: it belongs to another network.
+        PassedVlan = 2 "passed-vlan",
+        /// To a VIP, in a frame for another station's own MAC: seen only because the NIC is promiscuous.
+        PassedOtherHost = 3 "passed-other-host",
+        /// A later fragment whose first one is not remembered: whoever has the first one reassembles it.
+        PassedFragment = 4 "passed-fragment",
+        /// A message of IPv6 neighbour discovery: decided by the neighbour part, not by ownership.
+        PassedNeighbour = 5 "passed-neighbour",
+        /// This host owns the bucket.
+        AcceptedOwner = 6 "accepted-owner",
+        /// No rule covers it, and this host is the default host.
+        AcceptedDefaultHost = 7 "accepted-default-host",
+        /// Another host owns the bucket, but the session lives here.
+        AcceptedResidual = 8 "accepted-residual",
+        /// A later fragment of a packet that is served here.
+        AcceptedFragment = 9 "accepted-fragment",
+        /// An echo request, which every host answers by configuration.
+        AcceptedEcho = 10 "accepted-echo",
+        /// An ACK that carries a SYN cookie of this host.
+        AcceptedCookie = 11 "accepted-cookie",
+        /// Another host owns the bucket, and no session of it can be here.
+        DroppedNotOwner = 12 "dropped-not-owner",
+        /// No rule covers it, and another host is the default host.
+        DroppedNotDefaultHost = 13 "dropped-not-default-host",
+        /// Another host owns the bucket; a session might have been here, but there is none.
+        DroppedNoSession = 14 "dropped-no-session",
+        /// The rule, or the rule on this host, is disabled.
+        DroppedDisabled = 15 "dropped-disabled",
+        /// A later fragment of a packet that is not served here.
+        DroppedFragment = 16 "dropped-fragment",
+        /// An echo request, which no host answers by configuration.
+        DroppedEcho = 17 "dropped-echo",
+        /// A packet in mid-connection that is unknown here, while another host still has sessions of the bucket.
+        SilentMidFlow = 18 "silent-mid-flow",
+        /// A SYN-ACK for a connection that this host did not open; another host may have opened it.
+        SilentSynAck = 19 "silent-syn-ack",
+        /// Shorter than its headers.
+        MalformedTruncated = 20 "malformed-truncated",
+        /// The version field does not belong to the EtherType.
+        MalformedVersion = 21 "malformed-version",
+        /// An IPv4 header length below 20 bytes or beyond the packet.
+        MalformedHeaderLength = 22 "malformed-header-length",
+        /// A length field below the headers or beyond the frame.
+        MalformedLength = 23 "malformed-length",
+        /// A source address that no client can have: zero, multicast, broadcast, loopback, or a VIP.
+        MalformedSource = 24 "malformed-source",
+        /// A fragment that no sender makes: a first one without ports, or one that begins inside the ports.
+        MalformedFragment = 25 "malformed-fragment",
+        /// A chain of IPv6 extension headers that is too long or out of order.
+        MalformedExtension = 26 "malformed-extension",
+        /// An ICMP error whose inner packet is not one that the VIP can have sent.
+        MalformedIcmp = 27 "malformed-icmp",
+        /// An IPv6 jumbogram: Ethernet frames cannot carry one.
+        MalformedJumbogram = 28 "malformed-jumbogram",
+        /// A TCP header that says it is shorter than 20 bytes, or a transport header that is cut off.
+        MalformedTransport = 29 "malformed-transport",
+        /// An ARP request for a VIP, answered by this host.
+        ArpReplied = 30 "arp-replied",
+        /// An ARP request for a VIP that another host answers.
+        ArpNotResponder = 31 "arp-not-responder",
+        /// An ARP message of a foreign station that claims a VIP for another MAC.
+        ArpConflict = 32 "arp-conflict",
+        /// An ARP message about a VIP from a host of this cluster.
+        ArpPeer = 33 "arp-peer",
+        /// An ARP message that is shorter or other than ARP for IPv4 on Ethernet.
+        ArpMalformed = 34 "arp-malformed",
+        /// An ARP message that is not about a VIP.
+        ArpForeign = 35 "arp-foreign",
+        /// An outgoing ARP message that would have told the segment a wrong MAC for a VIP, dropped.
+        ArpLeakDropped = 36 "arp-leak-dropped",
+        /// An outgoing ARP request whose sender was a VIP, mended.
+        ArpLeakMended = 37 "arp-leak-mended",
+        /// A neighbour solicitation for a VIP, answered by this host.
+        NdReplied = 38 "nd-replied",
+        /// A neighbour solicitation for a VIP that another host answers.
+        NdNotResponder = 39 "nd-not-responder",
+        /// A neighbour advertisement of a foreign station that claims a VIP for another MAC.
+        NdConflict = 40 "nd-conflict",
+        /// A neighbour message about a VIP from a host of this cluster.
+        NdPeer = 41 "nd-peer",
+        /// A neighbour message that fails the checks of RFC 4861 section 7.1.
+        NdMalformed = 42 "nd-malformed",
+        /// A neighbour message that is not about a VIP.
+        NdForeign = 43 "nd-foreign",
+        /// An outgoing neighbour message that would have told the segment a wrong MAC for a VIP, dropped.
+        NdLeakDropped = 44 "nd-leak-dropped",
+        /// An outgoing neighbour solicitation whose source was a VIP, mended.
+        NdLeakMended = 45 "nd-leak-mended",
+    }
+}
+
+impl Reason {
+    /// Number of reasons: the length of a table of counters that is indexed by `reason as usize`.
+    pub const COUNT: usize = Reason::ALL.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn reasons_are_dense_and_their_names_unique_and_kebab_case() {
+        for (index, &reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            assert_eq!(Reason::from_name(reason.name()), Some(reason), "{} is used twice", reason.name());
+            assert!(reason.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        }
+        assert_eq!(Reason::COUNT, Reason::ALL.len());
+    }
+}

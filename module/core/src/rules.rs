@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Port rules: which traffic of the VIPs is spread how.
+//!
+//! A rule covers (one VIP or all, TCP or UDP or both, a range of ports). Rules do not overlap, so at most one
+//! covers a packet; a rule for all VIPs and one for a single VIP overlap like any others. The number of a rule
+//! is its place in the list, and also the slot of its bucket map.
+
+use super::genl::Affinity;
+use super::limits::RULES_MAX;
+use core::fmt;
+use core::net::IpAddr;
+
+/// Prefix length of affinity network for IPv4 ("Class C").
+pub const PREFIX_V4_DEFAULT: u8 = 24;
+
+/// Prefix length of affinity network for IPv6: what one site or household has.
+pub const PREFIX_V6_DEFAULT: u8 = 64;
+
+/// Port of QUIC, whose sessions are tracked unless a rule says otherwise.
+pub const PORT_QUIC: u16 = 443;
+
+/// Which transport protocols a rule covers. UDP-Lite goes with UDP, SCTP with TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Protocols {
+    /// TCP and SCTP.
+    Tcp = 1,
+    /// UDP and UDP-Lite.
+    Udp = 2,
+    /// All of them.
+    Both = 3,
+}
+
+impl Protocols {
+    /// Whether the two have a protocol in common.
+    #[must_use]
+    pub const fn overlaps(self, other: Protocols) -> bool {
+        self as u8 & other as u8 != 0
+    }
+}
+
+/// What becomes of the traffic of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FilteringMode {
+    /// Spread over the hosts by affinity and load weight.
+    Multiple = 1,
+    /// All to the host of best handling priority.
+    Single = 2,
+    /// Dropped on every host.
+    Disabled = 3,
+}
+
+/// What this host does about a rule. It is no part of what the hosts must agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RuleState {
+    /// Serves its share.
+    Enabled = 1,
+    /// Serves nothing of the rule, old connections included.
+    Disabled = 2,
+    /// Takes no new connections. The packet path does nothing special: the host's weight for the rule is 0, so
+    /// it owns no bucket, and its old connections are residual sessions.
+    Draining = 3,
+}
+
+/// A port rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The VIP that it is for, or all.
+    pub vip: Option<IpAddr>,
+    /// The protocols that it covers.
+    pub protocols: Protocols,
+    /// First port of the range; 0 only in the range 0–65535.
+    pub first_port: u16,
+    /// Last port of the range, inclusive.
+    pub last_port: u16,
+    /// What becomes of the traffic.
+    pub mode: FilteringMode,
+    /// What of a client decides its host.
+    pub affinity: Affinity,
+    /// Bits of an IPv4 address that affinity network looks at, 1–32.
+    pub prefix_v4: u8,
+    /// Bits of an IPv6 address that affinity network looks at, 1–128.
+    pub prefix_v6: u8,
+    /// UDP sessions of this rule are tracked, so that they survive a change of the map.
+    pub track: bool,
+    /// What this host does about it.
+    pub state: RuleState,
+}
+
+impl Rule {
+    /// The rule that Windows sets up: all VIPs, all ports, both protocols, multiple hosts.
+    #[must_use]
+    pub const fn all(affinity: Affinity) -> Rule {
+        Rule {
+            vip: None,
+            protocols: Protocols::Both,
+            first_port: 0,
+            last_port: u16::MAX,
+            mode: FilteringMode::Multiple,
+            affinity,
+            prefix_v4: PREFIX_V4_DEFAULT,
+            prefix_v6: PREFIX_V6_DEFAULT,
+            track: false,
+            state: RuleState::Enabled,
+        }
+    }
+
+    /// Whether the rule covers a port.
+    #[must_use]
+    pub const fn has_port(&self, port: u16) -> bool {
+        self.first_port <= port && port <= self.last_port
+    }
+
+    /// Whether the rule covers all ports.
+    #[must_use]
+    pub const fn has_all_ports(&self) -> bool {
+        self.first_port == 0 && self.last_port == u16::MAX
+    }
+
+    /// Whether some packet is covered by both rules.
+    #[must_use]
+    pub fn overlaps(&self, other: &Rule) -> bool {
+        let vips = match (self.vip, other.vip) {
+            (Some(mine), Some(others)) => mine == others,
+            _ => true,
+        };
+        vips && self.protocols.overlaps(other.protocols)
+            && self.first_port <= other.last_port
+            && other.first_port <= self.last_port
+    }
+}
+
+/// Why a list of rules is refused. `rule` is the place of the rule in the list, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleError {
+    /// More than [`RULES_MAX`] rules.
+    TooMany,
+    /// The range ends before it begins.
+    ReversedRange {
+        /// The rule.
+        rule: usize,
+    },
+    /// Port 0 in a range other than 0–65535.
+    PortZero {
+        /// The rule.
+        rule: usize,
+    },
+    /// The VIP is none of the cluster's.
+    UnknownVip {
+        /// The rule.
+        rule: usize,
+    },
+    /// Two rules cover the same packets.
+    Overlap {
+        /// The rule that comes later in the list.
+        rule: usize,
+        /// The one that comes earlier.
+        other: usize,
+    },
+    /// An IPv4 prefix length of 0 or beyond 32.
+    PrefixV4 {
+        /// The rule.
+        rule: usize,
+    },
+    /// An IPv6 prefix length of 0 or beyond 128.
+    PrefixV6 {
+        /// The rule.
+        rule: usize,
+    },
+    /// Affinity none for a tunnel's control port: the tunnel's data has no ports and would part from it.
+    TunnelAffinity {
+        /// The rule.
+        rule: usize,
+    },
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            RuleError::TooMany => write!(f, "more than {RULES_MAX} rules"),
+            RuleError::ReversedRange { rule } => write!(f, "rule {rule}: the port range ends before it begins"),
+            RuleError::PortZero { rule } => {
+                write!(f, "rule {rule}: port 0 is allowed in the range 0-65535 only")
+            }
+            RuleError::UnknownVip { rule } => write!(f, "rule {rule}: the address is no VIP of the cluster"),
+            RuleError::Overlap { rule, other } => write!(f, "rule {rule} overlaps rule {other}"),
+            RuleError::PrefixV4 { rule } => write!(f, "rule {rule}: an IPv4 prefix length is 1 to 32"),
+            RuleError::PrefixV6 { rule } => write!(f, "rule {rule}: an IPv6 prefix length is 1 to 128"),
+            RuleError::TunnelAffinity { rule } => {
+                write!(f, "rule {rule}: affinity none would part a tunnel's data from its control; use single")
+            }
+        }
+    }
+}
+
+/// TCP port of the control connection of PPTP, whose data is GRE.
+pub const PORT_PPTP: u16 = 1723;
+/// UDP port of IKE, whose data is ESP, AH, or UDP 4500.
+pub const PORT_IKE: u16 = 500;
+/// UDP port of L2TP, which is keyed as IKE is.
+pub const PORT_L2TP: u16 = 1701;
+/// UDP port of IKE and ESP behind a NAT, keyed as IKE is.
+pub const PORT_NAT_T: u16 = 4500;
+
+/// Checks a list of rules for a cluster with these VIPs.
+///
+/// # Errors
+///
+/// The first fault in the order of the list.
+pub fn check(rules: &[Rule], vips: &[IpAddr]) -> Result<(), RuleError> {
+    if rules.len() > RULES_MAX {
+        return Err(RuleError::TooMany);
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        check_one(index, rule, vips)?;
+        for (other, earlier) in rules.iter().enumerate().take(index) {
+            if rule.overlaps(earlier) {
+                return Err(RuleError::Overlap { rule: index, other });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_one(rule: usize, it: &Rule, vips: &[IpAddr]) -> Result<(), RuleError> {
+    if it.first_port > it.last_port {
+        return Err(RuleError::ReversedRange { rule });
+    }
+    if it.first_port == 0 && !it.has_all_ports() {
+        return Err(RuleError::PortZero { rule });
+    }
+    if it.vip.is_some_and(|vip| !vips.contains(&vip)) {
+        return Err(RuleError::UnknownVip { rule });
+    }
+    if !(1..=32).contains(&it.prefix_v4) {
+        return Err(RuleError::PrefixV4 { rule });
+    }
+    if !(1..=128).contains(&it.prefix_v6) {
+        return Err(RuleError::PrefixV6 { rule });
+    }
+    let spread_by_port = it.mode == FilteringMode::Multiple && it.affinity == Affinity::None;
+    if spread_by_port && it.first_port == it.last_port && is_tunnel_port(it.protocols, it.first_port) {
+        return Err(RuleError::TunnelAffinity { rule });
+    }
+    Ok(())
+}
+
+/// Whether the port is the control port of a tunnel whose data has no ports of its own.
+#[must_use]
+pub const fn is_tunnel_port(protocols: Protocols, port: u16) -> bool {
+    (protocols.overlaps(Protocols::Tcp) && port == PORT_PPTP)
+        || (protocols.overlaps(Protocols::Udp)
+            && (port == PORT_IKE || port == PORT_L2TP || port == PORT_NAT_T))
+}
