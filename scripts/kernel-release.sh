@@ -102,6 +102,8 @@ if private_apt_update; then
 elif [ -s "$answer" ]; then
 	release=$(<"$answer")
 	say "set-up: the Debian archive cannot be reached; going on with $release from the cache"
+	# Asked again in an hour, not by each of the scripts that run now.
+	touch -d "$((MAX_AGE - 3600)) seconds ago" "$answer"
 else
 	die "the Debian archive cannot be reached, and the cache knows no kernel" \
 		"${wanted:-of backports}; check the network or set NLB_DEBIAN_MIRROR"

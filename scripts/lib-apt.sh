@@ -119,8 +119,11 @@ debian_tree() {
 		aptopts+=("--aptopt=$line")
 	done < <(apt_proxies)
 	# The mode is named: "auto" would try user namespaces, which containers
-	# often lack, and root needs none.
+	# often lack, and root needs none. Its mounts are made in a namespace of
+	# their own: they must end with it, however it ends, since what it left
+	# is then deleted.
 	logged "$NLB_CACHE/log/$log.log" \
+		unshare --mount --propagation private -- \
 		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
 		--include="$(IFS=, && printf '%s' "$*")" \
 		--aptopt='Acquire::Retries "3"' \

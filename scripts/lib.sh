@@ -72,12 +72,12 @@ step() {
 			exit 0
 		fi
 		say "set-up: $what…"
-		rm -rf -- "$dest.done" "$dest.tmp"*
+		rm -rf --one-file-system -- "$dest.done" "$dest.tmp"*
 		# A function called in a condition runs without "set -e", and a
 		# step must stop at its first error, hence no "if" and no "||".
 		trap '[ -e "$dest.done" ] || say "set-up: $what: FAILED"' EXIT
 		"$@" "$dest.tmp"
-		rm -rf -- "$dest"
+		rm -rf --one-file-system -- "$dest"
 		mv -T -- "$dest.tmp" "$dest"
 		printf '%s\n' "$recipe" >"$dest.done.tmp"
 		mv -T -- "$dest.done.tmp" "$dest.done"
