@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `tt`: what the tests of nlb need inside a guest and cannot have from a
+//! shell at the speed of an emulated machine: thousands of connections from
+//! hundreds of addresses, servers that say which host they are, hostile
+//! frames, and a count of what a capture holds.
+
+mod analyse;
+mod client;
+mod connect;
+mod hold;
+mod inject;
+mod serve;
+mod sources;
+mod summary;
+
+use clap::{Parser, Subcommand};
+
+/// Load, servers, hostile frames and capture analysis for the tests of nlb.
+#[derive(Parser)]
+#[command(name = "tt", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Answer TCP and UDP requests with "host N".
+    Serve(serve::Args),
+    /// Make requests from many addresses and say who answered.
+    Connect(connect::Args),
+    /// Keep many connections busy and say which of them broke.
+    Hold(hold::Args),
+    /// Count SYNs, SYN-ACKs, resets and ARP bindings in a capture file.
+    Analyse(analyse::Args),
+    /// Send random or truncated frames.
+    Inject(inject::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().verb {
+        Verb::Serve(args) => serve::run(&args),
+        Verb::Connect(args) => connect::run(&args),
+        Verb::Hold(args) => hold::run(&args),
+        Verb::Analyse(args) => analyse::run(&args),
+        Verb::Inject(args) => inject::run(&args),
+    }
+}
