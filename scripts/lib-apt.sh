@@ -13,28 +13,31 @@ NLB_SUITES="$NLB_SUITE $NLB_SUITE-updates $NLB_SUITE-backports"
 # debian_mirror: the archive to use: NLB_DEBIAN_MIRROR, else the one that the
 # host's own apt is configured for, in either of its two file formats.
 debian_mirror() {
-	local uri origin label release component
+	local uri
 	if [ -n "${NLB_DEBIAN_MIRROR:-}" ]; then
 		printf '%s\n' "${NLB_DEBIAN_MIRROR%/}"
 		return
 	fi
-	while IFS='|' read -r uri origin label release component; do
-		[ "$component" = main ] || continue
-		case $uri in cdrom:* | file:* | copy:*) continue ;; esac
-		# Origin and label are known only once the host's lists were
-		# fetched; before that, the suite's name must do.
-		case $origin/$label/$release in
-		Debian/Debian/*) ;;
-		//bookworm | //trixie | //forky | //sid | //stable | //oldstable | //testing | //unstable) ;;
-		*) continue ;;
-		esac
-		printf '%s\n' "${uri%/}"
-		return
-	done < <(apt-get indextargets \
-		--format '$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(RELEASE)|$(COMPONENT)' \
-		'Created-By: Packages')
-	die "no Debian archive in this host's apt configuration:" \
+	uri=$(host_archive)
+	if [ -z "$uri" ] && [ "$(id -u)" = 0 ]; then
+		# Which of the host's archives is Debian's is told by their
+		# release files, and a fresh host has none yet. One that
+		# cannot be reached must not hide the others.
+		apt-get -q update >&2 || :
+		uri=$(host_archive)
+	fi
+	[ -n "$uri" ] || die "no Debian archive in this host's apt configuration:" \
 		"set NLB_DEBIAN_MIRROR to the URL of one (…/debian)"
+	printf '%s\n' "$uri"
+}
+
+# host_archive: the first network archive of Debian itself in the host's
+# configuration, or nothing.
+host_archive() {
+	# shellcheck disable=SC2016 # apt expands these
+	apt-get indextargets 'Created-By: Packages' 'Component: main' \
+		'Origin: Debian' 'Label: Debian' --format '$(REPO_URI)' |
+		awk '!/^(cdrom|file|copy):/ && !found { sub("/$", ""); print; found = 1 }'
 }
 
 # debian_keyring: the file with the keys that sign Debian's archive.
