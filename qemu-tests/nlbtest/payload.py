@@ -56,6 +56,7 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         guest = paths.TESTS / "guest"
         archive.add_file("nlb/init", guest / "init.sh")
         archive.add_file("nlb/agent", guest / "agent.sh")
+        archive.add_file("nlb/run", guest / "run.sh")
         for name, source in sorted(programs.items()):
             archive.add_file(f"nlb/{name}", source)
         for directory in ("lib", "scenarios"):

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The segment of a one-guest scenario: every host, the switch and the client
+# are network namespaces of one kernel.
+#
+#     h1 eth0 ── p1 ┐
+#     h2 eth0 ── p2 ┼─ br0 (namespace sw, learning on, snooping off)
+#     h3 eth0 ── p3 ┤
+#      c eth0 ── pc ┘
+#
+# Host N is 10.0.0.N/16, the VIP 10.0.0.10, the client 10.0.0.100/16 with the
+# whole of 10.1.0.0/16 (and fd01::/64) behind it as its own addresses.
+
+VIP=10.0.0.10
+VIP6=fd00::a
+CLIENT=10.0.0.100
+SOURCES=10.1.0.0/16
+# What Windows and nlb make of 10.0.0.10 in multicast mode.
+VIRTUAL_MAC=03:bf:0a:00:00:0a
+
+# on NS CMD…: run CMD in a namespace. (Cheaper than "ip netns exec", which
+# also mounts a /sys.)
+on() {
+	local ns=$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+add_netns() {
+	ip netns add "$1"
+	defer del_netns "$1"
+	ip -n "$1" link set lo up
+}
+
+# del_netns NS: with the processes in it, and only when the kernel has let go
+# of all its interfaces is the scenario over.
+del_netns() {
+	local pids
+	[ -e "/run/netns/$1" ] || return 0
+	pids=$(ip netns pids "$1")
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill -9 $pids 2>/dev/null || :
+	ip netns del "$1"
+}
+
+# make_switch: the bridge of the segment.
+make_switch() {
+	add_netns sw
+	ip -n sw link add br0 address 02:00:00:00:ff:01 type bridge mcast_snooping 0 forward_delay 0
+	ip -n sw link set br0 up
+}
+
+# plug NS DEV PORT MAC: a cable from NS to the switch.
+plug() {
+	ip link add "$2" netns "$1" address "$4" type veth peer name "$3" netns sw
+	ip -n sw link set "$3" master br0 up
+	ip -n "$1" link set "$2" up
+}
+
+host_mac() {
+	printf '02:00:00:00:00:%02x\n' "$1"
+}
+
+# add_host N: namespace hN on the segment.
+add_host() {
+	add_netns "h$1"
+	on "h$1" sysctl -q net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	plug "h$1" eth0 "p$1" "$(host_mac "$1")"
+	ip -n "h$1" addr add "10.0.0.$1/16" dev eth0
+	ip -n "h$1" addr add "fd00::$1/64" dev eth0 nodad
+	ip -n "h$1" route add "$SOURCES" via "$CLIENT"
+	ip -n "h$1" route add fd01::/64 via fd00::64
+}
+
+add_client() {
+	add_netns c
+	on c sysctl -q net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv4.ip_local_port_range="10000 65000"
+	plug c eth0 pc 02:00:00:00:00:64
+	ip -n c addr add "$CLIENT/16" dev eth0
+	ip -n c addr add fd00::64/64 dev eth0 nodad
+	# Every address of these networks is the client's own.
+	ip -n c route add local "$SOURCES" dev lo
+	ip -n c route add local fd01::/64 dev lo
+	# It asks for neighbours in its main address's name, not in hundreds.
+	on c sysctl -q net.ipv4.conf.all.arp_announce=2
+}
+
+# hosts N: the whole segment with N hosts and the client; HOSTS names them.
+hosts() {
+	local i
+	make_switch
+	HOSTS=()
+	for ((i = 1; i <= $1; i++)); do
+		add_host "$i"
+		HOSTS+=("h$i")
+	done
+	add_client
+}
+
+# cut_cable N, plug_cable N: the host sees its carrier go, as from a pulled plug.
+cut_cable() {
+	ip -n sw link set "p$1" down
+}
+
+plug_cable() {
+	ip -n sw link set "p$1" up
+}
+
+# background NS NAME CMD…: run CMD in a namespace until the scenario ends;
+# its output goes to /run/test/NAME.log, its pid to /run/test/NAME.pid.
+background() {
+	local ns=$1 name=$2
+	shift 2
+	nsenter --net="/run/netns/$ns" -- "$@" >"/run/test/$name.log" 2>&1 &
+	printf '%s\n' "$!" >"/run/test/$name.pid"
+	defer kill_background "$name"
+}
+
+kill_background() {
+	local pid
+	pid=$(<"/run/test/$1.pid")
+	kill "$pid" 2>/dev/null || :
+	wait "$pid" 2>/dev/null || :
+}
+
+# finish NAME: wait for a background command's own end; its exit code.
+finish() {
+	wait "$(<"/run/test/$1.pid")"
+}
+
+logged_line() {
+	grep -q -- "$2" "/run/test/$1.log"
+}
+
+# capture NAME NS DEV [FILTER]: start a capture; capture_end NAME ends it.
+capture() {
+	local name=$1 ns=$2 dev=$3
+	shift 3
+	background "$ns" "$name" tcpdump -i "$dev" -n -p -s 160 -B 16384 -U \
+		-w "/run/test/$name.pcap" "$@"
+	wait_until 10 logged_line "$name" 'listening on'
+}
+
+# capture_end NAME: end a capture, which must have lost nothing, and analyse
+# it into /run/test/NAME.json.
+capture_end() {
+	local pid
+	pid=$(<"/run/test/$1.pid")
+	# tcpdump ends in order on this, and has then written everything it got.
+	kill -INT "$pid"
+	wait "$pid" || :
+	if ! grep -q '^0 packets dropped by kernel' "/run/test/$1.log"; then
+		cat "/run/test/$1.log"
+		return 1
+	fi
+	tt analyse "/run/test/$1.pcap" >"/run/test/$1.json"
+}
+
+# field NAME EXPRESSION: a value of a JSON report in /run/test.
+field() {
+	jq -r "$2" "/run/test/$1.json"
+}

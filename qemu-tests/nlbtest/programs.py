@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Builds what goes into guests, by the same scripts that people use."""
+
+import dataclasses
+import pathlib
+import subprocess
+
+from . import paths
+
+
+class BuildError(Exception):
+    """A build that failed; its own output says why."""
+
+
+@dataclasses.dataclass
+class Programs:
+    """A kernel release and the files for its guests, by name below /nlb."""
+
+    release: str
+    files: dict[str, pathlib.Path]
+
+
+def _script(*command: str) -> str:
+    done = subprocess.run(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise BuildError(f"{' '.join(command)} failed")
+    return done.stdout
+
+
+def build(with_nlb: bool = True) -> Programs:
+    """Set up and build; steps that are done already cost nothing."""
+    _script("scripts/setup-host.sh")
+    release = _script("scripts/setup-guest.sh").split()[-1]
+    target = paths.ROOT / "userspace" / "target" / "release"
+    files = {"bin/tt": target / "tt"}
+    crates = ["-p", "nlb-testtool"]
+    if with_nlb:
+        crates += ["-p", "nlbadm"]
+        files["bin/nlbadm"] = target / "nlbadm"
+        files["nlb.ko"] = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
+    _script(
+        "scripts/cargo.sh", "build", "--quiet", "--release",
+        "--manifest-path", "userspace/Cargo.toml", *crates,
+    )  # fmt: skip
+    return Programs(release, files)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs scenarios: groups them by the guest they need, boots it, counts."""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import pathlib
+import shutil
+import threading
+import time
+
+from . import guest, ktap, paths, payload, scenario
+from .programs import Programs
+
+LOGS = paths.BUILD / "test"
+
+# A namespace for each host, thousands of sockets, captures on tmpfs.
+MEMORY_MIB = 1024
+
+# Guests running at once: emulation keeps one processor busy each.
+PARALLEL = 2
+
+_print_lock = threading.Lock()
+_started = time.monotonic()
+
+
+def say(text: str) -> None:
+    """A line of progress, whole, with the time since the start."""
+    with _print_lock:
+        print(f"[{time.monotonic() - _started:4.0f}s] {text}", flush=True)
+
+
+@dataclasses.dataclass
+class Total:
+    """Sum of all results."""
+
+    passed: int = 0
+    failed: int = 0
+
+    def add(self, other: "Total") -> None:
+        """Add another sum to this one."""
+        self.passed += other.passed
+        self.failed += other.failed
+
+
+class Worker:
+    """Runs scenarios of one kind, one after the other, in one guest."""
+
+    def __init__(self, programs: Programs, name: str):
+        self.programs = programs
+        self.name = name
+        self.guest: guest.Guest | None = None
+        self.boots = itertools.count(1)
+        self.total = Total()
+
+    def run(self, queue: list[scenario.Scenario]) -> Total:
+        """Run the scenarios of a queue until it is empty."""
+        try:
+            while True:
+                with _print_lock:
+                    if not queue:
+                        break
+                    one = queue.pop(0)
+                self._run_one(one)
+        finally:
+            self._stop()
+        return self.total
+
+    def _stop(self) -> None:
+        if self.guest:
+            self.guest.power_off()
+            self.guest = None
+
+    def _boot(self, one: scenario.Scenario) -> guest.Guest:
+        directory = LOGS / f"{self.name}-{next(self.boots)}"
+        shutil.rmtree(directory, ignore_errors=True)
+        fresh = guest.Guest(directory)
+        self.guest = fresh
+        shape = guest.Shape(
+            release=self.programs.release,
+            payload=payload.make(
+                self.programs.release, self.programs.files, LOGS / f"{self.name}.initrd"
+            ),
+            memory_mib=MEMORY_MIB,
+            cpus=one.cpus,
+            counted_clock=one.clock == "counted",
+        )
+        fresh.boot(shape)
+        fresh.wait_ready()
+        return fresh
+
+    def _run_one(self, one: scenario.Scenario) -> None:
+        began = time.monotonic()
+        log = LOGS / f"{one.name}.log"
+        trouble: list[str] = []
+        text = ""
+        clean = False
+        try:
+            machine = self.guest or self._boot(one)
+            splats_before = len(machine.splats())
+            results = machine.dir / "ktap"
+            offset = results.stat().st_size
+            with open(log, "w", encoding="utf-8") as out:
+                ident = machine.start(f"exec /nlb/run {one.name}")
+                machine.finish(ident, one.timeout, lambda line: _write(out, line))
+            text = results.read_text(errors="replace")[offset:]
+            splats = machine.splats()[splats_before:]
+            trouble += [f"kernel: {line}" for line in splats[:5]]
+            clean = not splats
+        except guest.GuestError as error:
+            trouble.append(str(error))
+            if self.guest:
+                trouble += [f"kernel: {line}" for line in self.guest.splats()[:5]]
+                results = self.guest.dir / "ktap"
+                if results.exists():
+                    text = results.read_text(errors="replace")
+        self._report(one, text, trouble, log, time.monotonic() - began)
+        if not clean and self.guest:
+            # After a splat or a hang nothing that follows would mean anything.
+            self._keep_console(one)
+            self.guest.power_cut()
+            self.guest = None
+
+    def _keep_console(self, one: scenario.Scenario) -> None:
+        shutil.copyfile(self.guest.dir / "console.log", LOGS / f"{one.name}.console")
+
+    def _report(self, one, text: str, trouble: list[str], log: pathlib.Path, seconds: float) -> None:
+        results = ktap.parse(text.rpartition("KTAP version 1")[2])
+        results.settle()
+        results.failed += trouble
+        self.total.add(Total(len(results.passed), len(results.failed)))
+        verdict = "FAILED" if results.failed else "ok"
+        say(f"{verdict:6} {one.name}: {len(results.passed)} passed ({seconds:.0f} s)")
+        if not results.failed:
+            return
+        for line in results.failed:
+            say(f"       not ok: {line}")
+        if trouble and self.guest:
+            say("       the end of its console:\n" + self.guest.console_tail())
+        say(f"       log: {log.relative_to(paths.ROOT)}")
+
+
+def _write(out, line: str) -> None:
+    out.write(line + "\n")
+    out.flush()
+
+
+def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
+    """Run scenarios, as many guests at once as `PARALLEL` allows."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = Total()
+    kinds: dict[tuple, list[scenario.Scenario]] = {}
+    for one in chosen:
+        kinds.setdefault(one.kind, []).append(one)
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        running = []
+        for number, queue in enumerate(kinds.values()):
+            # A kind with many scenarios gets two guests that share its queue.
+            for share in range(min(PARALLEL, len(queue)) if len(kinds) == 1 or len(queue) > 4 else 1):
+                worker = Worker(programs, f"guest{number}{chr(97 + share)}")
+                running.append(pool.submit(worker.run, queue))
+        for future in running:
+            total.add(future.result())
+    return total

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scenarios: small bash files that say in their head what they need."""
+
+import dataclasses
+import fnmatch
+import pathlib
+import re
+
+from . import paths
+
+_FIELD = re.compile(r"^# (title|topology|clock|timeout|cpus): (.+)$")
+
+TOPOLOGIES = ("one-guest", "guests")
+CLOCKS = ("real", "counted")
+
+
+class HeadError(Exception):
+    """A scenario whose head is wrong."""
+
+
+@dataclasses.dataclass
+class Scenario:
+    """One scenario file."""
+
+    path: pathlib.Path
+    title: str
+    topology: str = "one-guest"
+    clock: str = "real"
+    timeout: int = 120
+    # Run in a guest of its own kind when it needs more than one processor.
+    cpus: int = 1
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def kind(self) -> tuple[str, str, int]:
+        """Scenarios of one kind share a guest."""
+        return (self.topology, self.clock, self.cpus)
+
+
+def load(path: pathlib.Path) -> Scenario:
+    """Read a scenario's head."""
+    fields = {}
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        if match := _FIELD.match(line):
+            fields[match[1]] = match[2].strip()
+    if "title" not in fields:
+        raise HeadError(f"{path}: no line '# title: …' in its head")
+    for key in ("timeout", "cpus"):
+        if key in fields:
+            fields[key] = int(fields[key])
+    scenario = Scenario(path, **fields)
+    if scenario.topology not in TOPOLOGIES or scenario.clock not in CLOCKS:
+        raise HeadError(f"{path}: unknown topology or clock")
+    return scenario
+
+
+def discover(patterns: list[str]) -> list[Scenario]:
+    """All scenarios whose name holds one of the patterns; all if there are none.
+
+    A pattern with wildcards must match the whole name.
+    """
+    found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))]
+    if not patterns:
+        return found
+
+    def wanted(name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, p) or p in name for p in patterns)
+
+    return [scenario for scenario in found if wanted(scenario.name)]
