@@ -43,3 +43,21 @@ def build(with_nlb: bool = True) -> Programs:
         "--manifest-path", "userspace/Cargo.toml", *crates,
     )  # fmt: skip
     return Programs(release, files)
+
+
+def runnable(program: pathlib.Path) -> list[str]:
+    """The words that run a built program on this machine.
+
+    It may have been built in the Debian 13 tree, for a newer C library than
+    this machine has; then the tree's own loader runs it.
+    """
+    direct = [str(program)]
+    if subprocess.run([*direct, "--version"], capture_output=True).returncode == 0:
+        return direct
+    tree = paths.CACHE / "tree"
+    return [
+        str(tree / "lib64" / "ld-linux-x86-64.so.2"),
+        "--library-path",
+        str(tree / "lib" / "x86_64-linux-gnu"),
+        *direct,
+    ]

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Verbs on the cluster itself. Everything known about it is read from
+# "nlbadm -j"; the names of its fields are in this file only.
+
+KEY_FILE=/run/test/key
+
+# adm NS ARG…: nlbadm in a namespace; the empty name is this one.
+adm() {
+	local ns=$1
+	shift
+	if [ -n "$ns" ]; then
+		on "$ns" nlbadm "$@"
+	else
+		nlbadm "$@"
+	fi
+}
+
+# load_module: into the kernel, until the scenario ends.
+load_module() {
+	insmod /nlb/nlb.ko
+	defer unload_module
+}
+
+unload_module() {
+	[ ! -d /sys/module/nlb ] || rmmod nlb
+}
+
+make_key() {
+	(umask 077 && nlbadm genkey >"$KEY_FILE")
+}
+
+# join N [OPTION…]: host N takes part, affinity none unless told otherwise.
+# Options of nlbadm come later and win.
+join() {
+	local n=$1
+	shift
+	[ -e "$KEY_FILE" ] || make_key
+	case " $* " in
+	*' --affinity '*) ;;
+	*) set -- --affinity none "$@" ;;
+	esac
+	adm "h$n" up eth0 --cluster test --host-id "$n" --vip "$VIP" --key-file "$KEY_FILE" "$@"
+}
+
+# leave N: host N takes its cluster down.
+leave() {
+	adm "h$1" down eth0
+}
+
+# cluster N [OPTION…]: the segment with N hosts, a server in each, all joined
+# and converged. Kept busy by nothing: scenarios start their own load.
+cluster() {
+	local n=$1 i
+	shift
+	hosts "$n"
+	load_module
+	for ((i = 1; i <= n; i++)); do
+		serve "$i"
+		join "$i" "$@"
+	done
+	wait_converged "$n"
+}
+
+# serve N: "host N" at ports 80 (TCP) and, once it has the VIP, 53 (UDP).
+serve() {
+	background "h$1" "serve$1" tt serve --id "$1" --listen "[::]:80"
+	wait_until 10 logged_line "serve$1" serving
+}
+
+# members NS [IFACE]: the ids of the converged members as seen there, in order.
+members() {
+	adm "$1" -j show "${2:-eth0}" |
+		jq -r '[.clusters[].hosts[] | select(.member and .state == "converged").host_id] | sort | join(" ")'
+}
+
+# members_are NS IFACE ID…: true if those, and no others, are converged members.
+members_are() {
+	local ns=$1 dev=$2
+	shift 2
+	[ "$(members "$ns" "$dev" 2>/dev/null)" = "$*" ]
+}
+
+# generation NS: the number of the agreed outcome.
+generation() {
+	adm "$1" -j show eth0 | jq -r '.clusters[0].generation'
+}
+
+# agree ID…: every one of these hosts sees exactly these as members, in one
+# generation.
+agree() {
+	local id first='' now
+	for id in "$@"; do
+		members_are "h$id" eth0 "$@" || return 1
+		now=$(generation "h$id")
+		[ "${first:=$now}" = "$now" ] || return 1
+	done
+}
+
+# wait_agree SECONDS ID…
+wait_agree() {
+	local seconds=$1
+	shift
+	wait_until "$seconds" agree "$@"
+}
+
+# wait_converged N: hosts 1 to N are the cluster.
+wait_converged() {
+	# shellcheck disable=SC2046
+	wait_agree 30 $(seq 1 "$1")
+}
+
+# counter NS NAME: the value of a counter, 0 where it is not listed.
+counter() {
+	adm "$1" -j counters eth0 --all | jq -r --arg name "$2" \
+		'[.. | objects | select(.name? == $name).value] | add // 0'
+}
+
+# requests COUNT NAME [OPTION…]: connections to the VIP from many addresses;
+# the report is /run/test/NAME.json.
+requests() {
+	local count=$1 name=$2
+	shift 2
+	on c tt connect --to "$VIP:80" --from "$SOURCES" --count "$count" "$@" >"/run/test/$name.json"
+}
+
+# load NAME [OPTION…]: requests until load_end NAME.
+load() {
+	local name=$1
+	shift
+	background c "$name" tt connect --to "$VIP:80" --from "$SOURCES" \
+		--until "/run/test/$name.end" "$@"
+}
+
+load_end() {
+	touch "/run/test/$1.end"
+	finish "$1"
+	cp "/run/test/$1.log" "/run/test/$1.json"
+	note "$1: $(cat "/run/test/$1.json")"
+}
+
+# crash N: host N is gone at once, as by a power cut: its cable is pulled out
+# of the switch and all its processes die; it says no goodbye. What its kernel
+# would have done afterwards cannot reach anyone.
+crash() {
+	ip -n sw link set "p$1" nomaster
+	kill_background "serve$1"
+}

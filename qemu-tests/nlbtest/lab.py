@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A cluster of several guests and a client, for people and for scenarios."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+from . import guest, paths, payload, programs, segment
+
+# Enough for the kernel, nginx and the module.
+MEMORY_MIB = 224
+
+
+class LabError(Exception):
+    """The lab is not in the state that was asked for."""
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a lab is made of; kept in its directory."""
+
+    netns: str
+    hosts: int
+    release: str
+    payload: str
+    client_tool: list[str]
+    detached: bool
+
+
+class Lab:
+    """A lab by its directory."""
+
+    def __init__(self, directory: pathlib.Path):
+        self.dir = directory
+        self.plan: Plan | None = None
+        self.guests: dict[int, guest.Guest] = {}
+        self.segment: segment.Segment | None = None
+
+    # Life
+
+    def make(self, built: programs.Programs, netns: str, hosts: int, detached: bool) -> None:
+        """Make the segment and start all guests; `wait_booted` follows."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        image = payload.make(built.release, built.files, self.dir / "initrd")
+        self.plan = Plan(
+            netns, hosts, built.release, str(image), programs.runnable(built.files["bin/tt"]), detached
+        )
+        (self.dir / "lab.json").write_text(json.dumps(dataclasses.asdict(self.plan)))
+        self._attach()
+        self.segment.make(hosts)
+        for number in range(1, hosts + 1):
+            self.boot(number)
+
+    @classmethod
+    def existing(cls, directory: pathlib.Path) -> "Lab":
+        """A lab that another process has made."""
+        lab = cls(directory)
+        try:
+            lab.plan = Plan(**json.loads((directory / "lab.json").read_text()))
+        except FileNotFoundError:
+            raise LabError("no lab is up: start one with make lab") from None
+        lab._attach()
+        return lab
+
+    def _attach(self) -> None:
+        self.segment = segment.Segment(self.plan.netns)
+        for number in range(1, self.plan.hosts + 1):
+            self.guests[number] = guest.Guest(self.dir / f"host{number}")
+
+    def boot(self, number: int) -> None:
+        """Start one guest. What its last life left is kept beside it."""
+        machine = self.host(number)
+        if machine.dir.exists():
+            old = machine.dir.with_name(f"{machine.name}.before")
+            shutil.rmtree(old, ignore_errors=True)
+            machine.dir.rename(old)
+            machine = self.guests[number] = guest.Guest(machine.dir)
+        machine.boot(
+            guest.Shape(
+                release=self.plan.release,
+                payload=pathlib.Path(self.plan.payload),
+                memory_mib=MEMORY_MIB,
+                taps=[(f"t{number}", segment.mac(number))],
+                netns=self.plan.netns,
+                detached=self.plan.detached,
+            )
+        )
+
+    def remove(self) -> None:
+        """End all guests and remove the segment."""
+        for machine in self.guests.values():
+            if (machine.dir / "pid").exists():
+                machine.power_cut()
+        if self.segment:
+            self.segment.remove()
+        (self.dir / "lab.json").unlink(missing_ok=True)
+
+    def host(self, number: int) -> guest.Guest:
+        """A guest by its host id."""
+        if number not in self.guests:
+            raise LabError(f"there is no host {number}: the lab has 1 to {self.plan.hosts}")
+        return self.guests[number]
+
+    # The cluster
+
+    def set_up_network(self, number: int) -> None:
+        """Addresses, the web server; no cluster yet."""
+        self.host(number).wait_ready()
+        self.host(number).check(f"/nlb/lab-host network {number}")
+
+    def make_key(self) -> str:
+        """A fresh key file's text, the same for all hosts."""
+        text = self.host(1).check("nlbadm genkey")
+        (self.dir / "key").write_text(text + "\n")
+        return text
+
+    def join(self, number: int, *options: str) -> None:
+        """Load the module and make the host a member."""
+        key = (self.dir / "key").read_text()
+        words = " ".join(options)
+        self.host(number).check(
+            f"umask 077; cat >/run/key <<'END'\n{key}END\n/nlb/lab-host join {number} {words}"
+        )
+
+    def view(self, number: int) -> dict:
+        """What `nlbadm -j show` says on a host."""
+        return json.loads(self.host(number).check("nlbadm -j show eth0"))
+
+    def wait_members(self, on: list[int], members: list[int], seconds: float) -> None:
+        """Wait until the hosts `on` all see exactly `members` converged."""
+        wanted = " ".join(map(str, members))
+        for number in on:
+            self.host(number).check(f"/nlb/lab-host wait-members {seconds:.0f} {wanted}", seconds + 30)
+
+    # The client
+
+    def client(self, *words: str, **options) -> subprocess.Popen:
+        """Start a command in the segment's namespace; "tt" is the test tool."""
+        command = list(words)
+        if command[0] == "tt":
+            command[:1] = self.plan.client_tool
+        return subprocess.Popen(self.segment.command(command), **options)
+
+    def requests(self, *options: str) -> dict:
+        """Run `tt connect` to its end; its report."""
+        process = self.start_requests(*options)
+        return finish_requests(process)
+
+    def start_requests(self, *options: str) -> subprocess.Popen:
+        """Start `tt connect` from the client's addresses to the VIP."""
+        return self.client(
+            "tt", "connect", "--to", f"{segment.VIP}:80", "--from", segment.SOURCES, *options,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def splats(self) -> list[str]:
+        """Kernel complaints of all guests, dead ones included."""
+        found = []
+        for directory in sorted(self.dir.glob("host*")):
+            machine = guest.Guest(directory)
+            found += [f"{directory.name}: {line}" for line in machine.splats()]
+        return found
+
+
+def finish_requests(process: subprocess.Popen) -> dict:
+    """Wait for `tt connect`; its report."""
+    text, _ = process.communicate()
+    if process.returncode != 0:
+        raise LabError(f"the client's load tool failed ({process.returncode})")
+    return json.loads(text)
+
+
+class Progress:
+    """Lines for a person who watches: what happens, and since when."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+
+    def say(self, text: str = "") -> None:
+        """One line with the time since the beginning."""
+        for line in text.splitlines() or [""]:
+            print(f"[{time.monotonic() - self.began:5.1f}s] {line}", flush=True)
+        sys.stdout.flush()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The segment of several guests: a bridge, a tap for each guest, a client.
+
+All of it lives in one network namespace of this machine, made for the run:
+
+    host1 ── t1 ┐
+    host2 ── t2 ┼─ br0 (learning on)
+    host3 ── t3 ┤
+       c0 ── pc ┘   the client: 10.0.0.100, and all of 10.1.0.0/16
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+
+VIP = "10.0.0.10"
+CLIENT = "10.0.0.100"
+SOURCES = "10.1.0.0/16"
+# What Windows and nlb make of 10.0.0.10 in multicast mode.
+VIRTUAL_MAC = "03:bf:0a:00:00:0a"
+
+
+class SegmentError(Exception):
+    """This machine cannot make the segment."""
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SegmentError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def mac(host: int) -> str:
+    """The own MAC of a host's network card."""
+    return f"02:00:00:00:00:{host:02x}"
+
+
+class Segment:
+    """One segment, by the name of its namespace."""
+
+    def __init__(self, netns: str):
+        self.netns = netns
+
+    def make(self, hosts: int) -> None:
+        """Make the namespace and all that is in it."""
+        if os.geteuid() != 0:
+            raise SegmentError("making a network namespace takes root: try again with sudo -E")
+        _run("ip", "netns", "add", self.netns)
+        try:
+            self._make_bridge()
+            for host in range(1, hosts + 1):
+                self._ip("tuntap", "add", f"t{host}", "mode", "tap")
+                self._join(f"t{host}")
+            self._make_client()
+        except SegmentError as error:
+            self.remove()
+            raise SegmentError(
+                f"{error}\nthe kernel of this machine must have bridge, veth and tun"
+            ) from error
+
+    def _make_bridge(self) -> None:
+        # The bridge itself is a switch only: it takes no part in IP.
+        self._in("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        self._ip("link", "set", "lo", "up")
+        self._ip(
+            "link", "add", "br0", "address", "02:00:00:00:ff:01",
+            "type", "bridge", "mcast_snooping", "0", "forward_delay", "0",
+        )  # fmt: skip
+        self._ip("link", "set", "br0", "up")
+
+    def _make_client(self) -> None:
+        self._ip(
+            "link", "add", "c0", "address", "02:00:00:00:00:64",
+            "type", "veth", "peer", "name", "pc",
+        )  # fmt: skip
+        self._join("pc")
+        self._ip("link", "set", "c0", "up")
+        self._ip("addr", "add", f"{CLIENT}/16", "dev", "c0")
+        # Every address of this network is the client's own.
+        self._ip("route", "add", "local", SOURCES, "dev", "lo")
+        # It asks for neighbours in its main address's name, not in hundreds.
+        self._in("sysctl", "-qw", "net.ipv4.conf.all.arp_announce=2")
+
+    def _join(self, device: str) -> None:
+        self._ip("link", "set", device, "master", "br0", "up")
+
+    def _ip(self, *words: str) -> str:
+        return _run("ip", "-n", self.netns, *words)
+
+    def _in(self, *command: str) -> str:
+        return _run("ip", "netns", "exec", self.netns, *command)
+
+    def remove(self) -> None:
+        """Remove the namespace, and with it everything in it."""
+        if pathlib.Path("/run/netns", self.netns).exists():
+            _run("ip", "netns", "del", self.netns)
+
+    # Views
+
+    def neighbour(self) -> str | None:
+        """The MAC that the client has learned for the VIP."""
+        text = self._ip("neigh", "show", VIP, "dev", "c0")
+        match = re.search(r"lladdr (\S+)", text)
+        return match[1] if match else None
+
+    def learned(self) -> set[str]:
+        """The MACs that the bridge has learned from traffic."""
+        text = _run("bridge", "-n", self.netns, "fdb", "show", "br", "br0")
+        return {line.split()[0] for line in text.splitlines() if "permanent" not in line}
+
+    # Commands of the client
+
+    def command(self, words: list[str]) -> list[str]:
+        """The words that run a command in the namespace."""
+        return ["ip", "netns", "exec", self.netns, *words]
+
+
+def remove_stale(prefix: str) -> None:
+    """Remove what runs left that were killed: names end in their makers' pids."""
+    try:
+        names = os.listdir("/run/netns")
+    except FileNotFoundError:
+        return
+    for name in names:
+        match = re.fullmatch(re.escape(prefix) + r"-(\d+)", name)
+        if match and not pathlib.Path(f"/proc/{match[1]}").exists():
+            Segment(name).remove()
