@@ -32,11 +32,11 @@ mkdir -p "$NLB_CACHE/cargo"
 if [ -f "${HOME:-/root}/.cargo/config.toml" ]; then
 	cp "${HOME:-/root}/.cargo/config.toml" "$NLB_CACHE/cargo/config.toml"
 fi
-binds=(-b "$NLB_ROOT" -b /etc/resolv.conf -B "$NLB_CACHE/cargo:/root/.cargo")
+binds=(-b "$NLB_ROOT" -b /etc/resolv.conf -b "$NLB_CACHE/cargo")
 # So do the authorities that the host trusts, which may be more than Debian's.
 authorities=/etc/ssl/certs/ca-certificates.crt
 if [ -f "$authorities" ]; then
 	binds+=(-b "$authorities")
 fi
 mapfile -t settings < <(env | grep -E '^(CARGO|RUST|NLB|PROPTEST)_[A-Z_]*=|^[a-zA-Z]+_[pP][rR][oO][xX][yY]=' || :)
-in_tree "${binds[@]}" -C "$PWD" env "${settings[@]}" cargo "$@"
+in_tree "${binds[@]}" -C "$PWD" env "${settings[@]}" "CARGO_HOME=$NLB_CACHE/cargo" cargo "$@"
