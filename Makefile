@@ -28,6 +28,33 @@ module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.2|7.3|RELEASE) or for K
 clean: ## remove what was built in the checkout (the cache stays)
 	rm -rf build userspace/target
 
+##@ Trying it
+
+# Chooses a host of the lab.
+HOST ?= 1
+
+.PHONY: demo
+demo: ## three guests as one web server; one of them loses its power
+	@qemu-tests/demo
+
+.PHONY: lab
+lab: ## the same cluster, left up
+	@qemu-tests/lab up
+
+.PHONY: lab-shell
+lab-shell: ## a shell in a host of the lab (HOST=2; leave with Ctrl-])
+	@qemu-tests/lab shell $(HOST)
+
+.PHONY: lab-down
+lab-down: ## remove the lab
+	@qemu-tests/lab down
+
+##@ Testing
+
+.PHONY: test
+test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static
+	@T='$(T)' scripts/test.sh
+
 ##@ Help
 
 .PHONY: help

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# All tests, summed in one last line "N passed, N failed".
+#   T=PATTERN   only the scenarios whose name has the pattern; T=unit runs only
+#               the cargo tests and lints, T=static only the static checks
+# Logs are left in build/test/.
+
+. "$(dirname "$0")/lib.sh"
+cd "$NLB_ROOT"
+
+logs=$NLB_ROOT/build/test
+mkdir -p "$logs"
+passed=0
+failed=0
+
+# add P F: to the sum.
+add() {
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+}
+
+# lint NAME CMD…: a command whose success is one result.
+lint() {
+	local name=$1
+	shift
+	if logged "$logs/$name.log" "$@"; then
+		say "ok     $name"
+		add 1 0
+	else
+		say "FAILED $name"
+		add 0 1
+	fi
+}
+
+# cargo_tests NAME ARG…: cargo test, its own results added up. A run that
+# fails without a failed test (it did not build) is one failure.
+cargo_tests() {
+	local name=$1 rc=0 p f
+	shift
+	scripts/cargo.sh test --no-fail-fast "$@" >"$logs/$name.log" 2>&1 || rc=$?
+	read -r p f < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$logs/$name.log")
+	if [ "$rc" != 0 ] && [ "$f" = 0 ]; then
+		f=1
+	fi
+	add "$p" "$f"
+	if [ "$f" = 0 ]; then
+		say "ok     $name: $p passed"
+	else
+		say "FAILED $name: $p passed, $f failed; see ${logs#"$NLB_ROOT"/}/$name.log"
+		grep -E '^(test .* FAILED|error)|panicked at' "$logs/$name.log" | head -n 20 >&2 || :
+	fi
+}
+
+# summed NAME CMD…: a command whose last line is "N passed, N failed".
+summed() {
+	local name=$1 p f
+	shift
+	"$@" | tee "$logs/$name.out" || :
+	if ! read -r p f < <(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$logs/$name.out"); then
+		say "FAILED $name: it did not come to its end"
+		p=0 f=1
+	fi
+	add "$p" "$f"
+}
+
+unit() {
+	local core=module/core/Cargo.toml space=userspace/Cargo.toml
+	lint core-fmt scripts/cargo.sh fmt --manifest-path "$core" --check
+	lint core-clippy scripts/cargo.sh clippy --quiet --manifest-path "$core" --all-targets -- -D warnings
+	lint userspace-fmt scripts/cargo.sh fmt --manifest-path "$space" --all --check
+	lint userspace-clippy scripts/cargo.sh clippy --quiet --manifest-path "$space" --all-targets -- -D warnings
+	cargo_tests core-tests --manifest-path "$core"
+	cargo_tests userspace-tests --manifest-path "$space"
+}
+
+case ${T:-} in
+'')
+	unit
+	# The module is built by the scenarios' runner, and looked at after.
+	summed scenarios qemu-tests/run
+	summed static scripts/check-static.sh
+	;;
+unit) unit ;;
+static) summed static scripts/check-static.sh ;;
+*)
+	# Several patterns are separated by spaces.
+	# shellcheck disable=SC2086
+	summed scenarios qemu-tests/run $T
+	;;
+esac
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
