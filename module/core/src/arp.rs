@@ -54,7 +54,8 @@ impl Message {
         let [g, h, i, j, k, l] = self.target_mac;
         let [t0, t1, t2, t3] = self.target.octets();
         [
-            h0, h1, h2, h3, h4, h5, o0, o1, a, b, c, d, e, f, s0, s1, s2, s3, g, h, i, j, k, l, t0, t1, t2, t3,
+            h0, h1, h2, h3, h4, h5, o0, o1, a, b, c, d, e, f, s0, s1, s2, s3, g, h, i, j, k, l, t0,
+            t1, t2, t3,
         ]
     }
 }
@@ -88,7 +89,11 @@ pub fn arrived<S: Storage>(filter: &Filter<S>, is_default_host: bool, bytes: &[u
     let Some(message) = Message::parse(bytes) else {
         return ArpVerdict::Pass(Reason::ArpMalformed);
     };
-    let is_vip = |address: Ipv4Addr| filter.vip_v4(u32::from_ne_bytes(address.octets())).is_some();
+    let is_vip = |address: Ipv4Addr| {
+        filter
+            .vip_v4(u32::from_ne_bytes(address.octets()))
+            .is_some()
+    };
     let about_sender = is_vip(message.sender);
     if about_sender {
         return if message.sender_mac == filter.mac_v4() {
@@ -148,7 +153,10 @@ pub fn leaving<S: Storage>(
     let Some(mut message) = Message::parse(bytes) else {
         return ArpOut::Untouched;
     };
-    if filter.vip_v4(u32::from_ne_bytes(message.sender.octets())).is_none() {
+    if filter
+        .vip_v4(u32::from_ne_bytes(message.sender.octets()))
+        .is_none()
+    {
         return ArpOut::Untouched;
     }
     let announcement = message.operation != REQUEST || message.target == message.sender;

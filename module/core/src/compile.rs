@@ -3,18 +3,22 @@
 //! Builds a [`Filter`]: checks the settings, and fills its tables.
 
 use super::filter::{
-    words_ne, Filter, FilterError, Multipliers, RuleEntry, Settings, Storage, StorageLen, Transport, VipEntry, NO_RULE,
-    PAGE, TRIES, VIP_SLOTS,
+    words_ne, Filter, FilterError, Multipliers, RuleEntry, Settings, Storage, StorageLen,
+    Transport, VipEntry, NO_RULE, PAGE, TRIES, VIP_SLOTS,
 };
 use super::genl::{Affinity, Mode};
 use super::limits::VIPS_MAX;
 use super::mac::{self, Mac};
 use super::reason::Reason;
 use super::rules::{
-    self, FilteringMode, Protocols, Rule, RuleState, PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP,
+    self, FilteringMode, Protocols, Rule, RuleState, Track, PORT_IKE, PORT_L2TP, PORT_NAT_T,
+    PORT_PPTP, PORT_QUIC,
 };
 use super::siphash::SipKey;
 use core::net::{IpAddr, Ipv6Addr};
+
+/// Entries for each rule: for ordinary ports, for a tunnel's ports, for QUIC's port.
+const VARIANTS: usize = 3;
 
 /// Pages of the index that the two VIP tables take.
 const VIP_PAGES: usize = 2 * VIP_SLOTS / PAGE;
@@ -22,32 +26,45 @@ const VIP_PAGES: usize = 2 * VIP_SLOTS / PAGE;
 /// Port tables of a VIP: one for each [`Transport`].
 const TRANSPORTS: usize = 2;
 
-/// Pages that hold a tunnel's port, and so may differ from their neighbours under a rule with affinity none:
-/// TCP 1723; UDP 500, 1701, 4500.
-const TUNNEL_PAGES: usize = 4;
+/// Pages of a VIP's two tables that hold a special port, and so may differ from their neighbours under one
+/// rule: TCP 1723; UDP 443 and 500 (one page), 1701, 4500.
+const SPECIAL_PAGES: usize = 4;
 
 /// The ports at which a page cannot be taken for uniform, whatever the rules.
-const TUNNEL_PORTS: [u16; 4] = [PORT_IKE, PORT_L2TP, PORT_PPTP, PORT_NAT_T];
+const SPECIAL_PORTS: [u16; 5] = [PORT_QUIC, PORT_IKE, PORT_L2TP, PORT_PPTP, PORT_NAT_T];
 
 /// See [`super::filter::Filter::build`].
-pub(super) fn build<S: Storage>(settings: &Settings<'_>, mut storage: S) -> Result<Filter<S>, FilterError> {
+pub(super) fn build<S: Storage>(
+    settings: &Settings<'_>,
+    mut storage: S,
+) -> Result<Filter<S>, FilterError> {
     check_vips(settings.vips)?;
     rules::check(settings.rules, settings.vips)?;
     let (mac_v4, mac_v6) = virtual_macs(settings)?;
     let need = storage_len(settings);
-    if storage.vips().len() < need.vips || storage.rules().len() < need.rules || storage.index().len() < need.index {
+    if storage.vips().len() < need.vips
+        || storage.rules().len() < need.rules
+        || storage.index().len() < need.index
+    {
         return Err(FilterError::Storage);
     }
     fill_rules(settings, storage.rules_mut());
     let mut pages = Pages::new(settings.rules, table_count(settings));
-    let shared = pages.add_tables(storage.index_mut(), None).ok_or(FilterError::Storage)?;
+    let shared = pages
+        .add_tables(storage.index_mut(), None)
+        .ok_or(FilterError::Storage)?;
     for (at, &vip) in settings.vips.iter().enumerate() {
         let (tcp, udp) = if has_own_rules(settings.rules, vip) {
-            pages.add_tables(storage.index_mut(), Some(vip)).ok_or(FilterError::Storage)?
+            pages
+                .add_tables(storage.index_mut(), Some(vip))
+                .ok_or(FilterError::Storage)?
         } else {
             shared
         };
-        let entry = storage.vips_mut().get_mut(at.wrapping_add(1)).ok_or(FilterError::Storage)?;
+        let entry = storage
+            .vips_mut()
+            .get_mut(at.wrapping_add(1))
+            .ok_or(FilterError::Storage)?;
         *entry = vip_entry(vip, tcp, udp);
     }
     if let Some(none) = storage.vips_mut().first_mut() {
@@ -84,25 +101,33 @@ pub(super) fn build<S: Storage>(settings: &Settings<'_>, mut storage: S) -> Resu
 pub(super) fn storage_len(settings: &Settings<'_>) -> StorageLen {
     let rules = settings.rules.len();
     let tables = table_count(settings);
-    let mixed: usize = settings.rules.iter().map(mixed_pages).fold(0, usize::saturating_add);
-    let tunnels = tables.saturating_mul(TUNNEL_PAGES / TRANSPORTS);
+    let mixed: usize = settings
+        .rules
+        .iter()
+        .map(mixed_pages)
+        .fold(0, usize::saturating_add);
+    let special = tables.saturating_mul(SPECIAL_PAGES / TRANSPORTS);
     let pages = VIP_PAGES
         .saturating_add(tables)
         .saturating_add(rules)
         .saturating_add(1) // the uniform page of no rule
         .saturating_add(1) // scratch: a page is filled before it is known to exist already
         .saturating_add(mixed)
-        .saturating_add(tunnels);
+        .saturating_add(special);
     StorageLen {
         vips: settings.vips.len().saturating_add(1),
-        rules: rules.saturating_mul(2).saturating_add(1),
+        rules: rules.saturating_mul(VARIANTS).saturating_add(1),
         index: pages.saturating_mul(PAGE),
     }
 }
 
 /// Port tables: a pair that the VIPs without rules of their own share, and a pair for each other VIP.
 fn table_count(settings: &Settings<'_>) -> usize {
-    let own = settings.vips.iter().filter(|&&vip| has_own_rules(settings.rules, vip)).count();
+    let own = settings
+        .vips
+        .iter()
+        .filter(|&&vip| has_own_rules(settings.rules, vip))
+        .count();
     own.saturating_add(1).saturating_mul(TRANSPORTS)
 }
 
@@ -116,7 +141,11 @@ fn mixed_pages(rule: &Rule) -> usize {
     let begins = rule.first_port & 0xff != 0;
     let ends = rule.last_port & 0xff != 0xff;
     let same = begins && ends && rule.first_port >> 8 == rule.last_port >> 8;
-    let edges = if same { 1 } else { usize::from(begins).saturating_add(usize::from(ends)) };
+    let edges = if same {
+        1
+    } else {
+        usize::from(begins).saturating_add(usize::from(ends))
+    };
     match rule.protocols {
         Protocols::Both => edges.saturating_mul(TRANSPORTS),
         Protocols::Tcp | Protocols::Udp => edges,
@@ -132,7 +161,7 @@ fn check_vips(vips: &[IpAddr]) -> Result<(), FilterError> {
         return Err(FilterError::TooManyVips);
     }
     for (at, vip) in vips.iter().enumerate() {
-        if !can_be_vip(*vip) {
+        if !rules::can_be_vip(*vip) {
             return Err(FilterError::BadVip(at));
         }
         if vips.iter().take(at).any(|earlier| earlier == vip) {
@@ -140,25 +169,6 @@ fn check_vips(vips: &[IpAddr]) -> Result<(), FilterError> {
         }
     }
     Ok(())
-}
-
-/// Whether an address is one that clients beyond the segment can send to.
-#[must_use]
-pub fn can_be_vip(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, ..] = address.octets();
-            first != 0 && first < 224 && !address.is_loopback() && !address.is_link_local()
-        }
-        IpAddr::V6(address) => {
-            let link_local = address.segments().first().is_some_and(|first| first & 0xffc0 == 0xfe80);
-            !address.is_unspecified()
-                && !address.is_loopback()
-                && !address.is_multicast()
-                && !link_local
-                && address.to_ipv4_mapped().is_none()
-        }
-    }
 }
 
 /// The virtual MACs for IPv4 and for IPv6 VIPs.
@@ -170,26 +180,49 @@ fn virtual_macs(settings: &Settings<'_>) -> Result<(Mac, Mac), FilterError> {
         }
     }
     if settings.mode != Mode::Igmp {
-        let one = settings.virtual_mac.unwrap_or(mac::virtual_mac(settings.mode, primary));
+        let one = settings
+            .virtual_mac
+            .unwrap_or(mac::virtual_mac(settings.mode, primary));
         return Ok((one, one));
     }
     let first_v4 = settings.vips.iter().find(|vip| vip.is_ipv4()).copied();
     let first_v6 = settings.vips.iter().find(|vip| vip.is_ipv6()).copied();
-    let given = |v6: bool| settings.virtual_mac.filter(|given| matches!(given, [0x33, ..]) == v6);
+    let given = |v6: bool| {
+        settings
+            .virtual_mac
+            .filter(|given| matches!(given, [0x33, ..]) == v6)
+    };
     let derived = |vip: Option<IpAddr>| mac::virtual_mac(Mode::Igmp, vip.unwrap_or(primary));
-    Ok((given(false).unwrap_or(derived(first_v4)), given(true).unwrap_or(derived(first_v6))))
+    Ok((
+        given(false).unwrap_or(derived(first_v4)),
+        given(true).unwrap_or(derived(first_v6)),
+    ))
 }
 
-/// Fills the rule entries: the one for no rule, one for each rule, then one for each rule's tunnels.
+/// Fills the rule entries: the one for no rule, then for all rules those of each variant.
 fn fill_rules(settings: &Settings<'_>, entries: &mut [RuleEntry]) {
     let none = RuleEntry {
         slot: settings.default_slot,
         ..RuleEntry::EMPTY
     };
     let rules = settings.rules.iter().enumerate();
-    let plain = rules.clone().map(|(number, rule)| rule_entry(number, rule, rule.affinity));
-    let tunnel = rules.map(|(number, rule)| rule_entry(number, rule, tunnel_affinity(rule.affinity)));
-    for (entry, value) in entries.iter_mut().zip(core::iter::once(none).chain(plain).chain(tunnel)) {
+    let plain = rules.clone().map(|(number, rule)| RuleEntry {
+        track: rule.track == Track::On,
+        ..rule_entry(number, rule, rule.affinity)
+    });
+    let tunnel = rules.clone().map(|(number, rule)| RuleEntry {
+        track: true,
+        ..rule_entry(number, rule, tunnel_affinity(rule.affinity))
+    });
+    let quic = rules.map(|(number, rule)| RuleEntry {
+        track: rule.track != Track::Off,
+        ..rule_entry(number, rule, rule.affinity)
+    });
+    let all = core::iter::once(none)
+        .chain(plain)
+        .chain(tunnel)
+        .chain(quic);
+    for (entry, value) in entries.iter_mut().zip(all) {
         *entry = value;
     }
 }
@@ -211,11 +244,15 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
     RuleEntry {
         mask_v4: mask_v4(bits_v4),
         mask_v6: mask_v6(bits_v6),
-        mask_port: if affinity == Affinity::None { u16::MAX } else { 0 },
+        mask_port: if affinity == Affinity::None {
+            u16::MAX
+        } else {
+            0
+        },
         slot: u16::from(number),
         number,
         disabled: rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled,
-        track: rule.track,
+        track: false,
         accepted: Reason::AcceptedOwner,
         dropped: Reason::DroppedNotOwner,
     }
@@ -223,13 +260,17 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
 
 /// The mask of a prefix, as the address' bytes read little-endian.
 fn mask_v4(bits: u8) -> u32 {
-    let mask = u32::MAX.checked_shl(32u32.saturating_sub(u32::from(bits))).unwrap_or(0);
+    let mask = u32::MAX
+        .checked_shl(32u32.saturating_sub(u32::from(bits)))
+        .unwrap_or(0);
     u32::from_le_bytes(mask.to_be_bytes())
 }
 
 /// The mask of a prefix, as two words of the address' bytes read little-endian.
 fn mask_v6(bits: u8) -> [u64; 2] {
-    let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(bits))).unwrap_or(0);
+    let mask = u128::MAX
+        .checked_shl(128u32.saturating_sub(u32::from(bits)))
+        .unwrap_or(0);
     super::filter::words_le(&Ipv6Addr::from(mask).octets())
 }
 
@@ -287,7 +328,9 @@ fn place_vips(vips: &[IpAddr], v6: bool, multipliers: &Multipliers, index: &mut 
     }
     for (number, &vip) in (1u16..).zip(vips) {
         let at = match vip {
-            IpAddr::V4(address) if !v6 => multipliers.place_v4(u32::from_ne_bytes(address.octets())),
+            IpAddr::V4(address) if !v6 => {
+                multipliers.place_v4(u32::from_ne_bytes(address.octets()))
+            }
             IpAddr::V6(address) if v6 => multipliers.place_v6(words_ne(&address.octets())),
             _ => continue,
         };
@@ -338,7 +381,12 @@ impl<'a> Pages<'a> {
         Some((tcp, udp))
     }
 
-    fn add_table(&mut self, index: &mut [u16], vip: Option<IpAddr>, transport: Transport) -> Option<u32> {
+    fn add_table(
+        &mut self,
+        index: &mut [u16],
+        vip: Option<IpAddr>,
+        transport: Transport,
+    ) -> Option<u32> {
         let table = self.next_table.checked_mul(PAGE)?;
         self.next_table = self.next_table.checked_add(1)?;
         for high in 0..=u8::MAX {
@@ -349,7 +397,13 @@ impl<'a> Pages<'a> {
     }
 
     /// Fills the next free page and keeps it, unless one with the same content exists: its number.
-    fn add_page(&mut self, index: &mut [u16], vip: Option<IpAddr>, transport: Transport, high: u8) -> Option<usize> {
+    fn add_page(
+        &mut self,
+        index: &mut [u16],
+        vip: Option<IpAddr>,
+        transport: Transport,
+        high: u8,
+    ) -> Option<usize> {
         let start = self.next_page.checked_mul(PAGE)?;
         let (before, after) = index.split_at_mut_checked(start)?;
         let page = after.get_mut(..PAGE)?;
@@ -369,8 +423,12 @@ impl<'a> Pages<'a> {
         let first = u16::from_be_bytes([high, 0]);
         let last = u16::from_be_bytes([high, 0xff]);
         let inside = |port: u16| first < port && port <= last;
-        let mixed = TUNNEL_PORTS.iter().any(|&port| port >> 8 == u16::from(high))
-            || self.rules.iter().any(|rule| inside(rule.first_port) || (first <= rule.last_port && rule.last_port < last));
+        let mixed = SPECIAL_PORTS
+            .iter()
+            .any(|&port| port >> 8 == u16::from(high))
+            || self.rules.iter().any(|rule| {
+                inside(rule.first_port) || (first <= rule.last_port && rule.last_port < last)
+            });
         if mixed {
             for (cell, low) in page.iter_mut().zip(0..=u8::MAX) {
                 *cell = self.entry(vip, transport, u16::from_be_bytes([high, low]));
@@ -392,12 +450,19 @@ impl<'a> Pages<'a> {
             _ => port,
         };
         let covers = |rule: &Rule| {
-            (rule.vip.is_none() || rule.vip == vip) && rule.protocols.overlaps(protocols) && rule.has_port(port)
+            (rule.vip.is_none() || rule.vip == vip)
+                && rule.protocols.overlaps(protocols)
+                && rule.has_port(port)
         };
         let Some(number) = self.rules.iter().position(covers) else {
             return 0;
         };
-        let skip = if tunnel { self.rules.len() } else { 0 };
+        let variant: usize = match transport {
+            _ if tunnel => 1,
+            Transport::Udp if port == PORT_QUIC => 2,
+            _ => 0,
+        };
+        let skip = self.rules.len().saturating_mul(variant);
         u16::try_from(number.saturating_add(skip).saturating_add(1)).unwrap_or(0)
     }
 }

@@ -206,9 +206,14 @@ impl fmt::Display for FilterError {
             FilterError::NoVip => write!(f, "a cluster needs a VIP"),
             FilterError::TooManyVips => write!(f, "more than {VIPS_MAX} VIPs"),
             FilterError::DuplicateVip(vip) => write!(f, "VIP {vip} is given twice"),
-            FilterError::BadVip(vip) => write!(f, "VIP {vip} is not a unicast address that clients can reach"),
+            FilterError::BadVip(vip) => write!(
+                f,
+                "VIP {vip} is not a unicast address that clients can reach"
+            ),
             FilterError::Rule(error) => error.fmt(f),
-            FilterError::VirtualMac => write!(f, "the virtual MAC is not of the kind of the cluster mode"),
+            FilterError::VirtualMac => {
+                write!(f, "the virtual MAC is not of the kind of the cluster mode")
+            }
             FilterError::Storage => write!(f, "storage of the filter is too short"),
             FilterError::VipHash => write!(f, "the VIPs cannot be told apart by the lookup table"),
         }
@@ -254,7 +259,9 @@ impl Multipliers {
     #[inline(always)]
     pub(super) fn place_v6(&self, [first, second]: [u64; 2]) -> usize {
         let [by_first, by_second] = self.v6;
-        let sum = first.wrapping_mul(by_first).wrapping_add(second.wrapping_mul(by_second));
+        let sum = first
+            .wrapping_mul(by_first)
+            .wrapping_add(second.wrapping_mul(by_second));
         (sum >> VIP_SHIFT_V6) as usize
     }
 }
@@ -316,7 +323,10 @@ impl<S: Storage> Filter<S> {
     /// The VIP with this address, its bytes read in native order.
     #[inline(always)]
     pub(super) fn vip_v4(&self, address: u32) -> Option<&VipEntry> {
-        let number = *self.storage.index().get(self.multipliers.place_v4(address))?;
+        let number = *self
+            .storage
+            .index()
+            .get(self.multipliers.place_v4(address))?;
         let entry = self.storage.vips().get(usize::from(number))?;
         (entry.v4 == u64::from(address)).then_some(entry)
     }
@@ -339,9 +349,18 @@ impl<S: Storage> Filter<S> {
         };
         let [high, low] = port;
         let index = self.storage.index();
-        let page = index.get((base as usize).wrapping_add(usize::from(high))).copied().unwrap_or(0);
-        let number = index.get(usize::from(page) << 8 | usize::from(low)).copied().unwrap_or(0);
-        self.storage.rules().get(usize::from(number)).unwrap_or(&RuleEntry::EMPTY)
+        let page = index
+            .get((base as usize).wrapping_add(usize::from(high)))
+            .copied()
+            .unwrap_or(0);
+        let number = index
+            .get(usize::from(page) << 8 | usize::from(low))
+            .copied()
+            .unwrap_or(0);
+        self.storage
+            .rules()
+            .get(usize::from(number))
+            .unwrap_or(&RuleEntry::EMPTY)
     }
 
     /// The entry for traffic that no rule covers.
@@ -362,7 +381,10 @@ pub fn storage_len(settings: &Settings<'_>) -> StorageLen {
 #[inline(always)]
 pub(super) fn words_ne(bytes: &[u8; 16]) -> [u64; 2] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
-    [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])]
+    [
+        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+        u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+    ]
 }
 
 /// The sixteen bytes of an IPv6 address as two words read little-endian.

@@ -75,7 +75,9 @@ pub const fn is_of_mode(mac: Mac, mode: Mode) -> bool {
     let ip_group = is_ip_group(mac);
     match mode {
         Mode::Unicast => !group && !matches!(mac, [0, 0, 0, 0, 0, 0]),
-        Mode::Multicast => group && !ip_group && !matches!(mac, [0x01, 0x80, 0xc2, ..] | [0xff, 0xff, ..]),
+        Mode::Multicast => {
+            group && !ip_group && !matches!(mac, [0x01, 0x80, 0xc2, ..] | [0xff, 0xff, ..])
+        }
         Mode::Igmp => ip_group,
     }
 }

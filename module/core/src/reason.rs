@@ -119,8 +119,16 @@ mod tests {
     fn reasons_are_dense_and_their_names_unique_and_kebab_case() {
         for (index, &reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(reason as usize, index);
-            assert_eq!(Reason::from_name(reason.name()), Some(reason), "{} is used twice", reason.name());
-            assert!(reason.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+            assert_eq!(
+                Reason::from_name(reason.name()),
+                Some(reason),
+                "{} is used twice",
+                reason.name()
+            );
+            assert!(reason
+                .name()
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
         }
         assert_eq!(Reason::COUNT, Reason::ALL.len());
     }

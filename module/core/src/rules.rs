@@ -17,9 +17,6 @@ pub const PREFIX_V4_DEFAULT: u8 = 24;
 /// Prefix length of affinity network for IPv6: what one site or household has.
 pub const PREFIX_V6_DEFAULT: u8 = 64;
 
-/// Port of QUIC, whose sessions are tracked unless a rule says otherwise.
-pub const PORT_QUIC: u16 = 443;
-
 /// Which transport protocols a rule covers. UDP-Lite goes with UDP, SCTP with TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -65,6 +62,19 @@ pub enum RuleState {
     Draining = 3,
 }
 
+/// Whether UDP sessions of a rule are tracked, so that they survive a change of the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Track {
+    /// Those to port 443, which are QUIC.
+    #[default]
+    Quic = 0,
+    /// None.
+    Off = 1,
+    /// All.
+    On = 2,
+}
+
 /// A port rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -84,8 +94,8 @@ pub struct Rule {
     pub prefix_v4: u8,
     /// Bits of an IPv6 address that affinity network looks at, 1–128.
     pub prefix_v6: u8,
-    /// UDP sessions of this rule are tracked, so that they survive a change of the map.
-    pub track: bool,
+    /// Which UDP sessions are tracked. Those of tunnels (IKE, NAT-T, L2TP) always are.
+    pub track: Track,
     /// What this host does about it.
     pub state: RuleState,
 }
@@ -103,7 +113,7 @@ impl Rule {
             affinity,
             prefix_v4: PREFIX_V4_DEFAULT,
             prefix_v6: PREFIX_V6_DEFAULT,
-            track: false,
+            track: Track::Quic,
             state: RuleState::Enabled,
         }
     }
@@ -181,14 +191,25 @@ impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             RuleError::TooMany => write!(f, "more than {RULES_MAX} rules"),
-            RuleError::ReversedRange { rule } => write!(f, "rule {rule}: the port range ends before it begins"),
-            RuleError::PortZero { rule } => {
-                write!(f, "rule {rule}: port 0 is allowed in the range 0-65535 only")
+            RuleError::ReversedRange { rule } => {
+                write!(f, "rule {rule}: the port range ends before it begins")
             }
-            RuleError::UnknownVip { rule } => write!(f, "rule {rule}: the address is no VIP of the cluster"),
+            RuleError::PortZero { rule } => {
+                write!(
+                    f,
+                    "rule {rule}: port 0 is allowed in the range 0-65535 only"
+                )
+            }
+            RuleError::UnknownVip { rule } => {
+                write!(f, "rule {rule}: the address is no VIP of the cluster")
+            }
             RuleError::Overlap { rule, other } => write!(f, "rule {rule} overlaps rule {other}"),
-            RuleError::PrefixV4 { rule } => write!(f, "rule {rule}: an IPv4 prefix length is 1 to 32"),
-            RuleError::PrefixV6 { rule } => write!(f, "rule {rule}: an IPv6 prefix length is 1 to 128"),
+            RuleError::PrefixV4 { rule } => {
+                write!(f, "rule {rule}: an IPv4 prefix length is 1 to 32")
+            }
+            RuleError::PrefixV6 { rule } => {
+                write!(f, "rule {rule}: an IPv6 prefix length is 1 to 128")
+            }
             RuleError::TunnelAffinity { rule } => {
                 write!(f, "rule {rule}: affinity none would part a tunnel's data from its control; use single")
             }
@@ -196,6 +217,8 @@ impl fmt::Display for RuleError {
     }
 }
 
+/// UDP port of QUIC, whose sessions are tracked unless a rule says otherwise.
+pub const PORT_QUIC: u16 = 443;
 /// TCP port of the control connection of PPTP, whose data is GRE.
 pub const PORT_PPTP: u16 = 1723;
 /// UDP port of IKE, whose data is ESP, AH, or UDP 4500.
@@ -242,7 +265,10 @@ fn check_one(rule: usize, it: &Rule, vips: &[IpAddr]) -> Result<(), RuleError> {
         return Err(RuleError::PrefixV6 { rule });
     }
     let spread_by_port = it.mode == FilteringMode::Multiple && it.affinity == Affinity::None;
-    if spread_by_port && it.first_port == it.last_port && is_tunnel_port(it.protocols, it.first_port) {
+    if spread_by_port
+        && it.first_port == it.last_port
+        && is_tunnel_port(it.protocols, it.first_port)
+    {
         return Err(RuleError::TunnelAffinity { rule });
     }
     Ok(())
@@ -254,4 +280,26 @@ pub const fn is_tunnel_port(protocols: Protocols, port: u16) -> bool {
     (protocols.overlaps(Protocols::Tcp) && port == PORT_PPTP)
         || (protocols.overlaps(Protocols::Udp)
             && (port == PORT_IKE || port == PORT_L2TP || port == PORT_NAT_T))
+}
+
+/// Whether an address is one that clients beyond the segment can send to.
+#[must_use]
+pub fn can_be_vip(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, ..] = address.octets();
+            first != 0 && first < 224 && !address.is_loopback() && !address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            let link_local = address
+                .segments()
+                .first()
+                .is_some_and(|first| first & 0xffc0 == 0xfe80);
+            !address.is_unspecified()
+                && !address.is_loopback()
+                && !address.is_multicast()
+                && !link_local
+                && address.to_ipv4_mapped().is_none()
+        }
+    }
 }

@@ -136,7 +136,8 @@ fn hash_rounds<const C: usize, const D: usize>(mut state: State, message: &[u8])
 fn words(message: &[u8]) -> (impl Iterator<Item = u64> + '_, &[u8]) {
     let chunks = message.chunks_exact(8);
     let rest = chunks.remainder();
-    let words = chunks.filter_map(|chunk| chunk.first_chunk().map(|word| u64::from_le_bytes(*word)));
+    let words =
+        chunks.filter_map(|chunk| chunk.first_chunk().map(|word| u64::from_le_bytes(*word)));
     (words, rest)
 }
 

@@ -5,7 +5,9 @@
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
 use nlb_core::decide::Buckets;
-use nlb_core::filter::{storage_len, Echo, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry};
+use nlb_core::filter::{
+    storage_len, Echo, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry,
+};
 use nlb_core::genl::Mode;
 use nlb_core::packet::{Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use nlb_core::rules::Rule;
@@ -162,7 +164,11 @@ pub fn udp(src: u16, dst: u16, data: &[u8]) -> Vec<u8> {
     let mut header = Vec::new();
     header.extend(src.to_be_bytes());
     header.extend(dst.to_be_bytes());
-    header.extend(u16::try_from(8 + data.len()).expect("a datagram is short").to_be_bytes());
+    header.extend(
+        u16::try_from(8 + data.len())
+            .expect("a datagram is short")
+            .to_be_bytes(),
+    );
     header.extend([0, 0]);
     header.extend(data);
     header

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The part of the packet decision that is off the fast path: buckets that moved, fragments, ICMP, tunnels,
+//! IPv4 options, IPv6 extension headers, odd and malformed packets.
+
+use super::decide::{hash_v6, settle, Buckets};
+use super::filter::{Echo, Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
+use super::packet::{
+    locate, locate_v4, locate_v6, missing_transport, Address, Extent, Fault, Flow, Fragment,
+    Located, Meta, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP,
+    PROTO_UDP, PROTO_UDPLITE, V6_HEADER,
+};
+use super::reason::Reason;
+use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP, PORT_QUIC};
+use super::verdict::{Question, Tables, Verdict};
+use core::net::IpAddr;
+
+/// Bytes of a TCP header without options.
+pub(super) const TCP_HEADER: u32 = 20;
+/// Bytes of a UDP header.
+pub(super) const UDP_HEADER: u32 = 8;
+/// Bytes of an SCTP common header.
+const SCTP_HEADER: u32 = 12;
+/// Bytes of an ICMP header.
+const ICMP_HEADER: u32 = 8;
+/// Least TCP bytes of a first fragment: with fewer the flags are in the second (RFC 1858 section 3).
+const TCP_FIRST_FRAGMENT: u32 = 16;
+
+/// Where the flags of a TCP header are.
+pub(super) const TCP_FLAGS: usize = 13;
+const TCP_SYN: u8 = 0x02;
+const TCP_RST: u8 = 0x04;
+const TCP_ACK: u8 = 0x10;
+
+/// Where the type of the first chunk of an SCTP packet is, and the type INIT.
+const SCTP_CHUNK: usize = 12;
+const SCTP_INIT: u8 = 1;
+
+const ICMP_ECHO: u8 = 8;
+const ICMPV6_ECHO: u8 = 128;
+
+/// What a packet is to the session that it belongs to; decides which question is asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It begins a session (a bare SYN, an SCTP INIT, a QUIC Initial): it belongs to the owner alone, whatever
+    /// any table says.
+    First,
+    /// A SYN-ACK: of a connection that some host opened from the VIP.
+    SynAck,
+    /// Any other TCP segment.
+    MidFlow,
+    /// A datagram in mid-session.
+    MidSession,
+    /// A datagram of a tracked session that may be its first: the owner serves it, and a holder of the session.
+    Datagram,
+    /// A datagram that stands for itself.
+    Untracked,
+    /// An ICMP error about a TCP connection.
+    TcpError,
+    /// An ICMP error about anything else.
+    OtherError,
+    /// Too few bytes are given to tell.
+    Unreadable,
+}
+
+/// Judges a packet of a bucket that moved, a SYN-ACK, or one that cannot be read.
+#[cold]
+#[inline(never)]
+pub(super) fn ask(
+    entry: &RuleEntry,
+    mine: bool,
+    others: bool,
+    kind: Kind,
+    fragment: bool,
+) -> Verdict {
+    let rule = entry.number;
+    let tables = match kind {
+        Kind::Unreadable => return Verdict::Short,
+        Kind::First | Kind::Untracked | Kind::Datagram | Kind::TcpError | Kind::OtherError
+            if mine =>
+        {
+            return Verdict::Accept {
+                reason: entry.accepted,
+                rule,
+                fragment,
+            };
+        }
+        Kind::First | Kind::Untracked => {
+            return Verdict::Drop {
+                reason: entry.dropped,
+                rule,
+                fragment,
+            };
+        }
+        Kind::SynAck | Kind::MidFlow | Kind::TcpError => Tables::Tcp,
+        Kind::MidSession | Kind::Datagram | Kind::OtherError => Tables::Sessions,
+    };
+    Verdict::Ask(Question {
+        tables,
+        rule,
+        mine,
+        others,
+        syn_ack: kind == Kind::SynAck,
+        icmp_error: matches!(kind, Kind::TcpError | Kind::OtherError),
+        fragment,
+        uncovered: rule == NO_RULE,
+    })
+}
+
+/// What a TCP segment is to its connection.
+#[inline(always)]
+pub(super) fn tcp_kind(flags: u8) -> Kind {
+    match flags & (TCP_SYN | TCP_ACK | TCP_RST) {
+        TCP_SYN => Kind::First,
+        flags if flags == TCP_SYN | TCP_ACK => Kind::SynAck,
+        _ => Kind::MidFlow,
+    }
+}
+
+/// What a UDP datagram of a tracked session is to it, as far as its protocol shows.
+#[cold]
+#[inline(never)]
+pub(super) fn datagram_kind(datagram: &[u8]) -> Kind {
+    let Some((&[_, _, high, low, ..], data)) = datagram.split_first_chunk::<8>() else {
+        return Kind::Datagram;
+    };
+    match u16::from_be_bytes([high, low]) {
+        PORT_QUIC => quic_kind(data),
+        PORT_IKE => ike_kind(data),
+        PORT_NAT_T => nat_t_kind(data),
+        PORT_L2TP => l2tp_kind(data),
+        _ => Kind::Datagram,
+    }
+}
+
+/// RFC 9000 section 17: only long headers begin a connection; short ones and Handshake packets never do.
+fn quic_kind(data: &[u8]) -> Kind {
+    const VERSION_1: [u8; 4] = [0, 0, 0, 1];
+    match *data {
+        [first, ..] if first & 0xc0 == 0x40 => Kind::MidSession,
+        [first, a, b, c, d, ..] if first & 0xf0 == 0xe0 && [a, b, c, d] == VERSION_1 => {
+            Kind::MidSession
+        }
+        [first, ..] if first & 0x80 != 0 => Kind::First,
+        _ => Kind::Datagram,
+    }
+}
+
+/// RFC 7296 section 3.1: in the first message of an exchange the responder's SPI is zero.
+fn ike_kind(data: &[u8]) -> Kind {
+    match data.get(8..).and_then(<[u8]>::first_chunk::<8>) {
+        Some([0, 0, 0, 0, 0, 0, 0, 0]) => Kind::First,
+        Some(_) => Kind::MidSession,
+        None => Kind::Datagram,
+    }
+}
+
+/// RFC 3948 section 2: IKE behind four zero bytes, else ESP or a keepalive.
+fn nat_t_kind(data: &[u8]) -> Kind {
+    match data.split_first_chunk::<4>() {
+        Some(([0, 0, 0, 0], ike)) => ike_kind(ike),
+        _ => Kind::MidSession,
+    }
+}
+
+/// RFC 2661 section 3.1: only a control message to tunnel 0 begins a tunnel.
+fn l2tp_kind(data: &[u8]) -> Kind {
+    match *data {
+        [flags, _, _, _, 0, 0, ..] if flags & 0xc0 == 0xc0 => Kind::First,
+        [_, _, _, _, _, _, ..] => Kind::MidSession,
+        _ => Kind::Datagram,
+    }
+}
+
+/// A packet that was dropped before a rule was looked up.
+fn refuse(reason: Reason) -> Verdict {
+    Verdict::Drop {
+        reason,
+        rule: NO_RULE,
+        fragment: false,
+    }
+}
+
+fn fault(fault: Fault) -> Verdict {
+    match fault {
+        Fault::Short => Verdict::Short,
+        Fault::Malformed(reason) => refuse(reason),
+    }
+}
+
+/// Not even an IP header is given.
+#[cold]
+#[inline(never)]
+pub(super) fn too_short(meta: &Meta, l3: &[u8]) -> Verdict {
+    if (l3.len() as u64) < u64::from(meta.len) {
+        Verdict::Short
+    } else {
+        refuse(Reason::MalformedTruncated)
+    }
+}
+
+/// A packet for a VIP in a frame that is not for the cluster.
+#[cold]
+#[inline(never)]
+pub(super) fn not_for_cluster(meta: &Meta) -> Verdict {
+    Verdict::Pass(if meta.vlan {
+        Reason::PassedVlan
+    } else {
+        Reason::PassedOtherHost
+    })
+}
+
+/// An ICMPv6 packet to an address that is no VIP: neighbour discovery uses multicasts.
+#[cold]
+#[inline(never)]
+pub(super) fn foreign_icmpv6(meta: &Meta, l3: &[u8]) -> Verdict {
+    match l3.get(V6_HEADER) {
+        _ if meta.vlan => Verdict::Pass(Reason::PassedForeign),
+        Some(135 | 136) => Verdict::Neighbour,
+        Some(_) => Verdict::Pass(Reason::PassedForeign),
+        None if (l3.len() as u64) < u64::from(meta.len) => Verdict::Short,
+        None => Verdict::Pass(Reason::PassedForeign),
+    }
+}
+
+/// Judges an IPv4 packet to a VIP off the fast path.
+#[cold]
+#[inline(never)]
+pub(super) fn ipv4<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    meta: &Meta,
+    vip: &VipEntry,
+    l3: &[u8],
+) -> Verdict {
+    match locate_v4(l3, Extent::frame(meta)) {
+        Ok(located) => judge(filter, buckets, vip, &located),
+        Err(found) => fault(found),
+    }
+}
+
+/// Judges an IPv6 packet to a VIP off the fast path.
+#[cold]
+#[inline(never)]
+pub(super) fn ipv6<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    meta: &Meta,
+    vip: &VipEntry,
+    l3: &[u8],
+) -> Verdict {
+    match locate_v6(l3, Extent::frame(meta)) {
+        Ok(located) => judge(filter, buckets, vip, &located),
+        Err(found) => fault(found),
+    }
+}
+
+/// Judges a packet whose headers have been found.
+fn judge<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    vip: &VipEntry,
+    it: &Located<'_>,
+) -> Verdict {
+    let is_neighbour = matches!(it.src, Address::V6(_)) && it.protocol == PROTO_ICMPV6;
+    if is_neighbour && matches!(it.transport.first(), Some(133..=137)) {
+        return Verdict::Neighbour;
+    }
+    if is_bad_source(it.src) {
+        return refuse(Reason::MalformedSource);
+    }
+    let first = match it.fragment {
+        Fragment::Whole => false,
+        Fragment::First(_) => true,
+        Fragment::Later { offset, .. } => return later_fragment(it.protocol, offset),
+    };
+    let least = least_transport(it.protocol, first);
+    if it.transport_len < least {
+        return refuse(if first {
+            Reason::MalformedFragment
+        } else {
+            Reason::MalformedTransport
+        });
+    }
+    if (it.transport.len() as u64) < u64::from(least) {
+        return fault(missing_transport(it, Reason::MalformedTransport));
+    }
+    match (it.protocol, it.src) {
+        (PROTO_ICMP, Address::V4(_)) | (PROTO_ICMPV6, Address::V6(_)) => {
+            icmp(filter, buckets, vip, it, first)
+        }
+        _ => {
+            let (entry, client_port) =
+                entry_of(filter, vip, it.protocol, it.transport, Side::Client);
+            let hash = hash(filter, entry, it.src, client_port);
+            settle(buckets, entry, hash, first, || kind_of(entry, it))
+        }
+    }
+}
+
+/// A later fragment, which has no ports. One that overwrites the flags of a TCP header is an attack (RFC 3128).
+fn later_fragment(protocol: u8, offset: u16) -> Verdict {
+    if protocol == PROTO_TCP && u32::from(offset) < TCP_FIRST_FRAGMENT {
+        return refuse(Reason::MalformedFragment);
+    }
+    Verdict::Ask(Question {
+        tables: Tables::Fragments,
+        rule: NO_RULE,
+        mine: false,
+        others: false,
+        syn_ack: false,
+        icmp_error: false,
+        fragment: false,
+        uncovered: false,
+    })
+}
+
+/// Bytes that a transport header has at least.
+fn least_transport(protocol: u8, first_fragment: bool) -> u32 {
+    match protocol {
+        PROTO_TCP if first_fragment => TCP_FIRST_FRAGMENT,
+        PROTO_TCP => TCP_HEADER,
+        PROTO_UDP | PROTO_UDPLITE => UDP_HEADER,
+        PROTO_SCTP if first_fragment => UDP_HEADER,
+        PROTO_SCTP => SCTP_HEADER,
+        PROTO_ICMP | PROTO_ICMPV6 => ICMP_HEADER,
+        _ => 0,
+    }
+}
+
+/// Whether a source address is one that no client can have.
+fn is_bad_source(src: Address) -> bool {
+    match IpAddr::from(src) {
+        IpAddr::V4(address) => {
+            let [first, ..] = address.octets();
+            first == 0 || first == 127 || address.is_multicast() || address.is_broadcast()
+        }
+        IpAddr::V6(address) => {
+            address.is_unspecified()
+                || address.is_loopback()
+                || address.is_multicast()
+                || address.to_ipv4_mapped().is_some()
+        }
+    }
+}
+
+/// Who wrote the ports of a transport header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The client: source is the client's port.
+    Client,
+    /// The VIP, in a packet that an ICMP error quotes: destination is the client's port.
+    Vip,
+}
+
+/// The rule for a packet by its transport header, and the client's port as its bytes read little-endian.
+///
+/// GRE goes where TCP 1723 goes, ESP and AH where UDP 500 goes: the data of a tunnel is to meet its control.
+fn entry_of<'a, S: Storage>(
+    filter: &'a Filter<S>,
+    vip: &VipEntry,
+    protocol: u8,
+    transport: &[u8],
+    side: Side,
+) -> (&'a RuleEntry, u16) {
+    let table = match protocol {
+        PROTO_TCP | PROTO_SCTP => Transport::Tcp,
+        PROTO_UDP | PROTO_UDPLITE => Transport::Udp,
+        _ => return (portless_entry(filter, vip, protocol), 0),
+    };
+    let Some(&[a, b, c, d]) = transport.first_chunk::<4>() else {
+        return (filter.uncovered(), 0);
+    };
+    let (client_port, vip_port) = match side {
+        Side::Client => ([a, b], [c, d]),
+        Side::Vip => ([c, d], [a, b]),
+    };
+    (
+        filter.rule(vip, table, vip_port),
+        u16::from_le_bytes(client_port),
+    )
+}
+
+/// The rule for a protocol without ports.
+pub(super) fn portless_entry<'a, S: Storage>(
+    filter: &'a Filter<S>,
+    vip: &VipEntry,
+    protocol: u8,
+) -> &'a RuleEntry {
+    match protocol {
+        PROTO_GRE => filter.rule(vip, Transport::Tcp, PORT_PPTP.to_be_bytes()),
+        PROTO_ESP | PROTO_AH => filter.rule(vip, Transport::Udp, PORT_IKE.to_be_bytes()),
+        PROTO_ICMP | PROTO_ICMPV6 => filter.uncovered(),
+        _ => &filter.spread,
+    }
+}
+
+/// The hash of a client under a rule; the port as its bytes read little-endian.
+pub(super) fn hash<S>(filter: &Filter<S>, entry: &RuleEntry, client: Address, port: u16) -> u64 {
+    match client {
+        Address::V4(word) => filter
+            .key
+            .hash_v4(u32::from_le(word) & entry.mask_v4, port & entry.mask_port),
+        Address::V6([first, second]) => hash_v6(
+            filter,
+            entry,
+            [u64::from_le(first), u64::from_le(second)],
+            port,
+        ),
+    }
+}
+
+/// What a packet of any protocol but ICMP is to its session.
+fn kind_of(entry: &RuleEntry, it: &Located<'_>) -> Kind {
+    match it.protocol {
+        PROTO_TCP => it
+            .transport
+            .get(TCP_FLAGS)
+            .map_or(Kind::Unreadable, |&flags| tcp_kind(flags)),
+        PROTO_SCTP => match it.transport.get(SCTP_CHUNK) {
+            Some(&SCTP_INIT) => Kind::First,
+            _ => Kind::MidSession,
+        },
+        PROTO_UDP | PROTO_UDPLITE if entry.track => datagram_kind(it.transport),
+        PROTO_GRE | PROTO_ESP | PROTO_AH => Kind::MidSession,
+        _ => Kind::Untracked,
+    }
+}
+
+/// Judges an ICMP or ICMPv6 packet.
+fn icmp<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    vip: &VipEntry,
+    it: &Located<'_>,
+    first: bool,
+) -> Verdict {
+    let v6 = it.protocol == PROTO_ICMPV6;
+    match (v6, it.transport.first()) {
+        (false, Some(&ICMP_ECHO)) | (true, Some(&ICMPV6_ECHO)) => echo(filter, buckets, it, first),
+        (false, Some(3 | 4 | 5 | 11 | 12)) | (true, Some(1..=4)) => {
+            icmp_error(filter, buckets, vip, it, first)
+        }
+        _ => {
+            let entry = filter.uncovered();
+            settle(
+                buckets,
+                entry,
+                hash(filter, entry, it.src, 0),
+                first,
+                || Kind::Datagram,
+            )
+        }
+    }
+}
+
+/// Judges an echo request.
+fn echo<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    it: &Located<'_>,
+    first: bool,
+) -> Verdict {
+    let entry = match filter.echo {
+        Echo::DefaultHost => filter.uncovered(),
+        Echo::Hash => &filter.spread,
+        Echo::All => {
+            return Verdict::Accept {
+                reason: Reason::AcceptedEcho,
+                rule: NO_RULE,
+                fragment: first,
+            };
+        }
+        Echo::Drop => {
+            return Verdict::Drop {
+                reason: Reason::DroppedEcho,
+                rule: NO_RULE,
+                fragment: first,
+            };
+        }
+    };
+    settle(
+        buckets,
+        entry,
+        hash(filter, entry, it.src, 0),
+        first,
+        || Kind::Untracked,
+    )
+}
+
+/// Judges an ICMP error: it goes where the flow goes whose packet it quotes. That packet was sent by the VIP, so
+/// the client is its destination.
+fn icmp_error<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    vip: &VipEntry,
+    it: &Located<'_>,
+    first: bool,
+) -> Verdict {
+    let inner = match quoted(it) {
+        Ok(inner) => inner,
+        Err(found) => return fault(found),
+    };
+    let (entry, port) = match inner.fragment {
+        // The quoted packet is a later fragment: it has no ports, so its owner cannot be found.
+        Fragment::Later { .. } => (filter.uncovered(), 0),
+        _ if inner.transport_len < 4 && has_ports(inner.protocol) => {
+            return refuse(Reason::MalformedIcmp)
+        }
+        _ if inner.transport.len() < 4 && has_ports(inner.protocol) => return Verdict::Short,
+        _ => entry_of(filter, vip, inner.protocol, inner.transport, Side::Vip),
+    };
+    let kind = if inner.protocol == PROTO_TCP {
+        Kind::TcpError
+    } else {
+        Kind::OtherError
+    };
+    settle(
+        buckets,
+        entry,
+        hash(filter, entry, inner.dst, port),
+        first,
+        || kind,
+    )
+}
+
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, PROTO_TCP | PROTO_UDP | PROTO_UDPLITE | PROTO_SCTP)
+}
+
+/// The packet that an ICMP error quotes; it must be of the same family, and sent by the VIP.
+fn quoted<'a>(it: &Located<'a>) -> Result<Located<'a>, Fault> {
+    const FAULT: Fault = Fault::Malformed(Reason::MalformedIcmp);
+    let extent = Extent::quoted(it.transport_len.saturating_sub(ICMP_HEADER));
+    let bytes = it.transport.get(ICMP_HEADER as usize..).ok_or(FAULT)?;
+    let inner = match it.src {
+        Address::V4(_) => locate_v4(bytes, extent),
+        Address::V6(_) => locate_v6(bytes, extent),
+    };
+    match inner {
+        Ok(inner) if inner.src == it.dst => Ok(inner),
+        Err(Fault::Short) => Err(Fault::Short),
+        _ => Err(FAULT),
+    }
+}
+
+/// The flow of a packet that a [`Question`] was asked about: of an ICMP error, the flow inside it.
+///
+/// `l3` are the bytes that were given to [`super::decide::decide`].
+#[must_use]
+pub fn flow(l3: &[u8]) -> Option<Flow> {
+    let it = locate(l3, Extent::judged()).ok()?;
+    let is_error = match (it.protocol, it.transport.first()?) {
+        (PROTO_ICMP, 3 | 4 | 5 | 11 | 12) | (PROTO_ICMPV6, 1..=4) => true,
+        _ => false,
+    };
+    if is_error {
+        let inner = quoted(&it).ok()?;
+        let [vip_port, client_port] = ports(&inner);
+        return Some(Flow {
+            protocol: inner.protocol,
+            client: inner.dst.into(),
+            client_port,
+            vip: inner.src.into(),
+            vip_port,
+        });
+    }
+    let [client_port, vip_port] = ports(&it);
+    Some(Flow {
+        protocol: it.protocol,
+        client: it.src.into(),
+        client_port,
+        vip: it.dst.into(),
+        vip_port,
+    })
+}
+
+/// Source and destination port; zero where there are none.
+fn ports(it: &Located<'_>) -> [u16; 2] {
+    match it.transport.first_chunk::<4>() {
+        Some(&[a, b, c, d]) if has_ports(it.protocol) => {
+            [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
+        }
+        _ => [0, 0],
+    }
+}
