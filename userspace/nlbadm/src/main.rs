@@ -1,1 +1,77 @@
-fn main(){}
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `nlbadm` configures and shows nlb clusters.
+
+mod absent;
+mod cli;
+mod cmd;
+mod endpoint;
+mod failure;
+#[cfg(test)]
+mod fake;
+mod kernel;
+mod keyfile;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nlb_core::genl::Control;
+
+use crate::{
+    cli::{Cli, Target, Verb},
+    failure::{Exit, Failure},
+    kernel::{Kernel, Linux},
+    output::print,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&mut Linux::default(), cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has seen enough; nothing is wrong.
+        Err(failure) if failure.exit == Exit::ReaderGone => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("nlbadm: {failure}");
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
+    let json = cli.json;
+    let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
+    let printed = match verb {
+        Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
+        Verb::Up(args) => return cmd::up::run(kernel, &args),
+        Verb::Down(target) => return cmd::down::run(kernel, &target),
+        Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
+        Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),
+        Verb::Drain(target) => return cmd::control::run(kernel, &target, Control::Drain),
+        Verb::Drainstop(target) => return cmd::control::run(kernel, &target, Control::Drainstop),
+        Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
+        Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
+        Verb::Owner(args) => print(json, &cmd::owner::run(kernel, &args)?),
+        Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),
+        Verb::Counters(args) => print(json, &cmd::counters::run(kernel, &args)?),
+        Verb::History(target) => print(json, &cmd::history::run(kernel, &target)?),
+        Verb::Buckets(args) => print(json, &cmd::buckets::run(kernel, &args)?),
+        Verb::Key(verb) => match cmd::key::run(kernel, &verb)? {
+            Some(keys) => print(json, &keys),
+            None => Ok(()),
+        },
+        Verb::Genkey => print(json, &cmd::genkey::run()?),
+        Verb::Ip2mac(args) => print(json, &cmd::ip2mac::run(&args)),
+        Verb::Relay(args) => return cmd::relay::run(kernel, json, &args),
+        Verb::Completions { shell } => output::write(&cmd::completions::completions(shell)),
+        Verb::Man { verb } => output::write(&cmd::completions::man(verb.as_deref())?),
+    };
+    printed.map_err(Failure::from)
+}
+
+/// Prints a warning, if there is one.
+fn warn(warning: Option<String>) {
+    if let Some(text) = warning {
+        eprintln!("nlbadm: warning: {text}");
+    }
+}

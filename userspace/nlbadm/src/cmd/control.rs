@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `nlbadm start`, `stop`, `drain`, `drainstop`, `suspend`, `resume`
+
+use nlb_core::genl::Control;
+use nlb_netlink::object::ClusterChange;
+
+use crate::{cli::Target, failure::Failure, kernel::Kernel};
+
+/// Asks the module; what becomes of it, `show` and `monitor` tell.
+pub(crate) fn run(
+    kernel: &mut impl Kernel,
+    target: &Target,
+    control: Control,
+) -> Result<(), Failure> {
+    let cluster = super::cluster(kernel, target)?;
+    kernel
+        .change(cluster.ifindex, ClusterChange::Control(control))
+        .map_err(|error| {
+            Failure::from(error).context(format!("{} {}", control.name(), cluster.ifname))
+        })
+}

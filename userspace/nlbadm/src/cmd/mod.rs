@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The verbs, one file for each.
+
+pub(crate) mod buckets;
+pub(crate) mod completions;
+pub(crate) mod control;
+pub(crate) mod counters;
+pub(crate) mod down;
+pub(crate) mod genkey;
+pub(crate) mod history;
+pub(crate) mod ip2mac;
+pub(crate) mod key;
+pub(crate) mod monitor;
+pub(crate) mod owner;
+pub(crate) mod relay;
+pub(crate) mod show;
+pub(crate) mod up;
+
+use nlb_netlink::{object::Cluster, route::Interface};
+
+use crate::{cli::Target, failure::Failure, kernel::Kernel};
+
+/// The interface of a name.
+fn interface(kernel: &mut impl Kernel, name: &str) -> Result<Interface, Failure> {
+    kernel
+        .interface(name)?
+        .ok_or_else(|| Failure::no_interface(name))
+}
+
+/// The cluster that is meant: that of the interface, or the only one.
+fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure> {
+    let clusters = kernel.clusters()?;
+    match &target.interface {
+        Some(name) => match clusters.into_iter().find(|cluster| cluster.ifname == *name) {
+            Some(cluster) => Ok(cluster),
+            // Tell a name that is mistyped from an interface without a cluster.
+            None => {
+                let interface = interface(kernel, name)?;
+                Err(Failure::no_cluster(&interface.name))
+            }
+        },
+        None => only(clusters),
+    }
+}
+
+/// The only cluster there is.
+fn only(mut clusters: Vec<Cluster>) -> Result<Cluster, Failure> {
+    match (clusters.pop(), clusters.as_slice()) {
+        (None, _) => Err(Failure::new(
+            crate::failure::Exit::NoCluster,
+            "there is no cluster on this host; `nlbadm up --help` tells how to make one",
+        )),
+        (Some(cluster), []) => Ok(cluster),
+        (Some(last), rest) => {
+            let names: Vec<_> = rest
+                .iter()
+                .chain([&last])
+                .map(|c| c.ifname.as_str())
+                .collect();
+            Err(Failure::usage(format!(
+                "there are several clusters: say which interface you mean, {}",
+                names.join(" or ")
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        failure::Exit,
+        fake::{self, Fake},
+    };
+
+    fn chosen(kernel: &mut Fake, name: Option<&str>) -> Result<u32, Failure> {
+        let target = Target {
+            interface: name.map(str::to_owned),
+        };
+        cluster(kernel, &target).map(|cluster| cluster.ifindex)
+    }
+
+    #[test]
+    fn the_interface_may_be_left_out_if_there_is_one_cluster() {
+        let mut kernel = Fake::in_cluster();
+        assert_eq!(chosen(&mut kernel, None), Ok(2));
+        assert_eq!(chosen(&mut kernel, Some("eth0")), Ok(2));
+        kernel.clusters.push(fake::cluster(3, "eth1"));
+        assert_eq!(chosen(&mut kernel, Some("eth1")), Ok(3));
+        let failure = chosen(&mut kernel, None).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("eth0 or eth1"), "{failure}");
+    }
+
+    #[test]
+    fn no_interface_and_no_cluster_are_told_apart() {
+        let mut kernel = Fake::host();
+        assert_eq!(chosen(&mut kernel, None).unwrap_err().exit, Exit::NoCluster);
+        assert_eq!(
+            chosen(&mut kernel, Some("eth0")).unwrap_err().exit,
+            Exit::NoCluster
+        );
+        assert_eq!(
+            chosen(&mut kernel, Some("eth9")).unwrap_err().exit,
+            Exit::NoInterface
+        );
+    }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A kernel for tests: it answers from plain fields, writes down every change, and fails where told to.
+
+use std::net::IpAddr;
+
+use nlb_core::{
+    genl::{Affinity, Mode},
+    limits::KEY_LEN,
+    state::{Cause, HostState, OutReason},
+};
+use nlb_netlink::{
+    Error, Refusal,
+    object::{
+        Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
+        Question,
+    },
+    route::{Address, Interface},
+};
+
+use crate::kernel::Kernel;
+
+/// A kernel for tests.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) maps: Vec<BucketMap>,
+    pub(crate) counters: Vec<Counter>,
+    pub(crate) history: Vec<Convergence>,
+    pub(crate) keys: Vec<Key>,
+    /// Every change that was asked for, in order.
+    pub(crate) changes: Vec<String>,
+    /// Changes that start like this are refused, with this error number.
+    pub(crate) refuse: Vec<(&'static str, i32)>,
+    /// The last request for a new cluster.
+    pub(crate) created: Option<NewCluster>,
+}
+
+impl Fake {
+    /// A host with eth0 (192.0.2.1/24) and lo, and no cluster.
+    pub(crate) fn host() -> Self {
+        Fake {
+            interfaces: vec![
+                interface(1, "lo", true, false),
+                interface(2, "eth0", false, true),
+            ],
+            addresses: vec![address("192.0.2.1", 24, false)],
+            ..Fake::default()
+        }
+    }
+
+    /// The same host as host 1 of a cluster of three.
+    pub(crate) fn in_cluster() -> Self {
+        Fake {
+            addresses: vec![
+                address("192.0.2.1", 24, false),
+                address("192.0.2.10", 32, true),
+                address("2001:db8::10", 128, true),
+            ],
+            clusters: vec![cluster(2, "eth0")],
+            members: vec![
+                member(1, HostState::Converged, OutReason::None, None),
+                member(2, HostState::Converged, OutReason::None, Some(103)),
+                member(3, HostState::Converged, OutReason::Dead, Some(61_250)),
+            ],
+            ..Fake::host()
+        }
+    }
+
+    fn change(&mut self, change: String) -> Result<(), Error> {
+        let refused = self
+            .refuse
+            .iter()
+            .find(|(start, _)| change.starts_with(start));
+        let result = match refused {
+            Some(&(_, errno)) => Err(refusal(errno)),
+            None => Ok(()),
+        };
+        self.changes.push(change);
+        result
+    }
+}
+
+/// A refusal with nothing but its number.
+pub(crate) fn refusal(errno: i32) -> Error {
+    Error::Refused(Refusal {
+        errno,
+        text: None,
+        attribute: None,
+        missing: None,
+    })
+}
+
+pub(crate) fn interface(index: u32, name: &str, loopback: bool, ethernet: bool) -> Interface {
+    Interface {
+        index,
+        name: name.into(),
+        loopback,
+        ethernet,
+        up: true,
+    }
+}
+
+pub(crate) fn address(text: &str, prefix: u8, ours: bool) -> Address {
+    Address {
+        address: text.parse().unwrap(),
+        prefix,
+        global: true,
+        ours,
+    }
+}
+
+pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
+    Cluster {
+        ifindex,
+        ifname: ifname.into(),
+        name: "web".into(),
+        host_id: 1,
+        mode: Mode::Multicast.into(),
+        vips: vec![
+            "192.0.2.10".parse().unwrap(),
+            "2001:db8::10".parse().unwrap(),
+        ],
+        dedicated_ip: Some("192.0.2.1".parse().unwrap()),
+        affinity: Affinity::Single.into(),
+        period_ms: 200,
+        tolerance: 5,
+        virtual_mac: Some([0x03, 0xbf, 192, 0, 2, 10]),
+        state: HostState::Converged.into(),
+        out_reason: OutReason::None.into(),
+        generation: 7,
+        default_host: Some(1),
+        members: 0b011,
+        key_id: Some(1),
+        weight: Some(50),
+        buckets_owned: 2048,
+        cause: Some(Cause::Died.into()),
+        pending: None,
+    }
+}
+
+pub(crate) fn member(
+    host_id: u8,
+    state: HostState,
+    out_reason: OutReason,
+    last_heard_ms: Option<u32>,
+) -> Member {
+    let alive = out_reason == OutReason::None;
+    Member {
+        host_id,
+        state: state.into(),
+        out_reason: out_reason.into(),
+        last_heard_ms,
+        incarnation: 0x0123_4567_89ab_cdef,
+        buckets_owned: if alive { 2048 } else { 0 },
+        this: last_heard_ms.is_none(),
+        default: host_id == 1,
+        heard_segment: alive && last_heard_ms.is_some(),
+        heard_relay: false,
+        loss_permille: Some(0),
+        dedicated_ip: Some(IpAddr::from([192, 0, 2, host_id])),
+        weight: Some(50),
+        member: alive,
+    }
+}
+
+impl Kernel for Fake {
+    fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error> {
+        Ok(self.interfaces.iter().find(|i| i.name == name).cloned())
+    }
+
+    fn addresses(&mut self, _ifindex: u32) -> Result<Vec<Address>, Error> {
+        Ok(self.addresses.clone())
+    }
+
+    fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        let exists = self.addresses.iter().any(|a| a.address == address);
+        Fake::change(self, format!("add {address} to {ifindex}"))?;
+        if exists { Err(refusal(17)) } else { Ok(()) }
+    }
+
+    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        Fake::change(self, format!("delete {address} from {ifindex}"))
+    }
+
+    fn clusters(&mut self) -> Result<Vec<Cluster>, Error> {
+        Ok(self.clusters.clone())
+    }
+
+    fn create(&mut self, cluster: &NewCluster) -> Result<(), Error> {
+        self.created = Some(cluster.clone());
+        Fake::change(self, format!("create on {}", cluster.ifindex))
+    }
+
+    fn remove(&mut self, ifindex: u32) -> Result<(), Error> {
+        Fake::change(self, format!("remove from {ifindex}"))
+    }
+
+    fn change(&mut self, ifindex: u32, change: ClusterChange) -> Result<(), Error> {
+        let text = match change {
+            ClusterChange::Control(control) => control.name().to_owned(),
+            ClusterChange::Weight(weight) => format!("weight {weight}"),
+        };
+        Fake::change(self, format!("{text} on {ifindex}"))
+    }
+
+    fn members(&mut self, _ifindex: u32) -> Result<Vec<Member>, Error> {
+        Ok(self.members.clone())
+    }
+
+    fn owner(&mut self, _question: Question) -> Result<Answer, Error> {
+        self.answer.clone().ok_or_else(|| refusal(22))
+    }
+
+    fn buckets(&mut self, _ifindex: u32) -> Result<Vec<BucketMap>, Error> {
+        Ok(self.maps.clone())
+    }
+
+    fn counters(&mut self, _ifindex: u32) -> Result<Vec<Counter>, Error> {
+        Ok(self.counters.clone())
+    }
+
+    fn history(&mut self, _ifindex: u32) -> Result<Vec<Convergence>, Error> {
+        Ok(self.history.clone())
+    }
+
+    fn keys(&mut self, _ifindex: u32) -> Result<Vec<Key>, Error> {
+        Ok(self.keys.clone())
+    }
+
+    fn add_key(&mut self, ifindex: u32, id: u8, _key: [u8; KEY_LEN]) -> Result<(), Error> {
+        Fake::change(self, format!("add key {id} on {ifindex}"))
+    }
+
+    fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
+        Fake::change(self, format!("use key {id} on {ifindex}"))
+    }
+
+    fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
+        Fake::change(self, format!("delete key {id} on {ifindex}"))
+    }
+}

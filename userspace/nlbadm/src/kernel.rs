@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What nlbadm needs of the kernel, behind one trait so that tests can stand in for it.
+
+use std::net::IpAddr;
+
+use nlb_core::limits::KEY_LEN;
+use nlb_netlink::{
+    Client, Error, NetlinkSocket,
+    object::{
+        Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
+        Question,
+    },
+    route::{Address, Interface, Route},
+};
+
+/// What nlbadm needs of the kernel. Each method is one exchange with it, and fails as that of [`Client`] or [`Route`]
+/// with its name.
+pub(crate) trait Kernel {
+    fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error>;
+    fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error>;
+    fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
+    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
+
+    fn clusters(&mut self) -> Result<Vec<Cluster>, Error>;
+    fn create(&mut self, cluster: &NewCluster) -> Result<(), Error>;
+    fn remove(&mut self, ifindex: u32) -> Result<(), Error>;
+    fn change(&mut self, ifindex: u32, change: ClusterChange) -> Result<(), Error>;
+    fn members(&mut self, ifindex: u32) -> Result<Vec<Member>, Error>;
+    fn owner(&mut self, question: Question) -> Result<Answer, Error>;
+    fn buckets(&mut self, ifindex: u32) -> Result<Vec<BucketMap>, Error>;
+    fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error>;
+    fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error>;
+    fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error>;
+    fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error>;
+    fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
+    fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
+}
+
+/// The running kernel. Sockets are made when they are needed first: a verb that needs no cluster works without the
+/// module.
+#[derive(Debug, Default)]
+pub(crate) struct Linux {
+    client: Option<Client<NetlinkSocket>>,
+    route: Option<Route<NetlinkSocket>>,
+}
+
+impl Linux {
+    fn client(&mut self) -> Result<&mut Client<NetlinkSocket>, Error> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => connect()?,
+        };
+        Ok(self.client.insert(client))
+    }
+
+    fn route(&mut self) -> Result<&mut Route<NetlinkSocket>, Error> {
+        let route = match self.route.take() {
+            Some(route) => route,
+            None => Route::new(NetlinkSocket::route()?),
+        };
+        Ok(self.route.insert(route))
+    }
+}
+
+/// A client of the running kernel.
+pub(crate) fn connect() -> Result<Client<NetlinkSocket>, Error> {
+    Client::new(NetlinkSocket::generic()?)
+}
+
+impl Kernel for Linux {
+    fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error> {
+        self.route()?.interface(name)
+    }
+
+    fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error> {
+        self.route()?.addresses(ifindex)
+    }
+
+    fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        self.route()?.add_address(ifindex, address)
+    }
+
+    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        self.route()?.delete_address(ifindex, address)
+    }
+
+    fn clusters(&mut self) -> Result<Vec<Cluster>, Error> {
+        self.client()?.clusters()
+    }
+
+    fn create(&mut self, cluster: &NewCluster) -> Result<(), Error> {
+        self.client()?.create(cluster)
+    }
+
+    fn remove(&mut self, ifindex: u32) -> Result<(), Error> {
+        self.client()?.remove(ifindex)
+    }
+
+    fn change(&mut self, ifindex: u32, change: ClusterChange) -> Result<(), Error> {
+        self.client()?.change(ifindex, change)
+    }
+
+    fn members(&mut self, ifindex: u32) -> Result<Vec<Member>, Error> {
+        self.client()?.members(ifindex)
+    }
+
+    fn owner(&mut self, question: Question) -> Result<Answer, Error> {
+        self.client()?.owner(question)
+    }
+
+    fn buckets(&mut self, ifindex: u32) -> Result<Vec<BucketMap>, Error> {
+        self.client()?.buckets(ifindex)
+    }
+
+    fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error> {
+        self.client()?.counters(ifindex)
+    }
+
+    fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error> {
+        self.client()?.history(ifindex)
+    }
+
+    fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error> {
+        self.client()?.keys(ifindex)
+    }
+
+    fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error> {
+        self.client()?.add_key(ifindex, id, key)
+    }
+
+    fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
+        self.client()?.use_key(ifindex, id)
+    }
+
+    fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
+        self.client()?.delete_key(ifindex, id)
+    }
+}

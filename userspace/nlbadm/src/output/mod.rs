@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What nlbadm prints: one structure for each answer, as JSON or as text for people.
+
+pub(crate) mod human;
+pub(crate) mod json;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// An answer that can be printed both ways.
+pub(crate) trait Report: Serialize {
+    /// The text for people, with its last line break.
+    fn human(&self) -> String;
+}
+
+/// Prints an answer: text, or indented JSON.
+pub(crate) fn print(json: bool, report: &impl Report) -> io::Result<()> {
+    let text = if json {
+        let mut text = serde_json::to_string_pretty(report)?;
+        text.push('\n');
+        text
+    } else {
+        report.human()
+    };
+    write(&text)
+}
+
+/// Prints one answer of many: text, or one line of JSON. It is out before this returns.
+pub(crate) fn print_line(json: bool, report: &impl Report) -> io::Result<()> {
+    let text = if json {
+        let mut text = serde_json::to_string(report)?;
+        text.push('\n');
+        text
+    } else {
+        report.human()
+    };
+    write(&text)
+}
+
+/// Writes text to the standard output.
+pub(crate) fn write(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
