@@ -69,32 +69,47 @@ serve() {
 	wait_until 10 logged_line "serve$1" serving
 }
 
-# members NS [IFACE]: the ids of the converged members as seen there, in order.
-members() {
-	adm "$1" -j show "${2:-eth0}" |
-		jq -r '[.clusters[].hosts[] | select(.member and .state == "converged").host_id] | sort | join(" ")'
+# seen NS [IFACE]: the generation and the converged members as seen there:
+# "7: 1 2 3".
+seen() {
+	adm "$1" -j show "${2:-eth0}" | jq -r '.[0] | "\(.generation): " + ([.hosts[] |
+		select(.member and .state == "converged").host_id] | sort | join(" "))'
 }
 
 # members_are NS IFACE ID…: true if those, and no others, are converged members.
 members_are() {
-	local ns=$1 dev=$2
+	local ns=$1 dev=$2 view
 	shift 2
-	[ "$(members "$ns" "$dev" 2>/dev/null)" = "$*" ]
+	view=$(seen "$ns" "$dev" 2>/dev/null) && [ "${view#*: }" = "$*" ]
 }
 
 # generation NS: the number of the agreed outcome.
 generation() {
-	adm "$1" -j show eth0 | jq -r '.clusters[0].generation'
+	adm "$1" -j show eth0 | jq -r '.[0].generation'
+}
+
+# state N, out_reason N: what host N says of itself.
+state() {
+	adm "h$1" -j show eth0 | jq -r '.[0].state'
+}
+
+out_reason() {
+	adm "h$1" -j show eth0 | jq -r '.[0].out_reason'
+}
+
+# state_is N STATE
+state_is() {
+	[ "$(state "$1" 2>/dev/null)" = "$2" ]
 }
 
 # agree ID…: every one of these hosts sees exactly these as members, in one
 # generation.
 agree() {
-	local id first='' now
+	local id view first=''
 	for id in "$@"; do
-		members_are "h$id" eth0 "$@" || return 1
-		now=$(generation "h$id")
-		[ "${first:=$now}" = "$now" ] || return 1
+		view=$(seen "h$id" 2>/dev/null) || return 1
+		[ "${view#*: }" = "$*" ] || return 1
+		[ "${first:=$view}" = "$view" ] || return 1
 	done
 }
 
@@ -113,8 +128,7 @@ wait_converged() {
 
 # counter NS NAME: the value of a counter, 0 where it is not listed.
 counter() {
-	adm "$1" -j counters eth0 --all | jq -r --arg name "$2" \
-		'[.. | objects | select(.name? == $name).value] | add // 0'
+	adm "$1" -j counters eth0 --all | jq -r --arg name "$2" '.counters[$name] // 0'
 }
 
 # requests COUNT NAME [OPTION…]: connections to the VIP from many addresses;
@@ -138,6 +152,11 @@ load_end() {
 	finish "$1"
 	cp "/run/test/$1.log" "/run/test/$1.json"
 	note "$1: $(cat "/run/test/$1.json")"
+}
+
+# share NAME ID: the percentage of a report's answers that came from a host.
+share() {
+	field "$1" "(.hosts.\"$2\" // 0) * 1000 / .requests | round / 10"
 }
 
 # crash N: host N is gone at once, as by a power cut: its cable is pulled out

@@ -134,11 +134,12 @@ logged_line() {
 	grep -q -- "$2" "/run/test/$1.log"
 }
 
-# capture NAME NS DEV [FILTER]: start a capture; capture_end NAME ends it.
+# capture NAME NS DEV [FILTER]: start a capture; capture_end NAME ends it. The
+# device is made promiscuous: a bridge then shows every frame it forwards.
 capture() {
 	local name=$1 ns=$2 dev=$3
 	shift 3
-	background "$ns" "$name" tcpdump -i "$dev" -n -p -s 160 -B 16384 -U \
+	background "$ns" "$name" tcpdump -i "$dev" -n -s 160 -B 16384 -U \
 		-w "/run/test/$name.pcap" "$@"
 	wait_until 10 logged_line "$name" 'listening on'
 }

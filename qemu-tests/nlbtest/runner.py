@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 
-from . import guest, ktap, paths, payload, scenario
+from . import guest, ktap, labrun, paths, payload, scenario, segment
 from .programs import Programs
 
 LOGS = paths.BUILD / "test"
@@ -96,6 +96,11 @@ class Worker:
         text = ""
         clean = False
         try:
+            if one.topology == "guests":
+                text, splats = labrun.run(one, self.programs, log)
+                trouble += [f"kernel: {line}" for line in splats[:5]]
+                self._report(one, text, trouble, log, time.monotonic() - began)
+                return
             machine = self.guest or self._boot(one)
             splats_before = len(machine.splats())
             results = machine.dir / "ktap"
@@ -107,7 +112,7 @@ class Worker:
             splats = machine.splats()[splats_before:]
             trouble += [f"kernel: {line}" for line in splats[:5]]
             clean = not splats
-        except guest.GuestError as error:
+        except (guest.GuestError, segment.SegmentError) as error:
             trouble.append(str(error))
             if self.guest:
                 trouble += [f"kernel: {line}" for line in self.guest.splats()[:5]]

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run one scenario of several guests. Usage: run.sh FILE, with the lab in
+# NLB_LAB_DIR; results go to descriptor 4, the log to standard output.
+
+NLB_TESTS=$(cd "$(dirname "$0")/.." && pwd -P)
+RUN=$NLB_LAB_DIR/run
+mkdir -p "$RUN"
+
+# shellcheck source=../lib/ktap.sh
+. "$NLB_TESTS/lib/ktap.sh"
+# shellcheck source=verbs.sh
+. "$NLB_TESTS/guests/verbs.sh"
+
+printf 'KTAP version 1\n' >&4
+scenario_main "$1"

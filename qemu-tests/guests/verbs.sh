@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Verbs of scenarios with several guests. They run on the machine that runs
+# the guests; each verb is a call of qemu-tests/lab on the lab in NLB_LAB_DIR.
+
+VIP=10.0.0.10
+SOURCES=10.1.0.0/16
+VIRTUAL_MAC=03:bf:0a:00:00:0a
+
+lab() {
+	"$NLB_TESTS/lab" --dir "$NLB_LAB_DIR" "$@"
+}
+
+# guest N SCRIPT: run a bash script in host N.
+guest() {
+	local n=$1
+	shift
+	lab exec "$n" "$*"
+}
+
+# join N [OPTION…]: load the module, take part.
+join() {
+	lab join "$@"
+}
+
+# cluster [OPTION…]: all three hosts joined and converged.
+cluster() {
+	local n
+	for n in 1 2 3; do
+		join "$n" "$@"
+	done
+	wait_agree 60 1 2 3
+}
+
+# wait_agree SECONDS ID…: until all these hosts see exactly these members.
+wait_agree() {
+	local seconds=$1 n
+	shift
+	for n in "$@"; do
+		wait_members "$n" "$seconds" "$@" || return 1
+	done
+}
+
+# wait_members N SECONDS ID…: until host N sees exactly these members.
+wait_members() {
+	local n=$1
+	shift
+	guest "$n" "/nlb/lab-host wait-members $*"
+}
+
+power_cut() {
+	lab cut "$1"
+}
+
+# boot N [OPTION…]: power on again, and join as before.
+boot() {
+	lab boot "$@"
+}
+
+unplug() {
+	lab unplug "$1"
+}
+
+plug() {
+	lab plug "$1"
+}
+
+client() {
+	lab client "$@"
+}
+
+# requests COUNT NAME [OPTION…]: connections to the VIP; the report is NAME.json.
+requests() {
+	local count=$1 name=$2
+	shift 2
+	client tt connect --to "$VIP:80" --from "$SOURCES" --count "$count" "$@" >"$RUN/$name.json"
+}
+
+# load NAME [OPTION…]: requests until load_end NAME.
+load() {
+	local name=$1
+	shift
+	client tt connect --to "$VIP:80" --from "$SOURCES" --until "$RUN/$name.end" "$@" \
+		>"$RUN/$name.json" &
+	LOAD_PID=$!
+	defer touch "$RUN/$name.end"
+}
+
+load_end() {
+	touch "$RUN/$1.end"
+	wait "$LOAD_PID"
+	note "$1: $(cat "$RUN/$1.json")"
+}
+
+# run_for MS: let a load run for a while.
+run_for() {
+	local until=$(($(now_ms) + $1))
+	while [ "$(now_ms)" -lt "$until" ]; do
+		pause 0.1
+	done
+}
+
+# field NAME EXPRESSION: a value of a JSON report: a Python expression on "r".
+field() {
+	python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+print(eval(sys.argv[2], {"r": r}))' "$RUN/$1.json" "$2"
+}
+
+# neighbour: the MAC that the client has for the VIP.
+neighbour() {
+	client ip neigh show "$VIP" dev c0 | sed -n 's/.*lladdr \([^ ]*\).*/\1/p'
+}
