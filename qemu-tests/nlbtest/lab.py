@@ -96,6 +96,8 @@ class Lab:
         for machine in self.guests.values():
             if (machine.dir / "pid").exists():
                 machine.power_cut()
+                # Another process may have booted it again (lab boot).
+                guest.Guest(machine.dir).power_cut()
         if self.segment:
             self.segment.remove()
         (self.dir / "lab.json").unlink(missing_ok=True)
