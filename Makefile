@@ -24,6 +24,10 @@ setup: ## fetch and prepare what builds need (cache: NLB_CACHE, ~/.cache/nlb)
 module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.2|7.3|RELEASE) or for KDIR=…
 	@scripts/build-module.sh
 
+.PHONY: nlbadm
+nlbadm: ## build the tool (userspace/target/release/nlbadm)
+	@scripts/cargo.sh build --release --manifest-path userspace/Cargo.toml -p nlbadm
+
 .PHONY: clean
 clean: ## remove what was built in the checkout (the cache stays)
 	rm -rf build userspace/target
