@@ -9,13 +9,14 @@
 //! Order of work: foreign traffic is told apart first, then the plain TCP or UDP packet that is not this
 //! host's is dropped; all else is off the fast path, in [`super::judge`].
 
-use super::filter::{Filter, RuleEntry, Storage, Transport};
+pub use super::explain::{explain, Explanation, Place};
+use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry};
+use super::judge;
 pub use super::judge::flow;
-use super::judge::{self, Kind};
 use super::limits::BUCKETS;
 use super::packet::{
-    Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, V4_HEADER,
-    V6_HEADER,
+    addresses, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP,
+    V4_HEADER, V6_HEADER,
 };
 use super::reason::Reason;
 pub use super::verdict::{Answer, Question, Tables, Verdict};
@@ -32,6 +33,12 @@ pub trait Buckets {
     /// mine, but others may.
     fn moved(&self, slot: u16, word: u16) -> u64;
 
+    /// The words of [`Buckets::mine`] and [`Buckets::moved`] at once: what the fast path asks for.
+    #[inline(always)]
+    fn word(&self, slot: u16, word: u16) -> (u64, u64) {
+        (self.mine(slot, word), self.moved(slot, word))
+    }
+
     /// Buckets of which some other live host reports residual sessions.
     fn others(&self, slot: u16, word: u16) -> u64 {
         let _ = (slot, word);
@@ -40,6 +47,162 @@ pub trait Buckets {
 
     /// Whether this host is the default host.
     fn is_default_host(&self) -> bool;
+}
+
+/// What the destination address says, before anything else is looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Glance<'a> {
+    /// To no VIP: [`Reason::PassedForeign`].
+    Foreign,
+    /// To this VIP; how the rest is judged depends on the frame being one for the cluster.
+    Vip(&'a VipEntry),
+    /// It takes a closer look: [`decide`].
+    Unclear,
+}
+
+/// A verdict that the fast path comes to, or that it comes to none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fast {
+    /// As [`Verdict::Accept`].
+    Accept {
+        /// Why.
+        reason: Reason,
+        /// The rule, or [`super::filter::NO_RULE`].
+        rule: u8,
+    },
+    /// As [`Verdict::Drop`].
+    Drop {
+        /// Why.
+        reason: Reason,
+        /// The rule, or [`super::filter::NO_RULE`].
+        rule: u8,
+    },
+    /// It takes a closer look: [`decide`].
+    Unclear,
+}
+
+/// Tells foreign IPv4 traffic apart; `l3` are the bytes from the network header.
+///
+/// [`decide`] does all of this by itself. A caller whose instructions count calls [`glance_v4`], checks that the
+/// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`], and [`decide`] only if one of them does not
+/// know: so foreign traffic leaves before any register is saved, and no verdict is packed and unpacked.
+#[inline(always)]
+#[must_use]
+pub fn glance_v4<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Glance<'a> {
+    let Some(header) = l3.first_chunk::<V4_HEADER>() else {
+        return Glance::Unclear;
+    };
+    match filter.vip_v4(u32::from_ne_bytes([
+        header[16], header[17], header[18], header[19],
+    ])) {
+        Some(vip) => Glance::Vip(vip),
+        None => Glance::Foreign,
+    }
+}
+
+/// Tells foreign IPv6 traffic apart, as [`glance_v4`] does.
+#[inline(always)]
+#[must_use]
+pub fn glance_v6<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Glance<'a> {
+    if !filter.has_v6 {
+        return Glance::Foreign;
+    }
+    let Some(header) = l3.first_chunk::<V6_HEADER>() else {
+        return Glance::Unclear;
+    };
+    let [_, _, dst @ ..] = addresses(header);
+    match filter.vip_v6(dst) {
+        Some(vip) => Glance::Vip(vip),
+        None if header[6] == PROTO_ICMPV6 => Glance::Unclear,
+        None => Glance::Foreign,
+    }
+}
+
+/// Whether a frame that holds a packet for a VIP is one for this cluster.
+#[inline(always)]
+#[must_use]
+pub fn is_for_cluster(meta: &Meta) -> bool {
+    !meta.vlan && (meta.target != Target::OtherHost || meta.dst_is_virtual_mac)
+}
+
+/// Decides about a plain IPv4 packet to a VIP: no options, no fragment, TCP or UDP, a bucket that did not move.
+///
+/// `len` are the bytes from the network header to the end of the buffer.
+#[inline(always)]
+#[must_use]
+pub fn fast_v4<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    vip: &VipEntry,
+    len: u32,
+    l3: &[u8],
+) -> Fast {
+    let Some(head) = l3.first_chunk::<{ V4_HEADER + 4 }>() else {
+        return Fast::Unclear;
+    };
+    let Some((transport, least)) = plain_transport(head[9]) else {
+        return Fast::Unclear;
+    };
+    let client = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
+    let total = u32::from(u16::from_be_bytes([head[2], head[3]]));
+    let lengths_odd = total < least.wrapping_add(V4_HEADER as u32) || total > len;
+    if is_odd_header(head) || lengths_odd || is_odd_source_v4(client as u8) {
+        return Fast::Unclear;
+    }
+    let Some(entry) = filter.rule(vip, transport, [head[22], head[23]]) else {
+        return Fast::Unclear;
+    };
+    let port = u16::from_le_bytes([head[20], head[21]]);
+    let hash = filter
+        .key
+        .hash_v4(client & entry.mask_v4, port & entry.mask_port);
+    let flags = V4_HEADER + judge::TCP_FLAGS;
+    settle_fast(buckets, entry, hash, || {
+        is_plain(transport, l3.get(flags).copied())
+    })
+}
+
+/// Decides about a plain IPv6 packet to a VIP: no extension headers, TCP or UDP, a bucket that did not move.
+///
+/// `len` are the bytes from the network header to the end of the buffer.
+#[inline(always)]
+#[must_use]
+pub fn fast_v6<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    vip: &VipEntry,
+    len: u32,
+    l3: &[u8],
+) -> Fast {
+    let (Some(header), Some(head)) = (
+        l3.first_chunk::<V6_HEADER>(),
+        l3.first_chunk::<{ V6_HEADER + 4 }>(),
+    ) else {
+        return Fast::Unclear;
+    };
+    let Some((transport, least)) = plain_transport(head[6]) else {
+        return Fast::Unclear;
+    };
+    let payload = u32::from(u16::from_be_bytes([head[4], head[5]]));
+    let lengths_odd = payload < least || payload.wrapping_add(V6_HEADER as u32) > len;
+    if head[0] >> 4 != 6 || lengths_odd || is_odd_source_v6(head[8]) {
+        return Fast::Unclear;
+    }
+    let Some(entry) = filter.rule(vip, transport, [head[42], head[43]]) else {
+        return Fast::Unclear;
+    };
+    let [first, second, ..] = addresses(header);
+    let port = u16::from_le_bytes([head[40], head[41]]);
+    let hash = hash_v6(
+        filter,
+        entry,
+        [u64::from_le(first), u64::from_le(second)],
+        port,
+    );
+    let flags = V6_HEADER + judge::TCP_FLAGS;
+    settle_fast(buckets, entry, hash, || {
+        is_plain(transport, l3.get(flags).copied())
+    })
 }
 
 /// Decides about a frame whose bytes from the network header are `l3` (as many as are linear).
@@ -52,123 +215,48 @@ pub fn decide<S: Storage, B: Buckets>(
     meta: &Meta,
     l3: &[u8],
 ) -> Verdict {
-    match meta.ethertype {
-        ETHERTYPE_IPV4 => ipv4(filter, buckets, meta, l3),
-        ETHERTYPE_IPV6 => ipv6(filter, buckets, meta, l3),
-        _ => Verdict::Pass(Reason::PassedNotIp),
-    }
-}
-
-/// Decides about an IPv4 packet.
-#[inline(always)]
-fn ipv4<S: Storage, B: Buckets>(
-    filter: &Filter<S>,
-    buckets: &B,
-    meta: &Meta,
-    l3: &[u8],
-) -> Verdict {
-    let Some(header) = l3.first_chunk::<V4_HEADER>() else {
-        return judge::too_short(meta, l3);
+    let v6 = match meta.ethertype {
+        ETHERTYPE_IPV4 => false,
+        ETHERTYPE_IPV6 => true,
+        _ => return Verdict::Pass(Reason::PassedNotIp),
     };
-    let dst = u32::from_ne_bytes([header[16], header[17], header[18], header[19]]);
-    let Some(vip) = filter.vip_v4(dst) else {
-        return Verdict::Pass(Reason::PassedForeign);
+    let glance = if v6 {
+        glance_v6(filter, l3)
+    } else {
+        glance_v4(filter, l3)
+    };
+    let vip = match glance {
+        Glance::Foreign => return Verdict::Pass(Reason::PassedForeign),
+        Glance::Unclear => return judge::unclear(meta, l3),
+        Glance::Vip(vip) => vip,
     };
     if !is_for_cluster(meta) {
         return judge::not_for_cluster(meta);
     }
-    let Some((transport, least)) = plain_transport(header[9]) else {
-        return judge::ipv4(filter, buckets, meta, vip, l3);
+    let fast = if v6 {
+        fast_v6(filter, buckets, vip, meta.len, l3)
+    } else {
+        fast_v4(filter, buckets, vip, meta.len, l3)
     };
-    let Some(head) = l3.first_chunk::<{ V4_HEADER + 4 }>() else {
-        return judge::ipv4(filter, buckets, meta, vip, l3);
-    };
-    let total = u32::from(u16::from_be_bytes([head[2], head[3]]));
-    let fragment = u16::from_ne_bytes([head[6], head[7]]) & FRAGMENT_MASK;
-    let lengths_odd = total < least.wrapping_add(V4_HEADER as u32) || total > meta.len;
-    if head[0] != 0x45 || fragment != 0 || lengths_odd || is_odd_source(head[12]) {
-        return judge::ipv4(filter, buckets, meta, vip, l3);
+    match fast {
+        Fast::Accept { reason, rule } => Verdict::Accept {
+            reason,
+            rule,
+            fragment: false,
+        },
+        Fast::Drop { reason, rule } => Verdict::Drop {
+            reason,
+            rule,
+            fragment: false,
+        },
+        Fast::Unclear => judge::packet(filter, buckets, meta, vip, l3),
     }
-    let entry = filter.rule(vip, transport, [head[22], head[23]]);
-    let client = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
-    let port = u16::from_le_bytes([head[20], head[21]]);
-    let hash = filter
-        .key
-        .hash_v4(client & entry.mask_v4, port & entry.mask_port);
-    settle(buckets, entry, hash, false, || {
-        plain_kind(entry, transport, l3, V4_HEADER)
-    })
 }
 
-/// The more-fragments bit and the offset of an IPv4 header, in native order.
-const FRAGMENT_MASK: u16 = u16::from_ne_bytes([0x3f, 0xff]);
-
-/// Decides about an IPv6 packet.
+/// Whether an IPv4 header has options or is of a fragment, or is of another version.
 #[inline(always)]
-fn ipv6<S: Storage, B: Buckets>(
-    filter: &Filter<S>,
-    buckets: &B,
-    meta: &Meta,
-    l3: &[u8],
-) -> Verdict {
-    let Some(header) = l3.first_chunk::<V6_HEADER>() else {
-        return judge::too_short(meta, l3);
-    };
-    let [_, _, dst @ ..] = super::packet::addresses(header);
-    let Some(vip) = filter.vip_v6(dst) else {
-        if header[6] == PROTO_ICMPV6 && filter.has_v6 {
-            return judge::foreign_icmpv6(meta, l3);
-        }
-        return Verdict::Pass(Reason::PassedForeign);
-    };
-    if !is_for_cluster(meta) {
-        return judge::not_for_cluster(meta);
-    }
-    let Some((transport, least)) = plain_transport(header[6]) else {
-        return judge::ipv6(filter, buckets, meta, vip, l3);
-    };
-    let Some(head) = l3.first_chunk::<{ V6_HEADER + 4 }>() else {
-        return judge::ipv6(filter, buckets, meta, vip, l3);
-    };
-    let payload = u32::from(u16::from_be_bytes([head[4], head[5]]));
-    let lengths_odd = payload < least || payload.wrapping_add(V6_HEADER as u32) > meta.len;
-    if head[0] >> 4 != 6 || lengths_odd || is_odd_source_v6(head[8]) {
-        return judge::ipv6(filter, buckets, meta, vip, l3);
-    }
-    let entry = filter.rule(vip, transport, [head[42], head[43]]);
-    let port = u16::from_le_bytes([head[40], head[41]]);
-    let hash = hash_v6(filter, entry, source_v6(header), port);
-    settle(buckets, entry, hash, false, || {
-        plain_kind(entry, transport, l3, V6_HEADER)
-    })
-}
-
-/// The source address of an IPv6 header, as two words read little-endian.
-#[inline(always)]
-fn source_v6(header: &[u8; V6_HEADER]) -> [u64; 2] {
-    let [first, second, ..] = super::packet::addresses(header);
-    [u64::from_le(first), u64::from_le(second)]
-}
-
-/// The hash of an IPv6 client under a rule; its address as two words read little-endian.
-#[inline(always)]
-pub(super) fn hash_v6<S>(
-    filter: &Filter<S>,
-    entry: &RuleEntry,
-    client: [u64; 2],
-    port: u16,
-) -> u64 {
-    let ([first, second], [mask_first, mask_second]) = (client, entry.mask_v6);
-    filter.key.hash_v6(
-        [first & mask_first, second & mask_second],
-        port & entry.mask_port,
-    )
-}
-
-/// Whether a frame that holds a packet for a VIP is one for this cluster.
-#[inline(always)]
-fn is_for_cluster(meta: &Meta) -> bool {
-    !meta.vlan && (meta.dst_is_virtual_mac || meta.target != Target::OtherHost)
+fn is_odd_header(head: &[u8; V4_HEADER + 4]) -> bool {
+    head[0] != 0x45 || (head[6] & 0x3f) | head[7] != 0
 }
 
 /// The port table of a protocol of the fast path, and the bytes of its shortest header.
@@ -181,31 +269,42 @@ fn plain_transport(protocol: u8) -> Option<(Transport, u32)> {
     }
 }
 
-/// Whether the first byte of an IPv4 source is one that no client has: 0/8, 127/8, multicast, or the range that
+/// Whether the first byte of an IPv4 source is one that few clients have: 0/8, multicast, and the range that
 /// broadcast is in.
 #[inline(always)]
-fn is_odd_source(first: u8) -> bool {
-    first == 0 || first == 127 || first >= 224
+fn is_odd_source_v4(first: u8) -> bool {
+    first.wrapping_sub(1) >= 223
 }
 
 /// Whether the first byte of an IPv6 source is one that few clients have: unspecified, loopback and IPv4-mapped
 /// addresses begin with 0, multicasts with ff.
 #[inline(always)]
 fn is_odd_source_v6(first: u8) -> bool {
-    first == 0 || first == 0xff
+    first.wrapping_sub(1) >= 254
 }
 
-/// What a plain TCP segment or UDP datagram is to its session; `None` if its header is not there.
+/// Whether the owner serves a packet without a question: all but a TCP segment that is a SYN-ACK, or whose flags
+/// are not there.
 #[inline(always)]
-fn plain_kind(entry: &RuleEntry, transport: Transport, l3: &[u8], header: usize) -> Kind {
-    match transport {
-        Transport::Tcp => match l3.get(header.wrapping_add(judge::TCP_FLAGS)) {
-            Some(&flags) => judge::tcp_kind(flags),
-            None => Kind::Unreadable,
-        },
-        Transport::Udp if entry.track => judge::datagram_kind(l3.get(header..).unwrap_or_default()),
-        Transport::Udp => Kind::Untracked,
+fn is_plain(transport: Transport, flags: Option<u8>) -> bool {
+    match (transport, flags) {
+        (Transport::Udp, _) => true,
+        (Transport::Tcp, Some(flags)) => !judge::is_syn_ack(flags),
+        (Transport::Tcp, None) => false,
     }
+}
+
+/// The hash of an IPv6 client under a rule; its address as two words read little-endian.
+#[inline(always)]
+pub(super) fn hash_v6<S>(
+    filter: &Filter<S>,
+    entry: &RuleEntry,
+    client: [u64; 2],
+    port: u16,
+) -> u64 {
+    let ([first, second], [mask_first, mask_second]) = (client, entry.mask_v6);
+    let client = [first & mask_first, second & mask_second];
+    filter.key.hash_v6(client, port & entry.mask_port)
 }
 
 /// A hash is shifted by this to a bucket: 64 less the bits of a bucket number.
@@ -218,41 +317,35 @@ pub(super) fn bucket(hash: u64) -> u16 {
     (hash >> BUCKET_SHIFT) as u16
 }
 
-/// Judges a packet of a rule by its hash. `kind` is asked for only if the verdict can depend on it.
+/// Judges a packet of a rule by its hash, if the bucket did not move. `plain` is asked only if it is owned.
 #[inline(always)]
-pub(super) fn settle<B: Buckets>(
+fn settle_fast<B: Buckets>(
     buckets: &B,
     entry: &RuleEntry,
     hash: u64,
-    fragment: bool,
-    kind: impl FnOnce() -> Kind,
-) -> Verdict {
+    plain: impl FnOnce() -> bool,
+) -> Fast {
     if entry.disabled {
-        return Verdict::Drop {
-            reason: Reason::DroppedDisabled,
-            rule: entry.number,
-            fragment,
-        };
+        return Fast::Unclear;
     }
     let bucket = bucket(hash);
-    let (word, bit) = (bucket >> 6, u32::from(bucket & 63));
-    let mine = buckets.mine(entry.slot, word).wrapping_shr(bit) & 1 != 0;
-    let moved = buckets.moved(entry.slot, word).wrapping_shr(bit) & 1 != 0;
-    if !mine && !moved {
-        return Verdict::Drop {
+    let bit = u32::from(bucket & 63);
+    let (mine, moved) = buckets.word(entry.slot, bucket >> 6);
+    if moved.wrapping_shr(bit) & 1 != 0 {
+        return Fast::Unclear;
+    }
+    if mine.wrapping_shr(bit) & 1 == 0 {
+        return Fast::Drop {
             reason: entry.dropped,
             rule: entry.number,
-            fragment,
         };
     }
-    let kind = kind();
-    if !moved && !matches!(kind, Kind::SynAck | Kind::Unreadable) {
-        return Verdict::Accept {
+    if plain() {
+        Fast::Accept {
             reason: entry.accepted,
             rule: entry.number,
-            fragment,
-        };
+        }
+    } else {
+        Fast::Unclear
     }
-    let others = || buckets.others(entry.slot, word).wrapping_shr(bit) & 1 != 0;
-    judge::ask(entry, mine, others(), kind, fragment)
 }

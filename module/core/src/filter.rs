@@ -340,27 +340,24 @@ impl<S: Storage> Filter<S> {
         (entry.v6 == address && number != 0).then_some(entry)
     }
 
-    /// The rule for a port of a VIP, given as its two bytes in network order.
+    /// The rule for a port of a VIP, given as its two bytes in network order; the entry for no rule if none
+    /// covers it. There is always an entry, but the packet path does not panic if tables are broken.
     #[inline(always)]
-    pub(super) fn rule(&self, vip: &VipEntry, transport: Transport, port: [u8; 2]) -> &RuleEntry {
+    pub(super) fn rule(
+        &self,
+        vip: &VipEntry,
+        transport: Transport,
+        port: [u8; 2],
+    ) -> Option<&RuleEntry> {
         let base = match transport {
             Transport::Tcp => vip.tcp,
             Transport::Udp => vip.udp,
         };
         let [high, low] = port;
         let index = self.storage.index();
-        let page = index
-            .get((base as usize).wrapping_add(usize::from(high)))
-            .copied()
-            .unwrap_or(0);
-        let number = index
-            .get(usize::from(page) << 8 | usize::from(low))
-            .copied()
-            .unwrap_or(0);
-        self.storage
-            .rules()
-            .get(usize::from(number))
-            .unwrap_or(&RuleEntry::EMPTY)
+        let page = *index.get((base as usize).wrapping_add(usize::from(high)))?;
+        let number = *index.get(usize::from(page) << 8 | usize::from(low))?;
+        self.storage.rules().get(usize::from(number))
     }
 
     /// The entry for traffic that no rule covers.

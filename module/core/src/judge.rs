@@ -3,12 +3,12 @@
 //! The part of the packet decision that is off the fast path: buckets that moved, fragments, ICMP, tunnels,
 //! IPv4 options, IPv6 extension headers, odd and malformed packets.
 
-use super::decide::{hash_v6, settle, Buckets};
+use super::decide::{bucket, hash_v6, Buckets};
 use super::filter::{Echo, Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
 use super::packet::{
     locate, locate_v4, locate_v6, missing_transport, Address, Extent, Fault, Flow, Fragment,
-    Located, Meta, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP,
-    PROTO_UDP, PROTO_UDPLITE, V6_HEADER,
+    Located, Meta, ETHERTYPE_IPV6, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6,
+    PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE, V6_HEADER,
 };
 use super::reason::Reason;
 use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP, PORT_QUIC};
@@ -41,7 +41,7 @@ const ICMPV6_ECHO: u8 = 128;
 
 /// What a packet is to the session that it belongs to; decides which question is asked about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     /// It begins a session (a bare SYN, an SCTP INIT, a QUIC Initial): it belongs to the owner alone, whatever
     /// any table says.
     First,
@@ -63,16 +63,8 @@ pub(super) enum Kind {
     Unreadable,
 }
 
-/// Judges a packet of a bucket that moved, a SYN-ACK, or one that cannot be read.
-#[cold]
-#[inline(never)]
-pub(super) fn ask(
-    entry: &RuleEntry,
-    mine: bool,
-    others: bool,
-    kind: Kind,
-    fragment: bool,
-) -> Verdict {
+/// Judges a packet of an owned or moved bucket that needs a closer look: a SYN-ACK, or one that cannot be read.
+fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) -> Verdict {
     let rule = entry.number;
     let tables = match kind {
         Kind::Unreadable => return Verdict::Short,
@@ -107,20 +99,23 @@ pub(super) fn ask(
     })
 }
 
-/// What a TCP segment is to its connection.
+/// Whether the flags of a TCP segment are those of a SYN-ACK.
 #[inline(always)]
-pub(super) fn tcp_kind(flags: u8) -> Kind {
+pub(super) fn is_syn_ack(flags: u8) -> bool {
+    flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK
+}
+
+/// What a TCP segment is to its connection.
+fn tcp_kind(flags: u8) -> Kind {
     match flags & (TCP_SYN | TCP_ACK | TCP_RST) {
         TCP_SYN => Kind::First,
-        flags if flags == TCP_SYN | TCP_ACK => Kind::SynAck,
+        _ if is_syn_ack(flags) => Kind::SynAck,
         _ => Kind::MidFlow,
     }
 }
 
 /// What a UDP datagram of a tracked session is to it, as far as its protocol shows.
-#[cold]
-#[inline(never)]
-pub(super) fn datagram_kind(datagram: &[u8]) -> Kind {
+fn datagram_kind(datagram: &[u8]) -> Kind {
     let Some((&[_, _, high, low, ..], data)) = datagram.split_first_chunk::<8>() else {
         return Kind::Datagram;
     };
@@ -188,17 +183,6 @@ fn fault(fault: Fault) -> Verdict {
     }
 }
 
-/// Not even an IP header is given.
-#[cold]
-#[inline(never)]
-pub(super) fn too_short(meta: &Meta, l3: &[u8]) -> Verdict {
-    if (l3.len() as u64) < u64::from(meta.len) {
-        Verdict::Short
-    } else {
-        refuse(Reason::MalformedTruncated)
-    }
-}
-
 /// A packet for a VIP in a frame that is not for the cluster.
 #[cold]
 #[inline(never)]
@@ -210,49 +194,85 @@ pub(super) fn not_for_cluster(meta: &Meta) -> Verdict {
     })
 }
 
-/// An ICMPv6 packet to an address that is no VIP: neighbour discovery uses multicasts.
+/// Judges what a glance cannot: a packet without a whole IP header, and ICMPv6 to an address that is no VIP, as
+/// neighbour discovery uses multicasts.
 #[cold]
 #[inline(never)]
-pub(super) fn foreign_icmpv6(meta: &Meta, l3: &[u8]) -> Verdict {
+pub(super) fn unclear(meta: &Meta, l3: &[u8]) -> Verdict {
+    let v6 = meta.ethertype == ETHERTYPE_IPV6;
     match l3.get(V6_HEADER) {
-        _ if meta.vlan => Verdict::Pass(Reason::PassedForeign),
-        Some(135 | 136) => Verdict::Neighbour,
+        Some(135 | 136) if v6 && !meta.vlan => Verdict::Neighbour,
         Some(_) => Verdict::Pass(Reason::PassedForeign),
         None if (l3.len() as u64) < u64::from(meta.len) => Verdict::Short,
-        None => Verdict::Pass(Reason::PassedForeign),
+        None if l3.len() == V6_HEADER => Verdict::Pass(Reason::PassedForeign),
+        None => refuse(Reason::MalformedTruncated),
     }
 }
 
-/// Judges an IPv4 packet to a VIP off the fast path.
+/// Judges a packet to a VIP off the fast path.
 #[cold]
 #[inline(never)]
-pub(super) fn ipv4<S: Storage, B: Buckets>(
+pub(super) fn packet<S: Storage, B: Buckets>(
     filter: &Filter<S>,
     buckets: &B,
     meta: &Meta,
     vip: &VipEntry,
     l3: &[u8],
 ) -> Verdict {
-    match locate_v4(l3, Extent::frame(meta)) {
+    let extent = Extent::frame(meta);
+    let located = match meta.ethertype {
+        ETHERTYPE_IPV6 => locate_v6(l3, extent),
+        _ => locate_v4(l3, extent),
+    };
+    match located {
         Ok(located) => judge(filter, buckets, vip, &located),
         Err(found) => fault(found),
     }
 }
 
-/// Judges an IPv6 packet to a VIP off the fast path.
-#[cold]
-#[inline(never)]
-pub(super) fn ipv6<S: Storage, B: Buckets>(
-    filter: &Filter<S>,
+/// Judges a packet of a rule by its hash. `kind` is asked for only if the verdict can depend on it.
+fn settle<B: Buckets>(
     buckets: &B,
-    meta: &Meta,
-    vip: &VipEntry,
-    l3: &[u8],
+    entry: &RuleEntry,
+    hash: u64,
+    fragment: bool,
+    kind: impl FnOnce() -> Kind,
 ) -> Verdict {
-    match locate_v6(l3, Extent::frame(meta)) {
-        Ok(located) => judge(filter, buckets, vip, &located),
-        Err(found) => fault(found),
+    let rule = entry.number;
+    if entry.disabled {
+        return Verdict::Drop {
+            reason: Reason::DroppedDisabled,
+            rule,
+            fragment,
+        };
     }
+    let bucket = bucket(hash);
+    let (word, bit) = (bucket >> 6, u32::from(bucket & 63));
+    let is_set = |bits: u64| bits.wrapping_shr(bit) & 1 != 0;
+    let mine = is_set(buckets.mine(entry.slot, word));
+    let moved = is_set(buckets.moved(entry.slot, word));
+    if !mine && !moved {
+        return Verdict::Drop {
+            reason: entry.dropped,
+            rule,
+            fragment,
+        };
+    }
+    let kind = kind();
+    if !moved && !matches!(kind, Kind::SynAck | Kind::Unreadable) {
+        return Verdict::Accept {
+            reason: entry.accepted,
+            rule,
+            fragment,
+        };
+    }
+    ask(
+        entry,
+        mine,
+        is_set(buckets.others(entry.slot, word)),
+        kind,
+        fragment,
+    )
 }
 
 /// Judges a packet whose headers have been found.
@@ -333,7 +353,7 @@ fn is_bad_source(src: Address) -> bool {
     match IpAddr::from(src) {
         IpAddr::V4(address) => {
             let [first, ..] = address.octets();
-            first == 0 || first == 127 || address.is_multicast() || address.is_broadcast()
+            first == 0 || address.is_multicast() || address.is_broadcast()
         }
         IpAddr::V6(address) => {
             address.is_unspecified()
@@ -346,7 +366,7 @@ fn is_bad_source(src: Address) -> bool {
 
 /// Who wrote the ports of a transport header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+enum Side {
     /// The client: source is the client's port.
     Client,
     /// The VIP, in a packet that an ICMP error quotes: destination is the client's port.
@@ -376,23 +396,26 @@ fn entry_of<'a, S: Storage>(
         Side::Vip => ([c, d], [a, b]),
     };
     (
-        filter.rule(vip, table, vip_port),
+        filter
+            .rule(vip, table, vip_port)
+            .unwrap_or(filter.uncovered()),
         u16::from_le_bytes(client_port),
     )
 }
 
 /// The rule for a protocol without ports.
-pub(super) fn portless_entry<'a, S: Storage>(
+fn portless_entry<'a, S: Storage>(
     filter: &'a Filter<S>,
     vip: &VipEntry,
     protocol: u8,
 ) -> &'a RuleEntry {
-    match protocol {
+    let entry = match protocol {
         PROTO_GRE => filter.rule(vip, Transport::Tcp, PORT_PPTP.to_be_bytes()),
         PROTO_ESP | PROTO_AH => filter.rule(vip, Transport::Udp, PORT_IKE.to_be_bytes()),
-        PROTO_ICMP | PROTO_ICMPV6 => filter.uncovered(),
-        _ => &filter.spread,
-    }
+        PROTO_ICMP | PROTO_ICMPV6 => None,
+        _ => Some(&filter.spread),
+    };
+    entry.unwrap_or(filter.uncovered())
 }
 
 /// The hash of a client under a rule; the port as its bytes read little-endian.
@@ -550,10 +573,10 @@ fn quoted<'a>(it: &Located<'a>) -> Result<Located<'a>, Fault> {
 #[must_use]
 pub fn flow(l3: &[u8]) -> Option<Flow> {
     let it = locate(l3, Extent::judged()).ok()?;
-    let is_error = match (it.protocol, it.transport.first()?) {
-        (PROTO_ICMP, 3 | 4 | 5 | 11 | 12) | (PROTO_ICMPV6, 1..=4) => true,
-        _ => false,
-    };
+    let is_error = matches!(
+        (it.protocol, it.transport.first()?),
+        (PROTO_ICMP, 3 | 4 | 5 | 11 | 12) | (PROTO_ICMPV6, 1..=4)
+    );
     if is_error {
         let inner = quoted(&it).ok()?;
         let [vip_port, client_port] = ports(&inner);
@@ -583,4 +606,14 @@ fn ports(it: &Located<'_>) -> [u16; 2] {
         }
         _ => [0, 0],
     }
+}
+
+/// The rule for a flow, and the client's port as its bytes read little-endian.
+pub(super) fn entry_for_flow<'a, S: Storage>(
+    filter: &'a Filter<S>,
+    vip: &VipEntry,
+    flow: &Flow,
+) -> (&'a RuleEntry, u16) {
+    let ([a, b], [c, d]) = (flow.client_port.to_be_bytes(), flow.vip_port.to_be_bytes());
+    entry_of(filter, vip, flow.protocol, &[a, b, c, d], Side::Client)
 }

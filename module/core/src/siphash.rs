@@ -26,6 +26,8 @@ const V6_LEN: u64 = 18;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipKey {
     state: State,
+    /// What the first half of the first round makes of `v0` and `v1`: the message has no part in it.
+    half: [u64; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +42,23 @@ impl State {
     /// One SipRound (section 2.2 of the paper).
     #[inline(always)]
     fn round(&mut self) {
+        self.half_v0_v1();
+        self.rest_of_round();
+    }
+
+    /// The first half of a round on `v0` and `v1`.
+    #[inline(always)]
+    const fn half_v0_v1(&mut self) {
         self.v0 = self.v0.wrapping_add(self.v1);
-        self.v2 = self.v2.wrapping_add(self.v3);
         self.v1 = self.v1.rotate_left(13) ^ self.v0;
-        self.v3 = self.v3.rotate_left(16) ^ self.v2;
         self.v0 = self.v0.rotate_left(32);
+    }
+
+    /// All of a round but [`State::half_v0_v1`].
+    #[inline(always)]
+    fn rest_of_round(&mut self) {
+        self.v2 = self.v2.wrapping_add(self.v3);
+        self.v3 = self.v3.rotate_left(16) ^ self.v2;
         self.v2 = self.v2.wrapping_add(self.v1);
         self.v0 = self.v0.wrapping_add(self.v3);
         self.v1 = self.v1.rotate_left(17) ^ self.v2;
@@ -79,23 +93,41 @@ impl SipKey {
         let k0 = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         let k1 = u64::from_le_bytes([i, j, k, l, m, n, o, p]);
         let [i0, i1, i2, i3] = INITIAL;
+        let state = State {
+            v0: k0 ^ i0,
+            v1: k1 ^ i1,
+            v2: k0 ^ i2,
+            v3: k1 ^ i3,
+        };
+        let mut first = state;
+        first.half_v0_v1();
         SipKey {
-            state: State {
-                v0: k0 ^ i0,
-                v1: k1 ^ i1,
-                v2: k0 ^ i2,
-                v3: k1 ^ i3,
-            },
+            state,
+            half: [first.v0, first.v1],
         }
+    }
+
+    /// The state after the first word of a message.
+    #[inline(always)]
+    fn begin(&self, word: u64) -> State {
+        let [v0, v1] = self.half;
+        let mut state = State {
+            v0,
+            v1,
+            v2: self.state.v2,
+            v3: self.state.v3 ^ word,
+        };
+        state.rest_of_round();
+        state.v0 ^= word;
+        state
     }
 
     /// Hash of the six bytes `client` (4) and `port` (2), each given as its bytes read little-endian.
     #[inline(always)]
     #[must_use]
     pub fn hash_v4(&self, client: u32, port: u16) -> u64 {
-        let mut state = self.state;
-        state.compress::<1>(client as u64 | (port as u64) << 32 | V4_LEN << 56);
-        state.finish::<3>()
+        self.begin(u64::from(client) | u64::from(port) << 32 | V4_LEN << 56)
+            .finish::<3>()
     }
 
     /// Hash of the eighteen bytes `client` (16, as two words) and `port` (2), each given as its bytes read
@@ -104,10 +136,9 @@ impl SipKey {
     #[must_use]
     pub fn hash_v6(&self, client: [u64; 2], port: u16) -> u64 {
         let [first, second] = client;
-        let mut state = self.state;
-        state.compress::<1>(first);
+        let mut state = self.begin(first);
         state.compress::<1>(second);
-        state.compress::<1>(port as u64 | V6_LEN << 56);
+        state.compress::<1>(u64::from(port) | V6_LEN << 56);
         state.finish::<3>()
     }
 
