@@ -14,6 +14,7 @@
 pub mod arp;
 mod compile;
 pub mod decide;
+mod explain;
 pub mod filter;
 pub mod fragments;
 pub mod genl;
