@@ -12,19 +12,34 @@
 #![cfg_attr(not(nlb_kernel), warn(missing_docs))]
 
 pub mod arp;
+pub mod assign;
+pub mod auth;
+mod budget;
+pub mod change;
 mod compile;
+pub mod config;
 pub mod decide;
-mod explain;
+pub mod event;
 pub mod filter;
 pub mod fragments;
 pub mod genl;
+pub mod heartbeat;
+pub mod host;
+mod digest;
+mod explain;
 mod judge;
 pub mod limits;
 pub mod mac;
+pub mod mapframe;
+pub mod node;
 pub mod packet;
+pub mod peer;
 pub mod reason;
+pub mod received;
 pub mod rules;
 pub mod siphash;
 pub mod state;
+pub mod store;
 pub mod time;
+pub mod wire;
 pub mod verdict;

@@ -92,6 +92,8 @@ named! {
         VipMissing = 12 "vip-missing",
         /// It listens before it joins.
         Listening = 13 "listening",
+        /// It refused a map that the leader had proposed, and is not asked again for a while.
+        MapRefused = 14 "map-refused",
     }
 }
 
@@ -118,6 +120,8 @@ named! {
         Interface = 8 "interface",
         /// A member restarted under its old id.
         Restarted = 9 "restarted",
+        /// A member had let go of buckets under a change that was abandoned, or after a pause.
+        Recovered = 10 "recovered",
     }
 }
 

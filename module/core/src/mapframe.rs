@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Bodies of the frames by which a member gets what it lacks for a change: parts of maps, and weights.
+//!
+//! Request: host id that is asked 1, generation 17, wanted: bit 0 weights 1, parts that are missing 40 (5 × 8; bit
+//! n of the first number is part n, and so on). Part: generation 17, number of the part 2, owners 2 + n, one byte
+//! for each bucket. Weights: 1 + n × (host id 1, incarnation 8, number of its inputs 4, takes no buckets 1,
+//! weights 1 + n, weights under the staged rules 1 + n).
+
+use super::heartbeat::{read_weights, write_weights};
+use super::host::HostId;
+use super::limits::{BUCKETS, SLOTS_MAX};
+use super::wire::{GenId, Reader, Writer};
+
+/// Buckets in a part: one byte each, so that a part fits a frame with room for the header.
+pub const PART_BUCKETS: usize = 1024;
+
+/// Parts of all maps together, at most.
+pub const PARTS_MAX: usize = SLOTS_MAX * BUCKETS.div_ceil(PART_BUCKETS);
+
+/// A set of parts, one bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PartSet([u64; PARTS_MAX.div_ceil(64)]);
+
+impl PartSet {
+    /// No part.
+    pub(super) const EMPTY: PartSet = PartSet([0; PARTS_MAX.div_ceil(64)]);
+
+    /// The parts below `count`.
+    pub(super) fn below(count: usize) -> PartSet {
+        let mut set = PartSet::EMPTY;
+        for part in 0..count {
+            set.insert(part);
+        }
+        set
+    }
+
+    /// Adds a part.
+    pub(super) fn insert(&mut self, part: usize) {
+        if let Some(word) = self.0.get_mut(part.wrapping_shr(6)) {
+            *word |= 1u64.wrapping_shl(part as u32);
+        }
+    }
+
+    /// Takes a part away.
+    pub(super) fn remove(&mut self, part: usize) {
+        if let Some(word) = self.0.get_mut(part.wrapping_shr(6)) {
+            *word &= !1u64.wrapping_shl(part as u32);
+        }
+    }
+
+    /// Whether it has a part.
+    pub(super) fn contains(&self, part: usize) -> bool {
+        self.0.get(part.wrapping_shr(6)).is_some_and(|word| word & 1u64.wrapping_shl(part as u32) != 0)
+    }
+
+    /// Adds the parts of `other` that are below `count`.
+    pub(super) fn merge(&mut self, other: &PartSet, count: usize) {
+        for part in (0..count).filter(|part| other.contains(*part)) {
+            self.insert(part);
+        }
+    }
+
+    /// The lowest part.
+    pub(super) fn first(&self) -> Option<usize> {
+        let (index, word) = self.0.iter().enumerate().find(|(_, word)| **word != 0)?;
+        Some(index.wrapping_shl(6) | word.trailing_zeros() as usize)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MapRequest {
+    pub(super) asked: HostId,
+    pub(super) id: GenId,
+    pub(super) inputs: bool,
+    pub(super) parts: PartSet,
+}
+
+impl MapRequest {
+    /// Parses a body.
+    pub(super) fn parse(body: &[u8]) -> Option<MapRequest> {
+        let mut reader = Reader::new(body);
+        let asked = HostId::new(reader.u8()?)?;
+        let id = reader.generation()?;
+        let inputs = reader.u8()? & 1 != 0;
+        let mut parts = PartSet::EMPTY;
+        for word in &mut parts.0 {
+            *word = reader.u64()?;
+        }
+        Some(MapRequest { asked, id, inputs, parts })
+    }
+
+    /// Writes a body.
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        writer.u8(self.asked.get());
+        writer.generation(self.id);
+        writer.u8(u8::from(self.inputs));
+        for word in self.parts.0 {
+            writer.u64(word);
+        }
+    }
+}
+
+/// A part of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MapPart<'a> {
+    pub(super) id: GenId,
+    pub(super) part: u16,
+    pub(super) owners: &'a [u8],
+}
+
+impl<'a> MapPart<'a> {
+    /// Parses a body.
+    pub(super) fn parse(body: &'a [u8]) -> Option<MapPart<'a>> {
+        let mut reader = Reader::new(body);
+        let id = reader.generation()?;
+        let part = reader.u16()?;
+        let len = usize::from(reader.u16()?);
+        let owners = reader.bytes(len)?;
+        let known = |owner: &u8| *owner == 0 || HostId::new(*owner).is_some();
+        (len <= PART_BUCKETS && owners.iter().all(known)).then_some(MapPart { id, part, owners })
+    }
+
+    /// Writes a body.
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        writer.generation(self.id);
+        writer.u16(self.part);
+        writer.u16(self.owners.len() as u16);
+        writer.bytes(self.owners);
+    }
+}
+
+/// Weights of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Input<'a> {
+    pub(super) host: HostId,
+    pub(super) incarnation: u64,
+    pub(super) epoch: u32,
+    pub(super) idle: bool,
+    pub(super) weights: &'a [u8],
+    pub(super) staged_weights: &'a [u8],
+}
+
+/// Inputs of so many members always fit a frame.
+pub(super) const INPUTS_PER_FRAME: usize = 8;
+
+/// Parses one element of a frame of weights.
+pub(super) fn next_input<'a>(reader: &mut Reader<'a>) -> Option<Input<'a>> {
+    let host = HostId::new(reader.u8()?)?;
+    let incarnation = reader.u64()?;
+    let epoch = reader.u32()?;
+    let idle = reader.u8()? != 0;
+    let weights = read_weights(reader)?;
+    let staged_weights = read_weights(reader)?;
+    Some(Input { host, incarnation, epoch, idle, weights, staged_weights })
+}
+
+/// Writes one element of a frame of weights.
+pub(super) fn write_input(writer: &mut Writer<'_>, input: Input<'_>) {
+    writer.u8(input.host.get());
+    writer.u64(input.incarnation);
+    writer.u32(input.epoch);
+    writer.u8(u8::from(input.idle));
+    write_weights(writer, input.weights);
+    write_weights(writer, input.staged_weights);
+}

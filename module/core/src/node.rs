@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A host of a cluster: membership, convergence and the ownership of buckets, as a machine without I/O.
+//!
+//! Bytes, commands and time go in through `handle_*`; after each of these the caller applies what
+//! [`Node::ownership_changes`] tells, and then drains [`Node::poll_transmit`] and [`Node::poll_event`] and sets its
+//! timer to [`Node::poll_timeout`]. `PROTOCOL.md` beside this directory has the rules and why they hold.
+//!
+//! *Context*: any; the caller serializes. *Work*: each call is bounded by hosts + slots × buckets.
+
+use super::budget::Bucket;
+use super::config::{Config, ConfigError, Rules};
+use super::event::{Event, HistoryEntry, Ring};
+use super::host::{HostId, HostSet};
+use super::mapframe::PartSet;
+use super::state::{Cause, HostState, OutReason};
+use super::store::{Sizes, Storage};
+use super::time::Instant;
+use super::wire::{GenId, Phase};
+
+mod admit;
+mod change;
+mod command;
+mod fetch;
+mod hear;
+mod lead;
+mod links;
+mod own;
+mod send;
+mod timer;
+mod view;
+
+/// Something that the caller wants of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take part. Ends draining, and a leave that is not yet complete.
+    Start,
+    /// Leave: serve until the others have taken over, which takes a few frames, then stop.
+    Stop,
+    /// Take no new connections.
+    Drain,
+    /// Drain, and stop when [`Command::Sessions`] tells 0, or at `deadline`.
+    Drainstop {
+        /// When to stop in any case; [`Instant::NEVER`]: only without sessions.
+        deadline: Instant,
+    },
+    /// Leave like [`Command::Stop`], and be deaf to everything but [`Command::Resume`].
+    Suspend,
+    /// End suspension: the host is stopped then.
+    Resume,
+    /// Stop at once, without a word to be sent: the interface is going away.
+    Halt,
+    /// Load weight or handling priority of this host in one slot.
+    SetWeight {
+        /// Slot: below the number of slots in use.
+        slot: u16,
+        /// 0–100, or a handling priority 0–64.
+        weight: u8,
+    },
+    /// Whether the cluster interface has a carrier.
+    Carrier(bool),
+    /// Whether a VIP is missing from the interface.
+    VipMissing(bool),
+    /// Something of the segment reached this host that is no frame of the cluster. The caller may say so
+    /// at most once in a period.
+    SegmentSeen,
+    /// Sessions that this host still has, for [`Command::Drainstop`].
+    Sessions(u64),
+    /// The rules that shall be in force as soon as all members have staged the same.
+    Stage(Rules),
+    /// Forget the staged rules.
+    Unstage,
+    /// No host has residual sessions of any bucket: nothing counts as moved any more.
+    ResidueGone,
+}
+
+/// Why a command was not carried out. It changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// The host is suspended: resume it first.
+    Suspended,
+    /// The host is not suspended.
+    NotSuspended,
+    /// The host is stopped: start it first.
+    Stopped,
+    /// `random` was 0: no incarnation can be made of it.
+    Random,
+    /// There is no such slot.
+    Slot,
+    /// The weight is above 100, or the handling priority above 64.
+    Weight,
+    /// The rules are out of range, or need more slots than the storage was made for.
+    Rules,
+}
+
+/// A frame to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Bytes of the buffer that are the frame.
+    pub len: usize,
+    /// Send it to the cluster's multicast address on the segment.
+    pub segment: bool,
+    /// Hand it to the second path, if there is one.
+    pub relay: bool,
+}
+
+/// The generation that is in force here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Committed {
+    id: GenId,
+    members: HostSet,
+    digest: u64,
+    default_host: Option<HostId>,
+    since: Instant,
+}
+
+impl Committed {
+    const NONE: Committed =
+        Committed { id: GenId::NONE, members: HostSet::EMPTY, digest: 0, default_host: None, since: Instant(0) };
+}
+
+/// The last proposal that was taken up here. Incarnations and epochs of its members are in `Peer::next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Prepared {
+    id: GenId,
+    base: GenId,
+    base_digest: u64,
+    result: u64,
+    members: HostSet,
+    rules: u64,
+    cause: Cause,
+    about: Option<HostId>,
+    phase: Phase,
+    since: Instant,
+    /// When what is missing is asked for again.
+    ask_at: Instant,
+    /// Default host of the result.
+    default_host: Option<HostId>,
+    moved: u32,
+}
+
+/// What a leader keeps of the change that it leads; the rest is in [`Prepared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lead {
+    step: super::change::Step,
+    /// Who must answer: the new members, and the old ones that are alive.
+    parties: HostSet,
+    /// Who loses a bucket and must let go of it.
+    losers: HostSet,
+    /// When the frame of this step is sent again.
+    resend_at: Instant,
+    /// It has to be sent now.
+    send: bool,
+    /// How often this step was sent.
+    sent: u8,
+}
+
+/// A host that is about to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Leaving {
+    deadline: Instant,
+    suspend: bool,
+}
+
+/// When the next heartbeat goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Urgency {
+    /// With the next period.
+    Idle,
+    /// Soon: someone waits for an echo.
+    Soon,
+    /// Now: the state changed.
+    Now,
+}
+
+/// How many sequence marks are kept; with them the time of an echoed sequence is known to 1/14 of the time
+/// that matters.
+const MARKS: usize = 16;
+
+/// A host of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node<S: Storage> {
+    storage: S,
+    config: Config,
+    staged: Option<Rules>,
+    state: HostState,
+    out: OutReason,
+    incarnation: u64,
+    seq: u64,
+    epoch: u32,
+    marks: [(u64, Instant); MARKS],
+    marks_len: u8,
+    started: Instant,
+    listened: bool,
+    last_beat: Instant,
+    next_beat: Instant,
+    urgency: Urgency,
+    candidates_from: u8,
+    segment_up: bool,
+    segment_cut: bool,
+    segment_seen: Option<Instant>,
+    vip_missing: bool,
+    draining: bool,
+    drain_deadline: Option<Instant>,
+    leaving: Option<Leaving>,
+    farewells: u8,
+    view: Committed,
+    prepared: Option<Prepared>,
+    lead: Option<Lead>,
+    default_held: bool,
+    deficit: bool,
+    flipped: bool,
+    number_seen: u64,
+    moved_turn: Instant,
+    shared_budget: Bucket,
+    fetched: PartSet,
+    serving: PartSet,
+    serving_id: GenId,
+    ask: bool,
+    inputs_wanted: bool,
+    inputs_from: u8,
+    follows: Option<HostId>,
+    links: HostSet,
+    /// Why the leader says that this host is out.
+    told: OutReason,
+    /// When this host noticed that it had been paused, until it has heard the others again.
+    resumed: Option<Instant>,
+    /// The time of the last input.
+    now: Instant,
+    /// A heartbeat waits to be taken by `poll_transmit`.
+    beat: bool,
+    changes: u64,
+    events: Ring,
+    history: Ring,
+}
+
+impl<S: Storage> Node<S> {
+    /// A node that is stopped.
+    ///
+    /// # Errors
+    ///
+    /// A field of `config` is out of range, or a slice of `storage` is shorter than [`Sizes`] tells.
+    pub fn new(config: &Config, storage: S) -> Result<Node<S>, ConfigError> {
+        config.check()?;
+        let view = storage.view();
+        let sizes = Sizes::new(view.peers.len(), usize::from(config.rules.slots), usize::from(config.buckets));
+        if view.peers.len() <= config.host.index()
+            || view.maps.len() < sizes.maps
+            || view.words.len() < sizes.words
+            || view.history.is_empty()
+        {
+            return Err(ConfigError::Storage);
+        }
+        Ok(Node {
+            storage,
+            config: *config,
+            staged: None,
+            state: HostState::Stopped,
+            out: OutReason::None,
+            incarnation: 0,
+            seq: 0,
+            epoch: 0,
+            marks: [(0, Instant(0)); MARKS],
+            marks_len: 0,
+            started: Instant(0),
+            listened: false,
+            last_beat: Instant(0),
+            next_beat: Instant::NEVER,
+            urgency: Urgency::Idle,
+            candidates_from: 0,
+            segment_up: true,
+            segment_cut: false,
+            segment_seen: None,
+            vip_missing: false,
+            draining: false,
+            drain_deadline: None,
+            leaving: None,
+            farewells: 0,
+            view: Committed::NONE,
+            prepared: None,
+            lead: None,
+            default_held: false,
+            deficit: false,
+            flipped: false,
+            number_seen: 0,
+            moved_turn: Instant::NEVER,
+            shared_budget: Bucket::EMPTY,
+            fetched: PartSet::EMPTY,
+            serving: PartSet::EMPTY,
+            serving_id: GenId::NONE,
+            ask: false,
+            inputs_wanted: false,
+            inputs_from: 0,
+            follows: None,
+            links: HostSet::EMPTY,
+            told: OutReason::None,
+            resumed: None,
+            now: Instant(0),
+            beat: false,
+            changes: 0,
+            events: Ring::EMPTY,
+            history: Ring::EMPTY,
+        })
+    }
+
+    /// What this host does.
+    #[must_use]
+    pub fn state(&self) -> HostState {
+        self.state
+    }
+
+    /// Why this host is no member, or owns nothing.
+    #[must_use]
+    pub fn out_reason(&self) -> OutReason {
+        self.out
+    }
+
+    /// This host's incarnation; 0 if it was never started.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The committed generation; [`GenId::NONE`] if this host is no member of one.
+    #[must_use]
+    pub fn generation(&self) -> GenId {
+        self.view.id
+    }
+
+    /// Members of the committed generation.
+    #[must_use]
+    pub fn view_members(&self) -> HostSet {
+        self.view.members
+    }
+
+    /// Digest of the committed maps: equal generations have equal digests.
+    #[must_use]
+    pub fn map_digest(&self) -> u64 {
+        self.view.digest
+    }
+
+    /// The leader that this host follows.
+    #[must_use]
+    pub fn leader(&self) -> Option<HostId> {
+        self.follows
+    }
+
+    /// What this node was told, with the rules now in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Digest of the staged rules; 0 if none are.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.staged.map_or(0, |rules| rules.digest)
+    }
+
+    /// The default host of the committed generation.
+    #[must_use]
+    pub fn default_host(&self) -> Option<HostId> {
+        self.view.default_host
+    }
+
+    /// Whether this host serves what goes to the default host. Like a bucket it is let go before
+    /// another takes it.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.default_held
+    }
+
+    /// Grows whenever an ownership word, a moved word or [`Node::is_default`] changed.
+    #[must_use]
+    pub fn ownership_changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Committed generations, oldest first.
+    pub fn history(&self) -> impl Iterator<Item = HistoryEntry> + '_ {
+        self.history.iter(self.storage.view().history)
+    }
+
+    /// The next event; `None` if there is none.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let events = self.storage.parts().events;
+        self.events.pop(events)
+    }
+
+    /// The caller's storage.
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    fn event(&mut self, event: Event) {
+        self.events.push(self.storage.parts().events, event);
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a heartbeat changes: who is who, who hears whom, and what each host says.
+
+use super::super::event::Event;
+use super::super::heartbeat::Heartbeat;
+use super::super::host::HostId;
+use super::super::limits::SLOTS_MAX;
+use super::super::peer::{Candidate, Path, Peer};
+use super::super::received::Received;
+use super::super::state::{HostState, OutReason};
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::super::wire::{Flags, Header};
+use super::{Node, Urgency};
+
+/// Who a frame's incarnation is to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// In a session: its frames count.
+    Known,
+    /// It has just proved itself.
+    Proved,
+    /// It has not proved itself yet.
+    Unproved,
+    /// It has proved itself, and its host id is that of another live host.
+    Rival,
+}
+
+impl<S: Storage> Node<S> {
+    /// A heartbeat with a right tag.
+    pub(super) fn on_heartbeat(&mut self, path: Path, header: &Header, heartbeat: &Heartbeat<'_>) -> Received {
+        let echoed = self.echo_time(header.host, heartbeat);
+        let serving = matches!(heartbeat.said.state, HostState::Converged | HostState::Draining);
+        match self.standing(header, echoed) {
+            Standing::Unproved => {
+                self.note_candidate(header, serving);
+                return Received::NotFresh;
+            }
+            Standing::Rival => {
+                self.note_candidate(header, serving);
+                return Received::DuplicateId;
+            }
+            Standing::Proved => self.open_session(header),
+            Standing::Known => {}
+        }
+        let newest = header.seq > self.peer(header.host).seq;
+        self.note_heard(path, header);
+        if !newest {
+            return Received::OtherPath;
+        }
+        self.store_said(header.host, heartbeat, echoed);
+        Received::Heartbeat
+    }
+
+    /// When this node sent what the heartbeat echoes of it; `None` if it echoes nothing of this incarnation, or
+    /// something that proves nothing.
+    fn echo_time(&self, host: HostId, heartbeat: &Heartbeat<'_>) -> Option<Instant> {
+        let low = heartbeat.echo_of(self.config.host, self.incarnation)?;
+        let seq = self.whole_seq(low)?;
+        if !echo_counts(seq, self.peer(host).challenge) {
+            return None;
+        }
+        self.sent_at(seq)
+    }
+
+    /// The sequence of which `low` is the low half: the newest that was already sent.
+    fn whole_seq(&self, low: u32) -> Option<u64> {
+        let high = self.seq & !u64::from(u32::MAX);
+        let seq = high | u64::from(low);
+        if seq <= self.seq {
+            Some(seq)
+        } else {
+            seq.checked_sub(1 << 32)
+        }
+    }
+
+    fn standing(&self, header: &Header, echoed: Option<Instant>) -> Standing {
+        let peer = self.peer(header.host);
+        let same = peer.incarnation == header.incarnation;
+        if same && peer.live && !peer.gone {
+            return Standing::Known;
+        }
+        if !echoed.is_some_and(|sent| self.is_fresh(sent)) {
+            return Standing::Unproved;
+        }
+        let taken = peer.live && !peer.gone && !peer.said.flags.has(Flags::DUPLICATE);
+        if taken && !same {
+            Standing::Rival
+        } else {
+            Standing::Proved
+        }
+    }
+
+    /// Whether a frame of ours that was sent then is recent enough for its echo to mean something now.
+    pub(super) fn is_fresh(&self, sent: Instant) -> bool {
+        self.now.since(sent) <= self.echo_age_ns()
+    }
+
+    /// Remembers an incarnation that is not the accepted one, so that it is echoed and can prove itself.
+    ///
+    /// There is one place for each host id. Who has it keeps it until it was echoed once, so that replayed
+    /// frames of old incarnations take turns with a live one and cannot shut it out.
+    pub(super) fn note_candidate(&mut self, header: &Header, serving: bool) {
+        let now = self.now;
+        let own = header.host == self.config.host;
+        let Some(peer) = self.peer_mut(header.host) else { return };
+        let place = &mut peer.candidate;
+        if place.incarnation == header.incarnation {
+            if header.seq > place.seq {
+                place.seq = header.seq;
+                place.heard = now;
+                place.serving = serving;
+            }
+        } else if place.incarnation == 0 || place.echoed {
+            let (incarnation, seq) = (header.incarnation, header.seq);
+            *place = Candidate { incarnation, seq, heard: now, since: now, echoed: false, serving };
+            let rival = peer.live && !peer.gone;
+            if rival && !own {
+                self.event(Event::HostOut { host: header.host, reason: OutReason::DuplicateId });
+            }
+        } else {
+            return;
+        }
+        self.hurry(Urgency::Soon);
+    }
+
+    /// An incarnation has proved itself and is this host id from now on.
+    fn open_session(&mut self, header: &Header) {
+        let challenge = self.seq.saturating_add(1);
+        let Some(peer) = self.peer_mut(header.host) else { return };
+        let kept = Peer { flaps: peer.flaps, member: peer.member, next: peer.next, owned: peer.owned, ..Peer::EMPTY };
+        *peer = Peer {
+            incarnation: header.incarnation,
+            versions: header.versions,
+            seq: header.seq.saturating_sub(1),
+            live: true,
+            challenge,
+            budget: peer.budget,
+            ..kept
+        };
+        if header.host != self.config.host {
+            self.event(Event::HostSeen { host: header.host });
+        }
+        self.hurry(Urgency::Soon);
+    }
+
+    /// Marks an accepted frame as heard.
+    pub(super) fn note_heard(&mut self, path: Path, header: &Header) {
+        let now = self.now;
+        let Some(peer) = self.peer_mut(header.host) else { return };
+        peer.hear_path(path, header.seq, now);
+        if header.seq > peer.seq {
+            peer.count_loss(header.seq);
+            peer.seq = header.seq;
+            peer.heard = now;
+        }
+    }
+
+    /// Takes over what a host says of itself.
+    fn store_said(&mut self, host: HostId, heartbeat: &Heartbeat<'_>, echoed: Option<Instant>) {
+        let me = self.config.host;
+        let challenge = self.seq.saturating_add(1);
+        self.number_seen =
+            self.number_seen.max(heartbeat.said.committed.number).max(heartbeat.said.prepared.number);
+        if self.follows == Some(host) {
+            self.told = heartbeat.out_of(me).unwrap_or(OutReason::None);
+        }
+        let Some(peer) = self.peer_mut(host) else { return };
+        peer.said = heartbeat.said;
+        peer.dedicated = heartbeat.dedicated;
+        if let Some(sent) = echoed {
+            peer.heard_me = peer.heard_me.max(sent);
+        }
+        let idle = heartbeat.said.flags.has(Flags::IDLE);
+        let weights = (heartbeat.weights, heartbeat.staged_weights);
+        peer.store_inputs(peer.incarnation, heartbeat.epoch, idle, weights);
+        if matches!(heartbeat.said.state, HostState::Stopped | HostState::Suspended) {
+            peer.gone = true;
+            peer.live = false;
+            peer.challenge = challenge;
+        } else if !heartbeat.said.links.contains(me) {
+            self.hurry(Urgency::Soon);
+        }
+    }
+}
+
+/// Whether an echo can prove anything: what was echoed was sent after the last incarnation of that host id
+/// had ended, so that no frame which was recorded before then carries it.
+fn echo_counts(seq: u64, challenge: u64) -> bool {
+    seq >= challenge
+}
+
+impl Peer {
+    /// The highest sequence heard on a path.
+    pub(super) fn path_seq(&self, path: Path) -> u64 {
+        let [segment, relay] = self.path_seq;
+        match path {
+            Path::Segment => segment,
+            Path::Relay => relay,
+        }
+    }
+
+    fn hear_path(&mut self, path: Path, seq: u64, now: Instant) {
+        let index = usize::from(path == Path::Relay);
+        if let (Some(last), Some(heard)) = (self.path_seq.get_mut(index), self.path_heard.get_mut(index)) {
+            if seq > *last {
+                *last = seq;
+                *heard = Some(now);
+            }
+        }
+    }
+
+    /// Counts the frames between the last one and this; halves the counts from time to time, so that they tell
+    /// of the recent past.
+    fn count_loss(&mut self, seq: u64) {
+        let expected = seq.saturating_sub(self.seq).min(1000) as u32;
+        self.frames = self.frames.saturating_add(expected);
+        self.lost = self.lost.saturating_add(expected.saturating_sub(1));
+        if self.frames > 2000 {
+            self.frames = self.frames.wrapping_shr(1);
+            self.lost = self.lost.wrapping_shr(1);
+        }
+    }
+
+    /// Takes over inputs to the assignment, unless newer ones are known.
+    pub(super) fn store_inputs(&mut self, of: u64, epoch: u32, idle: bool, (weights, staged): (&[u8], &[u8])) {
+        if of == self.inputs_of && epoch < self.epoch {
+            return;
+        }
+        self.inputs_of = of;
+        self.epoch = epoch;
+        self.idle = idle;
+        fill_weights(&mut self.weights, weights);
+        fill_weights(&mut self.staged_weights, staged);
+    }
+}
+
+fn fill_weights(to: &mut [u8; SLOTS_MAX], from: &[u8]) {
+    *to = [0; SLOTS_MAX];
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The leader's side of a change: who shall be a member, and when the next step may be taken.
+
+use super::super::change::Step;
+use super::super::host::{HostId, HostSet};
+use super::super::peer::Peer;
+use super::super::state::{Cause, HostState, OutReason};
+use super::super::store::Storage;
+use super::super::wire::{Flags, GenId, Phase};
+use super::view::{is_ready, is_serving};
+use super::{Lead, Node, Prepared};
+
+/// The first repetition of a step comes after this part of a period, each further one after twice the time of the
+/// one before, up to a period.
+const RESEND_PART: u64 = 8;
+
+/// A member that does not report the committed generation within this many periods needs a new one.
+const LAG_PERIODS: u64 = 2;
+
+impl<S: Storage> Node<S> {
+    /// What a leader does after each input.
+    pub(super) fn lead_on(&mut self) {
+        if !self.may_lead() || self.is_promised() {
+            return;
+        }
+        // A step that is complete may complete the next one as well; there are three.
+        for _ in 0..4 {
+            let before = self.lead.map(|lead| lead.step);
+            match self.lead {
+                Some(_) => self.progress(),
+                None => self.consider(),
+            }
+            if self.lead.map(|lead| lead.step) == before {
+                break;
+            }
+        }
+        self.resend();
+    }
+
+    /// Who shall be a member.
+    fn target(&self) -> HostSet {
+        let mut target = HostSet::EMPTY;
+        if self.leaving.is_none() {
+            target.insert(self.config.host);
+        }
+        for host in self.others().filter(|host| self.two_way(*host)) {
+            if !self.peer(host).is_leaving() && self.why_not_eligible(host).is_none() && self.is_joinable(host) {
+                target.insert(host);
+            }
+        }
+        target
+    }
+
+    /// A host of another view is not taken in before it has given that one up.
+    fn is_joinable(&self, host: HostId) -> bool {
+        let peer = self.peer(host);
+        peer.said.state == HostState::Joining || (is_serving(&peer.said) && self.is_member(host, peer))
+    }
+
+    fn is_member(&self, host: HostId, peer: &Peer) -> bool {
+        self.view.members.contains(host) && peer.member.0 == peer.incarnation
+    }
+
+    /// Why a host that is heard both ways cannot be a member.
+    pub(super) fn why_not_eligible(&self, host: HostId) -> Option<OutReason> {
+        let peer = self.peer(host);
+        if peer.said.flags.has(Flags::DUPLICATE) {
+            Some(OutReason::DuplicateId)
+        } else if peer.said.settings != self.config.settings {
+            Some(OutReason::SettingsDiffer)
+        } else if peer.said.rules != self.config.rules.digest {
+            Some(OutReason::RulesDiffer)
+        } else if self.now < peer.refused_until {
+            Some(OutReason::MapRefused)
+        } else if self.now < peer.flaps.until && !self.is_member(host, peer) {
+            Some(OutReason::Flapping)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a change is needed, and starts it.
+    fn consider(&mut self) {
+        let target = self.target();
+        if target.is_empty() {
+            return;
+        }
+        let Some((cause, about)) = self.needed_change(target) else { return };
+        self.propose(target, cause, about);
+    }
+
+    fn needed_change(&self, target: HostSet) -> Option<(Cause, Option<HostId>)> {
+        if !self.in_view() {
+            return Some((Cause::ColdStart, None));
+        }
+        if let Some(host) = self.view.members.minus(target).lowest() {
+            return Some((self.cause_of_loss(host), Some(host)));
+        }
+        let of_host = target.iter().find_map(|host| Some((self.change_for(host)?, Some(host))));
+        of_host.or_else(|| self.all_staged(target).then_some((Cause::Rules, None)))
+    }
+
+    fn cause_of_loss(&self, host: HostId) -> Cause {
+        let peer = self.peer(host);
+        if host == self.config.host || peer.gone || (peer.live && peer.is_leaving()) {
+            Cause::Left
+        } else if !self.two_way(host) || peer.incarnation != peer.member.0 {
+            Cause::Died
+        } else {
+            Cause::Rules
+        }
+    }
+
+    /// Why a host that shall be a member needs a change.
+    fn change_for(&self, host: HostId) -> Option<Cause> {
+        let member = self.peer(host).member;
+        let (incarnation, epoch, said) = if host == self.config.host {
+            (self.incarnation, self.epoch, self.said())
+        } else {
+            let peer = self.peer(host);
+            (peer.incarnation, peer.epoch, peer.said)
+        };
+        if !self.view.members.contains(host) {
+            return Some(Cause::Joined);
+        }
+        if incarnation != member.0 {
+            return Some(Cause::Restarted);
+        }
+        if epoch != member.1 {
+            return Some(self.cause_of_inputs(said.flags));
+        }
+        let lagging = said.committed != self.view.id
+            && self.now.since(self.view.since) > self.config.period_ns.saturating_mul(LAG_PERIODS);
+        let deficit = said.flags.has(Flags::DEFICIT) && !said.flags.has(Flags::IDLE) && said.committed == self.view.id;
+        (lagging || deficit).then_some(Cause::Recovered)
+    }
+
+    fn cause_of_inputs(&self, flags: Flags) -> Cause {
+        if flags.has(Flags::CUT) || flags.has(Flags::VIP_MISSING) {
+            Cause::Interface
+        } else if flags.has(Flags::DRAINING) {
+            Cause::Draining
+        } else {
+            Cause::Weight
+        }
+    }
+
+    /// Whether all members have staged the same rules.
+    fn all_staged(&self, target: HostSet) -> bool {
+        let pending = self.pending();
+        let others = target.without(self.config.host);
+        pending != 0
+            && target == self.view.members
+            && others.iter().all(|host| self.peer(host).said.pending == pending)
+    }
+
+    /// Starts a change. A proposal always has a number that nobody has seen before, so that what was abandoned
+    /// is never confused with what follows it.
+    fn propose(&mut self, members: HostSet, cause: Cause, about: Option<HostId>) {
+        let me = self.config.host;
+        let serving = self.serving_hosts();
+        let number = self.number_seen.max(self.view.id.number).saturating_add(1);
+        self.number_seen = number;
+        for host in members.iter() {
+            let own = (self.incarnation, self.epoch);
+            if let Some(peer) = self.peer_mut(host) {
+                peer.next = if host == me { own } else { (peer.incarnation, peer.epoch) };
+            }
+        }
+        let staged = cause == Cause::Rules && self.all_staged(members);
+        self.start_next(self.in_view());
+        let computed = self.compute_next(staged, members, serving.union(members));
+        let default_host = self.not_idle(members).lowest();
+        let mut losers = computed.losers;
+        if let Some(old) = self.view.default_host.filter(|old| Some(*old) != default_host) {
+            losers = losers.union(HostSet::only(old).intersection(serving));
+        }
+        self.prepared = Some(Prepared {
+            id: GenId { number, leader: me.get(), incarnation: self.incarnation },
+            base: self.view.id,
+            base_digest: self.view.digest,
+            result: computed.digest,
+            members,
+            rules: if staged { self.pending() } else { self.config.rules.digest },
+            cause,
+            about,
+            phase: Phase::Ready,
+            since: self.now,
+            ask_at: super::Instant::NEVER,
+            default_host,
+            moved: computed.moved,
+        });
+        self.lead = Some(Lead {
+            step: Step::Prepare,
+            parties: serving.union(members).without(me),
+            losers,
+            resend_at: self.now,
+            send: false,
+            sent: 0,
+        });
+        self.begin_step(Step::Prepare);
+    }
+
+    /// This host and those that serve in its view.
+    fn serving_hosts(&self) -> HostSet {
+        let mut serving = HostSet::EMPTY;
+        if self.in_view() {
+            serving.insert(self.config.host);
+        }
+        for host in self.view.members.without(self.config.host).iter().filter(|host| self.two_way(*host)) {
+            let peer = self.peer(host);
+            if is_serving(&peer.said) && peer.incarnation == peer.member.0 {
+                serving.insert(host);
+            }
+        }
+        serving
+    }
+
+    /// Takes the next step of the change if all have done theirs; abandons it if it cannot be completed.
+    fn progress(&mut self) {
+        let (Some(lead), Some(prepared)) = (self.lead, self.prepared) else {
+            self.lead = None;
+            return;
+        };
+        match lead.step {
+            Step::Prepare if !self.is_still_possible(&prepared, true) => self.abandon(&prepared),
+            Step::Prepare if self.waited_for(&lead, &prepared).is_empty() => {
+                if lead.losers.is_empty() {
+                    self.commit_as_leader();
+                } else {
+                    self.begin_step(Step::Release);
+                    if lead.losers.contains(self.config.host) {
+                        self.release();
+                    }
+                }
+            }
+            Step::Release if !self.is_still_possible(&prepared, false) => self.abandon(&prepared),
+            Step::Release if self.waited_for(&lead, &prepared).is_empty() => self.commit_as_leader(),
+            Step::Commit if self.waited_for(&lead, &prepared).is_empty() => self.lead = None,
+            _ => {}
+        }
+    }
+
+    fn commit_as_leader(&mut self) {
+        self.begin_step(Step::Commit);
+        self.commit_prepared();
+    }
+
+    /// Whether every member of the proposal can still become one.
+    fn is_still_possible(&self, prepared: &Prepared, preparing: bool) -> bool {
+        let me = self.config.host;
+        let own_inputs = self.peer(me).next == (self.incarnation, self.epoch) && self.leaving.is_none();
+        if preparing && prepared.members.contains(me) && !own_inputs {
+            return false;
+        }
+        prepared.members.without(me).iter().all(|host| {
+            let peer = self.peer(host);
+            let acknowledged = peer.said.prepared == prepared.id;
+            let same = peer.incarnation == peer.next.0;
+            let willing = self.why_not_eligible(host).is_none() && self.is_joinable(host) && !peer.is_leaving();
+            let refused = acknowledged && is_refusal(peer.said.phase);
+            let inputs = peer.epoch == peer.next.1 || (acknowledged && is_ready(peer.said.phase));
+            self.two_way(host) && same && !refused && (!preparing || (willing && inputs))
+        })
+    }
+
+    /// Gives a proposal up. Who has released something says so, and gets it back with the next generation.
+    fn abandon(&mut self, prepared: &Prepared) {
+        let until = self.now.after(self.silence_ns());
+        for host in prepared.members.without(self.config.host).iter() {
+            let Some(peer) = self.peer_mut(host) else { continue };
+            if peer.said.prepared == prepared.id && is_refusal(peer.said.phase) {
+                peer.refused_until = until;
+            }
+        }
+        self.lead = None;
+        if let Some(prepared) = &mut self.prepared {
+            prepared.phase = Phase::Idle;
+        }
+    }
+
+    /// Who has not yet done what the step demands.
+    fn waited_for(&self, lead: &Lead, prepared: &Prepared) -> HostSet {
+        let waits = |host: &HostId| {
+            let peer = self.peer(*host);
+            let here = self.two_way(*host);
+            let member = prepared.members.contains(*host);
+            // One that is to leave counts only as long as it is there and serves; then it has nothing to release.
+            if !here || (!member && !is_serving(&peer.said)) {
+                return false;
+            }
+            let acknowledged = peer.said.prepared == prepared.id;
+            match lead.step {
+                Step::Prepare => !(acknowledged && is_ready(peer.said.phase)),
+                Step::Release => lead.losers.contains(*host) && !has_released(acknowledged, peer.said.phase),
+                Step::Commit => member && peer.said.committed != prepared.id && peer.incarnation == peer.next.0,
+            }
+        };
+        lead.parties.iter().filter(waits).fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    fn begin_step(&mut self, step: Step) {
+        if let Some(lead) = &mut self.lead {
+            lead.step = step;
+            lead.sent = 0;
+            lead.resend_at = self.now;
+        }
+    }
+
+    /// Sends the frame of the step, now and again until all have answered.
+    fn resend(&mut self) {
+        let (Some(mut lead), Some(prepared)) = (self.lead, self.prepared) else { return };
+        if self.now < lead.resend_at {
+            return;
+        }
+        let waiting = !self.waited_for(&lead, &prepared).is_empty();
+        let period = self.config.period_ns;
+        let first = period.checked_div(RESEND_PART).unwrap_or(period).max(1);
+        let pause = first.saturating_mul(1u64.wrapping_shl(u32::from(lead.sent).min(3)));
+        lead.send |= waiting || lead.sent == 0;
+        lead.resend_at = self.now.after(pause.min(period));
+        lead.sent = lead.sent.saturating_add(1);
+        self.lead = Some(lead);
+    }
+}
+
+/// Whether a member has let go of what it loses.
+fn has_released(acknowledged: bool, phase: Phase) -> bool {
+    acknowledged && phase == Phase::Released
+}
+
+fn is_refusal(phase: Phase) -> bool {
+    matches!(phase, Phase::RefusedBase | Phase::RefusedResult | Phase::RefusedRules)
+}

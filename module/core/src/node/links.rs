@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Who is alive, and who hears whom.
+
+use super::super::event::Event;
+use super::super::host::{HostId, HostSet};
+use super::super::peer::{Candidate, Peer};
+use super::super::state::OutReason;
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::{Node, Urgency, MARKS};
+
+/// What a host id without storage looks like.
+static NOBODY: Peer = Peer::EMPTY;
+
+impl<S: Storage> Node<S> {
+    /// What is known of a host id.
+    pub(super) fn peer(&self, host: HostId) -> &Peer {
+        self.storage.view().peers.get(host.index()).unwrap_or(&NOBODY)
+    }
+
+    /// The same, to change.
+    pub(super) fn peer_mut(&mut self, host: HostId) -> Option<&mut Peer> {
+        self.storage.parts().peers.get_mut(host.index())
+    }
+
+    /// All host ids that have storage, without this host.
+    pub(super) fn others(&self) -> impl Iterator<Item = HostId> {
+        let me = self.config.host;
+        let count = self.storage.view().peers.len();
+        HostId::all().take(count).filter(move |host| *host != me)
+    }
+
+    /// Silence after which a host counts as dead.
+    pub(super) fn silence_ns(&self) -> u64 {
+        self.config.silence_ns()
+    }
+
+    /// How old what a host echoes of us may be. An echo is up to a period older than the frame that brings it, and
+    /// what it echoes was sent up to a period before that; marks are that coarse, too.
+    pub(super) fn echo_age_ns(&self) -> u64 {
+        let base = self.silence_ns().saturating_add(self.config.period_ns.saturating_mul(2));
+        base.saturating_add(self.mark_ns())
+    }
+
+    /// Time between two sequence marks.
+    fn mark_ns(&self) -> u64 {
+        let base = self.silence_ns().saturating_add(self.config.period_ns.saturating_mul(2));
+        base.checked_div(MARKS as u64 - 3).unwrap_or(base)
+    }
+
+    /// Remembers when this sequence was sent, if the last mark is old enough.
+    pub(super) fn mark_seq(&mut self) {
+        let (seq, now) = (self.seq, self.now);
+        let due = match self.last_mark() {
+            Some((_, at)) => now.since(at) >= self.mark_ns(),
+            None => true,
+        };
+        if !due {
+            return;
+        }
+        self.marks.rotate_right(1);
+        if let Some(first) = self.marks.first_mut() {
+            *first = (seq, now);
+        }
+        self.marks_len = self.marks_len.saturating_add(1).min(MARKS as u8);
+    }
+
+    fn last_mark(&self) -> Option<(u64, Instant)> {
+        self.marks.iter().take(usize::from(self.marks_len)).copied().next()
+    }
+
+    /// When a sequence was sent: not later than it really was, and at most the time between two marks earlier.
+    pub(super) fn sent_at(&self, seq: u64) -> Option<Instant> {
+        let known = self.marks.iter().take(usize::from(self.marks_len));
+        known.copied().find(|(mark, _)| *mark <= seq).map(|(_, at)| at)
+    }
+
+    /// When the link with a host ends unless it is heard again.
+    pub(super) fn link_ends(&self, peer: &Peer) -> Instant {
+        let unheard = peer.heard.after(self.silence_ns());
+        unheard.min(peer.heard_me.after(self.echo_age_ns()))
+    }
+
+    /// Whether this host and `host` hear each other.
+    pub(super) fn two_way(&self, host: HostId) -> bool {
+        let peer = self.peer(host);
+        peer.live && !peer.gone && self.now < self.link_ends(peer)
+    }
+
+    /// Declares hosts dead that were silent too long, and forgets candidates that are.
+    pub(super) fn expire(&mut self) {
+        let (now, silence) = (self.now, self.silence_ns());
+        let challenge = self.seq.saturating_add(1);
+        let mut links = HostSet::EMPTY;
+        for host in HostId::all().take(self.storage.view().peers.len()) {
+            let Some(peer) = self.peer_mut(host) else { continue };
+            if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
+                peer.candidate = Candidate::NONE;
+            }
+            if peer.live && is_silent(now.since(peer.heard), silence) {
+                peer.live = false;
+                peer.challenge = challenge;
+            }
+            if host != self.config.host && self.two_way(host) {
+                links.insert(host);
+            }
+        }
+        if links != self.links {
+            self.links = links;
+            self.hurry(Urgency::Soon);
+        }
+    }
+
+    /// Tells the caller of hosts that are out for a new reason.
+    pub(super) fn tell_outs(&mut self) {
+        for index in 0..self.storage.view().peers.len() {
+            let Some(host) = HostId::from_index(index).filter(|host| *host != self.config.host) else { continue };
+            let reason = self.why_out(host);
+            let known = self.peer(host).incarnation != 0;
+            let Some(peer) = self.peer_mut(host) else { continue };
+            if peer.out == reason {
+                continue;
+            }
+            peer.out = reason;
+            if known {
+                self.event(Event::HostOut { host, reason });
+            }
+        }
+    }
+
+    /// Why another host is no member, or owns nothing.
+    pub(super) fn why_out(&self, host: HostId) -> OutReason {
+        let peer = self.peer(host);
+        if peer.gone {
+            return OutReason::Left;
+        }
+        if !peer.live {
+            return self.why_not_live(peer);
+        }
+        if !self.two_way(host) {
+            return OutReason::NoLink;
+        }
+        if let Some(reason) = self.why_not_eligible(host) {
+            return reason;
+        }
+        self.why_idle(peer)
+    }
+
+    fn why_not_live(&self, peer: &Peer) -> OutReason {
+        let (min, max) = self.config.versions;
+        if peer.candidate.incarnation != 0 {
+            let (low, high) = peer.versions;
+            if high < min || low > max {
+                OutReason::Version
+            } else {
+                OutReason::NotFresh
+            }
+        } else if peer.incarnation != 0 {
+            OutReason::Dead
+        } else {
+            OutReason::None
+        }
+    }
+}
+
+/// Whether a host that was last heard so long ago is dead.
+fn is_silent(unheard_ns: u64, silence_ns: u64) -> bool {
+    unheard_ns >= silence_ns
+}

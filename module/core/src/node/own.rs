@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Maps, and the buckets that this host serves.
+//!
+//! There are two maps for each slot: the committed one and the next one, which is either being fetched or
+//! being computed; a commit exchanges them. What this host *serves* is a bitmap of its own: a release clears bits
+//! of it, and only a commit sets any.
+
+use super::super::assign::{assign, Weights};
+use super::super::config::Rules;
+use super::super::host::{HostId, HostSet};
+use super::super::peer::{MemberInfo, Peer};
+use super::super::state::{HostState, OutReason};
+use super::super::store::Storage;
+use super::super::wire::Flags;
+use super::Node;
+
+/// Which of the three bitmaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bits {
+    Owned = 0,
+    MovedLately = 1,
+    MovedBefore = 2,
+}
+
+/// Which of the two maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Committed,
+    Next,
+}
+
+/// The weights of the members of a proposal in one slot.
+struct SlotWeights<'a> {
+    peers: &'a [Peer],
+    eligible: HostSet,
+    slot: usize,
+    me: HostId,
+    own: u8,
+    staged: bool,
+}
+
+impl Weights for SlotWeights<'_> {
+    fn eligible(&self) -> HostSet {
+        self.eligible
+    }
+
+    fn weight(&self, host: HostId) -> u8 {
+        if host == self.me {
+            return self.own;
+        }
+        let Some(peer) = self.peers.get(host.index()) else { return 0 };
+        let weights = if self.staged { &peer.staged_weights } else { &peer.weights };
+        weights.get(self.slot).copied().unwrap_or(0)
+    }
+}
+
+/// What computing a map tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Computed {
+    pub(super) digest: u64,
+    pub(super) moved: u32,
+    /// Live hosts that lose a bucket.
+    pub(super) losers: HostSet,
+}
+
+impl<S: Storage> Node<S> {
+    pub(super) fn buckets(&self) -> usize {
+        usize::from(self.config.buckets)
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        usize::from(self.config.rules.slots)
+    }
+
+    /// Slots that the storage has room for.
+    pub(super) fn slots_room(&self) -> usize {
+        let view = self.storage.view();
+        let by_map = view.maps.len().wrapping_shr(1).checked_div(self.buckets()).unwrap_or(0);
+        let by_words = view.words.len().checked_div(3).unwrap_or(0);
+        by_map.min(by_words.checked_div(self.words_per_slot()).unwrap_or(0))
+    }
+
+    fn words_per_slot(&self) -> usize {
+        self.buckets().div_ceil(64)
+    }
+
+    /// Where a slot's map is.
+    pub(super) fn map_range(&self, half: Half, slot: usize) -> core::ops::Range<usize> {
+        let room = self.storage.view().maps.len().wrapping_shr(1);
+        let second = (half == Half::Next) != self.flipped;
+        let base = if second { room } else { 0 };
+        let start = base.saturating_add(slot.saturating_mul(self.buckets()));
+        start..start.saturating_add(self.buckets())
+    }
+
+    /// The owners of the buckets of a slot in the committed maps, 0 for nobody; empty if there is no such slot.
+    #[must_use]
+    pub fn map(&self, slot: u16) -> &[u8] {
+        let slot = usize::from(slot);
+        if slot >= self.slots() || self.view.id.is_none() {
+            return &[];
+        }
+        self.storage.view().maps.get(self.map_range(Half::Committed, slot)).unwrap_or(&[])
+    }
+
+    /// The owner of a bucket in the committed map of a slot.
+    #[must_use]
+    pub fn owner_of(&self, slot: u16, bucket: u16) -> Option<HostId> {
+        HostId::new(*self.map(slot).get(usize::from(bucket))?)
+    }
+
+    fn word_index(&self, bits: Bits, slot: usize, word: usize) -> Option<usize> {
+        let per_slot = self.words_per_slot();
+        if word >= per_slot || slot >= self.slots_room() {
+            return None;
+        }
+        let third = self.storage.view().words.len().checked_div(3)?;
+        let base = third.checked_mul(bits as usize)?;
+        base.checked_add(slot.checked_mul(per_slot)?)?.checked_add(word)
+    }
+
+    fn word(&self, bits: Bits, slot: usize, word: usize) -> u64 {
+        let index = self.word_index(bits, slot, word);
+        index.and_then(|index| self.storage.view().words.get(index)).copied().unwrap_or(0)
+    }
+
+    fn word_mut(&mut self, bits: Bits, slot: usize, word: usize) -> Option<&mut u64> {
+        let index = self.word_index(bits, slot, word)?;
+        self.storage.parts().words.get_mut(index)
+    }
+
+    /// 64 buckets of a slot, from bucket 64 × `word` on: bit n is set if this host serves new connections of
+    /// bucket 64 × `word` + n.
+    #[must_use]
+    pub fn owned_word(&self, slot: u16, word: u16) -> u64 {
+        self.word(Bits::Owned, usize::from(slot), usize::from(word))
+    }
+
+    /// The same for buckets that moved lately: this host owns one and others may hold sessions of it, or it does
+    /// not and may hold some itself.
+    #[must_use]
+    pub fn moved_word(&self, slot: u16, word: u16) -> u64 {
+        let (slot, word) = (usize::from(slot), usize::from(word));
+        self.word(Bits::MovedLately, slot, word) | self.word(Bits::MovedBefore, slot, word)
+    }
+
+    /// Lets go of every bucket at once.
+    pub(super) fn clear_owned(&mut self) {
+        let mut changed = self.default_held;
+        self.default_held = false;
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                changed |= self.set_owned(slot, word, 0);
+            }
+        }
+        if changed {
+            self.ownership_changed();
+        }
+    }
+
+    /// Lets go of what the next map does not give to this host.
+    pub(super) fn release_lost(&mut self, keep_any: bool) {
+        let me = self.config.host.get();
+        let mut changed = false;
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                let keep = if keep_any { self.owner_word(Half::Next, slot, word, |owner| owner == me) } else { 0 };
+                let owned = self.word(Bits::Owned, slot, word);
+                changed |= self.set_owned(slot, word, owned & keep);
+            }
+        }
+        if changed {
+            self.ownership_changed();
+        }
+    }
+
+    /// Takes exactly what the committed map gives to this host; nothing if `none`.
+    pub(super) fn take_owned(&mut self, none: bool) {
+        let me = self.config.host.get();
+        let slots = self.slots();
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                let mine = if none || slot >= slots {
+                    0
+                } else {
+                    self.owner_word(Half::Committed, slot, word, |owner| owner == me)
+                };
+                self.set_owned(slot, word, mine);
+            }
+        }
+        self.ownership_changed();
+    }
+
+    /// A bitmap word of the buckets of a map whose owner is `wanted`.
+    fn owner_word(&self, half: Half, slot: usize, word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
+        let map = self.storage.view().maps.get(self.map_range(half, slot)).unwrap_or(&[]);
+        let first = word.saturating_mul(64);
+        let owners = map.get(first..).unwrap_or(&[]).iter().take(64);
+        owners.enumerate().fold(0, |bits, (n, owner)| bits | u64::from(wanted(*owner)).wrapping_shl(n as u32))
+    }
+
+    /// Sets a word of the served buckets and marks what changed as moved.
+    fn set_owned(&mut self, slot: usize, word: usize, bits: u64) -> bool {
+        let Some(place) = self.word_mut(Bits::Owned, slot, word) else { return false };
+        let changed = *place ^ bits;
+        *place = bits;
+        if changed != 0 {
+            if let Some(moved) = self.word_mut(Bits::MovedLately, slot, word) {
+                *moved |= changed;
+            }
+        }
+        changed != 0
+    }
+
+    /// Something that the packet path reads has changed.
+    pub(super) fn ownership_changed(&mut self) {
+        self.changes = self.changes.wrapping_add(1);
+        if self.config.moved_window_ns != 0 && self.moved_turn == super::Instant::NEVER {
+            self.moved_turn = self.now.after(self.config.moved_window_ns);
+        }
+    }
+
+    /// Forgets what moved before the last turn; what moved since then is forgotten at the next one.
+    pub(super) fn age_moved(&mut self) {
+        let mut left = false;
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                let lately = self.word(Bits::MovedLately, slot, word);
+                left |= lately != 0;
+                if let Some(before) = self.word_mut(Bits::MovedBefore, slot, word) {
+                    *before = lately;
+                }
+                if let Some(lately) = self.word_mut(Bits::MovedLately, slot, word) {
+                    *lately = 0;
+                }
+            }
+        }
+        self.changes = self.changes.wrapping_add(1);
+        self.moved_turn =
+            if left { self.now.after(self.config.moved_window_ns) } else { super::Instant::NEVER };
+    }
+
+    /// Copies the committed maps to the next ones, or empties those.
+    pub(super) fn start_next(&mut self, from_committed: bool) {
+        for slot in 0..self.slots_room() {
+            let (from, to) = (self.map_range(Half::Committed, slot), self.map_range(Half::Next, slot));
+            let maps = self.storage.parts().maps;
+            if from_committed && from.end <= maps.len() {
+                maps.copy_within(from, to.start);
+            } else if let Some(next) = maps.get_mut(to) {
+                next.fill(0);
+            }
+        }
+    }
+
+    /// Turns the next maps, which are those of the base, into those of the result.
+    ///
+    /// `members` is the result's; `alive` are the hosts that still serve and so have to let go of what they lose.
+    pub(super) fn compute_next(&mut self, staged: bool, members: HostSet, alive: HostSet) -> Computed {
+        let eligible = self.not_idle(members);
+        let me = self.config.host;
+        let Some(rules) = self.rules_of(staged) else {
+            return Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
+        };
+        let mut digest = MapDigest::new();
+        let mut computed = Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
+        for slot in 0..self.slots_room() {
+            let range = self.map_range(Half::Next, slot);
+            let (Some(kind), Some(own)) = (rules.kinds.get(slot), rules.weights.get(slot)) else { continue };
+            let parts = self.storage.parts();
+            let Some(map) = parts.maps.get_mut(range) else { continue };
+            if slot >= usize::from(rules.slots) {
+                map.fill(0);
+                continue;
+            }
+            let weights = SlotWeights { peers: parts.peers, eligible, slot, me, own: *own, staged };
+            let moved = assign(map, *kind, &weights);
+            computed.moved = computed.moved.saturating_add(moved.buckets);
+            computed.losers = computed.losers.union(moved.losers);
+            digest.add(map);
+        }
+        computed.digest = digest.finish();
+        computed.losers = computed.losers.intersection(alive);
+        computed
+    }
+
+    /// The rules in force, or the staged ones.
+    fn rules_of(&self, staged: bool) -> Option<Rules> {
+        if staged {
+            self.staged
+        } else {
+            Some(self.config.rules)
+        }
+    }
+
+    /// The members that may own buckets at all.
+    pub(super) fn not_idle(&self, members: HostSet) -> HostSet {
+        members.iter().filter(|host| !self.idle_input(*host)).fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    fn idle_input(&self, host: HostId) -> bool {
+        if host == self.config.host {
+            self.is_idle()
+        } else {
+            self.peer(host).idle
+        }
+    }
+
+    /// Digest of the next maps as they are.
+    pub(super) fn next_digest(&self, slots: usize) -> u64 {
+        let mut digest = MapDigest::new();
+        for slot in 0..slots {
+            digest.add(self.storage.view().maps.get(self.map_range(Half::Next, slot)).unwrap_or(&[]));
+        }
+        digest.finish()
+    }
+
+    /// Hosts as people see them: this one, and all that were ever heard.
+    pub fn members(&self) -> impl Iterator<Item = MemberInfo> + '_ {
+        let count = self.storage.view().peers.len();
+        HostId::all().take(count).filter_map(|host| self.member_info(host))
+    }
+
+    fn member_info(&self, host: HostId) -> Option<MemberInfo> {
+        let peer = self.peer(host);
+        let is_self = host == self.config.host;
+        if !is_self && peer.incarnation == 0 && peer.candidate.incarnation == 0 {
+            return None;
+        }
+        let [segment, relay] = peer.path_heard.map(|heard| {
+            heard.is_some_and(|heard| self.now.since(heard) < self.silence_ns())
+        });
+        let weights = if is_self { &self.config.rules.weights } else { &peer.weights };
+        let state = if is_self { self.state } else { peer.said.state };
+        Some(MemberInfo {
+            host,
+            state: if is_self || peer.live { state } else { HostState::Stopped },
+            out: if is_self { self.out } else { peer.out },
+            member: self.view.members.contains(host),
+            is_self,
+            is_default: self.view.default_host == Some(host),
+            incarnation: if is_self { self.incarnation } else { peer.incarnation },
+            heard: (!is_self && peer.incarnation != 0).then_some(peer.heard),
+            on_segment: segment && !is_self,
+            on_relay: relay && !is_self,
+            loss_permille: peer.lost.saturating_mul(1000).checked_div(peer.frames).unwrap_or(0) as u16,
+            dedicated: if is_self { self.config.dedicated } else { peer.dedicated },
+            weight: weights.first().copied().unwrap_or(0),
+            buckets: if self.view.members.contains(host) { peer.owned } else { 0 },
+        })
+    }
+
+    /// Counts who owns how much of slot 0, for people.
+    pub(super) fn count_owned(&mut self) {
+        let range = self.map_range(Half::Committed, 0);
+        let parts = self.storage.parts();
+        for peer in parts.peers.iter_mut() {
+            peer.owned = 0;
+        }
+        for owner in parts.maps.get(range).unwrap_or(&[]) {
+            if let Some(peer) = HostId::new(*owner).and_then(|host| parts.peers.get_mut(host.index())) {
+                peer.owned = peer.owned.saturating_add(1);
+            }
+        }
+    }
+
+    /// Whether this host must not serve anything now, whatever the map says.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.segment_up || self.segment_cut || self.vip_missing
+    }
+
+    /// Whether this host takes no buckets.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_blocked() || self.draining
+    }
+
+    /// Why another member owns nothing.
+    pub(super) fn why_idle(&self, peer: &Peer) -> OutReason {
+        if peer.said.flags.has(Flags::CUT) {
+            OutReason::InterfaceCut
+        } else if peer.said.flags.has(Flags::VIP_MISSING) {
+            OutReason::VipMissing
+        } else {
+            OutReason::None
+        }
+    }
+}
+
+/// A digest of maps: not against anyone who tries (the tag is), but against hosts that differ.
+#[derive(Clone, Copy, Debug)]
+struct MapDigest(u64);
+
+impl MapDigest {
+    const fn new() -> MapDigest {
+        MapDigest(0x6e6c_6220_6d61_7073)
+    }
+
+    fn add(&mut self, map: &[u8]) {
+        let mut chunks = map.chunks_exact(8);
+        for chunk in &mut chunks {
+            if let Ok(bytes) = <[u8; 8]>::try_from(chunk) {
+                self.mix(u64::from_be_bytes(bytes));
+            }
+        }
+        for byte in chunks.remainder() {
+            self.mix(u64::from(*byte));
+        }
+        self.mix(map.len() as u64);
+    }
+
+    fn mix(&mut self, word: u64) {
+        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed.wrapping_shr(29);
+    }
+
+    fn finish(self) -> u64 {
+        self.0
+    }
+}

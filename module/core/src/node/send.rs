@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Frames that go out.
+
+use super::super::auth::Authenticator;
+use super::super::change::{self, ChangeHead, Entry};
+use super::super::heartbeat::{write_echo, write_list, write_said, write_weights, CANDIDATE_ECHOES};
+use super::super::host::{HostId, HostSet};
+use super::super::peer::Said;
+use super::super::state::OutReason;
+use super::super::store::Storage;
+use super::super::wire::{seal, Flags, GenId, Header, Kind, Phase, Writer, HEADER_LEN};
+use super::{Node, Transmit};
+
+impl<S: Storage> Node<S> {
+    /// Writes the next frame that has to go out into `buf`, which should have room for
+    /// [`super::super::limits::FRAME_MAX`] bytes; `None` if there is none. Drain it after each `handle_*`.
+    pub fn poll_transmit<A: Authenticator>(&mut self, buf: &mut [u8], auth: &A) -> Option<Transmit> {
+        loop {
+            let (kind, end) = self.next_body(buf)?;
+            if let Some(len) = self.seal_frame(buf, kind, end, auth) {
+                return Some(Transmit { len, segment: true, relay: true });
+            }
+        }
+    }
+
+    /// The body of the next frame; `None` if there is none. What is written here is not due any more.
+    fn next_body(&mut self, buf: &mut [u8]) -> Option<(Kind, Option<usize>)> {
+        if self.beat {
+            return Some((Kind::Heartbeat, self.heartbeat_body(buf)));
+        }
+        if !self.takes_part() {
+            return None;
+        }
+        if self.lead.is_some_and(|lead| lead.send) {
+            return Some((Kind::Change, self.change_body(buf)));
+        }
+        if self.ask {
+            return Some((Kind::MapRequest, self.request_body(buf)));
+        }
+        if !self.serving.is_empty() {
+            return Some((Kind::MapPart, self.part_body(buf)));
+        }
+        if self.inputs_wanted {
+            return Some((Kind::Inputs, self.inputs_body(buf)));
+        }
+        None
+    }
+
+    fn seal_frame<A: Authenticator>(
+        &mut self,
+        buf: &mut [u8],
+        kind: Kind,
+        end: Option<usize>,
+        auth: &A,
+    ) -> Option<usize> {
+        let end = end?;
+        self.seq = self.seq.saturating_add(1);
+        self.mark_seq();
+        let header = Header {
+            version: self.spoken_version(),
+            versions: self.config.versions,
+            kind: kind as u8,
+            key_id: auth.key_id(),
+            host: self.config.host,
+            cluster_id: self.config.cluster_id,
+            incarnation: self.incarnation,
+            seq: self.seq,
+        };
+        seal(buf, end, &header, auth)
+    }
+
+    /// The highest version that all who are heard understand, as far as this node speaks it.
+    fn spoken_version(&self) -> u8 {
+        let (min, max) = self.config.versions;
+        let heard = self.storage.view().peers.iter().filter(|peer| peer.live || peer.candidate.incarnation != 0);
+        heard.fold(max, |version, peer| version.min(peer.versions.1)).max(min)
+    }
+
+    fn heartbeat_body(&mut self, buf: &mut [u8]) -> Option<usize> {
+        if self.takes_part() {
+            self.beat_sent();
+        } else {
+            self.farewell_sent();
+        }
+        let mut writer = Writer::new(buf, HEADER_LEN);
+        write_said(&mut writer, &self.said());
+        writer.u32(self.epoch);
+        let slots = self.slots();
+        write_weights(&mut writer, self.config.rules.weights.get(..slots).unwrap_or(&[]));
+        let staged = self.staged.as_ref().and_then(|rules| rules.weights.get(..usize::from(rules.slots)));
+        write_weights(&mut writer, staged.unwrap_or(&[]));
+        let outs = self.others().filter_map(|host| {
+            let reason = self.why_out(host);
+            (reason != OutReason::None).then_some((host, reason))
+        });
+        write_list(&mut writer, outs, |writer, (host, reason)| {
+            writer.u8(host.get());
+            writer.u8(reason as u8);
+        });
+        let dedicated = self.config.dedicated;
+        writer.u8(dedicated.as_bytes().len() as u8);
+        writer.bytes(dedicated.as_bytes());
+        let proved = self.others().filter_map(|host| self.proved_echo(host));
+        let chosen = self.candidates_to_echo();
+        let unproved = chosen.iter().map(|host| {
+            let candidate = self.peer(host).candidate;
+            (host, candidate.incarnation, candidate.seq)
+        });
+        write_list(&mut writer, proved.chain(unproved), write_echo);
+        let end = writer.finish();
+        self.candidates_echoed(chosen);
+        end
+    }
+
+    fn farewell_sent(&mut self) {
+        self.beat = false;
+        self.farewells = self.farewells.saturating_sub(1);
+        let pause = self.config.period_ns.wrapping_shr(2);
+        self.next_beat = if self.farewells > 0 { self.now.after(pause) } else { super::Instant::NEVER };
+    }
+
+    fn proved_echo(&self, host: HostId) -> Option<(HostId, u64, u64)> {
+        let peer = self.peer(host);
+        (peer.incarnation != 0).then_some((host, peer.incarnation, peer.seq))
+    }
+
+    /// Up to [`CANDIDATE_ECHOES`] hosts that have not proved themselves, in turns.
+    fn candidates_to_echo(&self) -> HostSet {
+        let from = HostId::all().skip(usize::from(self.candidates_from));
+        let turn = from.chain(HostId::all().take(usize::from(self.candidates_from)));
+        let waiting = turn.filter(|host| self.peer(*host).candidate.incarnation != 0);
+        waiting.take(usize::from(CANDIDATE_ECHOES)).fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    fn candidates_echoed(&mut self, chosen: HostSet) {
+        for host in chosen.iter() {
+            if let Some(peer) = self.peer_mut(host) {
+                peer.candidate.echoed = true;
+            }
+        }
+        self.candidates_from = self.candidates_from.wrapping_add(CANDIDATE_ECHOES).wrapping_rem(64);
+    }
+
+    /// What this host says of itself.
+    pub(super) fn said(&self) -> Said {
+        let (prepared, phase) = match &self.prepared {
+            Some(prepared) => (prepared.id, prepared.phase),
+            None => (GenId::NONE, Phase::Idle),
+        };
+        Said {
+            state: self.state,
+            out: self.out,
+            flags: self.flags(),
+            follows: self.follows,
+            links: self.links,
+            committed: self.view.id,
+            members: self.view.members,
+            digest: self.view.digest,
+            prepared,
+            phase,
+            settings: self.config.settings,
+            rules: self.config.rules.digest,
+            pending: self.pending(),
+            residue: 0,
+        }
+    }
+
+    fn flags(&self) -> Flags {
+        Flags::EMPTY
+            .with(Flags::LISTENED, self.listened)
+            .with(Flags::DEFICIT, self.deficit)
+            .with(Flags::CUT, !self.segment_up || self.segment_cut)
+            .with(Flags::VIP_MISSING, self.vip_missing)
+            .with(Flags::DRAINING, self.draining)
+            .with(Flags::LEAVING, self.leaving.is_some())
+            .with(Flags::DUPLICATE, self.is_duplicate())
+            .with(Flags::SEGMENT_ALIVE, self.segment_alive())
+            .with(Flags::IDLE, self.is_idle())
+    }
+
+    fn change_body(&mut self, buf: &mut [u8]) -> Option<usize> {
+        let lead = self.lead.as_mut()?;
+        lead.send = false;
+        let step = lead.step;
+        let prepared = self.prepared?;
+        let head = ChangeHead {
+            step,
+            number: prepared.id.number,
+            base: prepared.base,
+            base_digest: prepared.base_digest,
+            result: prepared.result,
+            rules: prepared.rules,
+            cause: prepared.cause,
+            about: prepared.about,
+        };
+        let entries = prepared.members.iter().map(|host| {
+            let (incarnation, epoch) = self.peer(host).next;
+            Entry { host, incarnation, epoch }
+        });
+        let mut writer = Writer::new(buf, HEADER_LEN);
+        change::write(&mut writer, &head, entries);
+        writer.finish()
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Time: when the next thing is due, and what to make of it when it comes late.
+
+use super::super::host::HostId;
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::{Node, Urgency};
+
+/// An early heartbeat that somebody waits for keeps this part of a period from the one before it.
+const SOON_PART: u64 = 8;
+
+impl<S: Storage> Node<S> {
+    /// The deadline that [`Node::poll_timeout`] told has passed; a call that comes early does no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.farewells > 0 && !self.takes_part() {
+            self.now = self.now.max(now);
+            self.beat |= self.now >= self.next_beat;
+            return;
+        }
+        if !self.takes_part() {
+            return;
+        }
+        self.notice_pause(now);
+        if self.now >= self.next_beat || (self.urgency == Urgency::Soon && self.now >= self.soon_at()) {
+            self.beat = true;
+        }
+        if self.now >= self.moved_turn {
+            self.age_moved();
+        }
+        if self.drain_deadline.is_some_and(|deadline| self.now >= deadline) {
+            self.drain_deadline = None;
+            let deadline = self.now.after(self.silence_ns().saturating_mul(2));
+            self.leaving = Some(super::Leaving { deadline, suspend: false });
+            self.beat = true;
+        }
+        self.settle();
+    }
+
+    /// When [`Node::handle_timeout`] wants to be called next; [`Instant::NEVER`]: not before another input.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
+        if !self.takes_part() {
+            return if self.farewells > 0 { self.next_beat } else { Instant::NEVER };
+        }
+        let mut next = self.next_beat.min(self.moved_turn);
+        if self.urgency == Urgency::Soon {
+            next = next.min(self.soon_at());
+        }
+        if !self.listened {
+            next = next.min(self.started.after(self.silence_ns()));
+        }
+        for host in HostId::all().take(self.storage.view().peers.len()) {
+            let peer = self.peer(host);
+            if peer.live {
+                let ends = self.link_ends(peer);
+                let unheard = peer.heard.after(self.silence_ns());
+                next = next.min(if ends > self.now { ends } else { unheard });
+            }
+        }
+        if let Some(lead) = &self.lead {
+            next = next.min(lead.resend_at);
+        }
+        if let Some(prepared) = &self.prepared {
+            next = next.min(prepared.ask_at);
+        }
+        if let Some(leaving) = &self.leaving {
+            next = next.min(leaving.deadline);
+        }
+        if let Some(deadline) = self.drain_deadline {
+            next = next.min(deadline);
+        }
+        next
+    }
+
+    /// Takes the time of an input. If this host was paused for so long that the others may have declared it dead, it
+    /// serves nothing until it knows better, and holds nobody's silence against them.
+    pub(super) fn notice_pause(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if !self.takes_part() || !pause_matters(self.now.since(self.last_beat), self.silence_ns()) {
+            return;
+        }
+        let now = self.now;
+        for peer in self.storage.parts().peers.iter_mut().filter(|peer| peer.live) {
+            peer.heard = now;
+            peer.heard_me = now;
+        }
+        self.clear_owned();
+        self.deficit = !self.view.id.is_none();
+        self.prepared = None;
+        self.lead = None;
+        self.resumed = Some(now);
+        self.started = now;
+        self.listened = false;
+        self.segment_seen = Some(now);
+        self.last_beat = now;
+        self.next_beat = now;
+        self.beat = true;
+    }
+
+    /// When an early heartbeat may go out.
+    fn soon_at(&self) -> Instant {
+        let part = self.config.period_ns.checked_div(SOON_PART).unwrap_or(0);
+        self.last_beat.after(part).min(self.next_beat)
+    }
+
+    /// Wants the next heartbeat earlier than at the end of the period.
+    pub(super) fn hurry(&mut self, urgency: Urgency) {
+        match urgency {
+            Urgency::Idle => {}
+            Urgency::Soon => {
+                if self.urgency == Urgency::Idle {
+                    self.urgency = Urgency::Soon;
+                }
+            }
+            Urgency::Now => self.beat = true,
+        }
+    }
+
+    /// A heartbeat was sent: when is the next?
+    pub(super) fn beat_sent(&mut self) {
+        let period = self.config.period_ns;
+        self.beat = false;
+        self.urgency = Urgency::Idle;
+        self.last_beat = self.now;
+        // The rhythm is kept, so that early heartbeats do not shift it; a rhythm that was missed starts anew.
+        if self.now >= self.next_beat {
+            let next = self.next_beat.after(period);
+            self.next_beat = if next > self.now { next } else { self.now.after(period) };
+        }
+    }
+}
+
+/// Whether nothing was sent for so long that others may have declared this host dead.
+fn pause_matters(silent_ns: u64, silence_ns: u64) -> bool {
+    silent_ns >= silence_ns
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Whom to follow, when to give up one's own view for a better one, and what to do after every input.
+
+use super::super::event::Event;
+use super::super::host::{HostId, HostSet};
+use super::super::peer::{Peer, Said};
+use super::super::state::{HostState, OutReason};
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::super::wire::{Flags, GenId, Phase};
+use super::{Committed, Node, Urgency};
+
+/// For how many times the silence the frames of hosts that cannot prove themselves keep a host, which hears nobody
+/// else, from forming a view of its own. It is a link that works one way only, or somebody replays old frames;
+/// the first must not lead to two owners, the second must not keep a host out for ever.
+const UNPROVED_HOLD: u64 = 60;
+
+/// What becomes of a host's own view on account of another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// Nothing.
+    Keep,
+    /// What is prepared here was committed there, so it is committed.
+    Commit,
+    /// The other view is newer or better: this host is out of its own.
+    Yield,
+}
+
+impl<S: Storage> Node<S> {
+    /// Everything that follows from an input, whatever it was.
+    pub(super) fn settle(&mut self) {
+        self.expire();
+        self.check_segment();
+        if !self.listened && self.now.since(self.started) >= self.silence_ns() {
+            self.listened = true;
+            self.hurry(Urgency::Soon);
+        }
+        self.check_resumed();
+        self.judge_views();
+        self.choose_leader();
+        self.try_prepare();
+        self.ask_again();
+        let finishing = self.lead.is_some_and(|lead| lead.step == super::super::change::Step::Commit);
+        if self.follows == Some(self.config.host) || finishing {
+            self.lead_on();
+        } else {
+            self.lead = None;
+        }
+        self.update_out();
+        self.tell_outs();
+        self.finish_leaving();
+    }
+
+    /// Whether this host is a member of a view.
+    pub(super) fn in_view(&self) -> bool {
+        !self.view.id.is_none()
+    }
+
+    /// After a pause: once all others of the view were heard again, or have stayed silent, all is as before.
+    fn check_resumed(&mut self) {
+        let Some(resumed) = self.resumed else { return };
+        let mut others = self.view.members.without(self.config.host).iter().peekable();
+        let heard = others.peek().is_some()
+            && others.all(|host| {
+                let peer = self.peer(host);
+                !peer.live || peer.heard > resumed
+            });
+        if heard || self.now.since(resumed) >= self.silence_ns() {
+            self.resumed = None;
+        }
+    }
+
+    /// Compares the own view with what each live host says of its own.
+    fn judge_views(&mut self) {
+        for index in 0..self.storage.view().peers.len() {
+            let Some(host) = HostId::from_index(index).filter(|host| *host != self.config.host) else { continue };
+            match self.judge(host) {
+                Judgement::Keep => {}
+                Judgement::Commit => self.commit_prepared(),
+                Judgement::Yield => self.yield_view(),
+            }
+        }
+    }
+
+    fn judge(&self, host: HostId) -> Judgement {
+        let peer = self.peer(host);
+        let said = &peer.said;
+        let theirs = said.committed;
+        if !peer.live || peer.gone || !is_serving(said) || theirs.is_none() || theirs == self.view.id {
+            return Judgement::Keep;
+        }
+        if self.has_acknowledged(theirs) {
+            return Judgement::Commit;
+        }
+        if !self.in_view() {
+            return Judgement::Keep;
+        }
+        let was_with_us = self.view.members.contains(host) && peer.member.0 == peer.incarnation;
+        if was_with_us || said.members.contains(self.config.host) {
+            // One of the two views follows from the other: the higher number is the newer.
+            if theirs.number > self.view.id.number {
+                Judgement::Yield
+            } else if theirs.number < self.view.id.number {
+                Judgement::Keep
+            } else {
+                self.compare(said)
+            }
+        } else {
+            self.compare(said)
+        }
+    }
+
+    /// Two views that met: the better one stays.
+    fn compare(&self, said: &Said) -> Judgement {
+        if is_better((said.members, said.committed), (self.view.members, self.view.id)) {
+            Judgement::Yield
+        } else {
+            Judgement::Keep
+        }
+    }
+
+    /// Whether this host has said that it is ready to commit this proposal.
+    pub(super) fn has_acknowledged(&self, id: GenId) -> bool {
+        self.prepared.is_some_and(|prepared| prepared.id == id && is_ready(prepared.phase))
+    }
+
+    /// Leaves the own view at once, without a word: others have a better one.
+    pub(super) fn yield_view(&mut self) {
+        self.clear_owned();
+        self.view = Committed::NONE;
+        self.prepared = None;
+        self.lead = None;
+        self.deficit = false;
+        self.told = OutReason::None;
+        self.set_state(HostState::Joining, OutReason::None);
+        self.event(Event::DefaultHost { host: None });
+        self.hurry(Urgency::Now);
+    }
+
+    /// Chooses the leader anew, from what is known now.
+    pub(super) fn follow_anew(&mut self) {
+        self.judge_views();
+        self.choose_leader();
+    }
+
+    fn choose_leader(&mut self) {
+        let leader = self.find_leader();
+        if leader != self.follows {
+            self.follows = leader;
+            self.told = OutReason::None;
+            self.hurry(Urgency::Soon);
+        }
+    }
+
+    /// Whom this host follows: in a view, its lowest live member; without one, the leader of the best view that is
+    /// heard; without any, the lowest host that has listened.
+    fn find_leader(&self) -> Option<HostId> {
+        if self.in_view() {
+            self.leader_of_view()
+        } else if self.is_duplicate() {
+            None
+        } else if let Some(host) = self.best_view_heard() {
+            self.peer(host).said.follows.filter(|leader| self.two_way(*leader))
+        } else if self.unproved_view_heard() {
+            None
+        } else {
+            self.leader_from_cold()
+        }
+    }
+
+    fn leader_of_view(&self) -> Option<HostId> {
+        let me = self.config.host;
+        let mut live = HostSet::only(me);
+        for host in self.view.members.without(me).iter() {
+            let peer = self.peer(host);
+            if self.two_way(host) && peer.incarnation == peer.member.0 && is_serving(&peer.said) {
+                live.insert(host);
+            }
+        }
+        let leader = live.lowest()?;
+        if leader == me && live.without(me).iter().any(|host| self.follows_better(host)) {
+            return None;
+        }
+        Some(leader)
+    }
+
+    /// Whether a host follows one of lower id than this host: it has a link there that this host lacks.
+    fn follows_better(&self, host: HostId) -> bool {
+        self.peer(host).said.follows.is_some_and(|leader| leader < self.config.host)
+    }
+
+    /// A host with a link both ways that is in the best of all views.
+    fn best_view_heard(&self) -> Option<HostId> {
+        let serving = self.others().filter(|host| self.two_way(*host) && is_serving(&self.peer(*host).said));
+        serving.reduce(|best, host| {
+            let (a, b) = (&self.peer(host).said, &self.peer(best).said);
+            if is_better((a.members, a.committed), (b.members, b.committed)) {
+                host
+            } else {
+                best
+            }
+        })
+    }
+
+    /// Whether hosts are heard that serve, but do not hear this host or have not proved themselves.
+    fn unproved_view_heard(&self) -> bool {
+        let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
+        let now = self.now;
+        self.others().any(|host| {
+            let peer = self.peer(host);
+            let heard = peer.live && !peer.gone && is_serving(&peer.said);
+            let candidate = peer.candidate.incarnation != 0 && peer.candidate.serving;
+            heard || (candidate && now.since(self.started) < hold)
+        })
+    }
+
+    /// Without any view: the lowest host that has listened, among those whose rules and settings most agree on.
+    fn leader_from_cold(&self) -> Option<HostId> {
+        let mut best: Option<(u32, HostId)> = None;
+        for host in HostId::all().take(self.storage.view().peers.len()) {
+            let Some((listened, digests)) = self.cold_digests(host) else { continue };
+            if !listened {
+                continue;
+            }
+            let alike = HostId::all().filter(|other| {
+                self.cold_digests(*other).is_some_and(|(_, theirs)| theirs == digests)
+            });
+            let alike = alike.count() as u32;
+            if best.is_none_or(|(most, _)| alike > most) {
+                best = Some((alike, host));
+            }
+        }
+        best.map(|(_, host)| host)
+    }
+
+    /// Whether a joining host has listened, and what its settings and rules are.
+    fn cold_digests(&self, host: HostId) -> Option<(bool, (u64, u64))> {
+        if host == self.config.host {
+            let digests = (self.config.settings, self.config.rules.digest);
+            return self.leaving.is_none().then_some((self.listened, digests));
+        }
+        let said = &self.peer(host).said;
+        let takes_part = self.two_way(host) && said.state == HostState::Joining;
+        let out = said.flags.has(Flags::DUPLICATE) || said.flags.has(Flags::LEAVING);
+        (takes_part && !out).then_some((said.flags.has(Flags::LISTENED), (said.settings, said.rules)))
+    }
+
+    /// Whether another live host has this host's id, and this host has to stay out for it: whoever serves stays;
+    /// of two that do not, the one of lower incarnation.
+    pub(super) fn is_duplicate(&self) -> bool {
+        let rival = self.peer(self.config.host);
+        let live = rival.live && !rival.gone && !rival.said.flags.has(Flags::DUPLICATE);
+        live && !self.in_view() && (is_serving(&rival.said) || rival.incarnation < self.incarnation)
+    }
+
+    /// Whether anything of the segment reached this host lately.
+    pub(super) fn segment_alive(&self) -> bool {
+        self.segment_up && self.segment_seen.is_some_and(|seen| self.now.since(seen) < self.silence_ns())
+    }
+
+    /// The segment counts as cut if nothing of it reaches this host, while a host that is heard on the second path
+    /// says that frames reach it there.
+    fn check_segment(&mut self) {
+        let others_hear = || {
+            self.others().any(|host| self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE))
+        };
+        let cut = !self.segment_alive() && (self.segment_cut || others_hear());
+        if cut != self.segment_cut {
+            self.segment_cut = cut;
+            self.inputs_changed(true);
+        }
+    }
+
+    /// Why this host is out, or owns nothing.
+    fn update_out(&mut self) {
+        let out = self.own_out();
+        let state = self.state;
+        self.set_state(state, out);
+    }
+
+    pub(super) fn own_out(&self) -> OutReason {
+        let blocked = if self.vip_missing { OutReason::VipMissing } else { OutReason::InterfaceCut };
+        if self.in_view() {
+            return if self.is_blocked() { blocked } else { OutReason::None };
+        }
+        if self.is_duplicate() {
+            return OutReason::DuplicateId;
+        }
+        match self.follows {
+            Some(leader) if leader != self.config.host => self.told,
+            Some(_) => OutReason::None,
+            None if self.best_view_heard().is_some() => OutReason::NoLink,
+            None if self.unproved_view_heard() => OutReason::NotFresh,
+            None if !self.listened => OutReason::Listening,
+            None => OutReason::NoLink,
+        }
+    }
+
+    /// A leave is complete when this host is in no view, when nobody is left who could take over, or when it
+    /// has taken too long.
+    fn finish_leaving(&mut self) {
+        let Some(leaving) = self.leaving else { return };
+        let alone = self.links.is_empty();
+        // Who led the change that took itself out stays until the others have it, or the rest would have to
+        // find out by themselves.
+        let told = self.lead.is_none();
+        if (!self.in_view() && told) || alone || self.now >= leaving.deadline {
+            self.depart();
+        }
+    }
+
+    /// When the others of the view were last known to be there: never before they were heard after a pause.
+    pub(super) fn may_lead(&self) -> bool {
+        self.resumed.is_none()
+    }
+
+    /// Whether a proposal of a live leader was acknowledged here so lately that it may yet be committed.
+    pub(super) fn is_promised(&self) -> bool {
+        let Some(prepared) = &self.prepared else { return false };
+        let Some(leader) = HostId::new(prepared.id.leader) else { return false };
+        let until: Instant = prepared.since.after(self.silence_ns());
+        leader != self.config.host
+            && is_ready(prepared.phase)
+            && prepared.id != self.view.id
+            && self.now < until
+            && self.two_way(leader)
+            && self.peer(leader).incarnation == prepared.id.incarnation
+            && self.peer(leader).said.prepared == prepared.id
+    }
+}
+
+/// Whether a host says that it serves in a view.
+pub(super) fn is_serving(said: &Said) -> bool {
+    matches!(said.state, HostState::Converged | HostState::Draining)
+}
+
+/// Whether a member in this phase has done what it has to do before a commit.
+pub(super) fn is_ready(phase: Phase) -> bool {
+    matches!(phase, Phase::Ready | Phase::Released)
+}
+
+/// The order of views that know nothing of each other: more members, then the lower lowest member, then the higher
+/// number, then the higher identity. It is total, so of two views exactly one yields.
+fn is_better((members, id): (HostSet, GenId), (other_members, other_id): (HostSet, GenId)) -> bool {
+    let rank = |members: HostSet, id: GenId| {
+        (members.len(), core::cmp::Reverse(members.lowest()), id.number, id.leader, id.incarnation)
+    };
+    rank(members, id) > rank(other_members, other_id)
+}
+
+impl Peer {
+    /// Whether the host says that it wants to leave.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.said.flags.has(Flags::LEAVING)
+    }
+}

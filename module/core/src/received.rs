@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What became of a received frame: one counter for each.
+
+use super::state::named;
+
+named! {
+    /// What became of a received frame.
+    Received {
+        /// A heartbeat was accepted.
+        Heartbeat = 0 "heartbeat",
+        /// A step of a change was accepted.
+        Change = 1 "change",
+        /// A request for parts of a map was accepted.
+        MapRequest = 2 "map-request",
+        /// A part of a map was accepted.
+        MapPart = 3 "map-part",
+        /// Weights of members were accepted.
+        Inputs = 4 "inputs",
+        /// The same frame, heard on the other path too.
+        OtherPath = 5 "other-path",
+        /// A valid frame that concerns others, or that came too late to matter.
+        NotForUs = 6 "not-for-us",
+        /// A valid frame of an incarnation that has not yet proved that it is fresh.
+        NotFresh = 7 "not-fresh",
+        /// A valid frame of another host that uses the id of a live host.
+        DuplicateId = 8 "duplicate-id",
+        /// This host takes no part.
+        Stopped = 9 "stopped",
+        /// Too short, or its length field is wrong.
+        Length = 10 "malformed-length",
+        /// Not a frame of nlb.
+        Magic = 11 "malformed-magic",
+        /// Its host id, incarnation or sequence is out of range.
+        HostId = 12 "malformed-host-id",
+        /// Of another cluster.
+        OtherCluster = 13 "other-cluster",
+        /// Of this very host: something reflects its frames, or they are replayed.
+        OwnEcho = 14 "own-echo",
+        /// Its sequence was seen before: replayed, or overtaken.
+        Stale = 15 "stale",
+        /// Its key is not known here.
+        UnknownKey = 16 "unknown-key",
+        /// Its stamp is wrong: forged.
+        BadStamp = 17 "bad-stamp",
+        /// There are too many frames that might be forged.
+        OverBudget = 18 "over-budget",
+        /// Its tag is wrong: forged or altered.
+        BadTag = 19 "bad-tag",
+        /// Its version is not spoken here.
+        Version = 20 "version",
+        /// Its body cannot be understood although its tag is right.
+        Body = 21 "malformed-body",
+    }
+}
+
+impl Received {
+    /// How many there are: the length of a table of counters.
+    pub const COUNT: usize = Received::ALL.len();
+
+    /// Whether the frame changed, or could have changed, something here.
+    #[must_use]
+    pub const fn accepted(self) -> bool {
+        (self as u8) <= (Received::Inputs as u8)
+    }
+}
