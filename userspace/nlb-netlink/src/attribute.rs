@@ -77,7 +77,7 @@ macro_rules! attributes {
         impl Nla for $name {
             fn value_len(&self) -> usize {
                 match self {
-                    $($name::$variant(value) => Value::len(value),)*
+                    $($name::$variant(value) => Value::size(value),)*
                     $name::Other(nla) => nla.value_len(),
                 }
             }

@@ -19,9 +19,9 @@ pub trait Value: Sized {
     const SPEC_ENUM: Option<&'static str> = None;
 
     /// Bytes of the value, without padding.
-    fn len(&self) -> usize;
+    fn size(&self) -> usize;
 
-    /// Writes the value into a buffer of exactly [`Value::len`] bytes.
+    /// Writes the value into a buffer of exactly [`Value::size`] bytes.
     fn emit(&self, buffer: &mut [u8]);
 
     /// Reads a value.
@@ -37,7 +37,7 @@ macro_rules! integer {
         impl Value for $type {
             const SPEC_TYPE: &'static str = $text;
 
-            fn len(&self) -> usize {
+            fn size(&self) -> usize {
                 size_of::<$type>()
             }
 
@@ -63,7 +63,7 @@ integer! {
 impl Value for String {
     const SPEC_TYPE: &'static str = "string";
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         str::len(self) + 1
     }
 
@@ -83,7 +83,7 @@ impl Value for String {
 impl Value for () {
     const SPEC_TYPE: &'static str = "flag";
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         0
     }
 
@@ -102,7 +102,7 @@ impl Value for () {
 impl Value for IpAddr {
     const SPEC_TYPE: &'static str = "binary";
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         match self {
             IpAddr::V4(_) => 4,
             IpAddr::V6(_) => 16,
@@ -125,7 +125,7 @@ impl Value for IpAddr {
 impl<const N: usize> Value for [u8; N] {
     const SPEC_TYPE: &'static str = "binary";
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         N
     }
 
@@ -144,7 +144,7 @@ impl<const N: usize> Value for [u8; N] {
 impl Value for Vec<u8> {
     const SPEC_TYPE: &'static str = "binary";
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.as_slice().len()
     }
 
@@ -161,7 +161,7 @@ impl<T: Named> Value for Code<T> {
     const SPEC_TYPE: &'static str = "u8";
     const SPEC_ENUM: Option<&'static str> = Some(T::ENUM);
 
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         1
     }
 
