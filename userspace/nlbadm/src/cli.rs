@@ -164,12 +164,16 @@ pub(crate) struct Up {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Owner {
     /// Address of the client, with a port or without: 198.51.100.7:40000, [2001:db8::7]:40000
-    #[arg(value_name = "CLIENT[:PORT]")]
-    pub(crate) client: Endpoint,
+    #[arg(value_name = "CLIENT[:PORT]", required_unless_present = "batch")]
+    pub(crate) client: Option<Endpoint>,
 
     /// Virtual IP address, with a port or without
-    #[arg(value_name = "VIP[:PORT]")]
-    pub(crate) vip: Endpoint,
+    #[arg(value_name = "VIP[:PORT]", required_unless_present = "batch")]
+    pub(crate) vip: Option<Endpoint>,
+
+    /// Take many questions from standard input instead, each a line "CLIENT[:PORT] VIP[:PORT]"
+    #[arg(long, conflicts_with_all = ["client", "vip"])]
+    pub(crate) batch: bool,
 
     /// Protocol
     #[arg(long, value_enum, default_value_t = Protocol::Tcp)]

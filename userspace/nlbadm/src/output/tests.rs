@@ -10,11 +10,12 @@ use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key};
 
 use super::{
     Report,
-    json::{Clusters, EventShape, KeysShape, RelayShape},
+    json::{Clusters, EventShape, KeysShape, OwnerShape, RelayShape},
 };
 use crate::{
     cli::{Buckets, Counters, Owner, Protocol, Target},
     cmd,
+    failure::Failure,
     fake::{Fake, cluster, member},
 };
 
@@ -73,12 +74,13 @@ fn owner() {
         ..Fake::in_cluster()
     };
     let mut args = Owner {
-        client: "198.51.100.7:40000".parse().unwrap(),
-        vip: "192.0.2.10:80".parse().unwrap(),
+        client: Some("198.51.100.7:40000".parse().unwrap()),
+        vip: Some("192.0.2.10:80".parse().unwrap()),
+        batch: false,
         proto: Protocol::Tcp,
         interface: None,
     };
-    let known = cmd::owner::run(&mut kernel, &args).unwrap();
+    let known = ask_owner(&mut kernel, &args).unwrap();
     kernel.answer = Some(Answer {
         owner: None,
         reason: "dropped-disabled".into(),
@@ -89,24 +91,30 @@ fn owner() {
         this: false,
         generation: 7,
     });
-    args.client = "2001:db8::7".parse().unwrap();
-    args.vip = "[2001:db8::10]:53".parse().unwrap();
+    args.client = Some("2001:db8::7".parse().unwrap());
+    args.vip = Some("[2001:db8::10]:53".parse().unwrap());
     args.proto = Protocol::Udp;
-    let nobody = cmd::owner::run(&mut kernel, &args).unwrap();
+    let nobody = ask_owner(&mut kernel, &args).unwrap();
     insta::assert_snapshot!(both(&known) + &both(&nobody));
+}
+
+/// The one question of the arguments.
+fn ask_owner(kernel: &mut Fake, args: &Owner) -> Result<OwnerShape, Failure> {
+    cmd::owner::one(kernel, args, args.client.unwrap(), args.vip.unwrap())
 }
 
 #[test]
 fn owner_of_a_wrong_question() {
     let mut args = Owner {
-        client: "198.51.100.7:40000".parse().unwrap(),
-        vip: "192.0.2.77:80".parse().unwrap(),
+        client: Some("198.51.100.7:40000".parse().unwrap()),
+        vip: Some("192.0.2.77:80".parse().unwrap()),
+        batch: false,
         proto: Protocol::Tcp,
         interface: None,
     };
-    let no_vip = cmd::owner::run(&mut Fake::in_cluster(), &args).unwrap_err();
-    args.vip = "2001:db8::10".parse().unwrap();
-    let families = cmd::owner::run(&mut Fake::in_cluster(), &args).unwrap_err();
+    let no_vip = ask_owner(&mut Fake::in_cluster(), &args).unwrap_err();
+    args.vip = Some("2001:db8::10".parse().unwrap());
+    let families = ask_owner(&mut Fake::in_cluster(), &args).unwrap_err();
     insta::assert_snapshot!(format!("{no_vip}\n{families}\n"));
 }
 
