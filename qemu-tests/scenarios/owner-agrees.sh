@@ -8,22 +8,19 @@ cluster 3
 requests 1000 real --sources 1000 --list /run/test/real.list
 same "all answered" 1000 "$(field real .answered)"
 
-# source port answer
-awk '{ print $2, $3, $4 }' /run/test/real.list >/run/test/flows
+# "start source port host connect" → questions and answers
+awk -v vip="$VIP" '{ print $2 ":" $3, vip ":80" }' /run/test/real.list >/run/test/questions
+awk '{ print $4 }' /run/test/real.list >/run/test/answers
 
-# ask N: what host N says of each flow. One shell in the namespace asks for
-# all of them.
-ask() {
-	# shellcheck disable=SC2016
-	on "h$1" bash -c 'while read -r source port _; do
-		nlbadm -j owner "$source:$port" "$0:80" eth0
-	done </run/test/flows' "$VIP" | jq -r .owner
-}
-
-cut -d' ' -f3 /run/test/flows >/run/test/answers
 for i in 1 2 3; do
-	ask "$i" >"/run/test/owners$i"
+	adm "h$i" -j owner --batch </run/test/questions | jq .owner >"/run/test/owners$i"
 	same "host $i: flows asked" 1000 "$(wc -l <"/run/test/owners$i")"
 	same "host $i: flows where the owner is not who answered" 0 \
 		"$(paste "/run/test/owners$i" /run/test/answers | awk '$1 != $2' | wc -l)"
 done
+
+# One flow as a person asks for it.
+read -r question _ </run/test/questions
+same "a single question" "$(head -n 1 /run/test/answers)" \
+	"$(adm h2 -j owner "$question" "$VIP:80" eth0 | jq .owner)"
+adm h3 owner "$question" "$VIP:80"
