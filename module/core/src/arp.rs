@@ -105,11 +105,9 @@ pub fn arrived<S: Storage>(filter: &Filter<S>, is_default_host: bool, bytes: &[u
             }
         };
     }
-    if !is_vip(message.target) {
+    // An answer to a VIP tells of its sender, which is no VIP.
+    if !is_vip(message.target) || message.operation != REQUEST {
         return ArpVerdict::Pass(Reason::ArpForeign);
-    }
-    if message.operation != REQUEST {
-        return ArpVerdict::Drop(Reason::ArpMalformed);
     }
     if filter.responder == Responder::DefaultHost && !is_default_host {
         return ArpVerdict::Drop(Reason::ArpNotResponder);

@@ -13,6 +13,7 @@
 //! Entry 0 of the rules stands for "no rule": its bucket map has one owner, the default host.
 
 use super::compile;
+pub use super::digest::{rules_digest, settings_digest};
 use super::genl::Mode;
 use super::limits::{SEED_LEN, VIPS_MAX};
 use super::mac::Mac;
