@@ -1,11 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! nlb: network load balancing without a balancer.
-use kernel::prelude::*;
+//!
+//! Up to 64 hosts on one Ethernet segment share a virtual IP. Every host receives every packet; this module
+//! decides by a keyed hash whether this host takes it or drops it, answers ARP with the virtual MAC, and keeps
+//! the cluster together by authenticated heartbeats. What is decided, and how, is in `core/`; what touches the
+//! kernel unsafely is in `kapi/`; the files between them connect the two, one noun each.
 
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+mod cluster;
+mod fill;
+mod fragments;
+mod ingress;
 mod kapi;
+mod keyring;
+mod neighbour;
+mod netlink;
+// The core is a library: here it is private, and other users of it need what this one does not.
+#[allow(dead_code, unreachable_pub, unused_imports)]
 #[path = "core/src/lib.rs"]
 mod nlb_core;
+mod notify;
+mod registry;
+mod request;
+mod snapshot;
+mod stats;
+mod tables;
+
+use kapi::genetlink::{Family, Registration};
+use kapi::netdevice::Notifier;
+use registry::Registry;
 
 module! {
     type: NlbModule,
@@ -16,9 +42,28 @@ module! {
     alias: ["net-pf-16-proto-16-family-nlb"],
 }
 
-struct NlbModule;
+/// The module. Its fields are dropped in this order, which is that of the teardown:
+///
+/// 1. the netlink family: no request comes any more, and the ones under way have ended;
+/// 2. the notifier: unregistering it reports every device as gone, which takes every cluster down;
+/// 3. the registry, empty by then.
+struct NlbModule {
+    _registration: Registration<Registry>,
+    _notifier: Pin<KBox<Notifier<Registry>>>,
+    _registry: Arc<Registry>,
+}
+
 impl kernel::Module for NlbModule {
-    fn init(_m: &'static ThisModule) -> Result<Self> {
-        Ok(NlbModule)
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let family = Family::new::<Registry>(module)?;
+        let registry = Registry::new(family.clone())?;
+        let notifier = Notifier::new(registry.clone())?;
+        // Last, for requests come from here on.
+        let registration = Registration::new(family, registry.clone())?;
+        Ok(Self {
+            _registration: registration,
+            _notifier: notifier,
+            _registry: registry,
+        })
     }
 }

@@ -35,6 +35,8 @@
 enum {
 	NLB_SKB_PROTOCOL = offsetof(struct sk_buff, protocol),
 	NLB_SKB_VLAN_TCI = offsetof(struct sk_buff, vlan_tci),
+	NLB_SKB_PKT_TYPE = offsetof(struct sk_buff, __pkt_type_offset),
+	NLB_SKB_PKT_TYPE_MASK = PKT_TYPE_MAX,
 	NLB_SKB_MAC_HEADER = offsetof(struct sk_buff, mac_header),
 };
 

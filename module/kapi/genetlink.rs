@@ -62,11 +62,11 @@ pub(crate) trait Service: Send + Sync + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `family` points into `operations` and `groups`, which are not changed after `new`; `service` is null or
+/// `family` points into `_operations` and `groups`, which are not changed after `new`; `service` is null or
 /// valid, and not null while requests can come in.
 pub(crate) struct Family {
     family: UnsafeCell<bindings::genl_family>,
-    operations: KVec<bindings::genl_ops>,
+    _operations: KVec<bindings::genl_ops>,
     groups: KVec<bindings::genl_multicast_group>,
     service: Once<*const c_void>,
     live: Once<bool>,
@@ -119,7 +119,7 @@ impl Family {
         Ok(Arc::new(
             Self {
                 family: UnsafeCell::new(family),
-                operations,
+                _operations: operations,
                 groups,
                 service: Once::new(core::ptr::null()),
                 live: Once::new(false),

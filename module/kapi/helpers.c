@@ -8,6 +8,7 @@
 #include <linux/etherdevice.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
+#include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -49,6 +50,11 @@ void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
 void nlb_helper_kfree_skb(struct sk_buff *skb)
 {
 	kfree_skb(skb);
+}
+
+void nlb_helper_consume_skb(struct sk_buff *skb)
+{
+	consume_skb(skb);
 }
 
 int nlb_helper_skb_network_offset(const struct sk_buff *skb)
@@ -179,23 +185,42 @@ void nlb_helper_dump_check(struct netlink_callback *cb, void *header)
 	genl_dump_check_consistent(cb, header);
 }
 
-/*
- * The state of the TCP socket with this 4-tuple as a bit (1 << TCP_...), 0 if there is none. TIME_WAIT and
- * half-open sockets are found as well. Context: RCU read side.
- */
-u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
-			  __be32 daddr, u16 dport, int ifindex)
+/* A socket's state as a bit (1 << TCP_...), 0 for no socket; gives the reference back. */
+static u32 nlb_state_of(struct sock *sk)
 {
-	struct sock *sk;
 	u32 state;
 
-	sk = __inet_lookup_established(net, saddr, sport, daddr, dport,
-				       ifindex, 0);
 	if (!sk)
 		return 0;
 	state = BIT(READ_ONCE(sk->sk_state));
 	sock_gen_put(sk);
 	return state;
+}
+
+/*
+ * The state of the TCP socket with this 4-tuple. TIME_WAIT and half-open sockets are found as well.
+ * Context: RCU read side.
+ */
+u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
+			  __be32 daddr, u16 dport, int ifindex)
+{
+	return nlb_state_of(__inet_lookup_established(net, saddr, sport, daddr,
+						      dport, ifindex, 0));
+}
+
+u32 nlb_helper_tcp6_state(struct net *net, const u8 *saddr, __be16 sport,
+			  const u8 *daddr, u16 dport, int ifindex)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct in6_addr from, to;
+
+	memcpy(&from, saddr, sizeof(from));
+	memcpy(&to, daddr, sizeof(to));
+	return nlb_state_of(__inet6_lookup_established(net, &from, sport, &to,
+						       dport, ifindex, 0));
+#else
+	return 0;
+#endif
 }
 
 void nlb_helper_wipe(void *secret, size_t len)

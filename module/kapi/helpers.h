@@ -13,6 +13,7 @@ struct sk_buff *nlb_helper_alloc_frame(struct net_device *dev, unsigned int len)
 void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
 			   const u8 *dst, u16 protocol, unsigned int len);
 void nlb_helper_kfree_skb(struct sk_buff *skb);
+void nlb_helper_consume_skb(struct sk_buff *skb);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
 void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type);
 
@@ -49,6 +50,8 @@ void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
 /* sockets */
 u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
 			  __be32 daddr, u16 dport, int ifindex);
+u32 nlb_helper_tcp6_state(struct net *net, const u8 *saddr, __be16 sport,
+			  const u8 *daddr, u16 dport, int ifindex);
 
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);

@@ -4,7 +4,9 @@
 
 use super::bindings;
 use super::netdevice::Net;
-use kernel::sync::rcu;
+use super::rcu::ReadSide;
+use core::net::IpAddr;
+use kernel::prelude::*;
 
 /// What the table of connections says of a 4-tuple.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,25 +27,40 @@ const TCP_TIME_WAIT: u32 = 6;
 /// `TCP_NEW_SYN_RECV` of the same file.
 const TCP_NEW_SYN_RECV: u32 = 12;
 
-/// Looks for a connection of this host. Addresses are as they stand in the packet, ports in host byte order.
-/// Context: any; the guard is the evidence of RCU.
-pub(crate) fn tcp4_lookup(
-    _guard: &rcu::Guard,
+/// Looks for a TCP connection of this host by its addresses and ports (in host byte order), the client's first.
+/// Addresses of different families belong to none. Context: any, under RCU.
+pub(crate) fn tcp_lookup(
+    _side: &ReadSide,
     net: Net<'_>,
-    client: ([u8; 4], u16),
-    local: ([u8; 4], u16),
+    client: (IpAddr, u16),
+    local: (IpAddr, u16),
     ifindex: u32,
 ) -> TcpSocket {
-    // SAFETY: The namespace is alive, RCU is held; a reference that the look-up takes is given back inside.
-    let states = unsafe {
-        bindings::nlb_helper_tcp4_state(
-            net.as_ptr(),
-            u32::from_ne_bytes(client.0),
-            client.1.to_be(),
-            u32::from_ne_bytes(local.0),
-            local.1,
-            i32::try_from(ifindex).unwrap_or(0),
-        )
+    let ifindex = c_int::try_from(ifindex).unwrap_or(0);
+    let states = match (client.0, local.0) {
+        // SAFETY: The namespace is alive, RCU is held; a reference that the look-up takes is given back inside.
+        (IpAddr::V4(from), IpAddr::V4(to)) => unsafe {
+            bindings::nlb_helper_tcp4_state(
+                net.as_ptr(),
+                u32::from_ne_bytes(from.octets()),
+                client.1.to_be(),
+                u32::from_ne_bytes(to.octets()),
+                local.1,
+                ifindex,
+            )
+        },
+        // SAFETY: As above; both addresses are 16 bytes that live during the call.
+        (IpAddr::V6(from), IpAddr::V6(to)) => unsafe {
+            bindings::nlb_helper_tcp6_state(
+                net.as_ptr(),
+                from.octets().as_ptr(),
+                client.1.to_be(),
+                to.octets().as_ptr(),
+                local.1,
+                ifindex,
+            )
+        },
+        _ => 0,
     };
     match states {
         0 => TcpSocket::None,

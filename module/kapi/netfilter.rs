@@ -4,7 +4,7 @@
 
 use super::bindings;
 use super::netdevice::{Device, Net};
-use super::rcu::synchronize_net;
+use super::rcu::{synchronize_net, ReadSide};
 use super::skb::Skb;
 use core::ptr::NonNull;
 use kernel::prelude::*;
@@ -18,6 +18,8 @@ pub(crate) enum Verdict {
     Accept,
     /// It is freed, with netfilter's drop reason.
     Drop,
+    /// It has reached its goal in the hook and is freed as such, which a drop monitor does not see.
+    Consume,
 }
 
 /// A hook function and what it works on.
@@ -28,7 +30,7 @@ pub(crate) trait Hook: 'static {
     type Target: Send + Sync + 'static;
 
     /// Decides a packet.
-    fn handle(target: &Self::Target, skb: &mut Skb) -> Verdict;
+    fn handle(target: &Self::Target, side: &ReadSide, skb: &mut Skb) -> Verdict;
 }
 
 /// Where a hook is put.
@@ -173,8 +175,14 @@ unsafe extern "C" fn call<H: Hook>(
     let target = unsafe { &*target.cast::<H::Target>() };
     // SAFETY: By the contract of this function.
     let skb = unsafe { Skb::from_raw(skb) };
-    match H::handle(target, skb) {
+    // SAFETY: Hooks run under RCU until they return.
+    let side = unsafe { ReadSide::assume() };
+    match H::handle(target, side, skb) {
         Verdict::Accept => bindings::NF_ACCEPT,
         Verdict::Drop => bindings::NF_DROP,
+        Verdict::Consume => {
+            skb.consume();
+            bindings::NF_STOLEN
+        }
     }
 }

@@ -8,6 +8,46 @@ use core::ptr;
 use kernel::prelude::*;
 use kernel::sync::rcu;
 
+/// Evidence that the code runs under RCU: inside a hook, or with a guard.
+///
+/// # Invariants
+///
+/// The RCU read side is held for as long as a reference to it lives.
+pub(crate) struct ReadSide(());
+
+impl ReadSide {
+    /// # Safety
+    ///
+    /// The caller is under RCU for the lifetime chosen.
+    pub(super) unsafe fn assume<'a>() -> &'a ReadSide {
+        // INVARIANT: By the contract of this function.
+        &ReadSide(())
+    }
+}
+
+/// The RCU read side, held while it lives.
+pub(crate) struct ReadGuard {
+    _guard: rcu::Guard,
+    side: ReadSide,
+}
+
+impl core::ops::Deref for ReadGuard {
+    type Target = ReadSide;
+
+    fn deref(&self) -> &ReadSide {
+        &self.side
+    }
+}
+
+/// Enters the RCU read side. Context: any; the holder must not sleep.
+pub(crate) fn read_lock() -> ReadGuard {
+    // INVARIANT: The evidence lives as long as the guard.
+    ReadGuard {
+        _guard: rcu::read_lock(),
+        side: ReadSide(()),
+    }
+}
+
 /// Waits until every CPU has left the RCU read sides and packet handlers of now. Context: process, may sleep;
 /// expedited if the RTNL is held.
 pub(crate) fn synchronize_net() {
@@ -39,31 +79,32 @@ impl<T> RcuCell<T> {
         }
     }
 
-    /// What is published now, for as long as the guard lives. Context: RCU read side.
+    /// What is published now, for as long as the read side is held.
     #[inline(always)]
-    pub(crate) fn load<'a>(&'a self, _guard: &'a rcu::Guard) -> Option<&'a T> {
+    pub(crate) fn load<'a>(&'a self, _side: &'a ReadSide) -> Option<&'a T> {
         // The address dependency of the reads through the pointer orders them, as in `rcu_dereference`.
         let current = self.current.load();
         // SAFETY: By the type invariant the pointer is null or valid until a grace period after it was taken
-        // out, and the guard holds that off.
+        // out, and the read side holds that off.
         unsafe { current.as_ref() }
     }
 
-    /// Publishes `new` and frees what was there after a grace period. Context: process, may sleep; writers are
-    /// serialised by the caller's lock.
-    pub(crate) fn replace(&self, new: Option<KBox<T>>) {
+    /// Publishes `new` and returns what was there, which nobody sees any more: a grace period has passed.
+    /// Context: process, may sleep; writers are serialised by the caller's lock.
+    pub(crate) fn replace(&self, new: Option<KBox<T>>) -> Option<KBox<T>> {
         let new = new.map_or(ptr::null_mut(), KBox::into_raw);
         let old = self.current.load();
         // The contents must be visible before the pointer is: `rcu_assign_pointer`.
         core::sync::atomic::fence(core::sync::atomic::Ordering::Release);
         // INVARIANT: `new` is null or came from `into_raw`.
         self.current.store(new);
-        if !old.is_null() {
-            synchronize_net();
-            // SAFETY: It came from `into_raw` by the type invariant, was taken out above, and a grace period
-            // has passed since.
-            drop(unsafe { KBox::from_raw(old) });
+        if old.is_null() {
+            return None;
         }
+        synchronize_net();
+        // SAFETY: It came from `into_raw` by the type invariant, was taken out above, and a grace period has
+        // passed since.
+        Some(unsafe { KBox::from_raw(old) })
     }
 }
 

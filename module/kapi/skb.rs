@@ -14,6 +14,19 @@ pub(crate) const ETH_HLEN: usize = 14;
 /// The bits of a VLAN tag that are the VLAN id; id 0 is a mere priority tag.
 const VLAN_VID_MASK: u16 = 0x0fff;
 
+/// Whom a frame is for (`pkt_type`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The device's own MAC, or made so.
+    Host,
+    /// All stations.
+    Broadcast,
+    /// A group.
+    Multicast,
+    /// Another station's MAC.
+    OtherHost,
+}
+
 /// A socket buffer lent to a hook by the kernel.
 ///
 /// # Invariants
@@ -49,6 +62,19 @@ impl Skb {
     #[inline(always)]
     pub(crate) fn has_vlan_id(&self) -> bool {
         self.field::<u16>(bindings::NLB_SKB_VLAN_TCI) & VLAN_VID_MASK != 0
+    }
+
+    /// Whom the frame is for, as the driver saw it.
+    #[inline(always)]
+    pub(crate) fn target(&self) -> Target {
+        let kind = u32::from(self.field::<u8>(bindings::NLB_SKB_PKT_TYPE)) & bindings::NLB_SKB_PKT_TYPE_MASK;
+        // On big-endian machines the bits are the upper ones of the byte.
+        match kind >> bindings::NLB_SKB_PKT_TYPE_MASK.trailing_zeros() {
+            bindings::PACKET_HOST => Target::Host,
+            bindings::PACKET_BROADCAST => Target::Broadcast,
+            bindings::PACKET_MULTICAST => Target::Multicast,
+            _ => Target::OtherHost,
+        }
     }
 
     /// All bytes from the data pointer on, linear or not.
@@ -100,6 +126,12 @@ impl Skb {
     pub(crate) fn set_for_host(&mut self) {
         // SAFETY: Valid by the type invariant.
         unsafe { bindings::nlb_helper_skb_set_pkt_type(self.0.get(), bindings::PACKET_HOST as u8) };
+    }
+
+    /// Frees the buffer as one that has served its purpose. The hook must say that it took it.
+    pub(super) fn consume(&mut self) {
+        // SAFETY: Valid by the type invariant; the only caller tells netfilter that the buffer is gone.
+        unsafe { bindings::nlb_helper_consume_skb(self.0.get()) };
     }
 
     /// Writable access to the first `len` bytes of data; none if memory is short or the buffer is shorter.

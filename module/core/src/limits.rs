@@ -68,3 +68,10 @@ pub const FRAME_MAX: usize = 1500;
 
 /// EtherType of our frames: "Local Experimental 1" of IEEE 802, never assigned to anyone.
 pub const ETHERTYPE: u16 = 0x88B5;
+
+/// Default load weight of a host (Windows: 50). With equal weights its value does not matter.
+pub const WEIGHT_DEFAULT: u8 = 50;
+
+/// Cells of the memory of first fragments: 4096 packets in pieces within a minute, in 32 KB. More of them, and
+/// the oldest are forgotten; their later fragments then pass on every host, as design demands.
+pub const FRAGMENT_CELLS: usize = 4096;

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A cluster on an interface: the node of the protocol, the packet path's view, and what both need.
+//!
+//! *Locking*: the node is under a lock that bottom halves share; whoever holds it applies what changed in the
+//! ownership and sets the timer before letting go, so that nobody sees one without the other. Frames and
+//! events are sent after that, by one context at a time, in the order in which the node made them.
+//!
+//! *Lifetime*: a [`Port`] is shared by the hooks of the interface, by the registry and by requests that are
+//! being answered. The registry takes a cluster down in this order, see `registry.rs`: the node is halted, the
+//! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the
+//! timer (waiting for a running one), and only after that the cluster is freed.
+
+use super::fragments::FragmentMemory;
+use super::kapi::bh_lock::{BhLock, BhLockGuard};
+use super::kapi::clock::now_ns;
+use super::kapi::genetlink::Family;
+use super::kapi::hrtimer::{Expire, Timer};
+use super::kapi::netdevice::Device;
+use super::kapi::netfilter::Verdict;
+use super::kapi::random::random_u64;
+use super::kapi::rcu::{read_lock, RcuCell, ReadSide};
+use super::kapi::skb::{Frame, Skb};
+use super::keyring::Keyring;
+use super::neighbour;
+use super::nlb_core::config::Config;
+use super::nlb_core::event::Event;
+use super::nlb_core::genl::{Affinity, Mode};
+use super::nlb_core::limits::{BUCKET_WORDS, ETHERTYPE, FRAME_MAX};
+use super::nlb_core::node::{Command, CommandError, Node};
+use super::nlb_core::peer::Path;
+use super::nlb_core::time::Instant;
+use super::notify;
+use super::snapshot::{Owners, Snapshot};
+use super::stats::{self, Stats};
+use super::tables::NodeTables;
+use core::net::IpAddr;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// What was asked for when the cluster was made, and does not change.
+pub(crate) struct Description {
+    /// Name of the cluster, NUL-padded.
+    pub(crate) name: [u8; 32],
+    /// Cluster mode.
+    pub(crate) mode: Mode,
+    /// The VIPs, the primary first.
+    pub(crate) vips: KVec<IpAddr>,
+    /// The dedicated IP.
+    pub(crate) dedicated: Option<IpAddr>,
+    /// Affinity of the default rule.
+    pub(crate) affinity: Affinity,
+    /// Milliseconds between two heartbeats.
+    pub(crate) period_ms: u32,
+    /// Heartbeats that may be missed.
+    pub(crate) tolerance: u32,
+    /// The MAC that heartbeats are sent to.
+    pub(crate) heartbeat_mac: [u8; 6],
+    /// The cluster has no key.
+    pub(crate) no_key: bool,
+}
+
+/// What is under the lock.
+struct Inner {
+    node: Node<NodeTables>,
+    keys: Keyring,
+    /// Frames that are not in one piece are copied here.
+    received: KVec<u8>,
+    /// Frames are made here.
+    sending: KVec<u8>,
+    /// The state of ownership that the packet path has been given.
+    applied: u64,
+    /// Some context is sending what the node has to send; the others leave it to that one.
+    busy: bool,
+}
+
+/// A cluster on an interface.
+#[pin_data]
+pub(crate) struct Cluster {
+    description: Description,
+    snapshot: RcuCell<Snapshot>,
+    owners: Owners,
+    stats: Stats,
+    fragments: FragmentMemory,
+    family: Arc<Family>,
+    #[pin]
+    inner: BhLock<Inner>,
+    // Given back last: the packet path and the timer use it.
+    device: Device,
+}
+
+impl Cluster {
+    /// A cluster that is stopped. Context: process. Errors: `ENOMEM`, `EINVAL` for a configuration that the
+    /// core refuses although it was checked.
+    pub(crate) fn new(
+        device: Device,
+        description: Description,
+        config: &Config,
+        snapshot: KBox<Snapshot>,
+        keys: Keyring,
+        family: Arc<Family>,
+    ) -> Result<Arc<Self>> {
+        let slots = usize::from(config.rules.slots);
+        let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
+        let inner = Inner {
+            node,
+            keys,
+            received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
+            sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
+            applied: 0,
+            busy: false,
+        };
+        let published = RcuCell::empty();
+        let _ = published.replace(Some(snapshot));
+        Arc::pin_init(
+            try_pin_init!(Self {
+                description,
+                snapshot: published,
+                owners: Owners::new(slots)?,
+                stats: Stats::new()?,
+                fragments: FragmentMemory::new()?,
+                family,
+                inner <- BhLock::new(inner),
+                device,
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The configuration as the packet path sees it.
+    #[inline(always)]
+    pub(crate) fn snapshot<'a>(&'a self, side: &'a ReadSide) -> Option<&'a Snapshot> {
+        self.snapshot.load(side)
+    }
+
+    /// Who owns what.
+    #[inline(always)]
+    pub(crate) fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// The counters.
+    #[inline(always)]
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The memory of first fragments.
+    pub(crate) fn fragments(&self) -> &FragmentMemory {
+        &self.fragments
+    }
+
+    /// The cluster interface.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What was asked for when the cluster was made.
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The VIPs, the primary first.
+    pub(crate) fn vips(&self) -> &[IpAddr] {
+        &self.description.vips
+    }
+
+    /// The dedicated IP.
+    pub(crate) fn dedicated(&self) -> Option<IpAddr> {
+        self.description.dedicated
+    }
+
+    /// The netlink family, for notifications.
+    pub(crate) fn family(&self) -> &Family {
+        &self.family
+    }
+
+    /// Whether this host is the default host, as the packet path sees it.
+    pub(crate) fn is_default_host(&self) -> bool {
+        use super::nlb_core::decide::Buckets;
+        self.owners.is_default_host()
+    }
+
+    /// Looks at the node and its keys. Context: process or softirq; `look` must be short and must not sleep.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Node<NodeTables>, &Keyring, Instant) -> R) -> R {
+        let inner = self.inner.lock();
+        look(&inner.node, &inner.keys, Instant(now_ns()))
+    }
+
+    /// Changes the keys. Context: process; `change` must be short and must not sleep.
+    pub(crate) fn change_keys<R>(&self, change: impl FnOnce(&mut Keyring) -> R) -> R {
+        change(&mut self.inner.lock().keys)
+    }
+
+    /// Gives the packet path what changed in the ownership. Context: under the lock.
+    fn apply(&self, inner: &mut Inner) {
+        let changes = inner.node.ownership_changes();
+        if changes == inner.applied {
+            return;
+        }
+        inner.applied = changes;
+        for slot in 0..self.owners.slots() as u16 {
+            for word in 0..BUCKET_WORDS as u16 {
+                let mine = inner.node.owned_word(slot, word);
+                let moved = inner.node.moved_word(slot, word);
+                self.owners.store(slot, word, mine, moved, 0);
+            }
+        }
+        self.owners.set_default_host(inner.node.is_default());
+    }
+
+    /// Takes what the node has to send, if this context is the one that sends. Context: under the lock.
+    fn next_frame<'a>(&'a self, inner: &mut Inner) -> Option<(Frame<'a>, usize)> {
+        let Inner {
+            node,
+            keys,
+            sending,
+            ..
+        } = inner;
+        loop {
+            let transmit = node.poll_transmit(sending, keys)?;
+            let bytes = sending.get(..transmit.len).unwrap_or_default();
+            if transmit.relay {
+                notify::relay(self, bytes);
+            }
+            if !transmit.segment {
+                continue;
+            }
+            let Some(mut frame) = Frame::new(&self.device, bytes.len()) else {
+                self.stats.event(stats::Event::FrameNoMemory);
+                continue;
+            };
+            for (to, from) in frame.payload().iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            return Some((frame, bytes.len()));
+        }
+    }
+}
+
+/// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.
+fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], len: usize) -> &'a [u8] {
+    let head = skb.head();
+    if head.len() == len {
+        return head;
+    }
+    match copy.get_mut(..len) {
+        Some(copy) => {
+            if skb.copy(0, copy) {
+                copy
+            } else {
+                &[]
+            }
+        }
+        None => &[],
+    }
+}
+
+/// A cluster with its timer: what hooks and requests work with.
+pub(crate) struct Port {
+    // Dropped first: waits for a running expiry, which uses the cluster.
+    timer: Pin<KBox<Timer<Cluster>>>,
+    cluster: Arc<Cluster>,
+}
+
+impl Port {
+    /// Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
+        let timer = Timer::new(cluster.clone())?;
+        Ok(Arc::new(Self { timer, cluster }, GFP_KERNEL)?)
+    }
+
+    /// The cluster.
+    #[inline(always)]
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The cluster, to be kept.
+    pub(crate) fn shared_cluster(&self) -> Arc<Cluster> {
+        self.cluster.clone()
+    }
+
+    /// Carries out a command. Context: process or softirq. Errors: what the node says.
+    pub(crate) fn command(&self, command: Command) -> core::result::Result<(), CommandError> {
+        let random = random_u64();
+        drive(&self.cluster, &self.timer, |inner, now| {
+            inner.node.handle_command(now, command, random)
+        })
+    }
+
+    /// Hands a frame of the protocol to the node. Context: softirq, RCU.
+    pub(crate) fn frame_arrived(&self, skb: &mut Skb) -> Verdict {
+        let cluster = self.cluster();
+        if skb.has_vlan_id() {
+            return Verdict::Accept;
+        }
+        let len = skb.len();
+        if len > FRAME_MAX {
+            cluster.stats.event(stats::Event::FrameTooLong);
+            return Verdict::Consume;
+        }
+        drive(cluster, &self.timer, |inner, now| {
+            let Inner {
+                node,
+                keys,
+                received,
+                ..
+            } = inner;
+            let frame = whole(skb, received, len);
+            let result = node.handle_frame(now, Path::Segment, frame, keys);
+            cluster.stats.received(result);
+        });
+        Verdict::Consume
+    }
+
+    /// Hands a frame that came on the second path to the node. Context: process.
+    pub(crate) fn frame_relayed(&self, frame: &[u8]) {
+        drive(&self.cluster, &self.timer, |inner, now| {
+            let result = inner
+                .node
+                .handle_frame(now, Path::Relay, frame, &inner.keys);
+            self.cluster.stats.received(result);
+        });
+    }
+}
+
+impl Expire for Cluster {
+    fn expire(&self, timer: &Timer<Self>) {
+        drive(self, timer, |inner, now| inner.node.handle_timeout(now));
+    }
+}
+
+/// Lets the node work, and then carries out what it wants: ownership, timer, frames, events.
+///
+/// Context: process or softirq, without locks that a driver could take.
+fn drive<R>(
+    cluster: &Cluster,
+    timer: &Timer<Cluster>,
+    work: impl FnOnce(&mut Inner, Instant) -> R,
+) -> R {
+    let now = Instant(now_ns());
+    let mut inner = cluster.inner.lock();
+    let result = work(&mut inner, now);
+    settle(cluster, timer, &mut inner);
+    if !inner.busy {
+        inner.busy = true;
+        send_all(cluster, timer, inner);
+    }
+    result
+}
+
+/// Applies the ownership and sets the timer. Context: under the lock.
+fn settle(cluster: &Cluster, timer: &Timer<Cluster>, inner: &mut Inner) {
+    cluster.apply(inner);
+    let at = inner.node.poll_timeout();
+    if at != Instant::NEVER {
+        timer.start(at.0);
+    }
+}
+
+/// Sends what the node has to send and tells what happened, until there is no more.
+fn send_all<'a>(
+    cluster: &'a Cluster,
+    timer: &Timer<Cluster>,
+    mut inner: BhLockGuard<'a, Inner>,
+) {
+    loop {
+        let frame = cluster.next_frame(&mut inner);
+        let event = if frame.is_none() { inner.node.poll_event() } else { None };
+        if frame.is_none() && event.is_none() {
+            settle(cluster, timer, &mut inner);
+            inner.busy = false;
+            return;
+        }
+        let gone = event.map(|event| notify::Told::of(&inner.node, event));
+        drop(inner);
+        if let Some((frame, len)) = frame {
+            cluster.stats.event(stats::Event::FrameSent);
+            frame.send(&cluster.description.heartbeat_mac, ETHERTYPE, len);
+        }
+        if let Some(told) = gone {
+            happened(cluster, &told);
+        }
+        inner = cluster.inner.lock();
+    }
+}
+
+/// Does what an event asks of the module, and tells userspace.
+fn happened(cluster: &Cluster, told: &notify::Told) {
+    if let Event::DefaultHost { .. } | Event::Converged { .. } = told.event {
+        if cluster.is_default_host() {
+            let side = read_lock();
+            if let Some(snapshot) = cluster.snapshot(&side) {
+                neighbour::announce(cluster, snapshot);
+            }
+        }
+    }
+    notify::event(cluster, told);
+}

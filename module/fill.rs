@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One function for each kind of thing that netlink tells: what a reply, a dump and a notification say of it
+//! is written here and nowhere else.
+
+use super::cluster::Cluster;
+use super::kapi::genetlink::Request;
+use super::kapi::netlink::Message;
+use super::kapi::rcu::read_lock;
+use super::nlb_core::auth::Authenticator;
+use super::nlb_core::decide::explain;
+use super::nlb_core::genl::{self, bucket, counter, history as past, owner as own};
+use super::nlb_core::host::HostId;
+use super::nlb_core::limits::BUCKETS;
+use super::nlb_core::packet::{Flow, PROTO_TCP};
+use super::nlb_core::time::NS_PER_MS;
+use super::request::{address, address_bytes};
+use kernel::c_str;
+use kernel::prelude::*;
+
+/// Buckets in one message of a dump.
+const PART: usize = 1024;
+
+/// Messages that a dump of one slot takes.
+pub(crate) const PARTS_PER_SLOT: usize = BUCKETS / PART;
+
+/// Writes a cluster.
+pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
+    use genl::cluster as at;
+    let description = cluster.description();
+    let device = cluster.device();
+    let mut buffer = [0u8; 16];
+    message.put_u32(at::IFINDEX, device.ifindex())?;
+    message.put_text(at::IFNAME, &device.name())?;
+    message.put_text(at::NAME, &description.name)?;
+    message.put_u8(at::MODE, description.mode as u8)?;
+    for vip in cluster.vips() {
+        message.put(at::VIP, address_bytes(*vip, &mut buffer))?;
+    }
+    if let Some(dedicated) = cluster.dedicated() {
+        message.put(at::DEDICATED_IP, address_bytes(dedicated, &mut buffer))?;
+    }
+    message.put_u8(at::AFFINITY, description.affinity as u8)?;
+    message.put_u32(at::PERIOD_MS, description.period_ms)?;
+    message.put_u32(at::TOLERANCE, description.tolerance)?;
+    if let Some(snapshot) = cluster.snapshot(&read_lock()) {
+        message.put(at::VIRTUAL_MAC, &snapshot.filter.mac_v4())?;
+    }
+    message.put_flag(at::NO_KEY, description.no_key)?;
+    node_of(message, cluster)
+}
+
+/// Writes what the node says of itself.
+fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
+    use genl::cluster as at;
+    cluster.look(|node, keys, _| {
+        let host = node.config().host;
+        message.put_u8(at::HOST_ID, host.get())?;
+        message.put_u8(at::STATE, node.state() as u8)?;
+        message.put_u8(at::OUT_REASON, node.out_reason() as u8)?;
+        message.put_u64(at::GENERATION, node.generation().number)?;
+        message.put_u8(at::DEFAULT_HOST, node.default_host().map_or(0, HostId::get))?;
+        message.put_u64(at::MEMBERS, node.view_members().0)?;
+        message.put_u64(at::PENDING, node.pending())?;
+        if keys.authenticated() {
+            message.put_u8(at::KEY_ID, keys.key_id())?;
+        }
+        if let Some(weight) = node.config().rules.weights.first() {
+            message.put_u8(at::WEIGHT, *weight)?;
+        }
+        if let Some(own) = node.members().find(|member| member.is_self) {
+            message.put_u32(at::BUCKETS_OWNED, u32::from(own.buckets))?;
+        }
+        if let Some(last) = node.history().last() {
+            message.put_u8(at::CAUSE, last.cause as u8)?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes the host at a place of the node's table.
+pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    use genl::member as at;
+    let ifindex = cluster.device().ifindex();
+    let (info, now) = cluster.look(|node, _, now| (node.members().nth(index), now));
+    let info = info.ok_or(ENOENT)?;
+    message.put_u32(at::IFINDEX, ifindex)?;
+    message.put_u8(at::HOST_ID, info.host.get())?;
+    message.put_u8(at::STATE, info.state as u8)?;
+    message.put_u8(at::OUT_REASON, info.out as u8)?;
+    if let Some(heard) = info.heard {
+        let ms = now.since(heard) / NS_PER_MS;
+        message.put_u32(at::LAST_HEARD_MS, u32::try_from(ms).unwrap_or(u32::MAX))?;
+    }
+    message.put_u64(at::INCARNATION, info.incarnation)?;
+    message.put_u32(at::BUCKETS_OWNED, u32::from(info.buckets))?;
+    message.put_flag(at::SELF, info.is_self)?;
+    message.put_flag(at::DEFAULT, info.is_default)?;
+    message.put_u8(at::PATHS, u8::from(info.on_segment) | u8::from(info.on_relay) << 1)?;
+    message.put_u32(at::LOSS_PERMILLE, u32::from(info.loss_permille))?;
+    if !info.dedicated.as_bytes().is_empty() {
+        message.put(at::DEDICATED_IP, info.dedicated.as_bytes())?;
+    }
+    message.put_u8(at::WEIGHT, info.weight)?;
+    message.put_flag(at::MEMBER, info.member)
+}
+
+/// Writes one part of the bucket maps.
+pub(crate) fn buckets(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    let slot = (index / PARTS_PER_SLOT) as u16;
+    let first = (index % PARTS_PER_SLOT * PART) as u16;
+    let mut owners = KVec::from_elem(0u8, PART, GFP_KERNEL)?;
+    let generation = cluster.look(|node, _, _| {
+        for (to, bucket) in owners.iter_mut().zip(first..) {
+            *to = node.owner_of(slot, bucket).map_or(0, HostId::get);
+        }
+        node.generation().number
+    });
+    message.put_u32(bucket::IFINDEX, cluster.device().ifindex())?;
+    message.put_u16(bucket::SLOT, slot)?;
+    message.put_u16(bucket::FIRST, first)?;
+    message.put(bucket::OWNERS, &owners)?;
+    message.put_u64(bucket::GENERATION, generation)
+}
+
+/// Writes one counter.
+pub(crate) fn counter(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    let (name, value) = cluster.stats().get(index).ok_or(ENOENT)?;
+    message.put_u32(counter::IFINDEX, cluster.device().ifindex())?;
+    message.put_text(counter::NAME, name.as_bytes())?;
+    message.put_u64(counter::VALUE, value)
+}
+
+/// Writes one entry of the history.
+pub(crate) fn history(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    let (entry, now) = cluster.look(|node, _, now| (node.history().nth(index), now));
+    let entry = entry.ok_or(ENOENT)?;
+    message.put_u32(past::IFINDEX, cluster.device().ifindex())?;
+    message.put_u64(past::GENERATION, entry.generation)?;
+    message.put_u64(past::MEMBERS, entry.members.0)?;
+    message.put_u8(past::CAUSE, entry.cause as u8)?;
+    message.put_u8(past::HOST_ID, entry.host.map_or(0, HostId::get))?;
+    message.put_u64(past::AGE_MS, now.since(entry.at) / NS_PER_MS)?;
+    message.put_u32(past::TOOK_US, u32::try_from(entry.took_ns / 1000).unwrap_or(u32::MAX))?;
+    message.put_u32(past::MOVED, entry.moved)
+}
+
+/// Writes which key stands at a place of the list; never the key.
+pub(crate) fn key(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    use genl::key as at;
+    let (id, sending) = cluster.look(|_, keys, _| (keys.nth(index), keys.key_id()));
+    let id = id.ok_or(ENOENT)?;
+    message.put_u32(at::IFINDEX, cluster.device().ifindex())?;
+    message.put_u8(at::ID, id)?;
+    message.put_flag(at::SEND, id == sending)
+}
+
+/// The flow that a request asks about.
+pub(crate) struct Question {
+    flow: Flow,
+}
+
+impl Question {
+    /// Reads the request. Errors: `EINVAL`, with a text.
+    pub(crate) fn read(request: &Request<'_>) -> Result<Self> {
+        let client = request.get(own::CLIENT).and_then(|a| address(a.payload));
+        let Some(client) = client else {
+            return Err(request.refuse_at(
+                own::CLIENT,
+                EINVAL,
+                c_str!("the client's address must have 4 or 16 bytes"),
+            ));
+        };
+        let vip = request.get(own::VIP).and_then(|a| address(a.payload));
+        let Some(vip) = vip else {
+            return Err(request.refuse_at(
+                own::VIP,
+                EINVAL,
+                c_str!("the VIP must have 4 or 16 bytes"),
+            ));
+        };
+        Ok(Self {
+            flow: Flow {
+                protocol: request.get(own::PROTOCOL).map_or(PROTO_TCP, |a| a.u8()),
+                client,
+                client_port: request.get(own::CLIENT_PORT).map_or(0, |a| a.u16()),
+                vip,
+                vip_port: request.get(own::VIP_PORT).map_or(0, |a| a.u16()),
+            },
+        })
+    }
+}
+
+/// Writes who owns a flow, and why.
+pub(crate) fn owner(
+    message: &mut Message,
+    cluster: &Cluster,
+    question: &Question,
+    admin: bool,
+) -> Result {
+    let flow = &question.flow;
+    let mut buffer = [0u8; 16];
+    message.put_u32(own::IFINDEX, cluster.device().ifindex())?;
+    message.put(own::CLIENT, address_bytes(flow.client, &mut buffer))?;
+    message.put_u16(own::CLIENT_PORT, flow.client_port)?;
+    message.put(own::VIP, address_bytes(flow.vip, &mut buffer))?;
+    message.put_u16(own::VIP_PORT, flow.vip_port)?;
+    message.put_u8(own::PROTOCOL, flow.protocol)?;
+    let side = read_lock();
+    let Some(snapshot) = cluster.snapshot(&side) else {
+        return Err(ENOENT);
+    };
+    let explanation = explain(&snapshot.filter, flow);
+    let (host, this, generation) = cluster.look(|node, _, _| {
+        let host = explanation
+            .place
+            .and_then(|place| node.owner_of(place.slot, place.bucket));
+        (host, node.config().host, node.generation().number)
+    });
+    message.put_u8(own::OWNER, host.map_or(0, HostId::get))?;
+    message.put_text(own::REASON, explanation.why.as_bytes())?;
+    if let Some(rule) = explanation.rule {
+        message.put_u16(own::RULE, u16::from(rule))?;
+    }
+    message.put_u8(own::AFFINITY, explanation.affinity as u8)?;
+    if let Some(place) = explanation.place {
+        if admin {
+            message.put_u64(own::HASH, place.hash)?;
+        }
+        message.put_u16(own::BUCKET, place.bucket)?;
+    }
+    message.put_flag(own::SELF, host == Some(this))?;
+    message.put_u64(own::GENERATION, generation)
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The ingress hook of a cluster interface: every frame that arrives there passes here first.
+//!
+//! *Context*: softirq, under RCU. Nothing here allocates, sleeps or takes a lock that process context holds,
+//! except for frames of the protocol itself, which go to the node under its own lock.
+
+use super::cluster::Port;
+use super::kapi::clock::now_ns;
+use super::kapi::inet::{tcp_lookup, TcpSocket};
+use super::kapi::netfilter::{Hook, Verdict};
+use super::kapi::rcu::ReadSide;
+use super::kapi::skb::{self, Skb};
+use super::neighbour;
+use super::nlb_core::decide::{self, decide, Answer, Question, Tables};
+use super::nlb_core::fragments::{recall, remember, FragmentKey};
+use super::nlb_core::limits::ETHERTYPE;
+use super::nlb_core::packet::{
+    Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_TCP, SNAP_LEN,
+};
+use super::nlb_core::time::Instant;
+use super::snapshot::Snapshot;
+use super::stats::Event;
+
+/// The hook.
+pub(crate) struct Ingress;
+
+/// The longest IP packet without a jumbo length; a longer buffer was merged by GRO.
+const IP_MAX: usize = 65_535;
+
+impl Hook for Ingress {
+    type Target = Port;
+
+    fn handle(port: &Port, side: &ReadSide, skb: &mut Skb) -> Verdict {
+        let Some(snapshot) = port.cluster().snapshot(side) else {
+            return Verdict::Accept;
+        };
+        match skb.protocol() {
+            protocol @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => packet(port, side, snapshot, skb, protocol),
+            ETHERTYPE_ARP => neighbour::arrived(port.cluster(), snapshot, skb),
+            ETHERTYPE => port.frame_arrived(skb),
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+/// Decides about an IP packet.
+#[inline(always)]
+fn packet(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    skb: &mut Skb,
+    protocol: u16,
+) -> Verdict {
+    let meta = meta(snapshot, skb, protocol);
+    let verdict = decide(&snapshot.filter, port.cluster().owners(), &meta, skb.head());
+    apply(port, side, snapshot, skb, &meta, verdict)
+}
+
+/// What the decision needs to know of a frame besides its bytes.
+#[inline(always)]
+fn meta(snapshot: &Snapshot, skb: &Skb, ethertype: u16) -> Meta {
+    let dst_is_virtual_mac = match skb.ethernet().and_then(|header| header.first_chunk::<6>()) {
+        Some(mac) => snapshot.filter.is_virtual_mac(mac),
+        None => false,
+    };
+    Meta {
+        ethertype,
+        vlan: skb.has_vlan_id(),
+        dst_is_virtual_mac,
+        target: match skb.target() {
+            skb::Target::Host => Target::Host,
+            skb::Target::Broadcast => Target::Broadcast,
+            skb::Target::Multicast => Target::Multicast,
+            skb::Target::OtherHost => Target::OtherHost,
+        },
+        merged: skb.len() > IP_MAX,
+        len: u32::try_from(skb.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Carries out a verdict, and counts it.
+#[inline(always)]
+fn apply(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    skb: &mut Skb,
+    meta: &Meta,
+    verdict: decide::Verdict,
+) -> Verdict {
+    match verdict {
+        decide::Verdict::Drop {
+            reason,
+            fragment: false,
+            ..
+        } => {
+            port.cluster().stats().reason(reason);
+            Verdict::Drop
+        }
+        decide::Verdict::Pass(reason) => {
+            port.cluster().stats().reason(reason);
+            Verdict::Accept
+        }
+        decide::Verdict::Accept {
+            reason,
+            fragment: false,
+            ..
+        } => {
+            port.cluster().stats().reason(reason);
+            accept(skb, meta)
+        }
+        verdict => rare(port, side, snapshot, skb, meta, verdict),
+    }
+}
+
+/// Lets a packet of this cluster go up the stack.
+#[inline(always)]
+fn accept(skb: &mut Skb, meta: &Meta) -> Verdict {
+    if meta.dst_is_virtual_mac {
+        skb.set_for_host();
+    }
+    Verdict::Accept
+}
+
+/// Carries out what is not on the fast path: questions, fragments, packets whose bytes are not in one piece.
+#[cold]
+#[inline(never)]
+fn rare(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    skb: &mut Skb,
+    meta: &Meta,
+    verdict: decide::Verdict,
+) -> Verdict {
+    if verdict == decide::Verdict::Short {
+        return copied(port, side, snapshot, skb, meta);
+    }
+    let verdict = settle(port, side, snapshot, skb.head(), verdict);
+    finish(port, skb, meta, verdict)
+}
+
+/// Decides once more, with a copy of the first bytes: the buffer holds too few of them in one piece.
+#[cold]
+#[inline(never)]
+fn copied(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    skb: &mut Skb,
+    meta: &Meta,
+) -> Verdict {
+    let mut bytes = [0u8; SNAP_LEN];
+    let len = skb.len().min(SNAP_LEN);
+    let Some(head) = bytes.get_mut(..len) else {
+        return unreadable(port);
+    };
+    if !skb.copy(0, head) {
+        return unreadable(port);
+    }
+    let verdict = decide(&snapshot.filter, port.cluster().owners(), meta, head);
+    let verdict = settle(port, side, snapshot, head, verdict);
+    finish(port, skb, meta, verdict)
+}
+
+/// Makes a verdict final: questions are answered, first fragments remembered.
+fn settle(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    l3: &[u8],
+    verdict: decide::Verdict,
+) -> decide::Verdict {
+    let verdict = match verdict {
+        decide::Verdict::Ask(question) => {
+            question.resolve(ask(port, side, snapshot, &question, l3))
+        }
+        verdict => verdict,
+    };
+    let (fragment, accepted) = match verdict {
+        decide::Verdict::Accept { fragment, .. } => (fragment, true),
+        decide::Verdict::Drop { fragment, .. } => (fragment, false),
+        _ => (false, false),
+    };
+    if fragment {
+        if let Some(key) = FragmentKey::of(&snapshot.filter, l3) {
+            remember(port.cluster().fragments(), key, accepted, Instant(now_ns()));
+        }
+    }
+    verdict
+}
+
+/// Carries out and counts a final verdict.
+fn finish(port: &Port, skb: &mut Skb, meta: &Meta, verdict: decide::Verdict) -> Verdict {
+    let Some(reason) = verdict.reason() else {
+        return unreadable(port);
+    };
+    port.cluster().stats().reason(reason);
+    match verdict {
+        decide::Verdict::Accept { .. } => accept(skb, meta),
+        decide::Verdict::Drop { .. } => Verdict::Drop,
+        _ => Verdict::Accept,
+    }
+}
+
+/// A packet whose bytes cannot be had is nobody's.
+fn unreadable(port: &Port) -> Verdict {
+    port.cluster().stats().event(Event::PacketUnreadable);
+    Verdict::Drop
+}
+
+/// Asks the tables of the kernel whether the flow of a packet is known here.
+#[cold]
+#[inline(never)]
+fn ask(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    question: &Question,
+    l3: &[u8],
+) -> Answer {
+    if question.tables == Tables::Fragments {
+        return match FragmentKey::of(&snapshot.filter, l3) {
+            Some(key) => recall(port.cluster().fragments(), key, Instant(now_ns())),
+            None => Answer::Unknown,
+        };
+    }
+    let Some(flow) = decide::flow(l3) else {
+        return Answer::Unknown;
+    };
+    if question.tables != Tables::Tcp || flow.protocol != PROTO_TCP {
+        return Answer::Unknown;
+    }
+    let device = port.cluster().device();
+    let socket = tcp_lookup(
+        side,
+        device.net(),
+        (flow.client, flow.client_port),
+        (flow.vip, flow.vip_port),
+        device.ifindex(),
+    );
+    match socket {
+        TcpSocket::None => Answer::Unknown,
+        TcpSocket::HalfOpen | TcpSocket::TimeWait | TcpSocket::Established => Answer::Known,
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! ARP for the VIPs: answered here, announced here, and guarded on the way out.
+//!
+//! Two hooks guard what leaves. One sees the ARP of the kernel itself on every interface of the namespace; the
+//! other sees every frame that leaves the cluster interface, those of packet sockets included.
+
+use super::cluster::Cluster;
+use super::kapi::netfilter::{Hook, Verdict};
+use super::kapi::rcu::{RcuCell, ReadSide};
+use super::kapi::skb::{Frame, Skb, ETH_HLEN};
+use super::nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
+use super::nlb_core::packet::ETHERTYPE_ARP;
+use super::nlb_core::reason::Reason;
+use super::snapshot::Snapshot;
+use super::stats::Event;
+use core::net::{IpAddr, Ipv4Addr};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// The broadcast MAC.
+const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// Where the source MAC stands in an Ethernet header.
+const ETH_SOURCE: usize = 6;
+
+/// Decides about an ARP message that arrived on the cluster interface. Context: softirq, RCU.
+pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    let mut bytes = [0u8; ARP_LEN];
+    if skb.has_vlan_id() || !skb.copy(0, &mut bytes) {
+        cluster.stats().reason(Reason::ArpMalformed);
+        return Verdict::Accept;
+    }
+    match arp::arrived(&snapshot.filter, cluster.is_default_host(), &bytes) {
+        ArpVerdict::Pass(reason) => {
+            cluster.stats().reason(reason);
+            Verdict::Accept
+        }
+        ArpVerdict::Drop(reason) => {
+            cluster.stats().reason(reason);
+            Verdict::Consume
+        }
+        ArpVerdict::Conflict { .. } => {
+            cluster.stats().reason(Reason::ArpConflict);
+            Verdict::Consume
+        }
+        ArpVerdict::Reply { to, bytes } => {
+            cluster.stats().reason(Reason::ArpReplied);
+            send(cluster, &to, &bytes);
+            Verdict::Consume
+        }
+    }
+}
+
+/// Tells the segment which MAC the VIPs resolve to. Context: any.
+pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
+    for vip in cluster.vips() {
+        if let IpAddr::V4(vip) = vip {
+            send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip));
+        }
+    }
+}
+
+fn send(cluster: &Cluster, to: &[u8; 6], bytes: &[u8; ARP_LEN]) {
+    let Some(mut frame) = Frame::new(cluster.device(), ARP_LEN) else {
+        cluster.stats().event(Event::ArpNoMemory);
+        return;
+    };
+    for (to, from) in frame.payload().iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    frame.send(to, ETHERTYPE_ARP, ARP_LEN);
+}
+
+/// The hook on the cluster interface: frames on their way out, from their Ethernet header on.
+pub(crate) struct Egress;
+
+impl Hook for Egress {
+    type Target = Cluster;
+
+    fn handle(cluster: &Cluster, side: &ReadSide, skb: &mut Skb) -> Verdict {
+        if skb.protocol() != ETHERTYPE_ARP {
+            return Verdict::Accept;
+        }
+        guard(cluster, side, skb, ETH_HLEN)
+    }
+}
+
+/// Clusters of a namespace.
+pub(crate) type ClusterList = KVec<Arc<Cluster>>;
+
+/// The clusters of a namespace, for the hook that sees the ARP of all its interfaces.
+pub(crate) struct Guard {
+    clusters: RcuCell<ClusterList>,
+}
+
+impl Guard {
+    /// Guards nothing yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            clusters: RcuCell::empty(),
+        }
+    }
+
+    /// Guards these clusters from now on, and returns the list that was used until now, emptied. Context:
+    /// process, under the lock of the registry.
+    pub(crate) fn set(&self, clusters: KBox<ClusterList>) -> Option<KBox<ClusterList>> {
+        let mut old = self.clusters.replace(Some(clusters))?;
+        old.clear();
+        Some(old)
+    }
+}
+
+/// The hook on ARP that the kernel itself sends, on any interface of the namespace.
+pub(crate) struct ArpOutput;
+
+impl Hook for ArpOutput {
+    type Target = Guard;
+
+    fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb) -> Verdict {
+        let (Some(clusters), Some(offset)) = (guarded.clusters.load(side), skb.network_offset()) else {
+            return Verdict::Accept;
+        };
+        for cluster in clusters {
+            if guard(cluster, side, skb, offset) == Verdict::Drop {
+                return Verdict::Drop;
+            }
+        }
+        Verdict::Accept
+    }
+}
+
+/// Lets an outgoing ARP message pass, mends it or drops it; it stands at `offset` behind the data pointer.
+fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: usize) -> Verdict {
+    let Some(snapshot) = cluster.snapshot(side) else {
+        return Verdict::Accept;
+    };
+    let mut bytes = [0u8; ARP_LEN];
+    let mut own_mac = [0u8; 6];
+    if !skb.copy(offset, &mut bytes) {
+        return Verdict::Accept;
+    }
+    // The Ethernet source of the frame is the MAC of the interface that it leaves by.
+    if offset < ETH_HLEN || !skb.copy(offset - ETH_HLEN + ETH_SOURCE, &mut own_mac) {
+        own_mac = cluster.device().mac();
+    }
+    match arp::leaving(&snapshot.filter, &mut bytes, own_mac, dedicated(cluster)) {
+        ArpOut::Untouched => Verdict::Accept,
+        ArpOut::Drop => {
+            cluster.stats().reason(Reason::ArpLeakDropped);
+            Verdict::Drop
+        }
+        ArpOut::Mended => {
+            let Some(place) = skb.writable(offset, ARP_LEN) else {
+                cluster.stats().reason(Reason::ArpLeakDropped);
+                return Verdict::Drop;
+            };
+            for (to, from) in place.iter_mut().zip(&bytes) {
+                *to = *from;
+            }
+            cluster.stats().reason(Reason::ArpLeakMended);
+            Verdict::Accept
+        }
+    }
+}
+
+fn dedicated(cluster: &Cluster) -> Option<Ipv4Addr> {
+    match cluster.dedicated() {
+        Some(IpAddr::V4(address)) => Some(address),
+        _ => None,
+    }
+}

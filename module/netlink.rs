@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The generic netlink family `nlb`: what is asked, and who answers.
+//!
+//! *Context*: process. Requests that make or remove a cluster take the RTNL, then the registry's mutex; the
+//! others find their cluster under the mutex and work on it without.
+
+use super::cluster::{Cluster, Port};
+use super::fill;
+use super::kapi::clock::now_ns;
+use super::kapi::genetlink::{Dump, Operation, Progress, Request, Service};
+use super::kapi::netdevice::{Device, Rtnl};
+use super::kapi::netlink::{Message, Policy};
+use super::keyring::Key;
+use super::nlb_core::genl::{
+    self, bucket, cluster, counter, heartbeat, history, key, member, owner, Command, Control,
+};
+use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
+use super::nlb_core::node;
+use super::nlb_core::time::Instant;
+use super::registry::Registry;
+use super::request::NewCluster;
+use kernel::c_str;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// Room for the attributes of a cluster with 64 IPv6 VIPs: 64 × 20 bytes, and the rest.
+const CLUSTER_SIZE: usize = 2048;
+
+/// Room for the answer to who owns a flow.
+const OWNER_SIZE: usize = 512;
+
+/// How long a drained host waits for its last session before it stops, in nanoseconds: one hour.
+const DRAINSTOP_NS: u64 = 3_600_000_000_000;
+
+
+/// The policy of a request, attribute by attribute; what is not named is rejected.
+macro_rules! policy {
+    ($max:expr; $($kind:expr => $policy:expr,)*) => {{
+        const ALLOWED: [Policy; $max as usize + 1] = {
+            let mut all = [const { Policy::REJECT }; $max as usize + 1];
+            $(all[$kind as usize] = $policy;)*
+            all
+        };
+        static STATIC: [Policy; $max as usize + 1] = ALLOWED;
+        &STATIC
+    }};
+}
+
+const OPERATIONS: &[Operation<Registry>] = &[
+    Operation {
+        command: Command::ClusterGet as u8,
+        admin: false,
+        policy: policy!(cluster::MAX; cluster::IFINDEX => Policy::U32,),
+        answer: Some(cluster_get),
+        dump: Some(cluster_dump),
+    },
+    Operation {
+        command: Command::ClusterNew as u8,
+        admin: true,
+        policy: policy!(cluster::MAX;
+            cluster::IFINDEX => Policy::U32,
+            cluster::NAME => Policy::string(NAME_MAX as u16),
+            cluster::HOST_ID => Policy::U8,
+            cluster::MODE => Policy::U8,
+            cluster::VIP => Policy::bytes(4, 16),
+            cluster::DEDICATED_IP => Policy::bytes(4, 16),
+            cluster::AFFINITY => Policy::U8,
+            cluster::PERIOD_MS => Policy::U32,
+            cluster::TOLERANCE => Policy::U32,
+            cluster::VIRTUAL_MAC => Policy::bytes(6, 6),
+            cluster::KEY => Policy::bytes(KEY_LEN as i16, KEY_LEN as i16),
+            cluster::KEY_ID => Policy::U8,
+            cluster::HASH_SEED => Policy::bytes(SEED_LEN as i16, SEED_LEN as i16),
+            cluster::NO_KEY => Policy::FLAG,
+            cluster::WEIGHT => Policy::U8,
+            cluster::START => Policy::FLAG,
+        ),
+        answer: Some(cluster_new),
+        dump: None,
+    },
+    Operation {
+        command: Command::ClusterDel as u8,
+        admin: true,
+        policy: policy!(cluster::MAX; cluster::IFINDEX => Policy::U32,),
+        answer: Some(cluster_del),
+        dump: None,
+    },
+    Operation {
+        command: Command::ClusterSet as u8,
+        admin: true,
+        policy: policy!(cluster::MAX;
+            cluster::IFINDEX => Policy::U32,
+            cluster::CONTROL => Policy::U8,
+            cluster::WEIGHT => Policy::U8,
+        ),
+        answer: Some(cluster_set),
+        dump: None,
+    },
+    Operation {
+        command: Command::MemberGet as u8,
+        admin: false,
+        policy: policy!(member::MAX; member::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(member_dump),
+    },
+    Operation {
+        command: Command::OwnerGet as u8,
+        admin: false,
+        policy: policy!(owner::MAX;
+            owner::IFINDEX => Policy::U32,
+            owner::CLIENT => Policy::bytes(4, 16),
+            owner::CLIENT_PORT => Policy::U16,
+            owner::VIP => Policy::bytes(4, 16),
+            owner::VIP_PORT => Policy::U16,
+            owner::PROTOCOL => Policy::U8,
+        ),
+        answer: Some(owner_get),
+        dump: None,
+    },
+    Operation {
+        command: Command::BucketGet as u8,
+        admin: false,
+        policy: policy!(bucket::MAX; bucket::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(bucket_dump),
+    },
+    Operation {
+        command: Command::CounterGet as u8,
+        admin: false,
+        policy: policy!(counter::MAX; counter::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(counter_dump),
+    },
+    Operation {
+        command: Command::HistoryGet as u8,
+        admin: false,
+        policy: policy!(history::MAX; history::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(history_dump),
+    },
+    Operation {
+        command: Command::KeySet as u8,
+        admin: true,
+        policy: policy!(key::MAX;
+            key::IFINDEX => Policy::U32,
+            key::ID => Policy::U8,
+            key::KEY => Policy::bytes(KEY_LEN as i16, KEY_LEN as i16),
+            key::SEND => Policy::FLAG,
+        ),
+        answer: Some(key_set),
+        dump: None,
+    },
+    Operation {
+        command: Command::KeyDel as u8,
+        admin: true,
+        policy: policy!(key::MAX;
+            key::IFINDEX => Policy::U32,
+            key::ID => Policy::U8,
+        ),
+        answer: Some(key_del),
+        dump: None,
+    },
+    Operation {
+        command: Command::KeyGet as u8,
+        admin: true,
+        policy: policy!(key::MAX; key::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(key_dump),
+    },
+    Operation {
+        command: Command::HeartbeatIn as u8,
+        admin: true,
+        policy: policy!(heartbeat::MAX;
+            heartbeat::IFINDEX => Policy::U32,
+            heartbeat::FRAME => Policy::bytes(1, FRAME_MAX as i16),
+        ),
+        answer: Some(heartbeat_in),
+        dump: None,
+    },
+];
+
+impl Service for Registry {
+    const NAME: &'static str = genl::FAMILY;
+    const VERSION: u8 = genl::VERSION;
+    // The order is that of `notify::GROUP_EVENTS` and `notify::GROUP_RELAY`. Heartbeats are authenticated but
+    // not secret; still, only an administrator needs them.
+    const GROUPS: &'static [(&'static str, bool)] =
+        &[(genl::GROUP_EVENTS, false), (genl::GROUP_RELAY, true)];
+    const OPERATIONS: &'static [Operation<Self>] = OPERATIONS;
+}
+
+/// The index of the interface that a request is about; attribute 1 in all sets.
+fn ifindex(request: &Request<'_>) -> Result<u32> {
+    match request.get(cluster::IFINDEX) {
+        Some(attribute) => Ok(attribute.u32()),
+        None => Err(request.refuse(EINVAL, c_str!("the interface index is missing"))),
+    }
+}
+
+/// The cluster that a request is about.
+fn find(registry: &Registry, request: &Request<'_>) -> Result<Arc<Port>> {
+    let ifindex = ifindex(request)?;
+    registry.find(request.net().id(), ifindex).ok_or_else(|| {
+        request.refuse_at(
+            cluster::IFINDEX,
+            ENOENT,
+            c_str!("there is no cluster on this interface"),
+        )
+    })
+}
+
+fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    request.reply(
+        registry.family(),
+        Command::ClusterGet as u8,
+        CLUSTER_SIZE,
+        |message| fill::cluster(message, port.cluster()),
+    )
+}
+
+fn cluster_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let net = dump.request().net().id();
+    dump.set_generation(registry.generation());
+    loop {
+        let cursor = dump.cursor();
+        let Some(port) = registry.nth(net, cursor) else {
+            return Ok(Progress::Done);
+        };
+        if !dump.message(Command::ClusterGet as u8, |message| {
+            fill::cluster(message, port.cluster())
+        }) {
+            return Ok(Progress::More);
+        }
+        dump.set_cursor(cursor + 1);
+    }
+}
+
+fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
+    let ifindex = ifindex(request)?;
+    let rtnl = Rtnl::lock();
+    let device = Device::by_index(&rtnl, request.net(), ifindex).map_err(|error| {
+        request.refuse_at(
+            cluster::IFINDEX,
+            error,
+            c_str!("there is no such interface"),
+        )
+    })?;
+    if registry.find(request.net().id(), ifindex).is_some() {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            EBUSY,
+            c_str!("the interface has a cluster already"),
+        ));
+    }
+    let new = NewCluster::read(request, &device)?;
+    let carrier = device.has_carrier();
+    let cluster = Cluster::new(
+        device,
+        new.description,
+        &new.config,
+        new.snapshot,
+        new.keys,
+        registry.family().clone(),
+    )?;
+    let port = Port::new(cluster)?;
+    registry.attach(&rtnl, port.clone())?;
+    // A node that is stopped takes both, whatever comes first.
+    let _ = port.command(node::Command::Carrier(carrier));
+    if new.start {
+        let _ = port.command(node::Command::Start);
+    }
+    Ok(())
+}
+
+fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
+    let ifindex = ifindex(request)?;
+    let rtnl = Rtnl::lock();
+    registry
+        .detach(&rtnl, request.net().id(), ifindex)
+        .map_err(|error| {
+            request.refuse_at(
+                cluster::IFINDEX,
+                error,
+                c_str!("there is no cluster on this interface"),
+            )
+        })
+}
+
+fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let control = match request.get(cluster::CONTROL) {
+        None => None,
+        Some(attribute) => Some(Control::from_u8(attribute.u8()).ok_or_else(|| {
+            request.refuse_at(cluster::CONTROL, EINVAL, c_str!("no such control"))
+        })?),
+    };
+    if let Some(attribute) = request.get(cluster::WEIGHT) {
+        let command = node::Command::SetWeight {
+            slot: 0,
+            weight: attribute.u8(),
+        };
+        port.command(command)
+            .map_err(|error| refuse(request, cluster::WEIGHT, error))?;
+    }
+    let Some(control) = control else {
+        return Ok(());
+    };
+    let command = match control {
+        Control::Start => node::Command::Start,
+        Control::Stop => node::Command::Stop,
+        Control::Drain => node::Command::Drain,
+        Control::Drainstop => node::Command::Drainstop {
+            deadline: Instant(now_ns()).after(DRAINSTOP_NS),
+        },
+        Control::Suspend => node::Command::Suspend,
+        Control::Resume => node::Command::Resume,
+    };
+    port.command(command)
+        .map_err(|error| refuse(request, cluster::CONTROL, error))
+}
+
+/// Says why the node did not carry out a command.
+fn refuse(request: &Request<'_>, kind: u16, error: node::CommandError) -> Error {
+    use node::CommandError;
+    match error {
+        CommandError::Suspended => request.refuse_at(
+            kind,
+            EBUSY,
+            c_str!("the host is suspended: resume it first"),
+        ),
+        CommandError::NotSuspended => {
+            request.refuse_at(kind, EINVAL, c_str!("the host is not suspended"))
+        }
+        CommandError::Stopped => {
+            request.refuse_at(kind, EINVAL, c_str!("the host is stopped: start it first"))
+        }
+        CommandError::Weight => {
+            request.refuse_at(kind, EINVAL, c_str!("the load weight must be 0 to 100"))
+        }
+        CommandError::Random | CommandError::Slot | CommandError::Rules => {
+            request.refuse_at(kind, EINVAL, c_str!("the command cannot be carried out"))
+        }
+    }
+}
+
+fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let question = fill::Question::read(request)?;
+    let admin = request.is_net_admin();
+    request.reply(
+        registry.family(),
+        Command::OwnerGet as u8,
+        OWNER_SIZE,
+        |message| fill::owner(message, port.cluster(), &question, admin),
+    )
+}
+
+/// Writes one message for each index from the cursor on, until there is none or the buffer is full.
+fn dump_each(
+    dump: &mut Dump<'_>,
+    command: Command,
+    mut exists: impl FnMut(usize) -> bool,
+    mut fill: impl FnMut(&mut Message, usize) -> Result,
+) -> Progress {
+    loop {
+        let cursor = dump.cursor();
+        if !exists(cursor) {
+            return Progress::Done;
+        }
+        if !dump.message(command as u8, |message| fill(message, cursor)) {
+            return Progress::More;
+        }
+        dump.set_cursor(cursor + 1);
+    }
+}
+
+fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
+    let known = |index| port.cluster().look(|node, _, _| node.members().nth(index).is_some());
+    Ok(dump_each(dump, Command::MemberGet, known, |message, index| {
+        fill::member(message, port.cluster(), index)
+    }))
+}
+
+fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
+    let parts = port.cluster().owners().slots() * fill::PARTS_PER_SLOT;
+    Ok(dump_each(
+        dump,
+        Command::BucketGet,
+        |index| index < parts,
+        |message, index| fill::buckets(message, port.cluster(), index),
+    ))
+}
+
+fn counter_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    Ok(dump_each(
+        dump,
+        Command::CounterGet,
+        |index| port.cluster().stats().get(index).is_some(),
+        |message, index| fill::counter(message, port.cluster(), index),
+    ))
+}
+
+fn history_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
+    let known = |index| port.cluster().look(|node, _, _| node.history().nth(index).is_some());
+    Ok(dump_each(dump, Command::HistoryGet, known, |message, index| {
+        fill::history(message, port.cluster(), index)
+    }))
+}
+
+/// The id of the key that a request is about.
+fn key_id(request: &Request<'_>) -> Result<u8> {
+    match request.get(key::ID).map(|a| a.u8()) {
+        Some(id) if id != 0 => Ok(id),
+        _ => Err(request.refuse_at(key::ID, EINVAL, c_str!("the key id must be 1 to 255"))),
+    }
+}
+
+/// Adds a key, sends with one, or both.
+fn key_set(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let id = key_id(request)?;
+    let raw = request
+        .get(key::KEY)
+        .and_then(|a| a.payload.first_chunk::<KEY_LEN>());
+    let send = request.has(key::SEND);
+    if raw.is_none() && !send {
+        return Err(request.refuse_at(
+            key::KEY,
+            EINVAL,
+            c_str!("a key is needed, or the word to send with one that is known"),
+        ));
+    }
+    if let Some(raw) = raw {
+        let new = KBox::new(Key::new(id, raw), GFP_KERNEL)?;
+        let added = port.cluster().change_keys(|keys| keys.add(new));
+        // The key that was not taken is dropped, and wiped, outside the lock.
+        added.map_err(|(_, error)| refuse_key(request, error))?;
+    }
+    if send {
+        port.cluster()
+            .change_keys(|keys| keys.send_with(id))
+            .map_err(|error| refuse_key(request, error))?;
+    }
+    Ok(())
+}
+
+fn key_del(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let id = key_id(request)?;
+    let removed = port.cluster().change_keys(|keys| keys.remove(id));
+    removed.map(drop).map_err(|error| refuse_key(request, error))
+}
+
+fn refuse_key(request: &Request<'_>, error: Error) -> Error {
+    let text = if error == EEXIST {
+        c_str!("a key with this id is known already")
+    } else if error == ENOSPC {
+        c_str!("four keys are known already: drop one first")
+    } else if error == EBUSY {
+        c_str!("frames are sent with this key: send with another one first")
+    } else if error == ENOENT {
+        c_str!("no key with this id is known")
+    } else {
+        c_str!("this cluster has no key, and cannot get one while it runs")
+    };
+    request.refuse_at(key::ID, error, text)
+}
+
+fn key_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    let known = |index| port.cluster().look(|_, keys, _| keys.nth(index).is_some());
+    Ok(dump_each(dump, Command::KeyGet, known, |message, index| {
+        fill::key(message, port.cluster(), index)
+    }))
+}
+
+fn heartbeat_in(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let Some(frame) = request.get(heartbeat::FRAME) else {
+        return Err(request.refuse(EINVAL, c_str!("the frame is missing")));
+    };
+    port.frame_relayed(frame.payload);
+    Ok(())
+}

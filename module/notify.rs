@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What userspace is told without having asked: state changes, and heartbeats for the second path.
+
+use super::cluster::Cluster;
+use super::kapi::netlink::Message;
+use super::nlb_core::event::Event;
+use super::nlb_core::genl::{self, EventKind};
+use super::nlb_core::host::HostId;
+use super::nlb_core::node::Node;
+use super::nlb_core::state::{Cause, HostState, OutReason};
+use super::tables::NodeTables;
+use kernel::prelude::*;
+
+/// Place of the group of state changes in the family's list.
+pub(crate) const GROUP_EVENTS: usize = 0;
+
+/// Place of the group of heartbeats for the second path.
+pub(crate) const GROUP_RELAY: usize = 1;
+
+/// Room for a state change: all attributes with their headers are less than half of it.
+const EVENT_SIZE: usize = 256;
+
+/// An event with what must be known of the node at that moment.
+pub(crate) struct Told {
+    pub(crate) event: Event,
+    generation: u64,
+    members: u64,
+    default_host: Option<HostId>,
+}
+
+impl Told {
+    /// Context: under the lock of the node.
+    pub(crate) fn of(node: &Node<NodeTables>, event: Event) -> Self {
+        Self {
+            event,
+            generation: node.generation().number,
+            members: node.view_members().0,
+            default_host: node.default_host(),
+        }
+    }
+}
+
+/// What a notification says beside which cluster it is about.
+#[derive(Default)]
+struct Fields {
+    host: Option<HostId>,
+    state: Option<HostState>,
+    out: Option<OutReason>,
+    cause: Option<Cause>,
+}
+
+/// Tells that something happened in a cluster. Context: any.
+pub(crate) fn event(cluster: &Cluster, told: &Told) {
+    let own = cluster.look(|node, _, _| node.config().host);
+    let (kind, fields) = match told.event {
+        Event::State { state, out } => (
+            EventKind::State,
+            Fields {
+                host: Some(own),
+                state: Some(state),
+                out: Some(out),
+                ..Fields::default()
+            },
+        ),
+        Event::Converged { cause, host, .. } => (
+            EventKind::Converged,
+            Fields {
+                host,
+                cause: Some(cause),
+                ..Fields::default()
+            },
+        ),
+        Event::HostOut { host, reason } => (
+            EventKind::HostOut,
+            Fields {
+                host: Some(host),
+                out: Some(reason),
+                ..Fields::default()
+            },
+        ),
+        Event::HostSeen { host } => (
+            EventKind::HostSeen,
+            Fields {
+                host: Some(host),
+                ..Fields::default()
+            },
+        ),
+        Event::DefaultHost { .. } => (EventKind::DefaultHost, Fields::default()),
+        // Rules are staged by whoever asked for it, who sees the generation change.
+        Event::RulesActivated { .. } => return,
+    };
+    send(cluster, kind, Some(told), &fields);
+}
+
+/// Tells that a cluster was made or removed. Context: process.
+pub(crate) fn cluster_event(cluster: &Cluster, kind: EventKind) {
+    send(cluster, kind, None, &Fields::default());
+}
+
+fn send(cluster: &Cluster, kind: EventKind, told: Option<&Told>, fields: &Fields) {
+    let device = cluster.device();
+    cluster.family().notify(
+        device.net(),
+        GROUP_EVENTS,
+        genl::Command::EventNtf as u8,
+        EVENT_SIZE,
+        |message| {
+            message.put_u32(genl::event::IFINDEX, device.ifindex())?;
+            message.put_text(genl::event::IFNAME, &device.name())?;
+            message.put_u8(genl::event::KIND, kind as u8)?;
+            put_fields(message, fields)?;
+            if let Some(told) = told {
+                message.put_u64(genl::event::GENERATION, told.generation)?;
+                message.put_u64(genl::event::MEMBERS, told.members)?;
+                message.put_u8(
+                    genl::event::DEFAULT_HOST,
+                    told.default_host.map_or(0, HostId::get),
+                )?;
+            }
+            Ok(())
+        },
+    );
+}
+
+fn put_fields(message: &mut Message, fields: &Fields) -> Result {
+    if let Some(host) = fields.host {
+        message.put_u8(genl::event::HOST_ID, host.get())?;
+    }
+    if let Some(state) = fields.state {
+        message.put_u8(genl::event::STATE, state as u8)?;
+    }
+    if let Some(out) = fields.out {
+        message.put_u8(genl::event::OUT_REASON, out as u8)?;
+    }
+    if let Some(cause) = fields.cause {
+        message.put_u8(genl::event::CAUSE, cause as u8)?;
+    }
+    Ok(())
+}
+
+/// Hands a heartbeat to whoever carries it on the second path. Context: any.
+pub(crate) fn relay(cluster: &Cluster, frame: &[u8]) {
+    let device = cluster.device();
+    cluster.family().notify(
+        device.net(),
+        GROUP_RELAY,
+        genl::Command::HeartbeatNtf as u8,
+        frame.len() + 64,
+        |message| {
+            message.put_u32(genl::heartbeat::IFINDEX, device.ifindex())?;
+            message.put(genl::heartbeat::FRAME, frame)
+        },
+    );
+}

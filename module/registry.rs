@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! All clusters of this machine, by network namespace and interface.
+//!
+//! *Locking*: the RTNL comes before the registry's mutex. Whatever makes or removes a cluster holds both, for
+//! devices and their address lists belong to the RTNL; whatever only looks a cluster up takes the mutex.
+//!
+//! *Teardown* of a cluster, on request, with its interface, its namespace or the module:
+//! 1. it is taken out of the registry, so that no request finds it;
+//! 2. the node is halted: it owns nothing, says farewell if it can, and arms no timer;
+//! 3. its hooks are unregistered, and one grace period is waited for: no packet is inside them;
+//! 4. the last reference to the port stops the timer, waiting for a running expiry;
+//! 5. the memory is freed and the reference to the device is given back.
+//!
+//! Contexts that may still hold the port after step 3: a netlink request that found it before step 1. It ends
+//! by itself, and everything that it can do to a halted node is refused.
+
+use super::cluster::Port;
+use super::ingress::Ingress;
+use super::kapi::genetlink::Family;
+use super::kapi::netdevice::{DeviceEvent, DeviceWatcher, Net, NetId, Rtnl};
+use super::kapi::netfilter::{Hooks, Point};
+use super::kapi::once::Once;
+use super::neighbour::{ArpOutput, ClusterList, Egress, Guard};
+use super::nlb_core::genl::EventKind;
+use super::nlb_core::node::Command;
+use super::notify;
+use kernel::prelude::*;
+use kernel::sync::{Arc, Mutex};
+
+/// A cluster with everything that hangs on its interface.
+struct Attached {
+    // Dropped first: step 3 of the teardown.
+    hooks: Hooks,
+    port: Arc<Port>,
+    ifindex: u32,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let cluster = self.port.cluster();
+        // Step 2. A node that is stopped already has nothing to halt.
+        let _ = self.port.command(Command::Halt);
+        cluster
+            .device()
+            .del_multicast(&cluster.description().heartbeat_mac);
+        notify::cluster_event(cluster, EventKind::ClusterDel);
+    }
+}
+
+/// The clusters of a network namespace.
+struct Namespace {
+    id: NetId,
+    // Dropped before the guard that the hook works on.
+    _hooks: Hooks,
+    guard: Arc<Guard>,
+    /// The list that the guard does not use, see [`Namespace::publish`].
+    spare: Option<KBox<ClusterList>>,
+    clusters: KVec<Attached>,
+}
+
+impl Namespace {
+    /// Makes sure that [`Namespace::publish`] has the memory for one cluster more. Errors: `ENOMEM`.
+    fn reserve(&mut self) -> Result {
+        let len = self.clusters.len();
+        self.clusters.reserve(1, GFP_KERNEL)?;
+        if let Some(spare) = &mut self.spare {
+            spare.reserve(len + 1, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the guard of all interfaces know which clusters there are.
+    ///
+    /// There are two lists, the one that is published and a spare one, and both have had room for all clusters
+    /// since [`Namespace::reserve`]; so removing a cluster, and with it the last reference to its device, needs
+    /// no memory and cannot fail.
+    fn publish(&mut self) {
+        let Some(mut list) = self.spare.take() else {
+            return;
+        };
+        list.clear();
+        for attached in &self.clusters {
+            // There is room, as said above.
+            let _ = list.push_within_capacity(attached.port.shared_cluster());
+        }
+        self.spare = self.guard.set(list);
+    }
+}
+
+/// All clusters.
+#[pin_data]
+pub(crate) struct Registry {
+    #[pin]
+    namespaces: Mutex<KVec<Namespace>>,
+    /// Grows whenever a cluster comes or goes.
+    generation: Once<u32>,
+    family: Arc<Family>,
+}
+
+impl Registry {
+    /// No clusters yet. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(family: Arc<Family>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                namespaces <- kernel::new_mutex!(KVec::new(), "nlb::Registry"),
+                generation: Once::new(1),
+                family,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The netlink family.
+    pub(crate) fn family(&self) -> &Arc<Family> {
+        &self.family
+    }
+
+    /// Which state of the list this is, for dumps. Context: any.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load()
+    }
+
+    /// The list has changed. Context: under the mutex.
+    fn changed(&self) {
+        self.generation.store(self.generation.load().wrapping_add(1));
+    }
+
+    /// The cluster on an interface. Context: process.
+    pub(crate) fn find(&self, net: NetId, ifindex: u32) -> Option<Arc<Port>> {
+        let namespaces = self.namespaces.lock();
+        let namespace = namespaces.iter().find(|n| n.id == net)?;
+        let attached = namespace.clusters.iter().find(|a| a.ifindex == ifindex)?;
+        Some(attached.port.clone())
+    }
+
+    /// The cluster at a place in the list of a namespace. Context: process.
+    pub(crate) fn nth(&self, net: NetId, index: usize) -> Option<Arc<Port>> {
+        let namespaces = self.namespaces.lock();
+        let namespace = namespaces.iter().find(|n| n.id == net)?;
+        Some(namespace.clusters.get(index)?.port.clone())
+    }
+
+    /// Attaches a cluster to its interface: from here on packets and time reach it. It is stopped.
+    ///
+    /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENOMEM`, or what the device or
+    /// netfilter says; nothing is left behind then.
+    pub(crate) fn attach(&self, _rtnl: &Rtnl, port: Arc<Port>) -> Result {
+        let cluster = port.cluster();
+        let (device, mac) = (cluster.device(), cluster.description().heartbeat_mac);
+        let ifindex = device.ifindex();
+        let mut namespaces = self.namespaces.lock();
+        let place = Self::namespace(&mut namespaces, device.net())?;
+        let namespace = namespaces.get_mut(place).ok_or(ENOMEM)?;
+        if namespace.clusters.iter().any(|a| a.ifindex == ifindex) {
+            return Err(EBUSY);
+        }
+        let result = namespace
+            .reserve()
+            .and_then(|()| device.add_multicast(&mac));
+        if let Err(error) = result {
+            Self::tidy(&mut namespaces, place);
+            return Err(error);
+        }
+        // From here on dropping it undoes everything.
+        let mut attached = Attached {
+            hooks: Hooks::new(),
+            port: port.clone(),
+            ifindex,
+        };
+        let hooked = attached
+            .hooks
+            .add::<Egress>(Point::Egress(device), port.shared_cluster())
+            .and_then(|()| attached.hooks.add::<Ingress>(Point::Ingress(device), port.clone()));
+        if let Err(error) = hooked {
+            drop(attached);
+            Self::tidy(&mut namespaces, place);
+            return Err(error);
+        }
+        // There is room, it was reserved.
+        let _ = namespace.clusters.push_within_capacity(attached);
+        namespace.publish();
+        self.changed();
+        notify::cluster_event(port.cluster(), EventKind::ClusterNew);
+        Ok(())
+    }
+
+    /// Takes the cluster of an interface down. Context: process, RTNL. Errors: `ENOENT` if there is none.
+    pub(crate) fn detach(&self, _rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result {
+        let mut namespaces = self.namespaces.lock();
+        let place = namespaces.iter().position(|n| n.id == net).ok_or(ENOENT)?;
+        let namespace = namespaces.get_mut(place).ok_or(ENOENT)?;
+        let index = namespace
+            .clusters
+            .iter()
+            .position(|a| a.ifindex == ifindex)
+            .ok_or(ENOENT)?;
+        let attached = namespace.clusters.remove(index).map_err(|_| ENOENT)?;
+        drop(attached);
+        Self::tidy(&mut namespaces, place);
+        self.changed();
+        Ok(())
+    }
+
+    /// The place of a namespace in the list, which is made if it is not there.
+    fn namespace(namespaces: &mut KVec<Namespace>, net: Net<'_>) -> Result<usize> {
+        if let Some(place) = namespaces.iter().position(|n| n.id == net.id()) {
+            return Ok(place);
+        }
+        namespaces.reserve(1, GFP_KERNEL)?;
+        let guard = Arc::new(Guard::new(), GFP_KERNEL)?;
+        let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL)?);
+        let mut hooks = Hooks::new();
+        hooks.add::<ArpOutput>(Point::ArpOut(net), guard.clone())?;
+        let place = namespaces.len();
+        // There is room, it was reserved.
+        let _ = namespaces.push_within_capacity(Namespace {
+            id: net.id(),
+            _hooks: hooks,
+            guard,
+            spare: Some(KBox::new(KVec::new(), GFP_KERNEL)?),
+            clusters: KVec::new(),
+        });
+        Ok(place)
+    }
+
+    /// Forgets a namespace without clusters, and lets the guard of another know what is left.
+    fn tidy(namespaces: &mut KVec<Namespace>, place: usize) {
+        let Some(namespace) = namespaces.get_mut(place) else {
+            return;
+        };
+        if namespace.clusters.is_empty() {
+            let _ = namespaces.remove(place);
+        } else {
+            namespace.publish();
+        }
+    }
+}
+
+impl DeviceWatcher for Registry {
+    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: NetId, ifindex: u32) {
+        match event {
+            // Most interfaces have no cluster.
+            DeviceEvent::Unregister => {
+                let _ = self.detach(rtnl, net, ifindex);
+            }
+            DeviceEvent::Change => {
+                if let Some(port) = self.find(net, ifindex) {
+                    let carrier = port.cluster().device().has_carrier();
+                    // A node that takes no part does not care.
+                    let _ = port.command(Command::Carrier(carrier));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a request to make a cluster says, checked attribute by attribute.
+//!
+//! Nothing is changed here: a request that is wrong is refused with a text that says why, before anything of
+//! it has had an effect.
+
+use super::cluster::Description;
+use super::kapi::genetlink::Request;
+use super::kapi::hmac::wipe;
+use super::kapi::netdevice::Device;
+use super::kapi::netlink::not_supported;
+use super::keyring::Keyring;
+use super::nlb_core::config::{cluster_id, Config, Dedicated, Rules, SlotKind};
+use super::nlb_core::filter::{Echo, FilterError, Responder, Settings};
+use super::nlb_core::genl::{cluster, Affinity, Mode};
+use super::nlb_core::host::HostId;
+use super::nlb_core::limits::{
+    BUCKETS, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN, PUBLIC_SEED,
+    SEED_LEN, TOLERANCE_DEFAULT, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX, WEIGHT_DEFAULT,
+};
+use super::nlb_core::mac::virtual_mac;
+use super::nlb_core::rules::Rule;
+use super::nlb_core::time::NS_PER_MS;
+use super::nlb_core::wire::VERSIONS;
+use super::nlb_core::{filter, siphash::SipKey};
+use super::snapshot::Snapshot;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use kernel::c_str;
+use kernel::prelude::*;
+
+/// How long a bucket that moved stays marked as one whose sessions may live elsewhere, in nanoseconds: two
+/// minutes, twice what TCP's TIME_WAIT lasts. The residue protocol will tell when none is left.
+const MOVED_WINDOW_NS: u64 = 120_000_000_000;
+
+/// A cluster that is to be made.
+pub(crate) struct NewCluster {
+    pub(crate) description: Description,
+    pub(crate) config: Config,
+    pub(crate) snapshot: KBox<Snapshot>,
+    pub(crate) keys: Keyring,
+    pub(crate) start: bool,
+}
+
+/// Secrets of a request; wiped when dropped.
+struct Secrets {
+    key: Option<(u8, [u8; KEY_LEN])>,
+    seed: [u8; SEED_LEN],
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        if let Some((_, key)) = &mut self.key {
+            wipe(key);
+        }
+        wipe(&mut self.seed);
+    }
+}
+
+/// An address of 4 or 16 bytes.
+pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => {
+            let bytes: &[u8; 4] = bytes.first_chunk()?;
+            Some(IpAddr::V4(Ipv4Addr::from(*bytes)))
+        }
+        16 => {
+            let bytes: &[u8; 16] = bytes.first_chunk()?;
+            Some(IpAddr::V6(Ipv6Addr::from(*bytes)))
+        }
+        _ => None,
+    }
+}
+
+/// The bytes of an address, in `buffer`.
+pub(crate) fn address_bytes(address: IpAddr, buffer: &mut [u8; 16]) -> &[u8] {
+    match address {
+        IpAddr::V4(address) => {
+            for (to, from) in buffer.iter_mut().zip(address.octets()) {
+                *to = from;
+            }
+            buffer.get(..4).unwrap_or_default()
+        }
+        IpAddr::V6(address) => {
+            *buffer = address.octets();
+            buffer
+        }
+    }
+}
+
+impl NewCluster {
+    /// Reads a request. Context: process. Errors: as refused, or `ENOMEM`.
+    pub(crate) fn read(request: &Request<'_>, device: &Device) -> Result<Self> {
+        check_device(request, device)?;
+        let name = name(request)?;
+        let host = host_id(request)?;
+        let mode = mode(request)?;
+        let vips = vips(request)?;
+        let dedicated = dedicated(request, &vips)?;
+        let affinity = affinity(request)?;
+        let (period_ms, tolerance) = timing(request)?;
+        let weight = weight(request)?;
+        let secrets = secrets(request)?;
+        let virtual_mac = given_mac(request)?;
+
+        let rules = [Rule::all(affinity)];
+        let settings = Settings {
+            vips: &vips,
+            rules: &rules,
+            seed: &secrets.seed,
+            mode,
+            virtual_mac,
+            default_slot: 1,
+            spread_slot: 0,
+            echo: Echo::DefaultHost,
+            responder: Responder::DefaultHost,
+        };
+        let snapshot = match Snapshot::new(&settings)? {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(refuse_filter(request, error)),
+        };
+        let primary = vips.first().copied().ok_or(EINVAL)?;
+        let mut buffer = [0u8; 16];
+        let config = Config {
+            cluster_id: cluster_id(text(&name)),
+            host,
+            period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
+            tolerance,
+            buckets: BUCKETS as u16,
+            settings: settings_digest(&settings, period_ms, tolerance),
+            rules: default_rules(&settings, host, weight),
+            dedicated: dedicated
+                .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
+                .unwrap_or(Dedicated::NONE),
+            versions: VERSIONS,
+            moved_window_ns: MOVED_WINDOW_NS,
+        };
+        let keys = match &secrets.key {
+            Some((id, raw)) => Keyring::with_key(*id, raw)?,
+            None => Keyring::without_key(),
+        };
+        let no_key = secrets.key.is_none();
+        drop(secrets);
+        Ok(Self {
+            description: Description {
+                name,
+                mode,
+                vips,
+                dedicated,
+                affinity,
+                period_ms,
+                tolerance,
+                // Heartbeats go to the multicast MAC of the primary VIP in every mode: in unicast mode the
+                // virtual MAC would do, but then every bystander's NIC would have to look at them too.
+                heartbeat_mac: virtual_mac_multicast(primary),
+                no_key,
+            },
+            config,
+            snapshot,
+            keys,
+            start: request.has(cluster::START),
+        })
+    }
+}
+
+/// A name up to its padding.
+pub(crate) fn text(name: &[u8; NAME_MAX]) -> &[u8] {
+    name.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+fn virtual_mac_multicast(primary: IpAddr) -> [u8; 6] {
+    virtual_mac(Mode::Multicast, primary)
+}
+
+fn check_device(request: &Request<'_>, device: &Device) -> Result {
+    if device.is_loopback() {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            not_supported(),
+            c_str!("a cluster cannot be on a loopback interface"),
+        ));
+    }
+    if !device.is_ethernet() {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            not_supported(),
+            c_str!("a cluster needs an Ethernet interface with ARP"),
+        ));
+    }
+    Ok(())
+}
+
+fn name(request: &Request<'_>) -> Result<[u8; NAME_MAX]> {
+    let mut name = [0u8; NAME_MAX];
+    let given = request.get(cluster::NAME).map_or(&[][..], |a| a.text());
+    if given.is_empty() || given.len() > NAME_MAX {
+        return Err(request.refuse_at(
+            cluster::NAME,
+            EINVAL,
+            c_str!("the name of the cluster must have 1 to 32 bytes"),
+        ));
+    }
+    for (to, from) in name.iter_mut().zip(given) {
+        *to = *from;
+    }
+    Ok(name)
+}
+
+fn host_id(request: &Request<'_>) -> Result<HostId> {
+    request
+        .get(cluster::HOST_ID)
+        .and_then(|a| HostId::new(a.u8()))
+        .ok_or_else(|| {
+            request.refuse_at(
+                cluster::HOST_ID,
+                EINVAL,
+                c_str!("the host id must be 1 to 64"),
+            )
+        })
+}
+
+fn mode(request: &Request<'_>) -> Result<Mode> {
+    let Some(attribute) = request.get(cluster::MODE) else {
+        return Ok(Mode::Multicast);
+    };
+    match Mode::from_u8(attribute.u8()) {
+        Some(Mode::Multicast) => Ok(Mode::Multicast),
+        Some(Mode::Unicast | Mode::Igmp) => Err(request.refuse_at(
+            cluster::MODE,
+            not_supported(),
+            c_str!("only multicast mode is supported by this version"),
+        )),
+        None => Err(request.refuse_at(cluster::MODE, EINVAL, c_str!("no such cluster mode"))),
+    }
+}
+
+fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
+    let mut vips = KVec::new();
+    for attribute in request.attributes().filter(|a| a.kind == cluster::VIP) {
+        let vip = match address(attribute.payload) {
+            Some(vip @ IpAddr::V4(_)) => vip,
+            Some(IpAddr::V6(_)) => {
+                return Err(request.refuse_at(
+                    cluster::VIP,
+                    not_supported(),
+                    c_str!("only IPv4 VIPs are supported by this version"),
+                ))
+            }
+            None => {
+                return Err(request.refuse_at(
+                    cluster::VIP,
+                    EINVAL,
+                    c_str!("a VIP must have 4 or 16 bytes"),
+                ))
+            }
+        };
+        if vips.len() >= VIPS_MAX {
+            return Err(refuse_filter(request, FilterError::TooManyVips));
+        }
+        vips.push(vip, GFP_KERNEL)?;
+    }
+    Ok(vips)
+}
+
+fn dedicated(request: &Request<'_>, vips: &[IpAddr]) -> Result<Option<IpAddr>> {
+    let Some(attribute) = request.get(cluster::DEDICATED_IP) else {
+        return Ok(None);
+    };
+    let Some(dedicated) = address(attribute.payload) else {
+        return Err(request.refuse_at(
+            cluster::DEDICATED_IP,
+            EINVAL,
+            c_str!("the dedicated IP must have 4 or 16 bytes"),
+        ));
+    };
+    if vips.contains(&dedicated) {
+        return Err(request.refuse_at(
+            cluster::DEDICATED_IP,
+            EINVAL,
+            c_str!("the dedicated IP must not be a VIP"),
+        ));
+    }
+    Ok(Some(dedicated))
+}
+
+fn affinity(request: &Request<'_>) -> Result<Affinity> {
+    match request.get(cluster::AFFINITY) {
+        None => Ok(Affinity::Single),
+        Some(attribute) => Affinity::from_u8(attribute.u8()).ok_or_else(|| {
+            request.refuse_at(cluster::AFFINITY, EINVAL, c_str!("no such affinity"))
+        }),
+    }
+}
+
+fn timing(request: &Request<'_>) -> Result<(u32, u32)> {
+    let period_ms = request
+        .get(cluster::PERIOD_MS)
+        .map_or(PERIOD_MS_DEFAULT, |a| a.u32());
+    if !(PERIOD_MS_MIN..=PERIOD_MS_MAX).contains(&period_ms) {
+        return Err(request.refuse_at(
+            cluster::PERIOD_MS,
+            EINVAL,
+            c_str!("the heartbeat period must be 10 to 10000 ms"),
+        ));
+    }
+    let tolerance = request
+        .get(cluster::TOLERANCE)
+        .map_or(TOLERANCE_DEFAULT, |a| a.u32());
+    if !(TOLERANCE_MIN..=TOLERANCE_MAX).contains(&tolerance) {
+        return Err(request.refuse_at(
+            cluster::TOLERANCE,
+            EINVAL,
+            c_str!("the tolerance must be 3 to 100 heartbeats"),
+        ));
+    }
+    Ok((period_ms, tolerance))
+}
+
+fn weight(request: &Request<'_>) -> Result<u8> {
+    let weight = request
+        .get(cluster::WEIGHT)
+        .map_or(WEIGHT_DEFAULT, |a| a.u8());
+    if weight > SlotKind::Weighted.weight_max() {
+        return Err(request.refuse_at(
+            cluster::WEIGHT,
+            EINVAL,
+            c_str!("the load weight must be 0 to 100"),
+        ));
+    }
+    Ok(weight)
+}
+
+fn given_mac(request: &Request<'_>) -> Result<Option<[u8; 6]>> {
+    match request.get(cluster::VIRTUAL_MAC) {
+        None => Ok(None),
+        Some(attribute) => match attribute.payload.first_chunk::<6>() {
+            Some(mac) => Ok(Some(*mac)),
+            None => Err(request.refuse_at(
+                cluster::VIRTUAL_MAC,
+                EINVAL,
+                c_str!("the virtual MAC must have 6 bytes"),
+            )),
+        },
+    }
+}
+
+/// Key and seed: both, or the word that there shall be none.
+fn secrets(request: &Request<'_>) -> Result<Secrets> {
+    let mut secrets = Secrets {
+        key: None,
+        seed: PUBLIC_SEED,
+    };
+    let key = request.get(cluster::KEY);
+    let seed = request.get(cluster::HASH_SEED);
+    if request.has(cluster::NO_KEY) {
+        if key.is_some() || seed.is_some() {
+            return Err(request.refuse_at(
+                cluster::NO_KEY,
+                EINVAL,
+                c_str!("a cluster has a key and a hash seed, or none of them"),
+            ));
+        }
+        return Ok(secrets);
+    }
+    let Some(key) = key.and_then(|a| a.payload.first_chunk::<KEY_LEN>()) else {
+        return Err(request.refuse_at(
+            cluster::KEY,
+            EINVAL,
+            c_str!("a key of 32 bytes is needed; a cluster without one must be asked for"),
+        ));
+    };
+    let Some(seed) = seed.and_then(|a| a.payload.first_chunk::<SEED_LEN>()) else {
+        return Err(request.refuse_at(
+            cluster::HASH_SEED,
+            EINVAL,
+            c_str!("a hash seed of 16 bytes is needed with a key"),
+        ));
+    };
+    let id = request.get(cluster::KEY_ID).map_or(1, |a| a.u8());
+    if id == 0 {
+        return Err(request.refuse_at(
+            cluster::KEY_ID,
+            EINVAL,
+            c_str!("the key id must be 1 to 255"),
+        ));
+    }
+    secrets.key = Some((id, *key));
+    secrets.seed = *seed;
+    Ok(secrets)
+}
+
+/// What the core found wrong with VIPs, rules or virtual MAC.
+fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
+    let (kind, text) = match error {
+        FilterError::NoVip => (cluster::VIP, c_str!("a cluster needs a VIP")),
+        FilterError::TooManyVips => (cluster::VIP, c_str!("a cluster has at most 64 VIPs")),
+        FilterError::DuplicateVip(_) => (cluster::VIP, c_str!("a VIP is given twice")),
+        FilterError::BadVip(_) => (
+            cluster::VIP,
+            c_str!("a VIP must be a unicast address that clients can reach"),
+        ),
+        FilterError::VirtualMac => (
+            cluster::VIRTUAL_MAC,
+            c_str!("the virtual MAC is not of the kind of the cluster mode"),
+        ),
+        FilterError::Rule(_) | FilterError::Storage | FilterError::VipHash => (
+            cluster::VIP,
+            c_str!("the lookup tables for these VIPs cannot be built"),
+        ),
+    };
+    request.refuse_at(kind, EINVAL, text)
+}
+
+/// The default rule, and the slot of the default host for what no rule covers.
+fn default_rules(settings: &Settings<'_>, host: HostId, weight: u8) -> Rules {
+    let mut rules = Rules::one(filter::rules_digest(settings.rules), weight);
+    rules.slots = 2;
+    if let Some(kind) = rules.kinds.get_mut(usize::from(settings.default_slot)) {
+        *kind = SlotKind::Single;
+    }
+    if let Some(priority) = rules.weights.get_mut(usize::from(settings.default_slot)) {
+        *priority = host.get();
+    }
+    rules
+}
+
+/// Digest of what all hosts must share. The seed is in it as the key, so that hosts with other seeds see that
+/// they differ, and nobody learns the seed.
+fn settings_digest(settings: &Settings<'_>, period_ms: u32, tolerance: u32) -> u64 {
+    let timing = u64::from(period_ms) << 32 | u64::from(tolerance);
+    filter::settings_digest(settings) ^ SipKey::new(settings.seed).hash(&timing.to_le_bytes())
+}

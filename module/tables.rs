@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The memory of a node, made once in process context.
+
+use super::nlb_core::event::{Event, HistoryEntry};
+use super::nlb_core::limits::{BUCKETS, HOSTS_MAX};
+use super::nlb_core::peer::Peer;
+use super::nlb_core::store::{Parts, Sizes, Storage, View};
+use kernel::prelude::*;
+
+/// The tables of a node for 64 hosts and all buckets.
+pub(crate) struct NodeTables {
+    peers: KVVec<Peer>,
+    maps: KVVec<u8>,
+    words: KVVec<u64>,
+    events: KVVec<Option<Event>>,
+    history: KVVec<Option<HistoryEntry>>,
+}
+
+impl NodeTables {
+    /// Tables for as many slots. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(slots: usize) -> Result<Self> {
+        let sizes = Sizes::new(HOSTS_MAX, slots, BUCKETS);
+        Ok(Self {
+            peers: KVVec::from_elem(Peer::EMPTY, sizes.peers, GFP_KERNEL)?,
+            maps: KVVec::from_elem(0, sizes.maps, GFP_KERNEL)?,
+            words: KVVec::from_elem(0, sizes.words, GFP_KERNEL)?,
+            events: KVVec::from_elem(None, sizes.events, GFP_KERNEL)?,
+            history: KVVec::from_elem(None, sizes.history, GFP_KERNEL)?,
+        })
+    }
+}
+
+impl Storage for NodeTables {
+    fn view(&self) -> View<'_> {
+        View {
+            peers: &self.peers,
+            maps: &self.maps,
+            words: &self.words,
+            history: &self.history,
+        }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            peers: &mut self.peers,
+            maps: &mut self.maps,
+            words: &mut self.words,
+            events: &mut self.events,
+            history: &mut self.history,
+        }
+    }
+}
