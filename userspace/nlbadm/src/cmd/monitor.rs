@@ -18,10 +18,11 @@ use crate::{
 /// Prints events until it is ended from outside or its reader has gone.
 pub(crate) fn run(kernel: &mut impl Kernel, json: bool, target: &Target) -> Result<(), Failure> {
     let mut client = connect()?;
-    if let Some(name) = &target.interface {
-        // A mistyped name would print nothing for ever.
-        super::interface(kernel, name)?;
-    }
+    // A mistyped name would print nothing for ever. The index finds the interface again when it is renamed.
+    let chosen = match &target.interface {
+        Some(name) => Some(super::interface(kernel, name)?.index),
+        None => None,
+    };
     client.subscribe(GROUP_EVENTS)?;
     loop {
         let notifications = match client.notifications() {
@@ -37,8 +38,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, json: bool, target: &Target) -> Resu
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         for notification in notifications {
             if let Notification::Event(event) = notification {
-                let other = target.interface.is_some() && event.ifname != target.interface;
-                if !other {
+                if chosen.is_none_or(|ifindex| ifindex == event.ifindex) {
                     print_line(json, &EventShape::new(time.clone(), event))?;
                 }
             }

@@ -19,7 +19,11 @@ use std::{
     thread,
 };
 
-use nlb_core::{genl::GROUP_RELAY, limits::FRAME_MAX};
+use nlb_core::{
+    genl::GROUP_RELAY,
+    limits::{FRAME_MAX, TAG_LEN},
+    wire::HEADER_LEN,
+};
 use nlb_netlink::{Client, Error, NetlinkSocket, Notification, object::Heartbeat};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
@@ -33,8 +37,8 @@ use crate::{
     output::json::RelayShape,
 };
 
-/// Shortest datagram that can be a frame: less than this does not hold even a header and a tag.
-const FRAME_MIN: usize = 16;
+/// Shortest datagram that can be a frame: a header and a tag.
+const FRAME_MIN: usize = HEADER_LEN + TAG_LEN;
 
 /// Counters shared by the threads.
 #[derive(Debug, Default)]
@@ -87,20 +91,21 @@ pub(crate) fn run(kernel: &mut impl Kernel, json: bool, args: &Relay) -> Result<
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1])?;
 
     let counters = Arc::new(Counters::default());
+    let peers = Peers {
+        socket,
+        addresses: args.peers.clone(),
+        counters: Arc::clone(&counters),
+    };
     let (wake, woken) = mpsc::channel();
     let sender = Sender {
         ifindex: interface.index,
         client: outgoing,
-        socket: socket.try_clone()?,
-        peers: args.peers.clone(),
-        counters: Arc::clone(&counters),
+        peers: peers.try_clone()?,
     };
     let receiver = Receiver {
         ifindex: interface.index,
         client: incoming,
-        socket,
-        peers: args.peers.clone(),
-        counters: Arc::clone(&counters),
+        peers,
     };
     spawn(&wake, move || sender.run());
     spawn(&wake, move || receiver.run());
@@ -168,9 +173,7 @@ fn check_peers(args: &Relay) -> Result<(), Failure> {
 struct Sender {
     ifindex: u32,
     client: Client<NetlinkSocket>,
-    socket: UdpSocket,
-    peers: Vec<SocketAddr>,
-    counters: Arc<Counters>,
+    peers: Peers,
 }
 
 impl Sender {
@@ -180,7 +183,7 @@ impl Sender {
                 Ok(notifications) => notifications,
                 // The next heartbeats tell the same anew.
                 Err(Error::Lost) => {
-                    count(&self.counters.overruns);
+                    count(&self.peers.counters.overruns);
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -188,19 +191,9 @@ impl Sender {
             for notification in notifications {
                 if let Notification::Heartbeat(heartbeat) = notification {
                     if heartbeat.ifindex == self.ifindex {
-                        self.send(&heartbeat.frame);
+                        self.peers.send(&heartbeat.frame);
                     }
                 }
-            }
-        }
-    }
-
-    /// A peer that cannot be reached does not keep the others from hearing: errors are counted alone.
-    fn send(&self, frame: &[u8]) {
-        for peer in &self.peers {
-            match self.socket.send_to(frame, peer) {
-                Ok(_) => count(&self.counters.sent),
-                Err(_) => count(&self.counters.send_errors),
             }
         }
     }
@@ -210,46 +203,82 @@ impl Sender {
 struct Receiver {
     ifindex: u32,
     client: Client<NetlinkSocket>,
-    socket: UdpSocket,
-    peers: Vec<SocketAddr>,
-    counters: Arc<Counters>,
+    peers: Peers,
 }
 
 impl Receiver {
     fn run(mut self) -> Result<(), Failure> {
-        // One byte more than a frame, so that a longer datagram is seen to be longer.
-        let mut buffer = [0; FRAME_MAX + 1];
         loop {
-            let (length, from) = match self.socket.recv_from(&mut buffer) {
-                Ok(received) => received,
-                Err(error) if transient(&error) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let datagram = buffer.get(..length).unwrap_or_default();
-            match admit(datagram, from, &self.peers) {
-                Admission::Frame => self.hand_over(datagram.to_vec())?,
-                Admission::BadLength => count(&self.counters.bad_length),
-                Admission::NotAPeer => count(&self.counters.not_a_peer),
+            if let Some(frame) = self.peers.receive()? {
+                let heartbeat = Heartbeat {
+                    ifindex: self.ifindex,
+                    frame,
+                };
+                settle(self.client.heartbeat(heartbeat), &self.peers.counters)?;
+            }
+        }
+    }
+}
+
+/// What the module said to a frame: counted, unless it makes going on pointless.
+fn settle(result: Result<(), Error>, counters: &Counters) -> Result<(), Failure> {
+    const EPERM: i32 = 1;
+    const ENODEV: i32 = 19;
+    match result {
+        Ok(()) => count(&counters.received),
+        // The interface has gone for good, or we may not do this at all.
+        Err(error) if matches!(error.errno(), Some(ENODEV | EPERM)) => return Err(error.into()),
+        // No cluster at the moment, or a frame that the module does not like.
+        Err(Error::Refused(_)) => count(&counters.refused),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// The other relays, over one socket.
+struct Peers {
+    socket: UdpSocket,
+    addresses: Vec<SocketAddr>,
+    counters: Arc<Counters>,
+}
+
+impl Peers {
+    /// The same for another thread.
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(Peers {
+            socket: self.socket.try_clone()?,
+            addresses: self.addresses.clone(),
+            counters: Arc::clone(&self.counters),
+        })
+    }
+
+    /// Sends a frame to each. A peer that cannot be reached does not keep the others from hearing: errors are counted
+    /// alone.
+    fn send(&self, frame: &[u8]) {
+        for address in &self.addresses {
+            match self.socket.send_to(frame, address) {
+                Ok(_) => count(&self.counters.sent),
+                Err(_) => count(&self.counters.send_errors),
             }
         }
     }
 
-    fn hand_over(&mut self, frame: Vec<u8>) -> Result<(), Failure> {
-        const ENODEV: i32 = 19;
-        const EPERM: i32 = 1;
-        let heartbeat = Heartbeat {
-            ifindex: self.ifindex,
-            frame,
+    /// Waits for a datagram; the frame, if it can be one.
+    fn receive(&self) -> io::Result<Option<Vec<u8>>> {
+        // One byte more than a frame, so that a longer datagram is seen to be longer.
+        let mut buffer = [0; FRAME_MAX + 1];
+        let (length, from) = match self.socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if transient(&error) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        match self.client.heartbeat(heartbeat) {
-            Ok(()) => count(&self.counters.received),
-            // The interface has gone for good, or we may not do this at all.
-            Err(error) if matches!(error.errno(), Some(ENODEV | EPERM)) => return Err(error.into()),
-            // No cluster at the moment, or a frame that the module does not like.
-            Err(Error::Refused(_)) => count(&self.counters.refused),
-            Err(error) => return Err(error.into()),
+        let datagram = buffer.get(..length).unwrap_or_default();
+        match admit(datagram, from, &self.addresses) {
+            Admission::Frame => return Ok(Some(datagram.to_vec())),
+            Admission::BadLength => count(&self.counters.bad_length),
+            Admission::NotAPeer => count(&self.counters.not_a_peer),
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -325,5 +354,56 @@ mod tests {
                 "{peer}"
             );
         }
+    }
+
+    /// A relay on the loopback interface whose only peer is the socket that is returned.
+    fn pair() -> (Peers, UdpSocket) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.connect(socket.local_addr().unwrap()).unwrap();
+        let peers = Peers {
+            socket,
+            addresses: vec![peer.local_addr().unwrap()],
+            counters: Arc::default(),
+        };
+        (peers, peer)
+    }
+
+    #[test]
+    fn a_frame_goes_to_every_peer_that_can_be_reached() {
+        let (mut peers, peer) = pair();
+        // No IPv6 from an IPv4 socket: this one cannot be reached.
+        peers.addresses.push(at("[::1]:9"));
+        peers.send(&[7; FRAME_MIN]);
+        let mut buffer = [0; FRAME_MAX];
+        assert_eq!(peer.recv(&mut buffer).unwrap(), FRAME_MIN);
+        let shape = peers.counters.shape();
+        assert_eq!((shape.sent, shape.send_errors), (1, 1));
+    }
+
+    #[test]
+    fn a_frame_arrives_and_rubbish_is_counted() {
+        let (peers, peer) = pair();
+        for (datagram, frame) in [
+            (vec![1; FRAME_MIN - 1], None),
+            (vec![2; FRAME_MAX + 1], None),
+            (vec![3; FRAME_MAX], Some(vec![3; FRAME_MAX])),
+        ] {
+            peer.send(&datagram).unwrap();
+            assert_eq!(peers.receive().unwrap(), frame);
+        }
+        assert_eq!(peers.counters.shape().bad_length, 2);
+    }
+
+    #[test]
+    fn a_refused_frame_is_counted_and_a_lost_interface_is_the_end() {
+        let counters = Counters::default();
+        settle(Ok(()), &counters).unwrap();
+        settle(Err(crate::fake::refusal(22)), &counters).unwrap();
+        settle(Err(crate::fake::refusal(2)), &counters).unwrap();
+        let shape = counters.shape();
+        assert_eq!((shape.received, shape.refused), (1, 2));
+        let end = settle(Err(crate::fake::refusal(19)), &counters).unwrap_err();
+        assert_eq!(end.exit, Exit::NoInterface);
     }
 }
