@@ -6,7 +6,7 @@ use super::super::auth::{Authenticator, Verified};
 use super::super::change::Change;
 use super::super::heartbeat::Heartbeat;
 use super::super::mapframe::{MapPart, MapRequest};
-use super::super::peer::Path;
+use super::super::peer::{Path, Peer};
 use super::super::received::Received;
 use super::super::state::HostState;
 use super::super::store::Storage;
@@ -90,18 +90,7 @@ impl<S: Storage> Node<S> {
         if (header.key_id == 0) == authenticated {
             return Err(Received::UnknownKey);
         }
-        let last = if header.incarnation == peer.incarnation {
-            if peer.live {
-                peer.path_seq(path)
-            } else {
-                peer.seq
-            }
-        } else if header.incarnation == peer.candidate.incarnation {
-            peer.candidate.seq
-        } else {
-            0
-        };
-        if is_stale(header.seq, last) {
+        if is_stale(header.seq, last_seq(peer, path, header.incarnation)) {
             return Err(Received::Stale);
         }
         Ok(())
@@ -163,6 +152,18 @@ impl<S: Storage> Node<S> {
             Kind::Heartbeat => None,
         };
         received.unwrap_or(Received::Body)
+    }
+}
+
+/// The highest sequence that was heard of an incarnation, as far as it is remembered.
+fn last_seq(peer: &Peer, path: Path, incarnation: u64) -> u64 {
+    let of_candidate = if incarnation == peer.candidate.incarnation { peer.candidate.seq } else { 0 };
+    if incarnation != peer.incarnation {
+        of_candidate
+    } else if peer.live {
+        peer.path_seq(path)
+    } else {
+        peer.seq.max(of_candidate)
     }
 }
 

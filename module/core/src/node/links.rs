@@ -123,7 +123,7 @@ impl<S: Storage> Node<S> {
                 continue;
             }
             peer.out = reason;
-            if known {
+            if known || reason == OutReason::Version {
                 self.event(Event::HostOut { host, reason });
             }
         }

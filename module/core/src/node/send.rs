@@ -122,7 +122,7 @@ impl<S: Storage> Node<S> {
 
     fn proved_echo(&self, host: HostId) -> Option<(HostId, u64, u64)> {
         let peer = self.peer(host);
-        (peer.incarnation != 0).then_some((host, peer.incarnation, peer.seq))
+        peer.live.then_some((host, peer.incarnation, peer.seq))
     }
 
     /// Up to [`CANDIDATE_ECHOES`] hosts that have not proved themselves, in turns.

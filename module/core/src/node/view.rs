@@ -217,21 +217,23 @@ impl<S: Storage> Node<S> {
 
     /// Without any view: the lowest host that has listened, among those whose rules and settings most agree on.
     fn leader_from_cold(&self) -> Option<HostId> {
-        let mut best: Option<(u32, HostId)> = None;
-        for host in HostId::all().take(self.storage.view().peers.len()) {
-            let Some((listened, digests)) = self.cold_digests(host) else { continue };
-            if !listened {
-                continue;
-            }
-            let alike = HostId::all().filter(|other| {
-                self.cold_digests(*other).is_some_and(|(_, theirs)| theirs == digests)
-            });
-            let alike = alike.count() as u32;
-            if best.is_none_or(|(most, _)| alike > most) {
-                best = Some((alike, host));
-            }
+        let hosts = || HostId::all().take(self.storage.view().peers.len());
+        let digests = self.most_common_digests()?;
+        hosts().find(|host| self.cold_digests(*host) == Some((true, digests)))
+    }
+
+    /// The settings and rules of most joining hosts; of several the lowest host's.
+    fn most_common_digests(&self) -> Option<(u64, u64)> {
+        let joining = || {
+            let hosts = HostId::all().take(self.storage.view().peers.len());
+            hosts.filter_map(|host| self.cold_digests(host)).map(|(_, digests)| digests)
+        };
+        let first = joining().next()?;
+        if joining().all(|digests| digests == first) {
+            return Some(first);
         }
-        best.map(|(_, host)| host)
+        let count = |digests| joining().filter(|theirs| *theirs == digests).count();
+        joining().reduce(|best, digests| if count(digests) > count(best) { digests } else { best })
     }
 
     /// Whether a joining host has listened, and what its settings and rules are.

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The life of a cluster: start, join, failure, leave, drain, change of weights and rules.
+
+mod world;
+
+use nlb_core::config::Rules;
+use nlb_core::event::Event;
+use nlb_core::node::Command;
+use nlb_core::state::{Cause, HostState, OutReason};
+use nlb_core::time::Instant;
+use world::{config, owned, World, MS, PERIOD, TOLERANCE};
+
+const SILENCE: u64 = PERIOD * TOLERANCE as u64;
+
+fn three() -> World {
+    let mut world = World::new(3);
+    world.start_all();
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    world
+}
+
+#[test]
+fn a_host_alone_serves_after_it_has_listened() {
+    let mut world = World::new(1);
+    world.start_all();
+    assert_eq!(world.nodes[0].out_reason(), OutReason::Listening);
+    let took = world.run_to(10 * PERIOD, |world| world.serves(&[0]));
+    assert!(took >= SILENCE - MS, "it did not listen: {took}");
+    assert!(world.nodes[0].is_default());
+}
+
+#[test]
+fn three_hosts_share_equally() {
+    let world = three();
+    let shares: Vec<u32> = world.nodes.iter().map(owned).collect();
+    assert_eq!(shares.iter().sum::<u32>(), 256);
+    assert!(shares.iter().all(|share| (85..=86).contains(share)), "{shares:?}");
+    assert!(world.nodes[0].is_default());
+}
+
+#[test]
+fn sixty_four_hosts_converge_from_cold_within_ten_periods() {
+    let mut world = World::new(64);
+    world.start_all();
+    let all: Vec<usize> = (0..64).collect();
+    let took = world.run_to(10 * PERIOD, |world| world.serves(&all));
+    assert!(took <= 10 * PERIOD);
+}
+
+#[test]
+fn a_joiner_gets_its_share_and_nothing_else_moves() {
+    let mut world = World::new(4);
+    for index in 0..3 {
+        world.command(index, Command::Start);
+    }
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    let before = world.nodes[0].map(0).to_vec();
+    world.command(3, Command::Start);
+    let took = world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2, 3]));
+    assert!(took <= 2 * PERIOD, "joining took {} ms", took / MS);
+    let after = world.nodes[3].map(0).to_vec();
+    let collateral = before.iter().zip(&after).filter(|(old, new)| old != new && **new != 4).count();
+    assert_eq!(collateral, 0);
+    assert_eq!(owned(&world.nodes[3]), 64);
+}
+
+#[test]
+fn a_dead_host_is_replaced_in_time() {
+    for dead in [0, 1, 2] {
+        let mut world = three();
+        world.run(3 * PERIOD + 17 * MS);
+        world.crash(dead);
+        let rest: Vec<usize> = (0..3).filter(|index| *index != dead).collect();
+        let took = world.run_to(20 * PERIOD, |world| world.serves(&rest));
+        assert!(took <= SILENCE + 2 * PERIOD, "failover took {} ms", took / MS);
+        let history = world.nodes[rest[0]].history().last().unwrap();
+        assert_eq!(history.cause, Cause::Died);
+        assert_eq!(history.host.map(|host| host.index()), Some(dead));
+    }
+}
+
+#[test]
+fn a_host_that_stops_hands_over_within_a_few_frames() {
+    for leaver in [0, 1, 2] {
+        let mut world = three();
+        world.command(leaver, Command::Stop);
+        let rest: Vec<usize> = (0..3).filter(|index| *index != leaver).collect();
+        let took = world.run_to(10 * PERIOD, |world| world.serves(&rest));
+        assert!(took <= 2 * PERIOD, "leaving took {} ms", took / MS);
+        world.run_to(PERIOD, |world| world.nodes[leaver].state() == HostState::Stopped);
+        assert_eq!(owned(&world.nodes[leaver]), 0);
+        world.run(4 * PERIOD);
+        assert!(world.serves(&rest), "{}", world.summary());
+    }
+}
+
+#[test]
+fn a_planned_change_leaves_a_bucket_without_owner_for_at_most_four_delays() {
+    let mut world = three();
+    world.delay = 5 * MS;
+    world.command(0, Command::Stop);
+    let total = |world: &World| world.nodes.iter().map(owned).sum::<u32>();
+    world.run_to(2 * PERIOD, |world| total(world) < 256);
+    let gap = world.run_to(PERIOD, |world| total(world) == 256);
+    assert!(gap <= 4 * world.delay, "gap of {} ms", gap / MS);
+}
+
+#[test]
+fn a_draining_host_owns_nothing_and_stays_a_member() {
+    let mut world = three();
+    world.command(0, Command::Drain);
+    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2]));
+    assert_eq!(world.nodes[0].state(), HostState::Draining);
+    assert!(!world.nodes[0].is_default() && world.nodes[1].is_default());
+    world.command(0, Command::Start);
+    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 86 && world.serves(&[0, 1, 2]));
+}
+
+#[test]
+fn drainstop_ends_with_the_last_session_or_at_its_deadline() {
+    let mut world = three();
+    world.command(1, Command::Drainstop { deadline: Instant::NEVER });
+    world.run(20 * PERIOD);
+    assert_eq!(world.nodes[1].state(), HostState::Draining);
+    world.command(1, Command::Sessions(3));
+    world.command(1, Command::Sessions(0));
+    world.run_to(2 * PERIOD, |world| world.nodes[1].state() == HostState::Stopped);
+
+    let mut world = three();
+    let deadline = world.now.after(7 * PERIOD);
+    world.command(1, Command::Drainstop { deadline });
+    world.run(6 * PERIOD);
+    assert_eq!(world.nodes[1].state(), HostState::Draining);
+    world.run_to(3 * PERIOD, |world| world.nodes[1].state() == HostState::Stopped);
+}
+
+#[test]
+fn weights_decide_the_shares() {
+    let mut world = three();
+    world.command(2, Command::SetWeight { slot: 0, weight: 100 });
+    world.run_to(2 * PERIOD, |world| owned(&world.nodes[2]) == 128 && world.serves(&[0, 1, 2]));
+    world.command(0, Command::SetWeight { slot: 0, weight: 0 });
+    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2]));
+}
+
+#[test]
+fn an_interface_that_is_cut_hands_over_at_once_on_what_path_is_left() {
+    let mut world = three();
+    world.command(1, Command::Carrier(false));
+    assert_eq!(owned(&world.nodes[1]), 0);
+    world.run_to(2 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    assert_eq!(world.nodes[1].out_reason(), OutReason::InterfaceCut);
+    world.command(1, Command::Carrier(true));
+    world.run_to(2 * PERIOD, |world| owned(&world.nodes[1]) == 85 || owned(&world.nodes[1]) == 86);
+}
+
+#[test]
+fn a_partition_heals() {
+    let mut world = three();
+    world.check_owners = false;
+    for other in [0, 1] {
+        world.cut[2][other] = true;
+        world.cut[other][2] = true;
+    }
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]) && world.serves(&[2]));
+    world.cut = vec![vec![false; 3]; 3];
+    let took = world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    assert!(took <= 3 * PERIOD, "healing took {} ms", took / MS);
+    world.assert_one_owner();
+}
+
+#[test]
+fn a_link_that_works_one_way_leaves_one_owner() {
+    // Host 3 hears the others; they do not hear it.
+    let mut world = three();
+    world.check_owners = false;
+    world.cut[2][0] = true;
+    world.cut[2][1] = true;
+    world.run_to(12 * PERIOD, |world| world.serves(&[0, 1]) && owned(&world.nodes[2]) == 0);
+    world.check_owners = true;
+    world.run(100 * PERIOD);
+    assert_eq!(owned(&world.nodes[2]), 0);
+    // The other way round: the others hear host 3, which does not hear them.
+    let mut world = three();
+    world.check_owners = false;
+    world.cut[0][2] = true;
+    world.cut[1][2] = true;
+    world.run(20 * PERIOD);
+    world.check_owners = true;
+    world.run(100 * PERIOD);
+    let serving: u32 = world.nodes.iter().map(owned).sum();
+    assert_eq!(serving, 256, "{}", world.summary());
+}
+
+#[test]
+fn a_paused_host_serves_nothing_until_it_knows_better() {
+    let mut world = three();
+    let node = world.nodes[1].clone();
+    world.crashed[1] = true;
+    world.check_owners = false;
+    world.run(10 * PERIOD);
+    world.nodes[1] = node;
+    world.crashed[1] = false;
+    world.nodes[1].handle_timeout(world.now);
+    assert_eq!(owned(&world.nodes[1]), 0);
+    world.check_owners = true;
+    world.run_to(3 * PERIOD, |world| world.serves(&[0, 1, 2]));
+}
+
+#[test]
+fn a_restarted_host_comes_back_under_a_new_incarnation() {
+    let mut world = three();
+    world.crash(1);
+    world.run(PERIOD);
+    world.start(1);
+    let took = world.run_to(20 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    assert!(took <= SILENCE + 3 * PERIOD, "{}", took / MS);
+}
+
+#[test]
+fn a_duplicate_id_is_kept_out_by_name() {
+    let mut world = World::with(vec![config(1), config(2), config(2)]);
+    world.command(0, Command::Start);
+    world.command(1, Command::Start);
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
+    world.command(2, Command::Start);
+    world.run(20 * PERIOD);
+    assert!(world.serves(&[0, 1]), "{}", world.summary());
+    assert_eq!(world.nodes[2].out_reason(), OutReason::DuplicateId);
+    world.command(1, Command::Stop);
+    world.run_to(4 * PERIOD, |world| world.serves(&[0, 2]));
+}
+
+#[test]
+fn two_newcomers_of_one_id_do_not_both_get_in() {
+    let mut world = World::with(vec![config(1), config(2), config(2)]);
+    world.start_all();
+    world.run(20 * PERIOD);
+    let serving = [world.serves(&[0, 1]), world.serves(&[0, 2])];
+    assert_eq!(serving.iter().filter(|serves| **serves).count(), 1, "{}", world.summary());
+}
+
+#[test]
+fn hosts_with_other_rules_stay_out_and_the_rest_serve() {
+    let odd = nlb_core::config::Config { rules: Rules::one(9, 50), ..config(1) };
+    let mut world = World::with(vec![odd, config(2), config(3)]);
+    world.start_all();
+    world.run_to(10 * PERIOD, |world| world.serves(&[1, 2]));
+    world.run(10 * PERIOD);
+    assert_eq!(world.nodes[0].out_reason(), OutReason::RulesDiffer);
+    let told = |event: &Event| matches!(event, Event::HostOut { reason: OutReason::RulesDiffer, .. });
+    assert!(world.events[1].iter().any(told));
+}
+
+#[test]
+fn staged_rules_come_into_force_when_all_have_them() {
+    let mut world = three();
+    let mut rules = Rules::one(2, 30);
+    rules.slots = 2;
+    rules.weights[1] = 10;
+    world.command(0, Command::Stage(rules));
+    world.command(1, Command::Stage(rules));
+    world.run(5 * PERIOD);
+    assert_eq!(world.nodes[0].config().rules.digest, 1);
+    world.command(2, Command::Stage(rules));
+    world.run_to(2 * PERIOD, |world| world.nodes.iter().all(|node| node.config().rules.digest == 2));
+    world.run_to(PERIOD, |world| world.serves(&[0, 1, 2]));
+    assert_eq!(world.nodes[2].map(1).len(), 256);
+    assert!(world.nodes[0].map(1).iter().all(|owner| *owner != 0));
+}
+
+#[test]
+fn versions_are_negotiated_and_an_incompatible_one_stays_out() {
+    let versions = |host, versions| nlb_core::config::Config { versions, ..config(host) };
+    let mut world = World::with(vec![versions(1, (1, 2)), versions(2, (1, 1)), versions(3, (1, 2))]);
+    world.start_all();
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
+
+    let mut world = World::with(vec![versions(1, (1, 1)), versions(2, (1, 1)), versions(3, (2, 2))]);
+    world.check_owners = false;
+    world.start_all();
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
+    let told = |event: &Event| matches!(event, Event::HostOut { reason: OutReason::Version, .. });
+    assert!(world.events[0].iter().any(told));
+}

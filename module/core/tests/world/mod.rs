@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A small network of nodes in virtual time, for tests of the protocol: one segment, a fixed delay, links that can be
+//! cut one way. After every event no two hosts may own the same bucket, unless the test allows it.
+
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use nlb_core::auth::{Authenticator, Verified};
+use nlb_core::config::{cluster_id, Config, Dedicated, Rules};
+use nlb_core::event::{Event, HistoryEntry};
+use nlb_core::host::HostId;
+use nlb_core::limits::FRAME_MAX;
+use nlb_core::node::{Command, Node};
+use nlb_core::peer::{Path, Peer};
+use nlb_core::received::Received;
+use nlb_core::state::HostState;
+use nlb_core::store::{Parts, Sizes, Storage, View};
+use nlb_core::time::Instant;
+
+pub const MS: u64 = 1_000_000;
+pub const PERIOD: u64 = 200 * MS;
+pub const TOLERANCE: u32 = 5;
+
+/// Tables on the heap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tables {
+    peers: Vec<Peer>,
+    maps: Vec<u8>,
+    words: Vec<u64>,
+    events: Vec<Option<Event>>,
+    history: Vec<Option<HistoryEntry>>,
+}
+
+impl Tables {
+    pub fn new(sizes: Sizes) -> Tables {
+        Tables {
+            peers: vec![Peer::EMPTY; sizes.peers],
+            maps: vec![0; sizes.maps],
+            words: vec![0; sizes.words],
+            events: vec![None; sizes.events],
+            history: vec![None; sizes.history],
+        }
+    }
+}
+
+impl Storage for Tables {
+    fn view(&self) -> View<'_> {
+        View { peers: &self.peers, maps: &self.maps, words: &self.words, history: &self.history }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            peers: &mut self.peers,
+            maps: &mut self.maps,
+            words: &mut self.words,
+            events: &mut self.events,
+            history: &mut self.history,
+        }
+    }
+}
+
+/// A toy key: nothing that anyone could rely on, but it tells keys and altered bytes apart.
+#[derive(Clone, Copy)]
+pub struct ToyKey(pub u64);
+
+impl ToyKey {
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        bytes.iter().fold(self.0 ^ 0x9e37_79b9, |hash, byte| (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3_0101))
+    }
+}
+
+impl Authenticator for ToyKey {
+    fn authenticated(&self) -> bool {
+        true
+    }
+
+    fn key_id(&self) -> u8 {
+        1
+    }
+
+    fn stamp(&self, key_id: u8, header: &[u8]) -> Option<u64> {
+        (key_id == 1).then(|| self.hash(header))
+    }
+
+    fn sign(&self, key_id: u8, message: &[u8]) -> Option<[u8; 16]> {
+        let hash = u128::from(self.hash(message)) * 3;
+        (key_id == 1).then(|| hash.to_be_bytes())
+    }
+
+    fn verify(&self, key_id: u8, message: &[u8], tag: &[u8; 16]) -> Verified {
+        match self.sign(key_id, message) {
+            None => Verified::UnknownKey,
+            Some(right) if right == *tag => Verified::Ok,
+            Some(_) => Verified::Bad,
+        }
+    }
+}
+
+pub fn config(host: u8) -> Config {
+    Config {
+        cluster_id: cluster_id(b"test"),
+        host: HostId::new(host).unwrap(),
+        period_ns: PERIOD,
+        tolerance: TOLERANCE,
+        buckets: 256,
+        settings: 1,
+        rules: Rules::one(1, 50),
+        dedicated: Dedicated::NONE,
+        versions: (1, 1),
+        moved_window_ns: 10_000 * MS,
+    }
+}
+
+enum What {
+    Frame { to: usize, path: Path, bytes: Vec<u8> },
+}
+
+pub struct World {
+    pub nodes: Vec<Node<Tables>>,
+    pub now: Instant,
+    pub delay: u64,
+    pub key: ToyKey,
+    /// `cut[a][b]`: nothing that a sends reaches b.
+    pub cut: Vec<Vec<bool>>,
+    pub crashed: Vec<bool>,
+    pub events: Vec<Vec<Event>>,
+    pub received: BTreeMap<Received, u64>,
+    pub sent: Vec<(usize, Vec<u8>)>,
+    pub record: bool,
+    pub check_owners: bool,
+    queue: BTreeMap<(Instant, u64), What>,
+    count: u64,
+    random: u64,
+}
+
+impl World {
+    pub fn new(hosts: usize) -> World {
+        World::with((1..=hosts).map(|host| config(host as u8)).collect())
+    }
+
+    pub fn with(configs: Vec<Config>) -> World {
+        let hosts = configs.len();
+        let sizes = |config: &Config| Sizes::new(64, 4, usize::from(config.buckets));
+        World {
+            nodes: configs.iter().map(|c| Node::new(c, Tables::new(sizes(c))).unwrap()).collect(),
+            now: Instant(1_000_000_000),
+            delay: MS,
+            key: ToyKey(77),
+            cut: vec![vec![false; hosts]; hosts],
+            crashed: vec![false; hosts],
+            events: vec![Vec::new(); hosts],
+            received: BTreeMap::new(),
+            sent: Vec::new(),
+            record: false,
+            check_owners: true,
+            queue: BTreeMap::new(),
+            count: 0,
+            random: 1000,
+        }
+    }
+
+    pub fn command(&mut self, index: usize, command: Command) {
+        self.random += 7919;
+        self.nodes[index].handle_command(self.now, command, self.random).unwrap();
+        self.drain(index);
+    }
+
+    pub fn start_all(&mut self) {
+        for index in 0..self.nodes.len() {
+            self.command(index, Command::Start);
+        }
+    }
+
+    /// A crash forgets everything; `start` brings the host back under a new incarnation.
+    pub fn crash(&mut self, index: usize) {
+        let config = *self.nodes[index].config();
+        let sizes = Sizes::new(64, 4, usize::from(config.buckets));
+        self.nodes[index] = Node::new(&config, Tables::new(sizes)).unwrap();
+        self.crashed[index] = true;
+    }
+
+    pub fn start(&mut self, index: usize) {
+        self.crashed[index] = false;
+        self.command(index, Command::Start);
+    }
+
+    pub fn deliver(&mut self, to: usize, path: Path, bytes: &[u8]) -> Received {
+        let received = self.nodes[to].handle_frame(self.now, path, bytes, &self.key);
+        *self.received.entry(received).or_default() += 1;
+        self.drain(to);
+        received
+    }
+
+    fn drain(&mut self, index: usize) {
+        let mut buf = [0; FRAME_MAX];
+        let mut frames = 0;
+        while let Some(transmit) = self.nodes[index].poll_transmit(&mut buf, &self.key) {
+            frames += 1;
+            assert!(frames < 400, "a node does not stop sending");
+            let bytes = buf[..transmit.len].to_vec();
+            if self.record {
+                self.sent.push((index, bytes.clone()));
+            }
+            for to in (0..self.nodes.len()).filter(|to| *to != index) {
+                if self.cut[index][to] || self.crashed[to] {
+                    continue;
+                }
+                self.count += 1;
+                let at = self.now.after(self.delay);
+                self.queue.insert((at, self.count), What::Frame { to, path: Path::Segment, bytes: bytes.clone() });
+            }
+        }
+        while let Some(event) = self.nodes[index].poll_event() {
+            self.events[index].push(event);
+        }
+        if self.check_owners {
+            self.assert_one_owner();
+        }
+    }
+
+    pub fn assert_one_owner(&self) {
+        let words = usize::from(self.nodes[0].config().buckets).div_ceil(64) as u16;
+        for word in 0..words {
+            let mut seen = 0u64;
+            for node in &self.nodes {
+                let owned = node.owned_word(0, word);
+                assert_eq!(seen & owned, 0, "two owners at {:?}", self.now);
+                seen |= owned;
+            }
+        }
+        let defaults = self.nodes.iter().filter(|node| node.is_default()).count();
+        assert!(defaults <= 1, "two default hosts at {:?}", self.now);
+    }
+
+    /// Runs until `until`.
+    pub fn run_until(&mut self, until: Instant) {
+        let mut steps = 0u64;
+        loop {
+            steps += 1;
+            assert!(steps < 3_000_000, "livelock at {:?}", self.now);
+            let timer = (0..self.nodes.len())
+                .filter(|index| !self.crashed[*index])
+                .map(|index| (self.nodes[index].poll_timeout(), index))
+                .min();
+            let frame = self.queue.first_key_value().map(|(key, _)| key.0);
+            let frame_first = match (frame, timer) {
+                (Some(at), Some((due, _))) => at <= due,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            let next = if frame_first { frame.unwrap() } else { timer.map_or(Instant::NEVER, |(due, _)| due) };
+            if next > until {
+                self.now = until;
+                return;
+            }
+            self.now = self.now.max(next);
+            if frame_first {
+                let (_, What::Frame { to, path, bytes }) = self.queue.pop_first().unwrap();
+                if !self.crashed[to] {
+                    self.deliver(to, path, &bytes);
+                }
+            } else {
+                let index = timer.unwrap().1;
+                self.nodes[index].handle_timeout(self.now);
+                self.drain(index);
+            }
+        }
+    }
+
+    pub fn run(&mut self, ns: u64) {
+        self.run_until(self.now.after(ns));
+    }
+
+    /// Runs in steps of a millisecond until `done`, for at most `ns`; says how long it took.
+    pub fn run_to(&mut self, ns: u64, done: impl Fn(&World) -> bool) -> u64 {
+        let start = self.now;
+        while !done(self) {
+            assert!(self.now.since(start) < ns, "not done after {} ms: {}", ns / MS, self.summary());
+            self.run(MS);
+        }
+        self.now.since(start)
+    }
+
+    pub fn summary(&self) -> String {
+        let line = |node: &Node<Tables>| {
+            format!(
+                "\n  host {} {:?} out {:?} gen {:?} members {:x} leader {:?} owns {}",
+                node.config().host.get(),
+                node.state(),
+                node.out_reason(),
+                node.generation(),
+                node.view_members().0,
+                node.leader(),
+                owned(node)
+            )
+        };
+        self.nodes.iter().map(line).collect()
+    }
+
+    /// Whether exactly these hosts (by index) agree on being the members, and own all buckets together.
+    pub fn serves(&self, hosts: &[usize]) -> bool {
+        let members: u64 = hosts.iter().map(|index| 1u64 << self.nodes[*index].config().host.index()).sum();
+        let first = &self.nodes[hosts[0]];
+        let agree = hosts.iter().all(|index| {
+            let node = &self.nodes[*index];
+            node.view_members().0 == members
+                && node.generation() == first.generation()
+                && node.map_digest() == first.map_digest()
+                && matches!(node.state(), HostState::Converged | HostState::Draining)
+        });
+        let all: u32 = hosts.iter().map(|index| owned(&self.nodes[*index])).sum();
+        agree && all == u32::from(first.config().buckets)
+    }
+}
+
+pub fn owned(node: &Node<Tables>) -> u32 {
+    let words = usize::from(node.config().buckets).div_ceil(64) as u16;
+    (0..words).map(|word| node.owned_word(0, word).count_ones()).sum()
+}
