@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the checkers know about the world and the hosts do not: who runs, who can reach whom, and since when
+//! nothing has been wrong.
+
+use crate::network::Network;
+
+/// A set of simulated hosts, one bit each. Strangers come on top of the 64 of a cluster.
+pub(crate) type Set = u128;
+
+/// The set of one host.
+pub(crate) fn one(host: usize) -> Set {
+    1 << host
+}
+
+/// The hosts of a set.
+pub(crate) fn each(set: Set) -> impl Iterator<Item = usize> {
+    let mut rest = set;
+    std::iter::from_fn(move || {
+        if rest == 0 {
+            return None;
+        }
+        let host = rest.trailing_zeros() as usize;
+        rest &= rest - 1;
+        Some(host)
+    })
+}
+
+/// The truth about hosts and links.
+pub(crate) struct Calm {
+    /// Hosts that run and take part: powered, not paused, started.
+    pub(crate) running: Set,
+    /// For each host those it shares a component with, itself among them.
+    pub(crate) component: Vec<Set>,
+    /// For each host whether all of its component hear each other directly.
+    clique: Vec<bool>,
+    /// For each host those it has links to in both directions.
+    linked: Vec<Set>,
+    /// When each host last lost or regained power, links or frames in a row, in nanoseconds.
+    disturbed: Vec<u64>,
+    /// When a frame was last lost or held back, in nanoseconds.
+    rough: u64,
+    /// When each host last received a frame of each other one, in nanoseconds.
+    heard: Vec<u64>,
+    n: usize,
+}
+
+impl Calm {
+    pub(crate) fn new(n: usize) -> Self {
+        Calm {
+            running: 0,
+            component: (0..n).map(one).collect(),
+            clique: vec![true; n],
+            linked: (0..n).map(one).collect(),
+            disturbed: vec![0; n],
+            rough: 0,
+            heard: vec![0; n * n],
+            n,
+        }
+    }
+
+    /// A frame was lost on a link that should carry it, or held back.
+    pub(crate) fn rough(&mut self, now: u64) {
+        self.rough = now;
+    }
+
+    /// When a frame was last lost or held back.
+    pub(crate) fn rough_at(&self) -> u64 {
+        self.rough
+    }
+
+    /// Something happened to this host that its peers cannot tell from its death.
+    pub(crate) fn disturb(&mut self, now: u64, host: usize) {
+        for other in each(self.component[host]) {
+            self.disturbed[other] = now;
+        }
+        self.disturbed[host] = now;
+    }
+
+    /// When the component of the host was last disturbed.
+    pub(crate) fn disturbed_at(&self, host: usize) -> u64 {
+        each(self.component[host]).map(|other| self.disturbed[other]).max().unwrap_or(0)
+    }
+
+    /// `to` has received a frame of `from`. A silence longer than `silence_ns` before it was a disturbance.
+    pub(crate) fn heard(&mut self, now: u64, from: usize, to: usize, silence_ns: u64) {
+        let heard = &mut self.heard[from * self.n + to];
+        let silence = now - *heard;
+        *heard = now;
+        if silence > silence_ns {
+            self.disturb(now, from);
+            self.disturb(now, to);
+        }
+    }
+
+    /// The host starts to take part: silence counts from here.
+    pub(crate) fn begins(&mut self, now: u64, host: usize) {
+        for other in 0..self.n {
+            self.heard[other * self.n + host] = now;
+            self.heard[host * self.n + other] = now;
+        }
+    }
+
+    /// True if one of the two running hosts has not heard the other for longer than `silence_ns`.
+    pub(crate) fn silent(&self, now: u64, a: usize, b: usize, silence_ns: u64) -> bool {
+        let quiet = |from: usize, to: usize| now - self.heard[from * self.n + to] > silence_ns;
+        quiet(a, b) || quiet(b, a)
+    }
+
+    /// Marks a disturbance at every running host that has been silent towards another of its component.
+    pub(crate) fn look_for_silence(&mut self, now: u64, silence_ns: u64) {
+        for a in each(self.running) {
+            let peers = self.component[a] & self.running & !((one(a) << 1) - 1);
+            for b in each(peers) {
+                if self.silent(now, a, b, silence_ns) {
+                    self.disturb(now, a);
+                    self.disturb(now, b);
+                }
+            }
+        }
+    }
+
+    /// True if the two have a link in both directions.
+    pub(crate) fn linked(&self, a: usize, b: usize) -> bool {
+        self.linked[a] & one(b) != 0
+    }
+
+    /// True if all of the host's component have links in both directions.
+    pub(crate) fn clique(&self, host: usize) -> bool {
+        self.clique[host]
+    }
+
+    /// True if all running hosts are in one component, each linked to each.
+    pub(crate) fn whole(&self) -> bool {
+        let Some(first) = each(self.running).next() else { return false };
+        self.component[first] == self.running && self.clique[first]
+    }
+
+    /// Works out links and components anew after a change of links or of who runs. A link between two hosts that
+    /// run before and after disturbs both when it comes or goes; a host that starts or leaves disturbs nobody.
+    pub(crate) fn survey(&mut self, now: u64, network: &Network, running: Set) {
+        let stay = self.running & running;
+        self.running = running;
+        for host in 0..self.n {
+            let mut linked = one(host);
+            if running & one(host) != 0 {
+                for other in each(running & !one(host)) {
+                    if network.connected(host, other) && network.connected(other, host) {
+                        linked |= one(other);
+                    }
+                }
+            }
+            if stay & one(host) != 0 && (linked ^ self.linked[host]) & stay != 0 {
+                self.disturbed[host] = now;
+            }
+            self.linked[host] = linked;
+        }
+        self.components();
+    }
+
+    fn components(&mut self) {
+        let mut done: Set = 0;
+        for host in 0..self.n {
+            if done & one(host) != 0 {
+                continue;
+            }
+            let mut component = one(host);
+            let mut front = component;
+            while front != 0 {
+                let reached = each(front).fold(0, |set, member| set | self.linked[member]);
+                front = reached & !component;
+                component |= reached;
+            }
+            done |= component;
+            let clique = each(component).all(|member| self.linked[member] == component);
+            for member in each(component) {
+                self.component[member] = component;
+                self.clique[member] = clique;
+            }
+        }
+    }
+}

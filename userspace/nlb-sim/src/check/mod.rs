@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The checkers: what must hold after every event, whatever has gone wrong.
+
+pub(crate) mod agreement;
+pub(crate) mod calm;
+pub(crate) mod owner;
+
+use std::fmt;
+
+/// The properties of the protocol, by the names that its design gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Property {
+    /// Hosts with the same generation have the same members, maps and rules.
+    Agreement,
+    /// No two hosts accept new connections of one bucket.
+    OneOwner,
+    /// A bucket without an owner has a new one in time.
+    NoOrphan,
+    /// In a planned change a bucket is without an owner for a few frames only.
+    Gap,
+    /// Only buckets that must move do.
+    Minimal,
+    /// Each host is within one bucket of its weighted share.
+    Balanced,
+    /// Who must be kept out is kept out by name, and the rest serve on.
+    Stable,
+    /// No frame of the adversary is accepted.
+    Attack,
+    /// All converge within a bound after everything has healed.
+    Heals,
+    /// Convergence never stops service.
+    Continues,
+    /// A change is through within its time.
+    Timing,
+    /// The core ends its work in bounded steps.
+    Bounded,
+    /// The core does not panic.
+    Panic,
+    /// One seed is one run.
+    Deterministic,
+}
+
+impl Property {
+    /// The name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Property::Agreement => "agreement",
+            Property::OneOwner => "one-owner",
+            Property::NoOrphan => "no-orphan",
+            Property::Gap => "gap",
+            Property::Minimal => "minimal",
+            Property::Balanced => "balanced",
+            Property::Stable => "stable",
+            Property::Attack => "attack",
+            Property::Heals => "heals",
+            Property::Continues => "continues",
+            Property::Timing => "timing",
+            Property::Bounded => "bounded",
+            Property::Panic => "panic",
+            Property::Deterministic => "deterministic",
+        }
+    }
+}
+
+/// A property that did not hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    /// Which one.
+    pub(crate) property: Property,
+    /// Virtual time in nanoseconds.
+    pub(crate) at: u64,
+    /// What was seen.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:.6} s: {}", self.property.name(), self.at as f64 / 1e9, self.text)
+    }
+}

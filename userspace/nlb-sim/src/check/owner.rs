@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One owner, no orphan, and how long a bucket is without an owner.
+
+use std::collections::BTreeMap;
+
+use super::calm::{Calm, Set, each, one};
+use super::{Property, Violation};
+
+/// A bucket has an owner.
+const OWNED: u64 = u64::MAX;
+
+/// The time limits of a run, in nanoseconds of virtual time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// (tolerance + 2) periods: after this a dead host's buckets have new owners.
+    pub(crate) detection: u64,
+    /// (tolerance + 5) periods: after this hosts that started together serve.
+    pub(crate) cold: u64,
+    /// How long two owners are excused after a disturbance: until it is noticed on both sides and the parts have
+    /// found together again.
+    pub(crate) excuse: u64,
+    /// Longest gap in a planned change when no frame is lost: four one-way delays.
+    pub(crate) gap: u64,
+    /// Longest gap in a planned change when frames are lost or held back.
+    pub(crate) gap_rough: u64,
+    /// A silence longer than this may count as death: (tolerance - 1) periods.
+    pub(crate) silence: u64,
+    /// One heartbeat period.
+    pub(crate) period: u64,
+}
+
+/// Who accepts new connections of which bucket, at every moment.
+pub(crate) struct Owners {
+    slots: usize,
+    buckets: usize,
+    /// For each slot and bucket the hosts that accept.
+    owners: Vec<Set>,
+    /// For each slot and bucket since when nobody accepts, or `OWNED`.
+    empty_since: Vec<u64>,
+    /// For each slot the hosts that may own something; if there are none, nobody has to.
+    eligible: Vec<Set>,
+    /// Since when each slot has had somebody eligible.
+    eligible_since: Vec<u64>,
+    /// Buckets that changed since the last check.
+    changed: Vec<u32>,
+    /// Buckets with more than one owner that are excused for now.
+    doubled: Vec<u32>,
+    /// For a part of a partition (its lowest host) and a slot: since when a look found a bucket without an owner there.
+    orphaned: BTreeMap<(usize, usize), u64>,
+    /// Longest gaps seen, in nanoseconds: planned and smooth, planned and rough.
+    pub(crate) gap_max: [u64; 2],
+    /// Longest time from a disturbance to the last bucket having an owner, in nanoseconds.
+    pub(crate) failover_max: u64,
+    /// Times that two owners were seen and excused.
+    pub(crate) excused: u64,
+}
+
+impl Owners {
+    pub(crate) fn new(slots: usize, buckets: usize) -> Self {
+        Owners {
+            slots,
+            buckets,
+            owners: vec![0; slots * buckets],
+            empty_since: vec![0; slots * buckets],
+            eligible: vec![0; slots],
+            eligible_since: vec![0; slots],
+            changed: Vec::new(),
+            doubled: Vec::new(),
+            orphaned: BTreeMap::new(),
+            gap_max: [0; 2],
+            failover_max: 0,
+            excused: 0,
+        }
+    }
+
+    /// Enters 64 buckets of a host: `before` are the bits it had, `after` those it has.
+    pub(crate) fn enter(&mut self, host: usize, slot: usize, word: usize, before: u64, after: u64) {
+        let mut flips = before ^ after;
+        while flips != 0 {
+            let bit = flips.trailing_zeros() as usize;
+            flips &= flips - 1;
+            let index = slot * self.buckets + word * 64 + bit;
+            if word * 64 + bit >= self.buckets {
+                continue;
+            }
+            self.owners[index] ^= one(host);
+            self.changed.push(index as u32);
+        }
+    }
+
+    /// Says who may own something of a slot from now on.
+    pub(crate) fn set_eligible(&mut self, now: u64, slot: usize, eligible: Set) {
+        if self.eligible[slot] == 0 && eligible != 0 {
+            self.eligible_since[slot] = now;
+            let begin = slot * self.buckets;
+            for since in &mut self.empty_since[begin..begin + self.buckets] {
+                if *since != OWNED {
+                    *since = now;
+                }
+            }
+        }
+        self.eligible[slot] = eligible;
+    }
+
+    /// Whether anybody may own something of a slot.
+    pub(crate) fn somebody_eligible(&self, slot: usize) -> bool {
+        self.eligible[slot] != 0
+    }
+
+    /// The hosts that accept new connections of a bucket.
+    pub(crate) fn of(&self, slot: usize, bucket: usize) -> Set {
+        self.owners[slot * self.buckets + bucket]
+    }
+
+    /// Looks at every bucket that changed in this step.
+    pub(crate) fn step(&mut self, now: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        let mut changed = std::mem::take(&mut self.changed);
+        for &index in &changed {
+            let index = index as usize;
+            let owners = self.owners[index];
+            if owners.count_ones() > 1 {
+                self.two_owners(now, index, calm, limits)?;
+                if !self.doubled.contains(&(index as u32)) && self.doubled.len() < DOUBLED_MAX {
+                    self.doubled.push(index as u32);
+                }
+            }
+            let since = self.empty_since[index];
+            if owners == 0 {
+                if since == OWNED {
+                    self.empty_since[index] = now;
+                }
+            } else if since != OWNED {
+                self.gap(now, index, since, calm, limits)?;
+                self.empty_since[index] = OWNED;
+            }
+        }
+        changed.clear();
+        self.changed = changed;
+        Ok(())
+    }
+
+    /// Looks at everything that lasts: buckets with two owners, and buckets with none.
+    pub(crate) fn tick(&mut self, now: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        let doubled = std::mem::take(&mut self.doubled);
+        for index in doubled {
+            if self.owners[index as usize].count_ones() > 1 {
+                self.two_owners(now, index as usize, calm, limits)?;
+                self.doubled.push(index);
+            }
+        }
+        for index in 0..self.empty_since.len() {
+            let since = self.empty_since[index];
+            if since != OWNED && since != now {
+                self.gap(now, index, since, calm, limits)?;
+            }
+        }
+        self.orphans_of_parts(now, calm, limits)
+    }
+
+    /// Two hosts accept new connections of one bucket: right only while neither can know of the other.
+    fn two_owners(&mut self, now: u64, index: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        let owners = self.owners[index];
+        for a in each(owners) {
+            for b in each(owners & !((one(a) << 1) - 1)) {
+                if !calm.linked(a, b) || !calm.clique(a) {
+                    self.excused += 1;
+                    continue;
+                }
+                let disturbed = calm.disturbed_at(a);
+                if now <= disturbed + limits.excuse || calm.silent(now, a, b, limits.silence) {
+                    self.excused += 1;
+                    continue;
+                }
+                return Err(Violation {
+                    property: Property::OneOwner,
+                    at: now,
+                    text: format!(
+                        "hosts #{a} and #{b} both own bucket {} of slot {}, undisturbed for {:.3} ms",
+                        index % self.buckets,
+                        index / self.buckets,
+                        (now - disturbed) as f64 / 1e6
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A bucket has been without an owner since `since`, until now at least.
+    fn gap(&mut self, now: u64, index: usize, since: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        let slot = index / self.buckets;
+        // Parts of a partition each have to serve; `orphans_of_parts` looks at them.
+        if self.eligible[slot] & calm.running == 0 || !calm.whole() {
+            return Ok(());
+        }
+        let host = calm.running.trailing_zeros() as usize;
+        let length = now - since;
+        let disturbed = calm.disturbed_at(host);
+        if since <= self.eligible_since[slot] {
+            // From cold: hosts listen first.
+            let late = now - self.eligible_since[slot].max(disturbed.min(now));
+            if late > limits.cold {
+                return Err(self.orphan(now, index, since, disturbed, Property::NoOrphan));
+            }
+            return Ok(());
+        }
+        if disturbed + limits.excuse >= since {
+            // Not planned: from the last disturbance on the bucket has an owner within the detection time.
+            let late = now.saturating_sub(disturbed.max(since));
+            self.failover_max = self.failover_max.max(late);
+            if late > limits.detection {
+                return Err(self.orphan(now, index, since, disturbed, Property::NoOrphan));
+            }
+            return Ok(());
+        }
+        let rough = calm.rough_at() + limits.excuse >= since;
+        self.gap_max[usize::from(rough)] = self.gap_max[usize::from(rough)].max(length);
+        let limit = if rough { limits.gap_rough } else { limits.gap };
+        if length > limit {
+            return Err(self.orphan(now, index, since, disturbed, Property::Gap));
+        }
+        Ok(())
+    }
+
+    /// In a partition every part serves everything, once it has had the time to notice.
+    fn orphans_of_parts(&mut self, now: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        if calm.whole() {
+            self.orphaned.clear();
+            return Ok(());
+        }
+        let mut done: Set = 0;
+        for host in each(calm.running) {
+            let part = calm.component[host];
+            if done & one(host) != 0 {
+                continue;
+            }
+            done |= part;
+            for slot in 0..self.slots {
+                self.orphan_of_part(now, host, slot, calm, limits)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at one slot in the part of `host`, which is its lowest.
+    fn orphan_of_part(&mut self, now: u64, host: usize, slot: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+        let part = calm.component[host];
+        let settled = calm.clique(host)
+            && now >= calm.disturbed_at(host) + limits.excuse
+            && self.eligible[slot] & part != 0
+            && now >= self.eligible_since[slot] + limits.excuse;
+        let begin = slot * self.buckets;
+        let orphan = (begin..begin + self.buckets).find(|&index| self.owners[index] & part == 0);
+        let Some(index) = orphan.filter(|_| settled) else {
+            self.orphaned.remove(&(host, slot));
+            return Ok(());
+        };
+        let since = *self.orphaned.entry((host, slot)).or_insert(now);
+        if now - since > limits.detection {
+            return Err(self.orphan(now, index, since, calm.disturbed_at(host), Property::NoOrphan));
+        }
+        Ok(())
+    }
+
+    fn orphan(&self, now: u64, index: usize, since: u64, disturbed: u64, property: Property) -> Violation {
+        Violation {
+            property,
+            at: now,
+            text: format!(
+                "bucket {} of slot {} has had no owner for {:.3} ms; last disturbance {:.3} ms ago",
+                index % self.buckets,
+                index / self.buckets,
+                (now - since) as f64 / 1e6,
+                (now - disturbed) as f64 / 1e6
+            ),
+        }
+    }
+}
+
+/// Doubled buckets that are followed at a time; one would do to find a violation.
+const DOUBLED_MAX: usize = 64;

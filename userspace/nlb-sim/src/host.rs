@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A simulated host: one node of the real core, with a clock of its own and what an administrator wants of it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
+use nlb_core::event::{Event, HistoryEntry};
+use nlb_core::host::HostId;
+use nlb_core::limits::SLOTS_MAX;
+use nlb_core::node::Node;
+use nlb_core::peer::Peer;
+use nlb_core::store::{Parts, Sizes, Storage, View};
+use nlb_core::time::Instant;
+use nlb_core::wire::GenId;
+
+use crate::auth::Keyring;
+use crate::network::Way;
+use crate::plan::{Plan, SlotPlan};
+
+/// The tables of a node, as vectors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    peers: Vec<Peer>,
+    maps: Vec<u8>,
+    words: Vec<u64>,
+    events: Vec<Option<Event>>,
+    history: Vec<Option<HistoryEntry>>,
+}
+
+impl Store {
+    pub(crate) fn new(hosts: usize, slots: usize, buckets: usize) -> Self {
+        let sizes = Sizes::new(hosts, slots, buckets);
+        Store {
+            peers: vec![Peer::EMPTY; sizes.peers],
+            maps: vec![0; sizes.maps],
+            words: vec![0; sizes.words],
+            events: vec![None; sizes.events],
+            history: vec![None; sizes.history],
+        }
+    }
+}
+
+impl Storage for Store {
+    fn view(&self) -> View<'_> {
+        View { peers: &self.peers, maps: &self.maps, words: &self.words, history: &self.history }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            peers: &mut self.peers,
+            maps: &mut self.maps,
+            words: &mut self.words,
+            events: &mut self.events,
+            history: &mut self.history,
+        }
+    }
+}
+
+/// A frame that a host has sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The simulated host.
+    pub(crate) from: usize,
+    /// Position in the order of all frames ever sent in this run.
+    pub(crate) serial: u64,
+    /// Virtual time of sending, in nanoseconds.
+    pub(crate) at: u64,
+    pub(crate) bytes: Box<[u8]>,
+}
+
+/// What a simulated host is to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// One of the hosts of the plan.
+    Member,
+    /// It uses the id of another host that lives.
+    DuplicateId,
+    /// Its rules differ.
+    OtherRules,
+    /// Its settings differ.
+    OtherSettings,
+    /// It speaks no version that the others speak.
+    OtherVersion,
+    /// It has another key: to the cluster it is noise, and the cluster is noise to it.
+    OtherKey,
+}
+
+/// What an administrator wants of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Take part.
+    Serve,
+    /// Take no new connections.
+    Drain,
+    /// Be stopped, or suspended.
+    Rest,
+}
+
+/// A simulated host.
+pub(crate) struct Host {
+    pub(crate) id: HostId,
+    pub(crate) role: Role,
+    pub(crate) config: Config,
+    pub(crate) keys: Keyring,
+    /// `None` while it has no power.
+    pub(crate) node: Option<Node<Store>>,
+    pub(crate) wish: Wish,
+    pub(crate) suspended: bool,
+    pub(crate) drift_ppm: i64,
+    /// What its clock showed when virtual time began.
+    pub(crate) clock_begin: u64,
+    /// Since when it has stood still.
+    pub(crate) paused: Option<u64>,
+    /// Frames that wait for a paused host.
+    pub(crate) backlog: VecDeque<(Way, Rc<Sent>)>,
+    /// Virtual time of the timer event that is in the queue.
+    pub(crate) wake: u64,
+    /// How many faults keep its carrier down, and its VIP away.
+    pub(crate) carrier_down: u32,
+    pub(crate) vip_missing: u32,
+    /// Bits that the packet path would see: slots × words, then one for the default host.
+    pub(crate) bits: Vec<u64>,
+    /// Changes and generation that were last looked at.
+    pub(crate) seen: (u64, GenId),
+    /// When it was last powered, in nanoseconds of virtual time.
+    pub(crate) power_on_at: u64,
+}
+
+impl Host {
+    /// Host `index` of a plan, without power.
+    pub(crate) fn of_plan(plan: &Plan, index: usize, keys: Keyring, clock_begin: u64) -> Host {
+        let host = &plan.hosts[index];
+        let id = HostId::new(host.id).expect("a plan draws ids from 1 to 64");
+        Host {
+            id,
+            role: Role::Member,
+            config: config(plan, index, id),
+            keys,
+            node: None,
+            wish: Wish::Serve,
+            suspended: false,
+            drift_ppm: host.drift_ppm,
+            clock_begin,
+            paused: None,
+            backlog: VecDeque::new(),
+            wake: u64::MAX,
+            carrier_down: 0,
+            vip_missing: 0,
+            bits: vec![0; plan.slots.len() * plan.buckets.div_ceil(64) + 1],
+            seen: (0, GenId::NONE),
+            power_on_at: 0,
+        }
+    }
+
+    /// What its clock shows at a virtual time.
+    pub(crate) fn clock(&self, at: u64) -> Instant {
+        let drifted = i128::from(at) * i128::from(1_000_000 + self.drift_ppm) / 1_000_000;
+        Instant(self.clock_begin + drifted as u64)
+    }
+
+    /// The virtual time at which its clock shows `instant` or more; `u64::MAX` if never.
+    pub(crate) fn virtual_time(&self, instant: Instant) -> u64 {
+        if instant == Instant::NEVER {
+            return u64::MAX;
+        }
+        let since = i128::from(instant.0.saturating_sub(self.clock_begin));
+        let rate = i128::from(1_000_000 + self.drift_ppm);
+        u64::try_from((since * 1_000_000 + rate - 1) / rate).unwrap_or(u64::MAX)
+    }
+
+    /// It has power, does not stand still, and its node takes part.
+    pub(crate) fn runs(&self) -> bool {
+        use nlb_core::state::HostState;
+        self.paused.is_none()
+            && self.node.as_ref().is_some_and(|node| {
+                matches!(node.state(), HostState::Joining | HostState::Converged | HostState::Draining)
+            })
+    }
+
+    /// It may own buckets of a slot, as far as the simulator knows.
+    pub(crate) fn eligible(&self, slot: usize) -> bool {
+        self.role == Role::Member
+            && self.runs()
+            && self.wish == Wish::Serve
+            && self.carrier_down == 0
+            && self.vip_missing == 0
+            && self.config.rules.weights.get(slot).is_none_or(|weight| *weight > 0)
+    }
+}
+
+/// Digest of the settings that all hosts of a simulated cluster share.
+pub(crate) const SETTINGS: u64 = 0x5e77_1265;
+
+fn config(plan: &Plan, index: usize, id: HostId) -> Config {
+    Config {
+        cluster_id: 0x6e6c_6200 ^ plan.seed,
+        host: id,
+        period_ns: plan.period_ns,
+        tolerance: plan.tolerance,
+        buckets: u16::try_from(plan.buckets).expect("a plan has at most 4096 buckets"),
+        settings: SETTINGS,
+        rules: rules(plan, index, 1),
+        dedicated: Dedicated::new(&[10, 0, 0, id.get()]).expect("four bytes are an address"),
+        versions: nlb_core::wire::VERSIONS,
+        moved_window_ns: plan.period_ns * 8,
+    }
+}
+
+/// The rules of a host of the plan, under a digest that stands for their content.
+pub(crate) fn rules(plan: &Plan, index: usize, digest: u64) -> Rules {
+    let mut kinds = [SlotKind::Weighted; SLOTS_MAX];
+    let mut weights = [0; SLOTS_MAX];
+    for (slot, slot_plan) in plan.slots.iter().enumerate() {
+        let (kind, weight) = match slot_plan {
+            SlotPlan::Weighted(of_hosts) => (SlotKind::Weighted, of_hosts[index]),
+            SlotPlan::Single(of_hosts) => (SlotKind::Single, of_hosts[index]),
+        };
+        kinds[slot] = kind;
+        weights[slot] = weight;
+    }
+    Rules { digest, slots: plan.slots.len() as u16, kinds, weights }
+}

@@ -1,0 +1,744 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One run: hosts, network, faults and checkers under virtual time.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use fastrand::Rng;
+use nlb_core::host::HostId;
+use nlb_core::limits::FRAME_MAX;
+use nlb_core::node::{Command, Node};
+use nlb_core::peer::Path;
+use nlb_core::received::Received;
+use nlb_core::state::HostState;
+
+use crate::adversary::Adversary;
+use crate::auth::Keyring;
+use crate::check::agreement::{Agreement, View};
+use crate::check::calm::{Calm, each, one};
+use crate::check::owner::{Limits, Owners};
+use crate::check::{Property, Violation};
+use crate::expect::What;
+use crate::fault::Kind;
+use crate::host::{Host, Role, Sent, Store};
+use crate::inject::Act;
+use crate::network::{Fate, Network, Way};
+use crate::plan::{AuthKind, Plan};
+use crate::queue::Queue;
+use crate::stats::Outcome;
+use crate::trace::{Trace, Verbosity};
+
+/// Simulated hosts beyond those of the plan: duplicates and strangers come and go in their place.
+pub(crate) const STRANGERS: usize = 3;
+
+/// Frames that one input may make a node send: a map for a joiner is a few dozen, an answer to each peer 63.
+const TRANSMIT_MAX: usize = 512;
+
+/// Frames that wait for a host that stands still; a receive queue holds no more.
+pub(crate) const BACKLOG_MAX: usize = 64;
+
+/// What can happen next.
+pub(crate) enum Event {
+    /// A frame arrives.
+    Deliver { to: usize, way: Way, frame: Rc<Sent> },
+    /// A frame of the adversary arrives; `copy_of` is the frame that it repeats to the letter.
+    Attack { to: usize, way: Way, bytes: Rc<[u8]>, copy_of: Option<Rc<Sent>> },
+    /// The timer of a host fires, if it was not set anew in the meantime.
+    Timer { host: usize },
+    /// Fault number so and so of the plan begins.
+    Fault(usize),
+    /// A part of a fault.
+    Act(Act),
+    /// The adversary has its turn.
+    Adversary,
+    /// Frames that are not of the cluster pass on the segment.
+    Background,
+    /// The lasting properties are looked at.
+    Tick,
+    /// All hosts have started.
+    ColdStart,
+    /// Something that was expected has to be done by now; it began at this time.
+    Expect(What, u64),
+    /// Everything that is wrong ends.
+    Heal,
+}
+
+/// One run.
+pub(crate) struct World<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) queue: Queue<Event>,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) network: Network,
+    pub(crate) adversary: Adversary,
+    /// Draws of the network and of timers.
+    pub(crate) rng: Rng,
+    pub(crate) calm: Calm,
+    pub(crate) owners: Owners,
+    pub(crate) agreement: Agreement,
+    pub(crate) limits: Limits,
+    pub(crate) trace: Trace,
+    pub(crate) faults: BTreeMap<Kind, u32>,
+    /// Everything has healed; parts of faults that are still to come are void.
+    pub(crate) healed: bool,
+    /// The digest of the rules that administrators want in force.
+    pub(crate) rules_digest: u64,
+    /// A key rotation is under way; id of the newest key.
+    pub(crate) rotating: bool,
+    pub(crate) key_id: u8,
+    serial: u64,
+    /// For each pair the serial of the newest frame delivered and accepted.
+    delivered: Vec<u64>,
+    accepted: Vec<u64>,
+    pub(crate) converged_at: Option<u64>,
+    buffer: Vec<u8>,
+    events: u64,
+    frames_accepted: u64,
+    frames_refused: u64,
+    pub(crate) attack_frames: u64,
+    /// When an administrator or a fault last did something, in nanoseconds.
+    pub(crate) acted_at: u64,
+    /// The same, the time before.
+    pub(crate) acted_before: u64,
+    /// Joins, leaves and cold starts whose time was checked.
+    pub(crate) expectations: u64,
+}
+
+/// Plays a plan, without the faults whose numbers are in `without`.
+pub(crate) fn play(plan: &Plan, without: &[usize], verbosity: Verbosity) -> Outcome {
+    let mut world = World::new(plan, verbosity);
+    let result = catch_unwind(AssertUnwindSafe(|| world.run(without)));
+    let violation = match result {
+        Ok(Ok(())) => None,
+        Ok(Err(violation)) => Some(violation),
+        Err(_) => Some(Violation {
+            property: Property::Panic,
+            at: world.queue.now(),
+            text: crate::run::last_panic(),
+        }),
+    };
+    world.outcome(violation)
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &'a Plan, verbosity: Verbosity) -> Self {
+        let n = plan.hosts.len() + STRANGERS;
+        let mut rng = Rng::with_seed(plan.seed.rotate_left(17) ^ 0x776f_726c_6421);
+        let slots = plan.slots.len();
+        let delay = |way: usize| plan.delay_ns[way] + plan.jitter_ns[way];
+        let delay_max = if plan.relay { delay(0).max(delay(1)) } else { delay(0) };
+        let detection = plan.detection_ns();
+        // Clocks differ by up to 2 %, timers fire late.
+        let detection = detection + detection / 40 + 2 * plan.late_ns_max + 4 * delay_max;
+        let limits = Limits {
+            detection,
+            cold: detection + 3 * plan.period_ns,
+            excuse: 2 * detection + 4 * plan.period_ns,
+            gap: 4 * delay_max,
+            gap_rough: detection,
+            silence: plan.period_ns * u64::from(plan.tolerance - 1),
+            period: plan.period_ns,
+        };
+        let hosts: Vec<Host> = (0..n)
+            .map(|index| {
+                let keys = Keyring::new(plan.auth, 1, plan.seed ^ 0x6b65_7931);
+                Host::of_plan(plan, index.min(plan.hosts.len() - 1), keys, rng.u64(1_000_000_000..u64::MAX / 4))
+            })
+            .collect();
+        let kinds = hosts[0].config.rules.kinds[..slots].to_vec();
+        World {
+            plan,
+            queue: Queue::new(),
+            hosts,
+            // One more place: the router, which is what the segment has besides hosts of the cluster.
+            network: Network::new(n + 1, plan.relay, plan.delay_ns, plan.jitter_ns),
+            adversary: Adversary::new(plan.seed),
+            rng,
+            calm: Calm::new(n),
+            // One more slot: what goes to the default host.
+            owners: Owners::new(slots + 1, plan.buckets),
+            agreement: Agreement::new(kinds, plan.buckets),
+            limits,
+            trace: Trace::new(verbosity),
+            faults: BTreeMap::new(),
+            healed: false,
+            rules_digest: 1,
+            rotating: false,
+            key_id: 1,
+            serial: 0,
+            delivered: vec![0; n * n],
+            accepted: vec![0; n * n],
+            converged_at: None,
+            buffer: vec![0; FRAME_MAX],
+            events: 0,
+            frames_accepted: 0,
+            frames_refused: 0,
+            attack_frames: 0,
+            acted_at: 0,
+            acted_before: 0,
+            expectations: 0,
+        }
+    }
+
+    /// The place of the router in the network.
+    pub(crate) fn router(&self) -> usize {
+        self.hosts.len()
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.queue.now()
+    }
+
+    /// Writes a line of the trace, if anybody wants it.
+    pub(crate) fn say(&mut self, text: impl FnOnce() -> String) {
+        if self.trace.wants_lines() {
+            let now = self.queue.now();
+            self.trace.line(now, format_args!("{}", text()));
+        }
+    }
+
+    /// End of the run: some time after all must have converged again, so that it is seen to last.
+    fn end(&self) -> u64 {
+        (self.plan.heal_at + self.heal_bound() + self.limits.detection).max(crate::plan::RUN_NS_MIN)
+    }
+
+    /// How long after the healing all must have converged, in nanoseconds.
+    pub(crate) fn heal_bound(&self) -> u64 {
+        3 * self.limits.detection + 12 * self.plan.period_ns
+    }
+
+    fn run(&mut self, without: &[usize]) -> Result<(), Violation> {
+        for index in 0..self.plan.hosts.len() {
+            self.queue.push(self.plan.hosts[index].start, Event::Act(Act::PowerOn(index)));
+        }
+        for (number, fault) in self.plan.faults.iter().enumerate() {
+            if !without.contains(&number) {
+                self.queue.push(fault.at, Event::Fault(number));
+            }
+        }
+        let last_start = self.plan.hosts.iter().map(|host| host.start).max().unwrap_or(0);
+        if last_start <= self.plan.period_ns {
+            self.queue.push(last_start + 1, Event::ColdStart);
+        }
+        self.queue.push(self.plan.heal_at, Event::Heal);
+        self.queue.push(self.plan.period_ns, Event::Tick);
+        self.queue.push(self.plan.period_ns / 3, Event::Background);
+        let end = self.end();
+        while let Some(event) = self.queue.pop() {
+            if self.now() > end {
+                break;
+            }
+            self.events += 1;
+            self.trace.word(self.queue.now());
+            self.step(event)?;
+        }
+        self.finally()
+    }
+
+    fn step(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Deliver { to, way, frame } => self.deliver(to, way, &frame),
+            Event::Attack { to, way, bytes, copy_of } => self.attacked(to, way, &bytes, copy_of.as_deref()),
+            Event::Timer { host } => self.timer(host),
+            Event::Fault(number) => self.fault(number),
+            Event::Act(act) => self.act(act),
+            Event::Adversary => {
+                self.adversary_turn();
+                Ok(())
+            }
+            Event::Background => self.background(),
+            Event::Tick => self.tick(),
+            Event::ColdStart => {
+                self.expect(What::Cold);
+                Ok(())
+            }
+            Event::Expect(what, since) => self.expected(what, since),
+            Event::Heal => self.heal(),
+        }
+    }
+
+    fn deliver(&mut self, to: usize, way: Way, frame: &Rc<Sent>) -> Result<(), Violation> {
+        if self.hosts[to].paused.is_some() {
+            if self.hosts[to].backlog.len() < BACKLOG_MAX {
+                self.hosts[to].backlog.push_back((way, Rc::clone(frame)));
+            }
+            return Ok(());
+        }
+        if self.hosts[to].node.is_none() {
+            return Ok(());
+        }
+        let now = self.now();
+        let pair = frame.from * self.hosts.len() + to;
+        if frame.serial > self.delivered[pair] {
+            self.delivered[pair] = frame.serial;
+            self.calm.heard(now, frame.from, to, self.limits.silence);
+        }
+        let received = self.receive(to, way, &frame.bytes);
+        self.trace.word(frame.serial << 8 | u64::from(received as u8));
+        if received.accepted() {
+            self.frames_accepted += 1;
+            if frame.serial <= self.accepted[pair] {
+                return Err(self.violation(Property::Attack, format!(
+                    "host #{to} accepted frame {} of host #{} after frame {}", frame.serial, frame.from, self.accepted[pair]
+                )));
+            }
+            self.accepted[pair] = frame.serial;
+        } else {
+            self.frames_refused += 1;
+        }
+        if received != Received::Heartbeat && received != Received::OtherPath {
+            self.say(|| format!("#{to} <- #{} {way:?} kind {} frame {}: {}", frame.from, frame.bytes[5], frame.serial, received.name()));
+        }
+        self.after(to)
+    }
+
+    /// Gives bytes to the node of a host that runs.
+    pub(crate) fn receive(&mut self, to: usize, way: Way, bytes: &[u8]) -> Received {
+        let path = match way {
+            Way::Segment => Path::Segment,
+            Way::Relay => Path::Relay,
+        };
+        let host = &mut self.hosts[to];
+        let clock = host.clock(self.queue.now());
+        match &mut host.node {
+            Some(node) => node.handle_frame(clock, path, bytes, &host.keys),
+            None => Received::Stopped,
+        }
+    }
+
+    /// A frame of the adversary arrives. Only an exact copy that overtakes the original, of a frame that this host has
+    /// not had, and that was sent after this host began, is no attack but a delay.
+    fn attacked(&mut self, to: usize, way: Way, bytes: &[u8], copy_of: Option<&Sent>) -> Result<(), Violation> {
+        if self.hosts[to].node.is_none() || self.hosts[to].paused.is_some() {
+            return Ok(());
+        }
+        self.attack_frames += 1;
+        let received = self.receive(to, way, bytes);
+        self.trace.word(u64::from(received as u8));
+        if received.accepted() {
+            let delayed = copy_of.filter(|sent| {
+                sent.serial > self.accepted[sent.from * self.hosts.len() + to] && sent.at >= self.hosts[to].power_on_at
+            });
+            let Some(sent) = delayed else {
+                let what = if copy_of.is_some() { "replayed" } else { "forged or altered" };
+                return Err(self.violation(Property::Attack, format!("host #{to} accepted a {what} frame as {}", received.name())));
+            };
+            let pair = sent.from * self.hosts.len() + to;
+            self.accepted[pair] = sent.serial;
+        }
+        self.after(to)
+    }
+
+    fn timer(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.now();
+        if self.hosts[host].wake != now || self.hosts[host].paused.is_some() {
+            return Ok(());
+        }
+        self.hosts[host].wake = u64::MAX;
+        let clock = self.hosts[host].clock(now);
+        let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
+        node.handle_timeout(clock);
+        self.after(host)
+    }
+
+    /// Gives a command to a node that has power; a host that stands still hears it too late to matter.
+    pub(crate) fn command(&mut self, host: usize, command: Command) -> Result<(), Violation> {
+        let clock = self.hosts[host].clock(self.now());
+        let random = self.rng.u64(1..);
+        if self.hosts[host].paused.is_some() {
+            return Ok(());
+        }
+        let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
+        let result = node.handle_command(clock, command, random);
+        if !matches!(command, Command::SegmentSeen) {
+            self.say(|| format!("#{host} {command:?}: {result:?}"));
+        }
+        self.after(host)
+    }
+
+    /// What a caller of the core does after each input: first the packet path, then frames, events and the timer.
+    pub(crate) fn after(&mut self, host: usize) -> Result<(), Violation> {
+        self.apply_ownership(host)?;
+        self.drain(host)?;
+        self.set_timer(host);
+        self.survey_if_changed(host);
+        self.owners.step(self.queue.now(), &self.calm, &self.limits)
+    }
+
+    fn apply_ownership(&mut self, index: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[index];
+        let Some(node) = &host.node else { return Ok(()) };
+        let seen = (node.ownership_changes(), node.generation());
+        if seen == host.seen {
+            return Ok(());
+        }
+        host.seen = seen;
+        let words = self.plan.buckets.div_ceil(64);
+        let slots = self.plan.slots.len();
+        for slot in 0..slots {
+            for word in 0..words {
+                let bits = node.owned_word(slot as u16, word as u16);
+                let before = std::mem::replace(&mut host.bits[slot * words + word], bits);
+                if bits != before && host.role != Role::OtherKey {
+                    self.owners.enter(index, slot, word, before, bits);
+                }
+            }
+        }
+        let default = if node.is_default() { u64::MAX } else { 0 };
+        let before = std::mem::replace(&mut host.bits[slots * words], default);
+        if default != before && host.role != Role::OtherKey {
+            for word in 0..words {
+                self.owners.enter(index, slots, word, before, default);
+            }
+        }
+        self.generation(index)
+    }
+
+    /// Enters what a host shows of its generation.
+    fn generation(&mut self, index: usize) -> Result<(), Violation> {
+        let host = &self.hosts[index];
+        let Some(node) = &host.node else { return Ok(()) };
+        let id = node.generation();
+        if id.is_none() || host.role == Role::OtherKey {
+            return Ok(());
+        }
+        let key = (id.number, id.leader, id.incarnation);
+        let maps: Vec<Vec<u8>> = (0..self.plan.slots.len())
+            .map(|slot| {
+                (0..self.plan.buckets)
+                    .map(|bucket| node.owner_of(slot as u16, bucket as u16).map_or(0, HostId::get))
+                    .collect()
+            })
+            .collect();
+        let beyond = maps.iter().enumerate().find_map(|(slot, map)| {
+            let words = self.plan.buckets.div_ceil(64);
+            let own = |bucket: usize| host.bits[slot * words + bucket / 64] >> (bucket % 64) & 1 == 1;
+            map.iter().enumerate().find(|(bucket, owner)| own(*bucket) && **owner != host.id.get()).map(|(bucket, owner)| (slot, bucket, *owner))
+        });
+        if let Some((slot, bucket, owner)) = beyond {
+            let text = format!("host #{index} serves bucket {bucket} of slot {slot}, which its own map gives to {owner}");
+            return Err(self.violation(Property::Agreement, text));
+        }
+        let view = View { members: node.view_members().0, rules: node.config().rules.digest, maps };
+        self.agreement.show(self.queue.now(), index, key, view)
+    }
+
+    /// Takes the bits of a host out of the packet path, or puts them back.
+    pub(crate) fn show_bits(&mut self, index: usize, shown: bool) {
+        let words = self.plan.buckets.div_ceil(64);
+        let slots = self.plan.slots.len();
+        let host = &self.hosts[index];
+        if host.role == Role::OtherKey {
+            return;
+        }
+        for slot in 0..=slots {
+            for word in 0..words {
+                let bits = if slot == slots { host.bits[slots * words] } else { host.bits[slot * words + word] };
+                let (before, after) = if shown { (0, bits) } else { (bits, 0) };
+                self.owners.enter(index, slot, word, before, after);
+            }
+        }
+    }
+
+    fn drain(&mut self, index: usize) -> Result<(), Violation> {
+        for _ in 0..TRANSMIT_MAX {
+            let host = &mut self.hosts[index];
+            let Some(node) = &mut host.node else { return Ok(()) };
+            let Some(transmit) = node.poll_transmit(&mut self.buffer, &host.keys) else {
+                return self.drain_events(index);
+            };
+            self.serial += 1;
+            let bytes: Box<[u8]> = self.buffer[..transmit.len].into();
+            self.trace.bytes(&bytes);
+            self.agreement.hear(&bytes);
+            let sent = Rc::new(Sent { from: index, serial: self.serial, at: self.queue.now(), bytes });
+            if host.role == Role::Member {
+                self.adversary.record(&sent);
+            }
+            if transmit.segment {
+                self.broadcast(&sent, Way::Segment);
+            }
+            if transmit.relay && self.network.relay_exists {
+                self.broadcast(&sent, Way::Relay);
+            }
+        }
+        Err(self.violation(Property::Bounded, format!("host #{index} sends without end")))
+    }
+
+    fn drain_events(&mut self, index: usize) -> Result<(), Violation> {
+        for _ in 0..TRANSMIT_MAX {
+            let Some(node) = &mut self.hosts[index].node else { return Ok(()) };
+            let Some(event) = node.poll_event() else { return Ok(()) };
+            self.say(|| format!("#{index} {event:?}"));
+        }
+        Err(self.violation(Property::Bounded, format!("host #{index} has events without end")))
+    }
+
+    fn broadcast(&mut self, sent: &Rc<Sent>, way: Way) {
+        let now = self.queue.now();
+        for to in 0..self.hosts.len() {
+            if to == sent.from || self.hosts[to].node.is_none() {
+                continue;
+            }
+            let fate = self.network.fate(&mut self.rng, way, sent.from, to);
+            match fate {
+                Fate::Lost => {
+                    if self.network.passes(way, sent.from, to) {
+                        self.calm.rough(now);
+                    }
+                }
+                Fate::Arrives(delay) => {
+                    if delay > self.limits.gap {
+                        self.calm.rough(now);
+                    }
+                    self.queue.push(now + delay, Event::Deliver { to, way, frame: Rc::clone(sent) });
+                }
+                Fate::Twice(first, second) => {
+                    for delay in [first, second] {
+                        self.queue.push(now + delay, Event::Deliver { to, way, frame: Rc::clone(sent) });
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let Some(node) = &host.node else { return };
+        let due = host.virtual_time(node.poll_timeout());
+        if due == u64::MAX {
+            host.wake = u64::MAX;
+            return;
+        }
+        // A timer that is set again for the same deadline keeps its lateness: nothing new was armed.
+        let due = due.max(self.queue.now());
+        if host.wake >= due && host.wake <= due + self.plan.late_ns_max {
+            return;
+        }
+        host.wake = due + self.rng.u64(0..=self.plan.late_ns_max);
+        let wake = host.wake;
+        self.queue.push(wake, Event::Timer { host: index });
+    }
+
+    fn survey_if_changed(&mut self, host: usize) {
+        if self.hosts[host].runs() != (self.calm.running & one(host) != 0) {
+            if self.hosts[host].runs() {
+                let now = self.queue.now();
+                self.calm.begins(now, host);
+            }
+            self.survey();
+        }
+    }
+
+    /// Tells the checkers who runs, who reaches whom, and who may own what.
+    pub(crate) fn survey(&mut self) {
+        let now = self.queue.now();
+        let running = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(_, host)| host.runs() && host.role != Role::OtherKey)
+            .fold(0, |set, (index, _)| set | one(index));
+        self.calm.survey(now, &self.network, running);
+        self.set_eligible();
+    }
+
+    /// Tells the checkers who may own what.
+    pub(crate) fn set_eligible(&mut self) {
+        let now = self.queue.now();
+        let router = self.router();
+        for slot in 0..=self.plan.slots.len() {
+            let eligible = self
+                .hosts
+                .iter()
+                .enumerate()
+                .filter(|(index, host)| {
+                    let on_segment = !self.network.relay_exists || self.network.passes(Way::Segment, router, *index);
+                    on_segment && host.eligible(if slot == self.plan.slots.len() { usize::MAX } else { slot })
+                })
+                .fold(0, |set, (index, _)| set | one(index));
+            self.owners.set_eligible(now, slot, eligible);
+        }
+    }
+
+    fn background(&mut self) -> Result<(), Violation> {
+        for index in 0..self.hosts.len() {
+            if self.hosts[index].runs() && self.network.passes(Way::Segment, self.router(), index) {
+                self.command(index, Command::SegmentSeen)?;
+            }
+        }
+        let next = self.now() + self.plan.period_ns * 3 / 4;
+        self.queue.push(next, Event::Background);
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), Violation> {
+        let now = self.now();
+        self.calm.look_for_silence(now, self.limits.silence);
+        self.owners.tick(now, &self.calm, &self.limits)?;
+        if self.healed && self.converged_at.is_none() {
+            self.look_for_convergence()?;
+        }
+        self.queue.push(now + self.plan.period_ns / 2, Event::Tick);
+        Ok(())
+    }
+
+    /// Powers a host on and starts its node.
+    pub(crate) fn power_on(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.now();
+        let peers = self.hosts.iter().map(|host| usize::from(host.id.get())).max().unwrap_or(1);
+        let host = &mut self.hosts[index];
+        if host.node.is_some() {
+            return Ok(());
+        }
+        let store = Store::new(peers, self.plan.slots.len(), self.plan.buckets);
+        let node = match Node::new(&host.config, store) {
+            Ok(node) => node,
+            Err(error) => return Err(self.violation(Property::Panic, format!("a node cannot be made: {error:?}"))),
+        };
+        host.seen = (node.ownership_changes(), node.generation());
+        host.node = Some(node);
+        host.wake = u64::MAX;
+        host.power_on_at = now;
+        host.suspended = false;
+        let (no_carrier, vip_missing, wish) = (host.carrier_down > 0, host.vip_missing > 0, host.wish);
+        self.say(|| format!("#{index} power on"));
+        if no_carrier {
+            self.command(index, Command::Carrier(false))?;
+        }
+        if vip_missing {
+            self.command(index, Command::VipMissing(true))?;
+        }
+        if wish != crate::host::Wish::Rest {
+            self.command(index, Command::Start)?;
+            self.expect(What::Join(index));
+        }
+        if wish == crate::host::Wish::Drain {
+            self.command(index, Command::Drain)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the power of a host away.
+    pub(crate) fn power_off(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.now();
+        if self.hosts[index].node.is_none() {
+            return Ok(());
+        }
+        self.say(|| format!("#{index} power off"));
+        if self.calm.running & one(index) != 0 {
+            self.calm.disturb(now, index);
+        }
+        if self.hosts[index].paused.is_none() {
+            self.show_bits(index, false);
+        }
+        let host = &mut self.hosts[index];
+        host.bits.fill(0);
+        host.node = None;
+        host.paused = None;
+        host.backlog.clear();
+        host.wake = u64::MAX;
+        self.survey();
+        self.owners.step(now, &self.calm, &self.limits)
+    }
+
+    pub(crate) fn violation(&self, property: Property, text: String) -> Violation {
+        Violation { property, at: self.queue.now(), text }
+    }
+
+    /// Hosts of the plan that run.
+    pub(crate) fn members_running(&self) -> Vec<usize> {
+        each(self.calm.running).filter(|&index| self.hosts[index].role == Role::Member).collect()
+    }
+
+    /// After the healing: notes when all serve in one generation, and how long they took.
+    fn look_for_convergence(&mut self) -> Result<(), Violation> {
+        match self.unconverged() {
+            None => {
+                self.converged_at = Some(self.now());
+                self.say(|| "all have converged".to_owned());
+                Ok(())
+            }
+            Some(why) if self.now() > self.plan.heal_at + self.heal_bound() => {
+                Err(self.violation(Property::Heals, why))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Why not all hosts of the plan serve in one generation, if they do not.
+    pub(crate) fn unconverged(&self) -> Option<String> {
+        let n = self.plan.hosts.len();
+        let all = self.hosts[..n].iter().fold(0u64, |set, host| set | 1 << host.id.index());
+        let first = self.hosts[0].node.as_ref().map(Node::generation).unwrap_or(nlb_core::wire::GenId::NONE);
+        for (index, host) in self.hosts[..n].iter().enumerate() {
+            let Some(node) = &host.node else { return Some(format!("host #{index} has no power")) };
+            if node.state() != HostState::Converged {
+                return Some(format!("host #{index} is {} ({})", node.state().name(), node.out_reason().name()));
+            }
+            if node.generation() != first {
+                return Some(format!("host #{index} has generation {:?}, host #0 {first:?}", node.generation()));
+            }
+            if node.view_members().0 != all {
+                return Some(format!("generation {first:?} has members {:#x} of {all:#x}", node.view_members().0));
+            }
+        }
+        self.unserved()
+    }
+
+    /// A bucket that has not one owner, if there is one.
+    fn unserved(&self) -> Option<String> {
+        let slots = self.plan.slots.len();
+        (0..=slots).find_map(|slot| {
+            let right = u32::from(self.owners.somebody_eligible(slot));
+            (0..self.plan.buckets)
+                .map(|bucket| (bucket, self.owners.of(slot, bucket).count_ones()))
+                .find(|(_, count)| *count != right)
+                .map(|(bucket, count)| format!("bucket {bucket} of slot {slot} has {count} owners"))
+        })
+    }
+
+    /// The end of the run: everything has to be as it was when all had converged.
+    fn finally(&mut self) -> Result<(), Violation> {
+        if self.converged_at.is_none() {
+            let why = self.unconverged().unwrap_or_else(|| "the run ended before".to_owned());
+            return Err(self.violation(Property::Heals, why));
+        }
+        match self.unconverged() {
+            Some(why) => Err(self.violation(Property::Stable, format!("after convergence: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn outcome(self, violation: Option<Violation>) -> Outcome {
+        let delay = self.limits.gap / 4;
+        let healed = self.converged_at.map_or(0, |at| at - self.plan.heal_at);
+        Outcome {
+            seed: self.plan.seed,
+            hash: self.trace.hash(),
+            hosts: self.plan.hosts.len(),
+            buckets: self.plan.buckets,
+            period_ns: self.plan.period_ns,
+            virtual_ns: self.queue.now(),
+            faults: self.faults,
+            events: self.events,
+            frames_accepted: self.frames_accepted,
+            frames_refused: self.frames_refused,
+            attack_frames: self.attack_frames,
+            generations: self.agreement.count(),
+            expectations: self.expectations,
+            unchecked: self.agreement.unchecked,
+            gap_milli: self.owners.gap_max[0] * 1000 / delay.max(1),
+            failover_milli: self.owners.failover_max * 1000 / self.plan.period_ns,
+            heal_milli: healed * 1000 / self.plan.period_ns,
+            auth: match self.plan.auth {
+                AuthKind::Hmac => "hmac-sha256",
+                AuthKind::Fast => "fast keyed hash",
+                AuthKind::Open => "no key",
+            },
+            violation,
+            tail: self.trace.tail().map(str::to_owned).collect(),
+        }
+    }
+}
