@@ -203,7 +203,8 @@ impl Cluster {
             for word in 0..BUCKET_WORDS as u16 {
                 let mine = inner.node.owned_word(slot, word);
                 let moved = inner.node.moved_word(slot, word);
-                self.owners.store(slot, word, mine, moved, 0);
+                let others = inner.node.others_word(slot, word);
+                self.owners.store(slot, word, mine, moved, others);
             }
         }
         self.owners.set_default_host(inner.node.is_default());

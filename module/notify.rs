@@ -18,6 +18,9 @@ pub(crate) const GROUP_EVENTS: usize = 0;
 /// Place of the group of heartbeats for the second path.
 pub(crate) const GROUP_RELAY: usize = 1;
 
+/// Room for what a relayed heartbeat has beside its bytes: two attribute headers and an index.
+const RELAY_ROOM: usize = 64;
+
 /// Room for a state change: all attributes with their headers are less than half of it.
 const EVENT_SIZE: usize = 256;
 
@@ -146,7 +149,7 @@ pub(crate) fn relay(cluster: &Cluster, frame: &[u8]) {
         device.net(),
         GROUP_RELAY,
         genl::Command::HeartbeatNtf as u8,
-        frame.len() + 64,
+        frame.len().saturating_add(RELAY_ROOM),
         |message| {
             message.put_u32(genl::heartbeat::IFINDEX, device.ifindex())?;
             message.put(genl::heartbeat::FRAME, frame)

@@ -29,9 +29,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::c_str;
 use kernel::prelude::*;
 
-/// How long a bucket that moved stays marked as one whose sessions may live elsewhere, in nanoseconds: two
-/// minutes, twice what TCP's TIME_WAIT lasts. The residue protocol will tell when none is left.
-const MOVED_WINDOW_NS: u64 = 120_000_000_000;
+/// For ever: a bucket that moved stays marked as one whose sessions may live elsewhere, for nothing tells yet
+/// that none is left, and a connection can last as long as its two ends.
+const MOVED_WINDOW_NS: u64 = 0;
 
 /// A cluster that is to be made.
 pub(crate) struct NewCluster {

@@ -73,7 +73,7 @@ impl Sizes {
         let words = slots.saturating_mul(buckets.div_ceil(64));
         Sizes {
             peers: hosts,
-            maps: slots.saturating_mul(buckets).saturating_mul(2),
+            maps: slots.saturating_mul(buckets).saturating_mul(4),
             words: words.saturating_mul(3),
             events: EVENTS,
             history: HISTORY,

@@ -222,6 +222,7 @@ impl<S: Storage> Node<S> {
             since: self.now,
         };
         self.activate_rules(prepared.rules);
+        self.note_former();
         self.deficit = false;
         let blocked = self.is_blocked();
         self.default_held = prepared.default_host == Some(self.config.host) && !blocked;

@@ -76,7 +76,7 @@ impl<S: Storage> Node<S> {
     /// Slots that the storage has room for.
     pub(super) fn slots_room(&self) -> usize {
         let view = self.storage.view();
-        let by_map = view.maps.len().wrapping_shr(1).checked_div(self.buckets()).unwrap_or(0);
+        let by_map = view.maps.len().wrapping_shr(2).checked_div(self.buckets()).unwrap_or(0);
         let by_words = view.words.len().checked_div(3).unwrap_or(0);
         by_map.min(by_words.checked_div(self.words_per_slot()).unwrap_or(0))
     }
@@ -87,9 +87,23 @@ impl<S: Storage> Node<S> {
 
     /// Where a slot's map is.
     pub(super) fn map_range(&self, half: Half, slot: usize) -> core::ops::Range<usize> {
-        let room = self.storage.view().maps.len().wrapping_shr(1);
         let second = (half == Half::Next) != self.flipped;
-        let base = if second { room } else { 0 };
+        self.quarter(usize::from(second), slot)
+    }
+
+    /// Where the map stands that the next one was computed from.
+    fn base_range(&self, slot: usize) -> core::ops::Range<usize> {
+        self.quarter(2, slot)
+    }
+
+    /// Where it stands who had the buckets of a slot before this host.
+    fn former_range(&self, slot: usize) -> core::ops::Range<usize> {
+        self.quarter(3, slot)
+    }
+
+    fn quarter(&self, number: usize, slot: usize) -> core::ops::Range<usize> {
+        let room = self.storage.view().maps.len().wrapping_shr(2);
+        let base = room.saturating_mul(number);
         let start = base.saturating_add(slot.saturating_mul(self.buckets()));
         start..start.saturating_add(self.buckets())
     }
@@ -145,6 +159,40 @@ impl<S: Storage> Node<S> {
         self.word(Bits::MovedLately, slot, word) | self.word(Bits::MovedBefore, slot, word)
     }
 
+    /// The same for buckets that this host owns and got from a host that is still a member and so may hold
+    /// sessions of it: a packet of a connection that is unknown here is that host's to answer.
+    #[must_use]
+    pub fn others_word(&self, slot: u16, word: u16) -> u64 {
+        let moved = self.owned_word(slot, word) & self.moved_word(slot, word);
+        if moved == 0 {
+            return 0;
+        }
+        let others = self.view.members.without(self.config.host);
+        let range = self.former_range(usize::from(slot));
+        let former = self.storage.view().maps.get(range).unwrap_or(&[]);
+        bits_of(former, usize::from(word), |host| {
+            HostId::new(host).is_some_and(|host| others.contains(host))
+        }) & moved
+    }
+
+    /// Remembers who had what this host gets by the map just committed.
+    pub(super) fn note_former(&mut self) {
+        let me = self.config.host.get();
+        for slot in 0..self.slots() {
+            let (now, base, former) =
+                (self.map_range(Half::Committed, slot), self.base_range(slot), self.former_range(slot));
+            let maps = self.storage.parts().maps;
+            for ((now, base), former) in now.zip(base).zip(former) {
+                let (Some(&owner), Some(&before)) = (maps.get(now), maps.get(base)) else { break };
+                if owner == me && before != me {
+                    if let Some(former) = maps.get_mut(former) {
+                        *former = before;
+                    }
+                }
+            }
+        }
+    }
+
     /// Lets go of every bucket at once.
     pub(super) fn clear_owned(&mut self) {
         let mut changed = self.default_held;
@@ -195,9 +243,7 @@ impl<S: Storage> Node<S> {
     /// A bitmap word of the buckets of a map whose owner is `wanted`.
     fn owner_word(&self, half: Half, slot: usize, word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
         let map = self.storage.view().maps.get(self.map_range(half, slot)).unwrap_or(&[]);
-        let first = word.saturating_mul(64);
-        let owners = map.get(first..).unwrap_or(&[]).iter().take(64);
-        owners.enumerate().fold(0, |bits, (n, owner)| bits | u64::from(wanted(*owner)).wrapping_shl(n as u32))
+        bits_of(map, word, wanted)
     }
 
     /// Sets a word of the served buckets and marks what changed as moved.
@@ -266,7 +312,11 @@ impl<S: Storage> Node<S> {
         let mut digest = MapDigest::new();
         let mut computed = Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
         for slot in 0..self.slots_room() {
-            let range = self.map_range(Half::Next, slot);
+            let (range, base) = (self.map_range(Half::Next, slot), self.base_range(slot));
+            let maps = self.storage.parts().maps;
+            if range.end <= maps.len() && base.end <= maps.len() {
+                maps.copy_within(range.clone(), base.start);
+            }
             let (Some(kind), Some(own)) = (rules.kinds.get(slot), rules.weights.get(slot)) else { continue };
             let parts = self.storage.parts();
             let Some(map) = parts.maps.get_mut(range) else { continue };
@@ -385,6 +435,12 @@ impl<S: Storage> Node<S> {
             OutReason::None
         }
     }
+}
+
+/// 64 places of a map from place 64 × `word` on: bit n is set if the host there is `wanted`.
+fn bits_of(map: &[u8], word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
+    let places = map.get(word.saturating_mul(64)..).unwrap_or(&[]).iter().take(64);
+    places.enumerate().fold(0, |bits, (n, host)| bits | u64::from(wanted(*host)).wrapping_shl(n as u32))
 }
 
 /// A digest of maps: not against anyone who tries (the tag is), but against hosts that differ.
