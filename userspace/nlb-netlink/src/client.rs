@@ -2,6 +2,8 @@
 
 //! A synchronous client of the family.
 
+use std::cmp::Reverse;
+
 use netlink_packet_core::DecodeError;
 use netlink_packet_generic::{
     GenlMessage,
@@ -208,7 +210,8 @@ impl<T: Transport> Client<T> {
             Attributes::History(attributes) => Convergence::from_attributes(attributes).map(Some),
             _ => Ok(None),
         })?;
-        history.sort_by_key(|entry| entry.age_ms);
+        // Two of the same millisecond are told apart by their numbers.
+        history.sort_by_key(|entry| (entry.age_ms, Reverse(entry.generation)));
         Ok(history)
     }
 

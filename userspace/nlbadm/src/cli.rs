@@ -61,6 +61,8 @@ pub(crate) enum Verb {
     Suspend(Target),
     /// End suspension; the host is stopped then
     Resume(Target),
+    /// Change a parameter of this host while it serves
+    Set(Set),
     /// Tell which host serves a connection, and why
     Owner(Owner),
     /// Print what happens, as it happens
@@ -158,6 +160,17 @@ pub(crate) struct Up {
     /// Do not take part yet; `nlbadm start` does
     #[arg(long)]
     pub(crate) stopped: bool,
+}
+
+/// Arguments of `set`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Load weight of this host, 0 to 100; with 0 it takes no new connections
+    #[arg(long, value_name = "N", value_parser = weight)]
+    pub(crate) weight: u8,
 }
 
 /// Arguments of `owner`.

@@ -107,6 +107,10 @@ impl From<Error> for Failure {
                 EBUSY | EEXIST => Exit::Exists,
                 _ => Exit::Failed,
             },
+            // Joining a group is refused by the socket, not by a message.
+            Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::NotPermitted
+            }
             _ => Exit::Failed,
         };
         let message = match exit {
@@ -148,5 +152,11 @@ mod tests {
         assert_eq!(refused(17), Exit::Exists);
         assert_eq!(refused(22), Exit::Failed);
         assert_eq!(refused(95), Exit::Failed);
+    }
+
+    #[test]
+    fn a_group_that_may_not_be_joined_is_a_matter_of_permission() {
+        let error = Error::Io(io::Error::from_raw_os_error(1));
+        assert_eq!(Failure::from(error).exit, Exit::NotPermitted);
     }
 }

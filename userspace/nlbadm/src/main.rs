@@ -51,6 +51,7 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
         Verb::Drainstop(target) => return cmd::control::run(kernel, &target, Control::Drainstop),
         Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
         Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
+        Verb::Set(args) => return cmd::set::run(kernel, &args),
         Verb::Owner(args) => return cmd::owner::run(kernel, json, &args),
         Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),
         Verb::Counters(args) => print(json, &cmd::counters::run(kernel, &args)?),

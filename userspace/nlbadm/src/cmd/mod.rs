@@ -14,6 +14,7 @@ pub(crate) mod key;
 pub(crate) mod monitor;
 pub(crate) mod owner;
 pub(crate) mod relay;
+pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod up;
 

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use nlb_core::limits::BUCKETS;
+use nlb_core::{genl::EventKind, limits::BUCKETS};
 
 use super::{
     Report,
@@ -312,6 +312,10 @@ impl Report for EventShape {
         ];
         words.extend(self.host_id.map(|id| format!("host {id}")));
         words.extend(self.state.clone());
+        // A host that is out for no reason is not out any more.
+        if self.event == EventKind::HostOut.name() && self.out_reason.is_none() {
+            words.push("let in again".into());
+        }
         words.extend(
             self.out_reason
                 .as_ref()

@@ -225,9 +225,18 @@ fn events() {
         default_host: Some(1),
         ..bare.clone()
     };
+    let back = Event {
+        ifindex: 2,
+        kind: EventKind::HostOut.into(),
+        host_id: Some(3),
+        out_reason: Some(OutReason::None.into()),
+        ..bare.clone()
+    };
     let time = || "2026-01-02T03:04:05.678Z".to_owned();
     insta::assert_snapshot!(
-        both(&EventShape::new(time(), bare)) + &both(&EventShape::new(time(), full))
+        both(&EventShape::new(time(), bare))
+            + &both(&EventShape::new(time(), full))
+            + &both(&EventShape::new(time(), back))
     );
 }
 
