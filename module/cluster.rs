@@ -62,7 +62,7 @@ pub(crate) struct Description {
 
 /// What is under the lock.
 struct Inner {
-    node: Node<NodeTables>,
+    node: KBox<Node<NodeTables>>,
     keys: Keyring,
     /// Frames that are not in one piece are copied here.
     received: KVec<u8>,
@@ -92,6 +92,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A cluster that is stopped. Context: process. Errors: `ENOMEM`, `EINVAL` for a configuration that the
     /// core refuses although it was checked.
+    #[inline(never)]
     pub(crate) fn new(
         device: Device,
         description: Description,
@@ -101,9 +102,8 @@ impl Cluster {
         family: Arc<Family>,
     ) -> Result<Arc<Self>> {
         let slots = usize::from(config.rules.slots);
-        let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
         let inner = Inner {
-            node,
+            node: new_node(config, slots)?,
             keys,
             received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
             sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
@@ -237,6 +237,13 @@ impl Cluster {
             return Some((frame, bytes.len()));
         }
     }
+}
+
+/// A node in memory of its own, as it is large for a kernel stack.
+#[inline(never)]
+fn new_node(config: &Config, slots: usize) -> Result<KBox<Node<NodeTables>>> {
+    let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
+    Ok(KBox::new(node, GFP_KERNEL)?)
 }
 
 /// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.

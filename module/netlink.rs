@@ -233,7 +233,7 @@ fn cluster_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
         }) {
             return Ok(Progress::More);
         }
-        dump.set_cursor(cursor + 1);
+        dump.set_cursor(cursor.saturating_add(1));
     }
 }
 
@@ -372,7 +372,7 @@ fn dump_each(
         if !dump.message(command as u8, |message| fill(message, cursor)) {
             return Progress::More;
         }
-        dump.set_cursor(cursor + 1);
+        dump.set_cursor(cursor.saturating_add(1));
     }
 }
 
@@ -388,7 +388,11 @@ fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
 fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
     dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
-    let parts = port.cluster().owners().slots() * fill::PARTS_PER_SLOT;
+    let parts = port
+        .cluster()
+        .owners()
+        .slots()
+        .saturating_mul(fill::PARTS_PER_SLOT);
     Ok(dump_each(
         dump,
         Command::BucketGet,

@@ -36,7 +36,8 @@ const MOVED_WINDOW_NS: u64 = 0;
 /// A cluster that is to be made.
 pub(crate) struct NewCluster {
     pub(crate) description: Description,
-    pub(crate) config: Config,
+    /// In memory of its own, as it is large for a kernel stack.
+    pub(crate) config: KBox<Config>,
     pub(crate) snapshot: KBox<Snapshot>,
     pub(crate) keys: Keyring,
     pub(crate) start: bool,
@@ -90,6 +91,7 @@ pub(crate) fn address_bytes(address: IpAddr, buffer: &mut [u8; 16]) -> &[u8] {
 
 impl NewCluster {
     /// Reads a request. Context: process. Errors: as refused, or `ENOMEM`.
+    #[inline(never)]
     pub(crate) fn read(request: &Request<'_>, device: &Device) -> Result<Self> {
         check_device(request, device)?;
         let name = name(request)?;
@@ -121,7 +123,7 @@ impl NewCluster {
         };
         let primary = vips.first().copied().ok_or(EINVAL)?;
         let mut buffer = [0u8; 16];
-        let config = Config {
+        let config = KBox::new(Config {
             cluster_id: cluster_id(text(&name)),
             host,
             period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
@@ -134,7 +136,7 @@ impl NewCluster {
                 .unwrap_or(Dedicated::NONE),
             versions: VERSIONS,
             moved_window_ns: MOVED_WINDOW_NS,
-        };
+        }, GFP_KERNEL)?;
         let keys = match &secrets.key {
             Some((id, raw)) => Keyring::with_key(*id, raw)?,
             None => Keyring::without_key(),
