@@ -433,8 +433,15 @@ pub(super) fn hash<S>(filter: &Filter<S>, entry: &RuleEntry, client: Address, po
     }
 }
 
+/// Bytes from the transport header on that show what a packet is to its session: the UDP header, the marker of
+/// NAT-T, both SPIs of IKE.
+const KIND_LEN: u32 = UDP_HEADER + 4 + 16;
+
 /// What a packet of any protocol but ICMP is to its session.
 fn kind_of(entry: &RuleEntry, it: &Located<'_>) -> Kind {
+    if (it.transport.len() as u64) < u64::from(it.transport_len.min(KIND_LEN)) {
+        return Kind::Unreadable;
+    }
     match it.protocol {
         PROTO_TCP => it
             .transport
