@@ -41,6 +41,7 @@ impl Moved {
 
 /// Turns the previous map of a slot into the next one. `map` has an owner for each bucket, 0 for nobody. The
 /// result depends on nothing but the arguments.
+#[inline(never)]
 pub fn assign<W: Weights>(map: &mut [u8], kind: SlotKind, weights: &W) -> Moved {
     match kind {
         SlotKind::Weighted => assign_weighted(map, weights),
@@ -133,10 +134,11 @@ fn bump(table: &mut Table, owner: u8) {
 ///
 /// Rounding each share to the nearest number of buckets is right but for at most half a bucket for each host; the
 /// rest is given to, or taken from, those whom Webster's order names next. O(hosts²) and not O(hosts × buckets).
+#[inline(never)]
 fn quotas<W: Weights>(buckets: usize, weights: &W) -> Table {
     let mut quota = [0u16; HOSTS_MAX];
     let eligible = weights.eligible();
-    let total: u64 = eligible.iter().map(|host| u64::from(weights.weight(host))).sum();
+    let total = eligible.iter().fold(0u64, |sum, host| sum.saturating_add(u64::from(weights.weight(host))));
     if total == 0 {
         return quota;
     }

@@ -81,18 +81,20 @@ impl<'a> Change<'a> {
         let head = ChangeHead { step, number, base, base_digest, result, rules, cause, about };
         let change = Change { head, entries };
         let ordered = change.entries().map(|entry| entry.host).is_sorted_by(|a, b| a < b);
-        let complete = change.entries().count().saturating_mul(ENTRY_LEN) == count;
+        let complete = entries.chunks_exact(ENTRY_LEN).all(|entry| read_entry(entry).is_some());
         (ordered && complete).then_some(change)
     }
 
     /// The members, lowest host id first.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + 'a {
-        self.entries.chunks_exact(ENTRY_LEN).filter_map(|bytes| {
-            let mut reader = Reader::new(bytes);
-            let host = HostId::new(reader.u8()?)?;
-            Some(Entry { host, incarnation: reader.u64()?, epoch: reader.u32()? })
-        })
+        self.entries.chunks_exact(ENTRY_LEN).filter_map(read_entry)
     }
+}
+
+fn read_entry(bytes: &[u8]) -> Option<Entry> {
+    let mut reader = Reader::new(bytes);
+    let host = HostId::new(reader.u8()?)?;
+    Some(Entry { host, incarnation: reader.u64()?, epoch: reader.u32()? })
 }
 
 /// Writes a body.

@@ -46,10 +46,9 @@ impl Rules {
         if slots == 0 || slots > SLOTS_MAX {
             return Err(ConfigError::Slots);
         }
-        for (kind, weight) in self.kinds.iter().zip(self.weights.iter()).take(slots) {
-            if *weight > kind.weight_max() {
-                return Err(ConfigError::Weight);
-            }
+        let kinds = self.kinds.get(..slots).unwrap_or(&[]);
+        if kinds.iter().zip(&self.weights).any(|(kind, weight)| *weight > kind.weight_max()) {
+            return Err(ConfigError::Weight);
         }
         Ok(())
     }

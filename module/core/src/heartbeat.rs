@@ -38,7 +38,7 @@ use super::wire::{Flags, Phase, Reader, Writer};
 const ECHO_LEN: usize = 13;
 
 /// Echoes of hosts that have not proved themselves that a heartbeat has room for, beside those of all peers.
-pub(super) const CANDIDATE_ECHOES: u8 = 16;
+pub(super) const CANDIDATE_ECHOES: usize = 16;
 
 /// A heartbeat as received. What it borrows was checked for its shape.
 #[derive(Clone, Copy, Debug)]
@@ -158,9 +158,10 @@ pub(super) fn write_list<T>(
     let at = writer.position();
     writer.u8(0);
     let mut count = 0u8;
-    for element in elements.take(usize::from(u8::MAX)) {
+    for element in elements {
+        let Some(more) = count.checked_add(1) else { break };
         write(writer, element);
-        count = count.saturating_add(1);
+        count = more;
     }
     writer.patch_u8(at, count);
 }

@@ -48,7 +48,7 @@ impl HostId {
 
     /// All host ids, lowest first.
     pub fn all() -> impl Iterator<Item = HostId> {
-        (0..HOSTS_MAX).filter_map(HostId::from_index)
+        HostSet(u64::MAX).iter()
     }
 }
 
@@ -64,6 +64,29 @@ impl HostSet {
     #[must_use]
     pub const fn only(host: HostId) -> HostSet {
         HostSet(1u64.wrapping_shl(host.index() as u32))
+    }
+
+    /// The `count` lowest host ids.
+    #[must_use]
+    pub const fn lowest_ids(count: usize) -> HostSet {
+        if count >= HOSTS_MAX {
+            HostSet(u64::MAX)
+        } else {
+            HostSet(!u64::MAX.wrapping_shl(count as u32))
+        }
+    }
+
+    /// The `count` lowest hosts of this set.
+    #[must_use]
+    pub fn first(self, count: usize) -> HostSet {
+        let mut first = HostSet::EMPTY;
+        for host in self.iter() {
+            if first.len() as usize >= count {
+                break;
+            }
+            first.insert(host);
+        }
+        first
     }
 
     /// Whether `host` is in the set.
@@ -171,5 +194,9 @@ mod tests {
         assert_eq!(numbers, [Some(3), Some(17), Some(64), None]);
         assert_eq!(set.without(HostId::new(3).unwrap()).lowest().map(HostId::get), Some(17));
         assert_eq!(set.len(), 3);
+        assert_eq!(set.first(2).iter().map(HostId::get).sum::<u8>(), 20);
+        assert_eq!(HostSet::lowest_ids(3).0, 7);
+        assert_eq!(HostSet::lowest_ids(0), HostSet::EMPTY);
+        assert_eq!(HostSet::lowest_ids(64).len(), 64);
     }
 }

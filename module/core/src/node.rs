@@ -195,7 +195,10 @@ pub struct Node<S: Storage> {
     last_beat: Instant,
     next_beat: Instant,
     urgency: Urgency,
-    candidates_from: u8,
+    /// Candidates that were echoed since all of them last were.
+    candidates_echoed: HostSet,
+    /// Host ids that the storage has room for.
+    ids: HostSet,
     segment_up: bool,
     segment_cut: bool,
     segment_seen: Option<Instant>,
@@ -218,7 +221,7 @@ pub struct Node<S: Storage> {
     serving_id: GenId,
     ask: bool,
     inputs_wanted: bool,
-    inputs_from: u8,
+    inputs_sent: HostSet,
     follows: Option<HostId>,
     links: HostSet,
     /// Why the leader says that this host is out.
@@ -251,6 +254,7 @@ impl<S: Storage> Node<S> {
         {
             return Err(ConfigError::Storage);
         }
+        let ids = HostSet::lowest_ids(view.peers.len());
         Ok(Node {
             storage,
             config: *config,
@@ -267,7 +271,8 @@ impl<S: Storage> Node<S> {
             last_beat: Instant(0),
             next_beat: Instant::NEVER,
             urgency: Urgency::Idle,
-            candidates_from: 0,
+            candidates_echoed: HostSet::EMPTY,
+            ids,
             segment_up: true,
             segment_cut: false,
             segment_seen: None,
@@ -290,7 +295,7 @@ impl<S: Storage> Node<S> {
             serving_id: GenId::NONE,
             ask: false,
             inputs_wanted: false,
-            inputs_from: 0,
+            inputs_sent: HostSet::EMPTY,
             follows: None,
             links: HostSet::EMPTY,
             told: OutReason::None,

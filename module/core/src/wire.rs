@@ -214,7 +214,7 @@ impl<'a> Writer<'a> {
         let end = self.len.saturating_add(bytes.len());
         match self.buf.get_mut(self.len..end) {
             Some(room) => {
-                room.copy_from_slice(bytes);
+                copy(room, bytes);
                 self.len = end;
             }
             None => self.failed = true,
@@ -254,6 +254,13 @@ impl<'a> Writer<'a> {
         self.u64(id.number);
         self.u8(id.leader);
         self.u64(id.incarnation);
+    }
+}
+
+/// Copies as much as both have: `copy_from_slice` without its panic.
+pub(super) fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 
@@ -386,8 +393,8 @@ pub(super) fn seal<A: Authenticator>(buf: &mut [u8], end: usize, header: &Header
     writer.u16(0);
     writer.finish()?;
     let stamp = auth.stamp(header.key_id, buf.get(..STAMPED_LEN)?)?;
-    buf.get_mut(STAMPED_LEN..HEADER_LEN)?.copy_from_slice(&stamp.to_be_bytes());
+    copy(buf.get_mut(STAMPED_LEN..HEADER_LEN)?, &stamp.to_be_bytes());
     let tag = auth.sign(header.key_id, buf.get(..end)?)?;
-    buf.get_mut(end..len)?.copy_from_slice(&tag);
+    copy(buf.get_mut(end..len)?, &tag);
     Some(len)
 }

@@ -25,6 +25,7 @@ const FLAP_POWER_MAX: u32 = 5;
 
 impl<S: Storage> Node<S> {
     /// A step of a change, from a host in a session.
+    #[inline(never)]
     pub(super) fn on_change(&mut self, header: &Header, change: &Change<'_>) -> Received {
         let head = &change.head;
         let id = GenId { number: head.number, leader: header.host.get(), incarnation: header.incarnation };
@@ -71,6 +72,7 @@ impl<S: Storage> Node<S> {
         from_leader && newer && on_ours && (listed || (self.in_view() && base == self.view.id))
     }
 
+    #[inline(never)]
     fn take_up(&mut self, id: GenId, change: &Change<'_>) {
         let head = &change.head;
         let mut members = HostSet::EMPTY;
@@ -119,6 +121,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Computes the map of the proposal, once everything that it is computed from is there.
+    #[inline(never)]
     pub(super) fn try_prepare(&mut self) {
         let Some(prepared) = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching) else { return };
         let staged = prepared.rules != self.config.rules.digest;
@@ -201,6 +204,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Puts the prepared generation in force.
+    #[inline(never)]
     pub(super) fn commit_prepared(&mut self) {
         let Some(prepared) = self.prepared.filter(|prepared| is_ready(prepared.phase)) else { return };
         if let Some(prepared) = &mut self.prepared {

@@ -2,13 +2,14 @@
 
 //! How a member gets what it lacks for a change, and how others give it.
 
-use super::super::host::HostId;
+use super::super::heartbeat::write_list;
+use super::super::host::{HostId, HostSet};
 use super::super::mapframe::{
     next_input, write_input, Input, MapPart, MapRequest, PartSet, INPUTS_PER_FRAME, PARTS_MAX, PART_BUCKETS,
 };
 use super::super::received::Received;
 use super::super::store::Storage;
-use super::super::wire::{Phase, Reader, Writer, HEADER_LEN};
+use super::super::wire::{copy, Phase, Reader, Writer, HEADER_LEN};
 use super::own::Half;
 use super::Node;
 
@@ -52,6 +53,7 @@ impl<S: Storage> Node<S> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn request_body(&mut self, buf: &mut [u8]) -> Option<usize> {
         self.ask = false;
         let prepared = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching)?;
@@ -68,6 +70,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Somebody lacks something.
+    #[inline(never)]
     pub(super) fn on_map_request(&mut self, request: &MapRequest) -> Received {
         if request.asked != self.config.host {
             return Received::NotForUs;
@@ -82,7 +85,7 @@ impl<S: Storage> Node<S> {
         }
         if request.inputs && self.lead.is_some() {
             self.inputs_wanted = true;
-            self.inputs_from = 0;
+            self.inputs_sent = HostSet::EMPTY;
         }
         Received::MapRequest
     }
@@ -102,6 +105,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// A part of a map: only what the proposal is built on is of interest.
+    #[inline(never)]
     pub(super) fn on_map_part(&mut self, part: &MapPart<'_>) -> Received {
         let Some(prepared) = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching) else {
             return Received::NotForUs;
@@ -112,7 +116,7 @@ impl<S: Storage> Node<S> {
         }
         let Some(range) = self.part_range(Half::Next, index) else { return Received::Body };
         match self.storage.parts().maps.get_mut(range) {
-            Some(place) if place.len() == part.owners.len() => place.copy_from_slice(part.owners),
+            Some(place) if place.len() == part.owners.len() => copy(place, part.owners),
             _ => return Received::Body,
         }
         self.fetched.insert(index);
@@ -120,22 +124,17 @@ impl<S: Storage> Node<S> {
     }
 
     /// Weights of the members of the proposal that this host leads, some at a time.
+    #[inline(never)]
     pub(super) fn inputs_body(&mut self, buf: &mut [u8]) -> Option<usize> {
-        let from = usize::from(self.inputs_from);
         let Some(prepared) = self.prepared.filter(|_| self.lead.is_some()) else {
             self.inputs_wanted = false;
             return None;
         };
         let mut writer = Writer::new(buf, HEADER_LEN);
-        let count = prepared.members.iter().skip(from).take(INPUTS_PER_FRAME).count();
-        writer.u8(count as u8);
-        for host in prepared.members.iter().skip(from).take(INPUTS_PER_FRAME) {
-            write_input(&mut writer, self.input_of(host));
-        }
-        self.inputs_from = self.inputs_from.saturating_add(INPUTS_PER_FRAME as u8);
-        if usize::from(self.inputs_from) >= prepared.members.len() as usize {
-            self.inputs_wanted = false;
-        }
+        let hosts = prepared.members.minus(self.inputs_sent).first(INPUTS_PER_FRAME);
+        write_list(&mut writer, hosts.iter(), |writer, host| write_input(writer, self.input_of(host)));
+        self.inputs_sent = self.inputs_sent.union(hosts);
+        self.inputs_wanted = !prepared.members.minus(self.inputs_sent).is_empty();
         writer.finish()
     }
 
@@ -163,6 +162,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Weights of members that this host has not heard, from the leader who has.
+    #[inline(never)]
     pub(super) fn on_inputs(&mut self, leader: HostId, body: &[u8]) -> Received {
         let fetching = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching);
         let Some(prepared) = fetching.filter(|prepared| prepared.id.leader == leader.get()) else {

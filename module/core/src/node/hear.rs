@@ -12,6 +12,7 @@ use super::super::state::{HostState, OutReason};
 use super::super::store::Storage;
 use super::super::time::Instant;
 use super::super::wire::{Flags, Header};
+use super::links::NOBODY;
 use super::{Node, Urgency};
 
 /// Who a frame's incarnation is to this node.
@@ -29,6 +30,7 @@ enum Standing {
 
 impl<S: Storage> Node<S> {
     /// A heartbeat with a right tag.
+    #[inline(never)]
     pub(super) fn on_heartbeat(&mut self, path: Path, header: &Header, heartbeat: &Heartbeat<'_>) -> Received {
         let echoed = self.echo_time(header.host, heartbeat);
         let serving = matches!(heartbeat.said.state, HostState::Converged | HostState::Draining);
@@ -126,19 +128,20 @@ impl<S: Storage> Node<S> {
     }
 
     /// An incarnation has proved itself and is this host id from now on.
+    #[inline(never)]
     fn open_session(&mut self, header: &Header) {
         let challenge = self.seq.saturating_add(1);
         let Some(peer) = self.peer_mut(header.host) else { return };
-        let kept = Peer { flaps: peer.flaps, member: peer.member, next: peer.next, owned: peer.owned, ..Peer::EMPTY };
-        *peer = Peer {
-            incarnation: header.incarnation,
-            versions: header.versions,
-            seq: header.seq.saturating_sub(1),
-            live: true,
-            challenge,
-            budget: peer.budget,
-            ..kept
-        };
+        let (flaps, budget) = (peer.flaps, peer.budget);
+        let (member, next, owned) = (peer.member, peer.next, peer.owned);
+        peer.clone_from(&NOBODY);
+        (peer.flaps, peer.budget) = (flaps, budget);
+        (peer.member, peer.next, peer.owned) = (member, next, owned);
+        peer.incarnation = header.incarnation;
+        peer.versions = header.versions;
+        peer.seq = header.seq.saturating_sub(1);
+        peer.live = true;
+        peer.challenge = challenge;
         if header.host != self.config.host {
             self.event(Event::HostSeen { host: header.host });
         }
@@ -158,6 +161,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Takes over what a host says of itself.
+    #[inline(never)]
     fn store_said(&mut self, host: HostId, heartbeat: &Heartbeat<'_>, echoed: Option<Instant>) {
         let me = self.config.host;
         let challenge = self.seq.saturating_add(1);

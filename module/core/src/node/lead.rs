@@ -20,6 +20,7 @@ const LAG_PERIODS: u64 = 2;
 
 impl<S: Storage> Node<S> {
     /// What a leader does after each input.
+    #[inline(never)]
     pub(super) fn lead_on(&mut self) {
         if !self.may_lead() || self.is_promised() {
             return;
@@ -81,6 +82,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Whether a change is needed, and starts it.
+    #[inline(never)]
     fn consider(&mut self) {
         let target = self.target();
         if target.is_empty() {
@@ -157,6 +159,7 @@ impl<S: Storage> Node<S> {
 
     /// Starts a change. A proposal always has a number that nobody has seen before, so that what was abandoned
     /// is never confused with what follows it.
+    #[inline(never)]
     fn propose(&mut self, members: HostSet, cause: Cause, about: Option<HostId>) {
         let me = self.config.host;
         let serving = self.serving_hosts();
@@ -218,6 +221,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Takes the next step of the change if all have done theirs; abandons it if it cannot be completed.
+    #[inline(never)]
     fn progress(&mut self) {
         let (Some(lead), Some(prepared)) = (self.lead, self.prepared) else {
             self.lead = None;
@@ -309,6 +313,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Sends the frame of the step, now and again until all have answered.
+    #[inline(never)]
     fn resend(&mut self) {
         let (Some(mut lead), Some(prepared)) = (self.lead, self.prepared) else { return };
         if self.now < lead.resend_at {

@@ -11,7 +11,7 @@ use super::super::time::Instant;
 use super::{Node, Urgency, MARKS};
 
 /// What a host id without storage looks like.
-static NOBODY: Peer = Peer::EMPTY;
+pub(super) static NOBODY: Peer = Peer::EMPTY;
 
 impl<S: Storage> Node<S> {
     /// What is known of a host id.
@@ -26,9 +26,7 @@ impl<S: Storage> Node<S> {
 
     /// All host ids that have storage, without this host.
     pub(super) fn others(&self) -> impl Iterator<Item = HostId> {
-        let me = self.config.host;
-        let count = self.storage.view().peers.len();
-        HostId::all().take(count).filter(move |host| *host != me)
+        self.ids.without(self.config.host).iter()
     }
 
     /// Silence after which a host counts as dead.
@@ -46,7 +44,7 @@ impl<S: Storage> Node<S> {
     /// Time between two sequence marks.
     fn mark_ns(&self) -> u64 {
         let base = self.silence_ns().saturating_add(self.config.period_ns.saturating_mul(2));
-        base.checked_div(MARKS as u64 - 3).unwrap_or(base)
+        base.checked_div((MARKS as u64).saturating_sub(3)).unwrap_or(base)
     }
 
     /// Remembers when this sequence was sent, if the last mark is old enough.
@@ -67,13 +65,13 @@ impl<S: Storage> Node<S> {
     }
 
     fn last_mark(&self) -> Option<(u64, Instant)> {
-        self.marks.iter().take(usize::from(self.marks_len)).copied().next()
+        self.marks.first().copied().filter(|_| self.marks_len > 0)
     }
 
     /// When a sequence was sent: not later than it really was, and at most the time between two marks earlier.
     pub(super) fn sent_at(&self, seq: u64) -> Option<Instant> {
-        let known = self.marks.iter().take(usize::from(self.marks_len));
-        known.copied().find(|(mark, _)| *mark <= seq).map(|(_, at)| at)
+        let known = self.marks.get(..usize::from(self.marks_len)).unwrap_or(&[]);
+        known.iter().find(|(mark, _)| *mark <= seq).map(|(_, at)| *at)
     }
 
     /// When the link with a host ends unless it is heard again.
@@ -89,11 +87,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// Declares hosts dead that were silent too long, and forgets candidates that are.
+    #[inline(never)]
     pub(super) fn expire(&mut self) {
         let (now, silence) = (self.now, self.silence_ns());
         let challenge = self.seq.saturating_add(1);
         let mut links = HostSet::EMPTY;
-        for host in HostId::all().take(self.storage.view().peers.len()) {
+        for host in self.ids.iter() {
             let Some(peer) = self.peer_mut(host) else { continue };
             if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
                 peer.candidate = Candidate::NONE;
@@ -113,9 +112,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Tells the caller of hosts that are out for a new reason.
+    #[inline(never)]
     pub(super) fn tell_outs(&mut self) {
-        for index in 0..self.storage.view().peers.len() {
-            let Some(host) = HostId::from_index(index).filter(|host| *host != self.config.host) else { continue };
+        for host in self.others() {
             let reason = self.why_out(host);
             let known = self.peer(host).incarnation != 0;
             let Some(peer) = self.peer_mut(host) else { continue };

@@ -7,12 +7,12 @@
 //! of it, and only a commit sets any.
 
 use super::super::assign::{assign, Weights};
-use super::super::config::Rules;
+use super::super::config::SlotKind;
 use super::super::host::{HostId, HostSet};
 use super::super::peer::{MemberInfo, Peer};
 use super::super::state::{HostState, OutReason};
 use super::super::store::Storage;
-use super::super::wire::Flags;
+use super::super::wire::{copy, Flags};
 use super::Node;
 
 /// Which of the three bitmaps.
@@ -289,43 +289,37 @@ impl<S: Storage> Node<S> {
 
     /// Copies the committed maps to the next ones, or empties those.
     pub(super) fn start_next(&mut self, from_committed: bool) {
-        for slot in 0..self.slots_room() {
-            let (from, to) = (self.map_range(Half::Committed, slot), self.map_range(Half::Next, slot));
-            let maps = self.storage.parts().maps;
-            if from_committed && from.end <= maps.len() {
-                maps.copy_within(from, to.start);
-            } else if let Some(next) = maps.get_mut(to) {
-                next.fill(0);
-            }
+        let flipped = self.flipped;
+        let Some([first, second, ..]) = quarters(self.storage.parts().maps) else { return };
+        let (committed, next) = if flipped { (second, first) } else { (first, second) };
+        if from_committed {
+            copy(next, committed);
+        } else {
+            next.fill(0);
         }
     }
 
     /// Turns the next maps, which are those of the base, into those of the result.
     ///
     /// `members` is the result's; `alive` are the hosts that still serve and so have to let go of what they lose.
+    #[inline(never)]
     pub(super) fn compute_next(&mut self, staged: bool, members: HostSet, alive: HostSet) -> Computed {
         let eligible = self.not_idle(members);
         let me = self.config.host;
-        let Some(rules) = self.rules_of(staged) else {
-            return Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
-        };
+        self.keep_base();
         let mut digest = MapDigest::new();
         let mut computed = Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
         for slot in 0..self.slots_room() {
-            let (range, base) = (self.map_range(Half::Next, slot), self.base_range(slot));
-            let maps = self.storage.parts().maps;
-            if range.end <= maps.len() && base.end <= maps.len() {
-                maps.copy_within(range.clone(), base.start);
-            }
-            let (Some(kind), Some(own)) = (rules.kinds.get(slot), rules.weights.get(slot)) else { continue };
+            let range = self.map_range(Half::Next, slot);
+            let Some((kind, own)) = self.slot_rule(staged, slot) else { continue };
             let parts = self.storage.parts();
             let Some(map) = parts.maps.get_mut(range) else { continue };
-            if slot >= usize::from(rules.slots) {
+            let Some(kind) = kind else {
                 map.fill(0);
                 continue;
-            }
-            let weights = SlotWeights { peers: parts.peers, eligible, slot, me, own: *own, staged };
-            let moved = assign(map, *kind, &weights);
+            };
+            let weights = SlotWeights { peers: parts.peers, eligible, slot, me, own, staged };
+            let moved = assign(map, kind, &weights);
             computed.moved = computed.moved.saturating_add(moved.buckets);
             computed.losers = computed.losers.union(moved.losers);
             digest.add(map);
@@ -335,13 +329,20 @@ impl<S: Storage> Node<S> {
         computed
     }
 
-    /// The rules in force, or the staged ones.
-    fn rules_of(&self, staged: bool) -> Option<Rules> {
-        if staged {
-            self.staged
-        } else {
-            Some(self.config.rules)
+    /// Keeps the maps that the next ones are computed from.
+    fn keep_base(&mut self) {
+        let flipped = self.flipped;
+        if let Some([first, second, base, _]) = quarters(self.storage.parts().maps) {
+            copy(base, if flipped { first } else { second });
         }
+    }
+
+    /// Kind of a slot, `None` if it is not in use, and this host's weight in it; under the rules in force or the
+    /// staged ones.
+    fn slot_rule(&self, staged: bool, slot: usize) -> Option<(Option<SlotKind>, u8)> {
+        let rules = if staged { self.staged.as_ref()? } else { &self.config.rules };
+        let kind = rules.kinds.get(slot).copied().filter(|_| slot < usize::from(rules.slots));
+        Some((kind, rules.weights.get(slot).copied().unwrap_or(0)))
     }
 
     /// The members that may own buckets at all.
@@ -368,8 +369,7 @@ impl<S: Storage> Node<S> {
 
     /// Hosts as people see them: this one, and all that were ever heard.
     pub fn members(&self) -> impl Iterator<Item = MemberInfo> + '_ {
-        let count = self.storage.view().peers.len();
-        HostId::all().take(count).filter_map(|host| self.member_info(host))
+        self.ids.iter().filter_map(|host| self.member_info(host))
     }
 
     fn member_info(&self, host: HostId) -> Option<MemberInfo> {
@@ -437,9 +437,20 @@ impl<S: Storage> Node<S> {
     }
 }
 
+/// The four sets of maps: committed and next in either order, the base of the next, and who had what before.
+fn quarters(maps: &mut [u8]) -> Option<[&mut [u8]; 4]> {
+    let half = maps.len().wrapping_shr(2).wrapping_shl(1);
+    let (lower, upper) = maps.split_at_mut_checked(half)?;
+    let (first, second) = lower.split_at_mut_checked(half.wrapping_shr(1))?;
+    let (third, fourth) = upper.split_at_mut_checked(half.wrapping_shr(1))?;
+    Some([first, second, third, fourth])
+}
+
 /// 64 places of a map from place 64 × `word` on: bit n is set if the host there is `wanted`.
 fn bits_of(map: &[u8], word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
-    let places = map.get(word.saturating_mul(64)..).unwrap_or(&[]).iter().take(64);
+    let first = word.saturating_mul(64);
+    let end = first.saturating_add(64).min(map.len());
+    let places = map.get(first..end).unwrap_or(&[]).iter();
     places.enumerate().fold(0, |bits, (n, host)| bits | u64::from(wanted(*host)).wrapping_shl(n as u32))
 }
 

@@ -47,6 +47,7 @@ impl<S: Storage> Node<S> {
         None
     }
 
+    #[inline(never)]
     fn seal_frame<A: Authenticator>(
         &mut self,
         buf: &mut [u8],
@@ -77,6 +78,7 @@ impl<S: Storage> Node<S> {
         heard.fold(max, |version, peer| version.min(peer.versions.1)).max(min)
     }
 
+    #[inline(never)]
     fn heartbeat_body(&mut self, buf: &mut [u8]) -> Option<usize> {
         if self.takes_part() {
             self.beat_sent();
@@ -127,10 +129,16 @@ impl<S: Storage> Node<S> {
 
     /// Up to [`CANDIDATE_ECHOES`] hosts that have not proved themselves, in turns.
     fn candidates_to_echo(&self) -> HostSet {
-        let from = HostId::all().skip(usize::from(self.candidates_from));
-        let turn = from.chain(HostId::all().take(usize::from(self.candidates_from)));
-        let waiting = turn.filter(|host| self.peer(*host).candidate.incarnation != 0);
-        waiting.take(usize::from(CANDIDATE_ECHOES)).fold(HostSet::EMPTY, HostSet::with)
+        let waiting = self.candidates();
+        let first = waiting.minus(self.candidates_echoed).first(CANDIDATE_ECHOES);
+        let room = CANDIDATE_ECHOES.saturating_sub(first.len() as usize);
+        first.union(waiting.minus(first).first(room))
+    }
+
+    /// Hosts that have not proved themselves.
+    fn candidates(&self) -> HostSet {
+        let waiting = self.ids.iter().filter(|host| self.peer(*host).candidate.incarnation != 0);
+        waiting.fold(HostSet::EMPTY, HostSet::with)
     }
 
     fn candidates_echoed(&mut self, chosen: HostSet) {
@@ -139,7 +147,12 @@ impl<S: Storage> Node<S> {
                 peer.candidate.echoed = true;
             }
         }
-        self.candidates_from = self.candidates_from.wrapping_add(CANDIDATE_ECHOES).wrapping_rem(64);
+        // Once all had their turn, the next round begins.
+        let echoed = self.candidates_echoed.union(chosen);
+        self.candidates_echoed = HostSet::EMPTY;
+        if !self.candidates().minus(echoed).is_empty() {
+            self.candidates_echoed = echoed;
+        }
     }
 
     /// What this host says of itself.
@@ -179,6 +192,7 @@ impl<S: Storage> Node<S> {
             .with(Flags::IDLE, self.is_idle())
     }
 
+    #[inline(never)]
     fn change_body(&mut self, buf: &mut [u8]) -> Option<usize> {
         let lead = self.lead.as_mut()?;
         lead.send = false;

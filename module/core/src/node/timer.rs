@@ -2,7 +2,6 @@
 
 //! Time: when the next thing is due, and what to make of it when it comes late.
 
-use super::super::host::HostId;
 use super::super::store::Storage;
 use super::super::time::Instant;
 use super::{Node, Urgency};
@@ -50,7 +49,7 @@ impl<S: Storage> Node<S> {
         if !self.listened {
             next = next.min(self.started.after(self.silence_ns()));
         }
-        for host in HostId::all().take(self.storage.view().peers.len()) {
+        for host in self.ids.iter() {
             let peer = self.peer(host);
             if peer.live {
                 let ends = self.link_ends(peer);

@@ -29,6 +29,7 @@ enum Judgement {
 
 impl<S: Storage> Node<S> {
     /// Everything that follows from an input, whatever it was.
+    #[inline(never)]
     pub(super) fn settle(&mut self) {
         self.expire();
         self.check_segment();
@@ -72,9 +73,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Compares the own view with what each live host says of its own.
+    #[inline(never)]
     fn judge_views(&mut self) {
-        for index in 0..self.storage.view().peers.len() {
-            let Some(host) = HostId::from_index(index).filter(|host| *host != self.config.host) else { continue };
+        for host in self.others() {
             match self.judge(host) {
                 Judgement::Keep => {}
                 Judgement::Commit => self.commit_prepared(),
@@ -144,6 +145,7 @@ impl<S: Storage> Node<S> {
         self.choose_leader();
     }
 
+    #[inline(never)]
     fn choose_leader(&mut self) {
         let leader = self.find_leader();
         if leader != self.follows {
@@ -217,7 +219,7 @@ impl<S: Storage> Node<S> {
 
     /// Without any view: the lowest host that has listened, among those whose rules and settings most agree on.
     fn leader_from_cold(&self) -> Option<HostId> {
-        let hosts = || HostId::all().take(self.storage.view().peers.len());
+        let hosts = || self.ids.iter();
         let digests = self.most_common_digests()?;
         hosts().find(|host| self.cold_digests(*host) == Some((true, digests)))
     }
@@ -225,14 +227,13 @@ impl<S: Storage> Node<S> {
     /// The settings and rules of most joining hosts; of several the lowest host's.
     fn most_common_digests(&self) -> Option<(u64, u64)> {
         let joining = || {
-            let hosts = HostId::all().take(self.storage.view().peers.len());
-            hosts.filter_map(|host| self.cold_digests(host)).map(|(_, digests)| digests)
+            self.ids.iter().filter_map(|host| self.cold_digests(host)).map(|(_, digests)| digests)
         };
         let first = joining().next()?;
         if joining().all(|digests| digests == first) {
             return Some(first);
         }
-        let count = |digests| joining().filter(|theirs| *theirs == digests).count();
+        let count = |digests| joining().filter(|theirs| *theirs == digests).fold(0u8, |n, _| n.saturating_add(1));
         joining().reduce(|best, digests| if count(digests) > count(best) { digests } else { best })
     }
 
