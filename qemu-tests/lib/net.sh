@@ -12,6 +12,7 @@
 # Host N is 10.0.0.N/16, the VIP 10.0.0.10, the client 10.0.0.100/16 with the
 # whole of 10.1.0.0/16 (and fd01::/64) behind it as its own addresses.
 
+# shellcheck disable=SC2034 # scenarios use them
 VIP=10.0.0.10
 VIP6=fd00::a
 CLIENT=10.0.0.100
@@ -144,11 +145,27 @@ capture() {
 	wait_until 10 logged_line "$name" 'listening on'
 }
 
+# captured_all NAME: true if tcpdump has taken over every frame that the kernel
+# has for it; what it has not when it ends would be lost without a word.
+captured_all() {
+	local log=/run/test/$1.log lines
+	lines=$(wc -l <"$log")
+	# It answers with a line "…: N packets captured, M packets received by filter, …".
+	kill -USR1 "$(<"/run/test/$1.pid")"
+	wait_until 5 longer_than "$log" "$lines" || return 1
+	tail -n 1 "$log" | awk '{ exit !($2 == $5) }'
+}
+
+longer_than() {
+	[ "$(wc -l <"$1")" -gt "$2" ]
+}
+
 # capture_end NAME: end a capture, which must have lost nothing, and analyse
 # it into /run/test/NAME.json.
 capture_end() {
 	local pid
 	pid=$(<"/run/test/$1.pid")
+	wait_until 10 captured_all "$1" || return 1
 	# tcpdump ends in order on this, and has then written everything it got.
 	kill -INT "$pid"
 	wait "$pid" || :
