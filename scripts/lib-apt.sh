@@ -8,6 +8,7 @@
 NLB_APT=$NLB_CACHE/apt
 
 # The packages of these suites are looked at, newest version first.
+# shellcheck disable=SC2153 # lib.sh sets it
 NLB_SUITES="$NLB_SUITE $NLB_SUITE-updates $NLB_SUITE-backports"
 
 # debian_mirror: the archive to use: NLB_DEBIAN_MIRROR, else the one that the

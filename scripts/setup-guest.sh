@@ -38,48 +38,33 @@ make_ext4() {
 }
 
 make_userland() {
-	local dest=$1 tree mirror line aptopts=()
-	tree=$dest.tree
-	mirror=$(debian_mirror)
-	while IFS= read -r line; do
-		aptopts+=("--aptopt=$line")
-	done < <(apt_proxies)
-	rm -rf -- "$tree"
+	local dest=$1 tree=$1.tree
 	# Kernel packages and init systems have no place in it: guests start
 	# from our own init, so nothing may pull systemd in.
-	logged "$NLB_CACHE/log/userland.log" \
-		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
-		--include="$(IFS=, && printf '%s' "${packages[*]}")" \
-		--aptopt='Acquire::Retries "3"' \
-		--aptopt='APT::Install-Recommends "false"' \
-		"${aptopts[@]}" \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$NLB_SUITE" "$tree" - < <(debian_sources "$mirror")
-	rm -rf -- "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/dev/*
+	debian_tree userland "$tree" "${packages[@]}"
+	rm -rf --one-file-system -- "${tree:?}"/{var/cache/apt,var/lib/apt/lists,dev}/*
 	mkdir -p "$tree/nlb" "$tree/usr/lib/modules"
 	make_ext4 "$tree" "$dest"
 	cp "$tree/usr/bin/busybox" "$GUEST/busybox"
-	rm -rf -- "$tree"
+	rm -rf --one-file-system -- "$tree"
 }
 
 # make_modules DEST: kmod reads packed modules too, but unpacking xz under
 # emulation costs more time than the whole boot.
 make_modules() {
 	local dest=$1 tree=$1.tree
-	rm -rf -- "$tree"
+	rm -rf --one-file-system -- "$tree"
 	mkdir -p "$tree"
 	cp -r "$kernel/image/lib/modules/$release/kernel" "$tree/kernel"
 	cp "$kernel/image/lib/modules/$release"/modules.{order,builtin*} "$tree/"
-	find "$tree/kernel" -name '*.ko.xz' -print0 | xargs -0 -P "$(nproc)" -n 64 xz --decompress
+	find "$tree/kernel" -name '*.ko.xz' -print0 | xargs -0 -r -P "$(nproc)" -n 64 xz --decompress
 	find "$tree/kernel" -name '*.ko.zst' -print0 | xargs -0 -r -n 64 zstd --quiet --decompress --rm
 	sed -i 's/\.ko\.\(xz\|zst\)$/.ko/' "$tree/modules.order"
 	mkdir -p "$dest.base/lib/modules"
 	mv -T -- "$tree" "$dest.base/lib/modules/$release"
 	/sbin/depmod --basedir "$dest.base" "$release"
 	make_ext4 "$dest.base/lib/modules/$release" "$dest"
-	rm -rf -- "$dest.base"
+	rm -rf --one-file-system -- "$dest.base"
 }
 
 # boot_module_files: the modules the initial file system loads, in order.
@@ -91,7 +76,7 @@ boot_module_files() {
 
 make_initrd() {
 	local dest=$1 tree=$1.tree file name
-	rm -rf -- "$tree"
+	rm -rf --one-file-system -- "$tree"
 	mkdir -p "$tree"/{bin,dev,proc,sys,low,rw,new,modules}
 	cp "$GUEST/busybox" "$tree/bin/busybox"
 	install -m 755 "$NLB_ROOT/qemu-tests/guest/boot.sh" "$tree/init"
@@ -109,7 +94,7 @@ make_initrd() {
 	# Left unpacked: the per-run part is appended to it, and memory-to-memory
 	# copies are faster under emulation than any decompressor.
 	(cd "$tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc) >"$dest"
-	rm -rf -- "$tree"
+	rm -rf --one-file-system -- "$tree"
 }
 
 need_root "making guest images"

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
 #
 # The first program of a guest, run from the initial file system: mounts the
 # shared read-only userland with a tmpfs over it, moves the per-run files
