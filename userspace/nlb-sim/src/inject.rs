@@ -503,7 +503,7 @@ impl World<'_> {
 
     fn key_step(&mut self, act: &Act) {
         let (Act::KeyAdd(index, id) | Act::KeyUse(index, id) | Act::KeyDrop(index, id)) = *act else { return };
-        if self.hosts[index].role == Role::OtherKey {
+        if self.hosts[index].role == Role::OtherKey || self.plan.auth == AuthKind::Open {
             return;
         }
         let secret = self.secret(id);

@@ -48,10 +48,13 @@ pub(crate) enum Fate {
     Twice(u64, u64),
 }
 
-/// The links between `n` hosts.
+/// The links between `n` hosts. In fair weather a link keeps the order of its frames, as a switch does; the two paths
+/// overtake one another all the time.
 pub(crate) struct Network {
     n: usize,
     cuts: [Vec<u16>; 2],
+    /// When the last frame that was not held back arrives.
+    last: [Vec<u64>; 2],
     /// Whether there is a relay at all.
     pub(crate) relay_exists: bool,
     /// Shortest one-way delay of each path, in nanoseconds.
@@ -67,6 +70,7 @@ impl Network {
         Network {
             n,
             cuts: [vec![0; n * n], vec![0; n * n]],
+            last: [vec![0; n * n], vec![0; n * n]],
             relay_exists,
             delay_ns,
             jitter_ns,
@@ -104,8 +108,8 @@ impl Network {
         Way::BOTH.into_iter().any(|way| self.passes(way, from, to))
     }
 
-    /// Decides what becomes of a frame.
-    pub(crate) fn fate(&mut self, rng: &mut Rng, way: Way, from: usize, to: usize) -> Fate {
+    /// Decides what becomes of a frame that is sent now.
+    pub(crate) fn fate(&mut self, rng: &mut Rng, now: u64, way: Way, from: usize, to: usize) -> Fate {
         if !self.passes(way, from, to) {
             return Fate::Lost;
         }
@@ -115,10 +119,13 @@ impl Network {
         if (draw & 1023) < u64::from(weather.loss) {
             return Fate::Lost;
         }
-        let mut delay = self.delay(rng, way);
+        let delay = self.delay(rng, way);
         if ((draw >> 10) & 1023) < u64::from(weather.reorder) {
-            delay += rng.u64(0..=weather.reorder_ns_max);
+            return Fate::Arrives(delay + rng.u64(0..=weather.reorder_ns_max));
         }
+        let last = &mut self.last[way as usize][from * self.n + to];
+        *last = (now + delay).max(*last);
+        let delay = *last - now;
         if ((draw >> 20) & 1023) < u64::from(weather.duplicate) {
             let again = self.delay(rng, way) + rng.u64(0..=weather.reorder_ns_max);
             return Fate::Twice(delay, again);

@@ -287,7 +287,7 @@ impl<'a> World<'a> {
         } else {
             self.frames_refused += 1;
         }
-        if received != Received::Heartbeat && received != Received::OtherPath {
+        if received != Received::OtherPath && received != Received::Stale {
             self.say(|| format!("#{to} <- #{} {way:?} kind {} frame {}: {}", frame.from, frame.bytes[5], frame.serial, received.name()));
         }
         self.after(to)
@@ -481,7 +481,7 @@ impl<'a> World<'a> {
             if to == sent.from || self.hosts[to].node.is_none() {
                 continue;
             }
-            let fate = self.network.fate(&mut self.rng, way, sent.from, to);
+            let fate = self.network.fate(&mut self.rng, now, way, sent.from, to);
             match fate {
                 Fate::Lost => {
                     if self.network.passes(way, sent.from, to) {
