@@ -439,14 +439,13 @@ const KIND_LEN: u32 = UDP_HEADER + 4 + 16;
 
 /// What a packet of any protocol but ICMP is to its session.
 fn kind_of(entry: &RuleEntry, it: &Located<'_>) -> Kind {
-    if (it.transport.len() as u64) < u64::from(it.transport_len.min(KIND_LEN)) {
-        return Kind::Unreadable;
-    }
+    let too_few = (it.transport.len() as u64) < u64::from(it.transport_len.min(KIND_LEN));
     match it.protocol {
         PROTO_TCP => it
             .transport
             .get(TCP_FLAGS)
             .map_or(Kind::Unreadable, |&flags| tcp_kind(flags)),
+        PROTO_SCTP | PROTO_UDP | PROTO_UDPLITE if too_few => Kind::Unreadable,
         PROTO_SCTP => match it.transport.get(SCTP_CHUNK) {
             Some(&SCTP_INIT) => Kind::First,
             _ => Kind::MidSession,
