@@ -34,7 +34,7 @@ picture=$(picture)
 
 refused "unknown interface" 5 'eth9' adm h1 up eth9 "${up[@]:2}"
 refused "loopback" 1 'loopback' adm h1 up lo "${up[@]:2}"
-refused "host id 0" 2 '1 to 64' adm h1 "${up[@]}" --host-id 0
+refused "host id 0" 2 '1 to 64' adm h1 up eth0 --cluster t --host-id 0 --vip "$VIP" --key-file "$KEY_FILE"
 refused "host id 65" 2 '1 to 64' adm h1 up eth0 --cluster t --host-id 65 --vip "$VIP" --key-file "$KEY_FILE"
 refused "malformed address" 2 '10\.0\.0\.300' adm h1 up eth0 --cluster t --host-id 1 --vip 10.0.0.300 --key-file "$KEY_FILE"
 refused "VIP is the dedicated IP" 2 'dedicated' adm h1 up eth0 --cluster t --host-id 1 --vip 10.0.0.1 --key-file "$KEY_FILE"
