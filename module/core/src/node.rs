@@ -222,6 +222,7 @@ pub struct Node<S: Storage> {
     ask: bool,
     inputs_wanted: bool,
     inputs_sent: HostSet,
+    inputs_after: Instant,
     follows: Option<HostId>,
     links: HostSet,
     /// Why the leader says that this host is out.
@@ -296,6 +297,7 @@ impl<S: Storage> Node<S> {
             ask: false,
             inputs_wanted: false,
             inputs_sent: HostSet::EMPTY,
+            inputs_after: Instant(0),
             follows: None,
             links: HostSet::EMPTY,
             told: OutReason::None,

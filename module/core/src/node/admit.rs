@@ -19,9 +19,9 @@ use super::Node;
 const PLAUSIBLE_AHEAD: u64 = 1 << 16;
 
 /// Digests for one live host: a burst, and how many in each period after it. A change for which a member fetches
-/// 65 maps takes about 300 frames.
-const HOST_BURST: u16 = 512;
-const HOST_PER_PERIOD: u64 = 64;
+/// 65 maps takes about 300 frames, and each may come on both paths.
+const HOST_BURST: u16 = 1024;
+const HOST_PER_PERIOD: u64 = 256;
 
 /// Digests for all frames of hosts that are not live: enough for 64 hosts that start at once, and little enough
 /// that a flood of replayed frames costs less than a hundredth of a CPU at the default period.

@@ -83,7 +83,9 @@ impl<S: Storage> Node<S> {
             let total = self.parts_total();
             self.serving.merge(&request.parts, total);
         }
-        if request.inputs && self.lead.is_some() {
+        if request.inputs && self.lead.is_some() && self.now >= self.inputs_after {
+            // One answer serves all who have asked for the same.
+            self.inputs_after = self.now.after(self.config.period_ns.wrapping_shr(3));
             self.inputs_wanted = true;
             self.inputs_sent = HostSet::EMPTY;
         }

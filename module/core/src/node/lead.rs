@@ -264,7 +264,8 @@ impl<S: Storage> Node<S> {
             let same = peer.incarnation == peer.next.0;
             let willing = self.why_not_eligible(host).is_none() && self.is_joinable(host) && !peer.is_leaving();
             let refused = acknowledged && is_refusal(peer.said.phase);
-            let inputs = peer.epoch == peer.next.1 || (acknowledged && is_ready(peer.said.phase));
+            // Whoever still lacks the weights that were proposed can only get those that are known now.
+            let inputs = peer.epoch == peer.next.1;
             self.two_way(host) && same && !refused && (!preparing || (willing && inputs))
         })
     }

@@ -263,12 +263,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// The segment counts as cut if nothing of it reaches this host, while a host that is heard on the second path
-    /// says that frames reach it there.
+    /// says that frames reach it there. If nobody says so, a quiet segment proves nothing.
     fn check_segment(&mut self) {
         let others_hear = || {
             self.others().any(|host| self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE))
         };
-        let cut = !self.segment_alive() && (self.segment_cut || others_hear());
+        let cut = !self.segment_alive() && others_hear();
         if cut != self.segment_cut {
             self.segment_cut = cut;
             self.inputs_changed(true);
