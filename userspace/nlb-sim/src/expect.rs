@@ -61,6 +61,10 @@ impl World<'_> {
 
     /// Expects something to be done in its time, if it begins in quiet.
     pub(crate) fn expect(&mut self, what: What) {
+        // After the healing one bound holds for all.
+        if self.healed {
+            return;
+        }
         let now = self.now();
         let fair = self.is_fair() && self.is_quiet(now);
         let others = each(self.calm.running)

@@ -9,7 +9,7 @@ use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
 use nlb_core::event::{Event, HistoryEntry};
 use nlb_core::host::HostId;
 use nlb_core::limits::SLOTS_MAX;
-use nlb_core::node::Node;
+use nlb_core::node::{Command, Node};
 use nlb_core::peer::Peer;
 use nlb_core::store::{Parts, Sizes, Storage, View};
 use nlb_core::time::Instant;
@@ -115,6 +115,8 @@ pub(crate) struct Host {
     pub(crate) paused: Option<u64>,
     /// Frames that wait for a paused host.
     pub(crate) backlog: VecDeque<(Way, Rc<Sent>)>,
+    /// Commands that wait for a paused host.
+    pub(crate) unheard: Vec<Command>,
     /// Virtual time of the timer event that is in the queue.
     pub(crate) wake: u64,
     /// How many faults keep its carrier down, and its VIP away.
@@ -145,6 +147,7 @@ impl Host {
             clock_begin,
             paused: None,
             backlog: VecDeque::new(),
+            unheard: Vec::new(),
             wake: u64::MAX,
             carrier_down: 0,
             vip_missing: 0,

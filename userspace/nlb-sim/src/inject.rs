@@ -150,6 +150,9 @@ impl World<'_> {
             let text = format!("host #{index} serves after it stood still for {:.3} ms", (now - since) as f64 / 1e6);
             return Err(self.violation(Property::OneOwner, text));
         }
+        for command in std::mem::take(&mut self.hosts[index].unheard) {
+            self.command(index, command)?;
+        }
         for (way, frame) in backlog {
             self.queue.push(now, Event::Deliver { to: index, way, frame });
         }
@@ -517,9 +520,6 @@ impl World<'_> {
 
     fn back_to_service(&mut self, index: usize) -> Result<(), Violation> {
         self.hosts[index].wish = Wish::Serve;
-        if self.hosts[index].paused.is_some() {
-            return Ok(());
-        }
         if std::mem::take(&mut self.hosts[index].suspended) {
             self.command(index, Command::Resume)?;
         }

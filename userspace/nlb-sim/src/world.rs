@@ -342,11 +342,14 @@ impl<'a> World<'a> {
         self.after(host)
     }
 
-    /// Gives a command to a node that has power; a host that stands still hears it too late to matter.
+    /// Gives a command to a node that has power; a host that stands still hears it when it goes on.
     pub(crate) fn command(&mut self, host: usize, command: Command) -> Result<(), Violation> {
         let clock = self.hosts[host].clock(self.now());
         let random = self.rng.u64(1..);
         if self.hosts[host].paused.is_some() {
+            if command != Command::SegmentSeen {
+                self.hosts[host].unheard.push(command);
+            }
             return Ok(());
         }
         let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
@@ -638,6 +641,7 @@ impl<'a> World<'a> {
         host.node = None;
         host.paused = None;
         host.backlog.clear();
+        host.unheard.clear();
         host.wake = u64::MAX;
         self.survey();
         self.owners.step(now, &self.calm, &self.limits)

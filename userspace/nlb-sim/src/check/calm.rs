@@ -36,6 +36,8 @@ pub(crate) struct Calm {
     clique: Vec<bool>,
     /// For each host those it has links to in both directions.
     linked: Vec<Set>,
+    /// For each host those whose frames reach it.
+    hears: Vec<Set>,
     /// When each host last lost or regained power, links or frames in a row, in nanoseconds.
     disturbed: Vec<u64>,
     /// When a frame was last lost or held back, in nanoseconds.
@@ -52,6 +54,7 @@ impl Calm {
             component: (0..n).map(one).collect(),
             clique: vec![true; n],
             linked: (0..n).map(one).collect(),
+            hears: vec![0; n],
             disturbed: vec![0; n],
             rough: 0,
             heard: vec![0; n * n],
@@ -130,6 +133,13 @@ impl Calm {
         self.clique[host]
     }
 
+    /// True if the host's component hears nobody outside of it: who hears a cluster that does not hear it must not
+    /// serve beside it.
+    pub(crate) fn apart(&self, host: usize) -> bool {
+        let component = self.component[host];
+        each(component).all(|member| self.hears[member] & !component == 0)
+    }
+
     /// True if all running hosts are in one component, each linked to each.
     pub(crate) fn whole(&self) -> bool {
         let Some(first) = each(self.running).next() else { return false };
@@ -143,9 +153,11 @@ impl Calm {
         self.running = running;
         for host in 0..self.n {
             let mut linked = one(host);
+            self.hears[host] = 0;
             if running & one(host) != 0 {
-                for other in each(running & !one(host)) {
-                    if network.connected(host, other) && network.connected(other, host) {
+                for other in each(running & !one(host)).filter(|other| network.connected(*other, host)) {
+                    self.hears[host] |= one(other);
+                    if network.connected(host, other) {
                         linked |= one(other);
                     }
                 }

@@ -247,6 +247,7 @@ impl Owners {
     fn orphan_of_part(&mut self, now: u64, host: usize, slot: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
         let part = calm.component[host];
         let settled = calm.clique(host)
+            && calm.apart(host)
             && now >= calm.disturbed_at(host) + limits.excuse
             && self.eligible[slot] & part != 0
             && now >= self.eligible_since[slot] + limits.excuse;
