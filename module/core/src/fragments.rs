@@ -8,6 +8,7 @@
 //! nobody can aim at a cell, and 2^-41 is the chance that a fragment follows the wrong packet.
 
 use super::filter::{Filter, Storage};
+use super::limits::FRAGMENT_MEMORY_NS;
 use super::packet::{locate, Address, Extent, Fragment, Located};
 use super::siphash::Digest;
 use super::time::Instant;
@@ -16,10 +17,6 @@ use super::verdict::Answer;
 /// Cells that a fragment may be remembered in.
 pub const WAYS: usize = 4;
 
-/// How long a first fragment is remembered: as long as Linux waits for the rest of an IPv6 packet (60 s); for
-/// IPv4 it waits 30 s.
-pub const MEMORY_NS: u64 = 60 * super::time::NS_PER_SEC;
-
 /// The time in a cell counts units of 2^28 ns, about a quarter of a second, so that 20 bits last for 78 hours.
 const TIME_SHIFT: u32 = 28;
 const TIME_MASK: u64 = (1 << 20) - 1;
@@ -27,7 +24,7 @@ const TIME_AT: u32 = 1;
 const TAG_AT: u32 = 21;
 
 /// The age beyond which a cell is free.
-const AGE_MAX: u64 = MEMORY_NS >> TIME_SHIFT;
+const AGE_MAX: u64 = FRAGMENT_MEMORY_NS >> TIME_SHIFT;
 
 /// The cells of a table. Their number is a power of two and at least [`WAYS`]; a table of other size remembers
 /// nothing. Cells are zero at first.

@@ -75,3 +75,17 @@ pub const WEIGHT_DEFAULT: u8 = 50;
 /// Cells of the memory of first fragments: 4096 packets in pieces within a minute, in 32 KB. More of them, and
 /// the oldest are forgotten; their later fragments then pass on every host, as design demands.
 pub const FRAGMENT_CELLS: usize = 4096;
+
+/// Bytes of IPv6 extension headers that the packet path walks past; a longer chain is malformed. Real chains
+/// have 8 to 40, and with more than this the bytes that a decision needs would not fit a stack buffer.
+pub const EXTENSION_BYTES_MAX: usize = 128;
+
+/// The same for the packet that an ICMPv6 error quotes, which a host of the cluster sent itself.
+pub const QUOTED_EXTENSION_BYTES_MAX: usize = 64;
+
+/// IPv6 extension headers that the packet path walks past: RFC 8200 section 4.1 recommends no more than six.
+pub const EXTENSION_HEADERS_MAX: usize = 8;
+
+/// How long a first fragment is remembered: as long as Linux waits for the rest of an IPv6 packet (60 s); for
+/// IPv4 it waits 30 s.
+pub const FRAGMENT_MEMORY_NS: u64 = 60 * super::time::NS_PER_SEC;

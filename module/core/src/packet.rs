@@ -4,6 +4,7 @@
 //! IPv6 extension headers.
 
 use super::filter::words_ne;
+use super::limits::{EXTENSION_BYTES_MAX, EXTENSION_HEADERS_MAX, QUOTED_EXTENSION_BYTES_MAX};
 use super::reason::Reason;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -44,21 +45,13 @@ pub(super) const V4_HEADER: usize = 20;
 /// Bytes of an IPv6 header.
 pub(super) const V6_HEADER: usize = 40;
 
-/// Bytes of IPv6 extension headers that are walked past; a longer chain is malformed. Real chains have 8 to 40.
-const CHAIN_MAX: usize = 128;
-
-/// The same for the packet inside an ICMPv6 error, which the VIP itself sent.
-const INNER_CHAIN_MAX: usize = 64;
-
-/// Extension headers that are walked past.
-const HEADERS_MAX: usize = 8;
-
 /// Bytes from the network header with which every decision can be made: IPv6 header, extension headers, ICMPv6
 /// header, the inner IPv6 header with its extension headers, and eight bytes of the inner transport header.
 ///
 /// A caller whose linear bytes are fewer (paged buffers) copies this many and asks again when it gets
 /// [`super::verdict::Verdict::Short`].
-pub const SNAP_LEN: usize = V6_HEADER + CHAIN_MAX + 8 + V6_HEADER + INNER_CHAIN_MAX + 8;
+pub const SNAP_LEN: usize =
+    V6_HEADER + EXTENSION_BYTES_MAX + 8 + V6_HEADER + QUOTED_EXTENSION_BYTES_MAX + 8;
 
 /// Whom the frame is for, as the device driver says (the kernel's `pkt_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +187,7 @@ impl Extent {
             len: meta.len,
             merged: meta.merged,
             cut: false,
-            room: CHAIN_MAX,
+            room: EXTENSION_BYTES_MAX,
         }
     }
 
@@ -204,7 +197,7 @@ impl Extent {
             len,
             merged: false,
             cut: true,
-            room: INNER_CHAIN_MAX,
+            room: QUOTED_EXTENSION_BYTES_MAX,
         }
     }
 
@@ -214,7 +207,7 @@ impl Extent {
             len: u32::MAX,
             merged: true,
             cut: true,
-            room: CHAIN_MAX,
+            room: EXTENSION_BYTES_MAX,
         }
     }
 
@@ -344,9 +337,9 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// Walks to the end of the chain: at most [`HEADERS_MAX`] headers and `room` bytes.
+    /// Walks to the end of the chain: at most [`EXTENSION_HEADERS_MAX`] headers and `room` bytes.
     fn walk(mut self, mut room: usize) -> Result<Self, Fault> {
-        for position in 0..=HEADERS_MAX {
+        for position in 0..=EXTENSION_HEADERS_MAX {
             let next = self.protocol;
             let is_extension = matches!(
                 next,

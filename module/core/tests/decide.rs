@@ -141,6 +141,22 @@ fn packet_of(flow: &Flow) -> Vec<u8> {
     }
 }
 
+/// The same packet with four no-operation options, or with an empty header of destination options.
+fn with_option(packet: &[u8]) -> Vec<u8> {
+    let (header, transport) = packet.split_at(if packet[0] == 0x45 { 20 } else { 40 });
+    let mut header = header.to_vec();
+    let length = if header[0] == 0x45 { 2 } else { 4 };
+    let more = if header[0] == 0x45 { 4 } else { 8 };
+    let said = u16::from_be_bytes([header[length], header[length + 1]]) + more;
+    header[length..length + 2].copy_from_slice(&said.to_be_bytes());
+    if header[0] == 0x45 {
+        header[0] = 0x46;
+        return [&header[..], &[1; 4], transport].concat();
+    }
+    let protocol = std::mem::replace(&mut header[6], 60);
+    [&header[..], &[protocol, 0, 1, 4, 0, 0, 0, 0], transport].concat()
+}
+
 fn any_flow() -> impl Strategy<Value = Flow> {
     let clients = prop_oneof![
         (1u8..=126, any::<[u8; 3]>())
@@ -186,6 +202,24 @@ proptest! {
         };
         prop_assert_eq!(decide(&filter, &Even, &meta(&packet), &packet).reason(), Some(expected));
         prop_assert_eq!(flow(&packet), Some(flow_asked));
+    }
+
+    /// A packet with an IP option or an empty extension header is judged off the fast path, and as the plain
+    /// packet is judged on it.
+    #[test]
+    fn both_paths_come_to_one_verdict(asked in any_flow(), affinity in any_affinity(), moved: bool) {
+        let rules = [Rule::all(affinity)];
+        let vips = vips();
+        let filter = build(&settings(&vips, &rules));
+        let plain = packet_of(&asked);
+        let long = with_option(&plain);
+        let words = Words {
+            mine: 0x5555_5555_5555_5555,
+            moved: if moved { u64::MAX } else { 0 },
+            ..Words::NONE
+        };
+        let judged = |packet: &[u8]| decide(&filter, &words, &meta(packet), packet);
+        prop_assert_eq!(judged(&plain), judged(&long));
     }
 
     /// Under affinity network a client's host depends on its network alone, under single on its address alone.

@@ -7,7 +7,8 @@ mod common;
 use common::*;
 use nlb_core::decide::Answer;
 use nlb_core::filter::Filter;
-use nlb_core::fragments::{recall, remember, Cells, FragmentKey, MEMORY_NS, WAYS};
+use nlb_core::fragments::{recall, remember, Cells, FragmentKey, WAYS};
+use nlb_core::limits::FRAGMENT_MEMORY_NS;
 use nlb_core::time::Instant;
 use std::cell::Cell;
 
@@ -89,7 +90,7 @@ fn a_first_fragment_is_forgotten_in_time() {
         recall(
             &table,
             key(&fragment(1, 7, 2)),
-            now.after(MEMORY_NS - 1_000_000_000)
+            now.after(FRAGMENT_MEMORY_NS - 1_000_000_000)
         ),
         Answer::Known
     );
@@ -97,7 +98,7 @@ fn a_first_fragment_is_forgotten_in_time() {
         recall(
             &table,
             key(&fragment(1, 7, 2)),
-            now.after(MEMORY_NS + 1_000_000_000)
+            now.after(FRAGMENT_MEMORY_NS + 1_000_000_000)
         ),
         Answer::Unknown
     );
