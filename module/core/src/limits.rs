@@ -83,7 +83,7 @@ pub const EXTENSION_BYTES_MAX: usize = 128;
 /// The same for the packet that an ICMPv6 error quotes, which a host of the cluster sent itself.
 pub const QUOTED_EXTENSION_BYTES_MAX: usize = 64;
 
-/// IPv6 extension headers that the packet path walks past: RFC 8200 section 4.1 recommends no more than six.
+/// IPv6 extension headers that the packet path walks past: RFC 8200 section 4.1 lists seven.
 pub const EXTENSION_HEADERS_MAX: usize = 8;
 
 /// How long a first fragment is remembered: as long as Linux waits for the rest of an IPv6 packet (60 s); for
