@@ -387,6 +387,10 @@ def decide_arp(cluster, host, message):
         raise Done("drop", "arp-peer" if sender_mac == cluster.mac else "arp-conflict")
     if target not in cluster.vips or operation != b"\0\1":
         raise Done("pass", "arp-foreign")
+    if sender_mac[0] & 1 or sender_mac == bytes(6):
+        raise Done("drop", "arp-malformed")
+    if sender_mac == cluster.mac:
+        raise Done("drop", "arp-peer")
     if not host.default:
         raise Done("drop", "arp-not-responder")
     reply = message[:6] + b"\0\2" + cluster.mac + target.packed + sender_mac + sender.packed

@@ -305,6 +305,7 @@ def add_arp(table):
         "claim-by-question": arp(1, CLIENT_MAC, V4, C4), "peer": arp(1, PLAIN.mac, V4, V4),
         "reply-to-vip": arp(2, CLIENT_MAC, C4, V4, OWN), "cut": arp(1, CLIENT_MAC, C4, V4)[:27],
         "not-ethernet": arp(1, CLIENT_MAC, C4, V4, head="000608000604"),
+        "from-broadcast": arp(1, BROADCAST, C4, V4), "from-nobody": arp(1, bytes(6), C4, V4),
         "padded": arp(1, CLIENT_MAC, C4, V4) + bytes(18),
     }
     for name, message in messages.items():

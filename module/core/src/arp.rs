@@ -6,7 +6,7 @@
 //! MAC as its sender: many routers do not answer a sender whose MAC is a group address (Windows' KB 960916).
 
 use super::filter::{Filter, Responder, Storage};
-use super::mac::Mac;
+use super::mac::{self, Mac};
 use super::reason::Reason;
 use core::net::Ipv4Addr;
 
@@ -109,6 +109,12 @@ pub fn arrived<S: Storage>(filter: &Filter<S>, is_default_host: bool, bytes: &[u
     if !is_vip(message.target) || message.operation != REQUEST {
         return ArpVerdict::Pass(Reason::ArpForeign);
     }
+    if !mac::is_station(message.sender_mac) {
+        return ArpVerdict::Drop(Reason::ArpMalformed);
+    }
+    if message.sender_mac == filter.mac_v4() {
+        return ArpVerdict::Drop(Reason::ArpPeer);
+    }
     if filter.responder == Responder::DefaultHost && !is_default_host {
         return ArpVerdict::Drop(Reason::ArpNotResponder);
     }
@@ -141,7 +147,8 @@ pub enum ArpOut {
 ///
 /// `own_mac` is the MAC of that interface, `dedicated` the dedicated IP. A request whose sender is a VIP leaves
 /// with the dedicated IP (without one: 0.0.0.0, as RFC 5227 probes do) and the NIC's own MAC. A reply or an
-/// announcement that binds a VIP to another MAC than the virtual one is dropped.
+/// announcement that binds a VIP to another MAC than the virtual one is dropped, and so is the question whether a
+/// VIP is in use (RFC 5227): it is, by this cluster, and another host of it would say so.
 pub fn leaving<S: Storage>(
     filter: &Filter<S>,
     bytes: &mut [u8],
@@ -151,10 +158,15 @@ pub fn leaving<S: Storage>(
     let Some(mut message) = Message::parse(bytes) else {
         return ArpOut::Untouched;
     };
-    if filter
-        .vip_v4(u32::from_ne_bytes(message.sender.octets()))
-        .is_none()
-    {
+    let is_vip = |address: Ipv4Addr| {
+        filter
+            .vip_v4(u32::from_ne_bytes(address.octets()))
+            .is_some()
+    };
+    if message.sender.is_unspecified() && is_vip(message.target) {
+        return ArpOut::Drop;
+    }
+    if !is_vip(message.sender) {
         return ArpOut::Untouched;
     }
     let announcement = message.operation != REQUEST || message.target == message.sender;

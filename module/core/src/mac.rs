@@ -74,12 +74,18 @@ pub const fn is_of_mode(mac: Mac, mode: Mode) -> bool {
     let group = mac[0] & 1 != 0;
     let ip_group = is_ip_group(mac);
     match mode {
-        Mode::Unicast => !group && !matches!(mac, [0, 0, 0, 0, 0, 0]),
+        Mode::Unicast => is_station(mac),
         Mode::Multicast => {
             group && !ip_group && !matches!(mac, [0x01, 0x80, 0xc2, ..] | [0xff, 0xff, ..])
         }
         Mode::Igmp => ip_group,
     }
+}
+
+/// Whether a MAC is one that a single station can have: neither a group nor zero.
+#[must_use]
+pub const fn is_station(mac: Mac) -> bool {
+    mac[0] & 1 == 0 && !matches!(mac, [0, 0, 0, 0, 0, 0])
 }
 
 /// Whether frames to this MAC are IP multicasts: RFC 1112 section 6.4, RFC 2464 section 7.

@@ -6,7 +6,7 @@
 //! question may carry a VIP as its source. What arrives is checked as RFC 4861 section 7.1 demands.
 
 use super::filter::{Filter, Responder, Storage};
-use super::mac::Mac;
+use super::mac::{self, Mac};
 use super::packet::{Address, PROTO_ICMPV6, V6_HEADER};
 use super::reason::Reason;
 use core::net::{IpAddr, Ipv6Addr};
@@ -103,6 +103,9 @@ pub fn arrived<S: Storage>(
             if claims { src } else { target },
             message.mac.unwrap_or(from),
         );
+    }
+    if !mac::is_station(message.mac.unwrap_or(from)) {
+        return NdVerdict::Drop(Reason::NdMalformed);
     }
     if filter.responder == Responder::DefaultHost && !is_default_host {
         return NdVerdict::Drop(Reason::NdNotResponder);

@@ -58,6 +58,18 @@ fn every_form_of_request_is_answered_with_the_virtual_mac() {
 }
 
 #[test]
+fn no_answer_goes_to_more_than_one_station() {
+    let filter = filter(Responder::All);
+    for mac in [[0xff; 6], [0; 6], [0x01, 0, 0x5e, 1, 2, 3]] {
+        let request = message(1, (mac, CLIENT), (NONE, VIP));
+        assert_eq!(
+            arrived(&filter, true, &request),
+            ArpVerdict::Drop(Reason::ArpMalformed)
+        );
+    }
+}
+
+#[test]
 fn one_host_answers_unless_all_are_to() {
     let request = message(1, (CLIENT_MAC, CLIENT), (NONE, VIP));
     let one = filter(Responder::DefaultHost);
@@ -140,8 +152,8 @@ fn nothing_that_leaves_binds_a_vip_to_another_mac() {
     let filter = filter(Responder::DefaultHost);
     let reply = message(2, (OWN, VIP), (CLIENT_MAC, CLIENT));
     let announcement = message(1, (OWN, VIP), (NONE, VIP));
-    for leak in [reply, announcement] {
-        let mut bytes = leak.clone();
+    let probe = message(1, (OWN, [0; 4]), (NONE, VIP));
+    for mut bytes in [reply, announcement, probe] {
         assert_eq!(
             leaving(&filter, &mut bytes, OWN, Some(DEDICATED)),
             ArpOut::Drop
