@@ -61,7 +61,11 @@ fn assign_single<W: Weights>(map: &mut [u8], weights: &W) -> Moved {
 
 /// The eligible host of best handling priority; the lowest host id of several.
 fn best_priority<W: Weights>(weights: &W) -> Option<HostId> {
-    weights.eligible().iter().filter(|host| weights.weight(*host) > 0).min_by_key(|host| weights.weight(*host))
+    weights
+        .eligible()
+        .iter()
+        .filter(|host| weights.weight(*host) > 0)
+        .min_by_key(|host| weights.weight(*host))
 }
 
 fn assign_weighted<W: Weights>(map: &mut [u8], weights: &W) -> Moved {
@@ -70,7 +74,11 @@ fn assign_weighted<W: Weights>(map: &mut [u8], weights: &W) -> Moved {
     for bucket in map.iter() {
         bump(&mut owned, *bucket);
     }
-    let mut takers = Takers { quota: &quota, owned: &mut owned, next: 0 };
+    let mut takers = Takers {
+        quota: &quota,
+        owned: &mut owned,
+        next: 0,
+    };
     let mut moved = Moved::default();
     for bucket in map.iter_mut() {
         if takers.keeps(*bucket) {
@@ -96,7 +104,9 @@ struct Takers<'a> {
 impl Takers<'_> {
     /// Whether the owner of a bucket may keep it: it exists and is not above its quota.
     fn keeps(&self, owner: u8) -> bool {
-        let Some(host) = HostId::new(owner) else { return false };
+        let Some(host) = HostId::new(owner) else {
+            return false;
+        };
         let (owned, quota) = (at(self.owned, host), at(self.quota, host));
         owned <= quota
     }
@@ -138,7 +148,9 @@ fn bump(table: &mut Table, owner: u8) {
 fn quotas<W: Weights>(buckets: usize, weights: &W) -> Table {
     let mut quota = [0u16; HOSTS_MAX];
     let eligible = weights.eligible();
-    let total = eligible.iter().fold(0u64, |sum, host| sum.saturating_add(u64::from(weights.weight(host))));
+    let total = eligible.iter().fold(0u64, |sum, host| {
+        sum.saturating_add(u64::from(weights.weight(host)))
+    });
     if total == 0 {
         return quota;
     }
@@ -153,12 +165,16 @@ fn quotas<W: Weights>(buckets: usize, weights: &W) -> Table {
         }
     }
     while given < buckets {
-        let Some(host) = next_to_gain(&quota, weights) else { break };
+        let Some(host) = next_to_gain(&quota, weights) else {
+            break;
+        };
         bump(&mut quota, host.get());
         given = given.saturating_add(1);
     }
     while given > buckets {
-        let Some(host) = next_to_lose(&quota, weights) else { break };
+        let Some(host) = next_to_lose(&quota, weights) else {
+            break;
+        };
         if let Some(place) = quota.get_mut(host.index()) {
             *place = place.saturating_sub(1);
         }
@@ -169,12 +185,19 @@ fn quotas<W: Weights>(buckets: usize, weights: &W) -> Table {
 
 /// `exact / total`, rounded to the nearest whole number, halves up.
 fn rounded_share(exact: u64, total: u64) -> u64 {
-    exact.saturating_mul(2).saturating_add(total).checked_div(total.saturating_mul(2)).unwrap_or(0)
+    exact
+        .saturating_mul(2)
+        .saturating_add(total)
+        .checked_div(total.saturating_mul(2))
+        .unwrap_or(0)
 }
 
 /// Webster's order: `a` gets its next bucket before `b` does, that is, w_a / (2 q_a + 1) > w_b / (2 q_b + 1), and
 /// of equals the lower host id. `q` is the odd number below the fraction.
-fn comes_first((weight_a, odd_a, a): (u8, u32, HostId), (weight_b, odd_b, b): (u8, u32, HostId)) -> bool {
+fn comes_first(
+    (weight_a, odd_a, a): (u8, u32, HostId),
+    (weight_b, odd_b, b): (u8, u32, HostId),
+) -> bool {
     let left = u64::from(weight_a).saturating_mul(u64::from(odd_b));
     let right = u64::from(weight_b).saturating_mul(u64::from(odd_a));
     left > right || (left == right && a < b)
@@ -182,14 +205,48 @@ fn comes_first((weight_a, odd_a, a): (u8, u32, HostId), (weight_b, odd_b, b): (u
 
 /// The host to which Webster's order gives the next bucket.
 fn next_to_gain<W: Weights>(quota: &Table, weights: &W) -> Option<HostId> {
-    let rank = |host| (weights.weight(host), u32::from(at(quota, host)).saturating_mul(2).saturating_add(1), host);
-    let hosts = weights.eligible().iter().filter(|host| weights.weight(*host) > 0);
-    hosts.reduce(|best, host| if comes_first(rank(host), rank(best)) { host } else { best })
+    let rank = |host| {
+        (
+            weights.weight(host),
+            u32::from(at(quota, host))
+                .saturating_mul(2)
+                .saturating_add(1),
+            host,
+        )
+    };
+    let hosts = weights
+        .eligible()
+        .iter()
+        .filter(|host| weights.weight(*host) > 0);
+    hosts.reduce(|best, host| {
+        if comes_first(rank(host), rank(best)) {
+            host
+        } else {
+            best
+        }
+    })
 }
 
 /// The host to which Webster's order gave the last bucket.
 fn next_to_lose<W: Weights>(quota: &Table, weights: &W) -> Option<HostId> {
-    let rank = |host| (weights.weight(host), u32::from(at(quota, host)).saturating_mul(2).saturating_sub(1), host);
-    let hosts = weights.eligible().iter().filter(|host| at(quota, *host) > 0);
-    hosts.reduce(|last, host| if comes_first(rank(host), rank(last)) { last } else { host })
+    let rank = |host| {
+        (
+            weights.weight(host),
+            u32::from(at(quota, host))
+                .saturating_mul(2)
+                .saturating_sub(1),
+            host,
+        )
+    };
+    let hosts = weights
+        .eligible()
+        .iter()
+        .filter(|host| at(quota, *host) > 0);
+    hosts.reduce(|last, host| {
+        if comes_first(rank(host), rank(last)) {
+            last
+        } else {
+            host
+        }
+    })
 }

@@ -13,7 +13,10 @@ pub struct Bucket {
 
 impl Bucket {
     /// An empty bucket that was last filled at the beginning of time.
-    pub(super) const EMPTY: Bucket = Bucket { tokens: 0, filled: Instant(0) };
+    pub(super) const EMPTY: Bucket = Bucket {
+        tokens: 0,
+        filled: Instant(0),
+    };
 
     /// Takes a token, after refilling at one token in each `interval_ns` up to `size`.
     pub(super) fn take(&mut self, now: Instant, interval_ns: u64, size: u16) -> bool {
@@ -23,7 +26,11 @@ impl Bucket {
             self.tokens = self.tokens.saturating_add(gained.min(room) as u16);
             // The remainder stays with the bucket unless it is full, so that the long-term rate is exact.
             let spent = gained.saturating_mul(interval_ns);
-            self.filled = if gained >= room { now } else { self.filled.after(spent) };
+            self.filled = if gained >= room {
+                now
+            } else {
+                self.filled.after(spent)
+            };
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {

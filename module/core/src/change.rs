@@ -78,10 +78,24 @@ impl<'a> Change<'a> {
         let about = HostId::new(reader.u8()?);
         let count = usize::from(reader.u8()?).saturating_mul(ENTRY_LEN);
         let entries = reader.bytes(count)?;
-        let head = ChangeHead { step, number, base, base_digest, result, rules, cause, about };
+        let head = ChangeHead {
+            step,
+            number,
+            base,
+            base_digest,
+            result,
+            rules,
+            cause,
+            about,
+        };
         let change = Change { head, entries };
-        let ordered = change.entries().map(|entry| entry.host).is_sorted_by(|a, b| a < b);
-        let complete = entries.chunks_exact(ENTRY_LEN).all(|entry| read_entry(entry).is_some());
+        let ordered = change
+            .entries()
+            .map(|entry| entry.host)
+            .is_sorted_by(|a, b| a < b);
+        let complete = entries
+            .chunks_exact(ENTRY_LEN)
+            .all(|entry| read_entry(entry).is_some());
         (ordered && complete).then_some(change)
     }
 
@@ -94,11 +108,19 @@ impl<'a> Change<'a> {
 fn read_entry(bytes: &[u8]) -> Option<Entry> {
     let mut reader = Reader::new(bytes);
     let host = HostId::new(reader.u8()?)?;
-    Some(Entry { host, incarnation: reader.u64()?, epoch: reader.u32()? })
+    Some(Entry {
+        host,
+        incarnation: reader.u64()?,
+        epoch: reader.u32()?,
+    })
 }
 
 /// Writes a body.
-pub(super) fn write(writer: &mut Writer<'_>, head: &ChangeHead, entries: impl Iterator<Item = Entry>) {
+pub(super) fn write(
+    writer: &mut Writer<'_>,
+    head: &ChangeHead,
+    entries: impl Iterator<Item = Entry>,
+) {
     writer.u8(head.step as u8);
     writer.u64(head.number);
     writer.generation(head.base);

@@ -32,8 +32,12 @@ impl Rules {
     /// One weighted slot, in which this host has `weight`.
     #[must_use]
     pub const fn one(digest: u64, weight: u8) -> Rules {
-        let mut rules =
-            Rules { digest, slots: 1, kinds: [SlotKind::Weighted; SLOTS_MAX], weights: [0; SLOTS_MAX] };
+        let mut rules = Rules {
+            digest,
+            slots: 1,
+            kinds: [SlotKind::Weighted; SLOTS_MAX],
+            weights: [0; SLOTS_MAX],
+        };
         if let Some(first) = rules.weights.first_mut() {
             *first = weight;
         }
@@ -47,7 +51,11 @@ impl Rules {
             return Err(ConfigError::Slots);
         }
         let kinds = self.kinds.get(..slots).unwrap_or(&[]);
-        if kinds.iter().zip(&self.weights).any(|(kind, weight)| *weight > kind.weight_max()) {
+        if kinds
+            .iter()
+            .zip(&self.weights)
+            .any(|(kind, weight)| *weight > kind.weight_max())
+        {
             return Err(ConfigError::Weight);
         }
         Ok(())
@@ -74,7 +82,10 @@ pub struct Dedicated {
 
 impl Dedicated {
     /// No address.
-    pub const NONE: Dedicated = Dedicated { len: 0, bytes: [0; 16] };
+    pub const NONE: Dedicated = Dedicated {
+        len: 0,
+        bytes: [0; 16],
+    };
 
     /// An address of 4 or 16 bytes in network order; none for 0 bytes.
     #[must_use]
@@ -86,7 +97,10 @@ impl Dedicated {
         for (to, from) in bytes.iter_mut().zip(address.iter()) {
             *to = *from;
         }
-        Some(Dedicated { len: address.len() as u8, bytes })
+        Some(Dedicated {
+            len: address.len() as u8,
+            bytes,
+        })
     }
 
     /// The address in network order: 0, 4 or 16 bytes.

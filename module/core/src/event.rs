@@ -103,7 +103,9 @@ impl Ring {
         if self.len == 0 {
             return None;
         }
-        let value = slice.get_mut(usize::from(self.start)).and_then(Option::take);
+        let value = slice
+            .get_mut(usize::from(self.start))
+            .and_then(Option::take);
         self.start = wrap(self.start, 1, slice.len());
         self.len = self.len.saturating_sub(1);
         value
@@ -139,7 +141,14 @@ mod tests {
         assert_eq!(ring.pop(&mut slice), Some(2));
         ring.push(&mut slice, 5);
         assert!(ring.iter(&slice).eq([3, 4, 5]));
-        assert_eq!([ring.pop(&mut slice), ring.pop(&mut slice), ring.pop(&mut slice)], [Some(3), Some(4), Some(5)]);
+        assert_eq!(
+            [
+                ring.pop(&mut slice),
+                ring.pop(&mut slice),
+                ring.pop(&mut slice)
+            ],
+            [Some(3), Some(4), Some(5)]
+        );
         assert_eq!(ring.pop(&mut slice), None);
     }
 }

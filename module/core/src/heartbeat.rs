@@ -66,7 +66,15 @@ impl<'a> Heartbeat<'a> {
         let dedicated = Dedicated::new(reader.bytes(dedicated)?)?;
         let echoes = usize::from(reader.u8()?).saturating_mul(ECHO_LEN);
         let echoes = reader.bytes(echoes)?;
-        Some(Heartbeat { said, epoch, weights, staged_weights, outs, dedicated, echoes })
+        Some(Heartbeat {
+            said,
+            epoch,
+            weights,
+            staged_weights,
+            outs,
+            dedicated,
+            echoes,
+        })
     }
 
     /// The low half of the sequence of `host`'s `incarnation` that the sender last heard.
@@ -112,7 +120,11 @@ fn parse_said(reader: &mut Reader<'_>) -> Option<Said> {
     let out = OutReason::from_u8(reader.u8()?).unwrap_or(OutReason::None);
     let flags = Flags(reader.u16()?);
     let follows = reader.u8()?;
-    let follows = if follows == 0 { None } else { Some(HostId::new(follows)?) };
+    let follows = if follows == 0 {
+        None
+    } else {
+        Some(HostId::new(follows)?)
+    };
     Some(Said {
         state,
         out,
@@ -159,7 +171,9 @@ pub(super) fn write_list<T>(
     writer.u8(0);
     let mut count = 0u8;
     for element in elements {
-        let Some(more) = count.checked_add(1) else { break };
+        let Some(more) = count.checked_add(1) else {
+            break;
+        };
         write(writer, element);
         count = more;
     }

@@ -192,7 +192,12 @@ mod tests {
             [hosts.next(), hosts.next(), hosts.next(), hosts.next()]
         };
         assert_eq!(numbers, [Some(3), Some(17), Some(64), None]);
-        assert_eq!(set.without(HostId::new(3).unwrap()).lowest().map(HostId::get), Some(17));
+        assert_eq!(
+            set.without(HostId::new(3).unwrap())
+                .lowest()
+                .map(HostId::get),
+            Some(17)
+        );
         assert_eq!(set.len(), 3);
         assert_eq!(set.first(2).iter().map(HostId::get).sum::<u8>(), 20);
         assert_eq!(HostSet::lowest_ids(3).0, 7);

@@ -51,7 +51,9 @@ impl PartSet {
 
     /// Whether it has a part.
     pub(super) fn contains(&self, part: usize) -> bool {
-        self.0.get(part.wrapping_shr(6)).is_some_and(|word| word & 1u64.wrapping_shl(part as u32) != 0)
+        self.0
+            .get(part.wrapping_shr(6))
+            .is_some_and(|word| word & 1u64.wrapping_shl(part as u32) != 0)
     }
 
     /// Adds the parts of `other` that are below `count`.
@@ -93,7 +95,12 @@ impl MapRequest {
         for word in &mut parts.0 {
             *word = reader.u64()?;
         }
-        Some(MapRequest { asked, id, inputs, parts })
+        Some(MapRequest {
+            asked,
+            id,
+            inputs,
+            parts,
+        })
     }
 
     /// Writes a body.
@@ -158,7 +165,14 @@ pub(super) fn next_input<'a>(reader: &mut Reader<'a>) -> Option<Input<'a>> {
     let idle = reader.u8()? != 0;
     let weights = read_weights(reader)?;
     let staged_weights = read_weights(reader)?;
-    Some(Input { host, incarnation, epoch, idle, weights, staged_weights })
+    Some(Input {
+        host,
+        incarnation,
+        epoch,
+        idle,
+        weights,
+        staged_weights,
+    })
 }
 
 /// Writes one element of a frame of weights.

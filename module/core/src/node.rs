@@ -115,8 +115,13 @@ struct Committed {
 }
 
 impl Committed {
-    const NONE: Committed =
-        Committed { id: GenId::NONE, members: HostSet::EMPTY, digest: 0, default_host: None, since: Instant(0) };
+    const NONE: Committed = Committed {
+        id: GenId::NONE,
+        members: HostSet::EMPTY,
+        digest: 0,
+        default_host: None,
+        since: Instant(0),
+    };
 }
 
 /// The last proposal that was taken up here. Incarnations and epochs of its members are in `Peer::next`.
@@ -247,7 +252,11 @@ impl<S: Storage> Node<S> {
     pub fn new(config: &Config, storage: S) -> Result<Node<S>, ConfigError> {
         config.check()?;
         let view = storage.view();
-        let sizes = Sizes::new(view.peers.len(), usize::from(config.rules.slots), usize::from(config.buckets));
+        let sizes = Sizes::new(
+            view.peers.len(),
+            usize::from(config.rules.slots),
+            usize::from(config.buckets),
+        );
         if view.peers.len() <= config.host.index()
             || view.maps.len() < sizes.maps
             || view.words.len() < sizes.words

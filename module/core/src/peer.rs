@@ -182,7 +182,11 @@ impl Peer {
         next: (0, 0),
         out: OutReason::None,
         refused_until: Instant(0),
-        flaps: Flaps { joins: 0, since: Instant(0), until: Instant(0) },
+        flaps: Flaps {
+            joins: 0,
+            since: Instant(0),
+            until: Instant(0),
+        },
         owned: 0,
         frames: 0,
         lost: 0,

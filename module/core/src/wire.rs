@@ -140,7 +140,11 @@ pub struct GenId {
 
 impl GenId {
     /// No generation.
-    pub const NONE: GenId = GenId { number: 0, leader: 0, incarnation: 0 };
+    pub const NONE: GenId = GenId {
+        number: 0,
+        leader: 0,
+        incarnation: 0,
+    };
 
     /// Whether this is no generation.
     #[must_use]
@@ -187,7 +191,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn generation(&mut self) -> Option<GenId> {
-        Some(GenId { number: self.u64()?, leader: self.u8()?, incarnation: self.u64()? })
+        Some(GenId {
+            number: self.u64()?,
+            leader: self.u8()?,
+            incarnation: self.u64()?,
+        })
     }
 }
 
@@ -202,7 +210,11 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Writes from position `len` of `buf` on.
     pub(super) fn new(buf: &'a mut [u8], len: usize) -> Writer<'a> {
-        Writer { buf, len, failed: false }
+        Writer {
+            buf,
+            len,
+            failed: false,
+        }
     }
 
     /// The length so far; `None` if something found no room.
@@ -321,7 +333,10 @@ impl<'a> Frame<'a> {
         Frame::parse_fields(bytes, reader).ok_or(FrameError::Length)?
     }
 
-    fn parse_fields(bytes: &'a [u8], mut reader: Reader<'a>) -> Option<Result<Frame<'a>, FrameError>> {
+    fn parse_fields(
+        bytes: &'a [u8],
+        mut reader: Reader<'a>,
+    ) -> Option<Result<Frame<'a>, FrameError>> {
         let version = reader.u8()?;
         let versions = (reader.u8()?, reader.u8()?);
         let kind = reader.u8()?;
@@ -338,7 +353,16 @@ impl<'a> Frame<'a> {
         let Some(host) = host.filter(|_| incarnation != 0 && seq != 0) else {
             return Some(Err(FrameError::Host));
         };
-        let header = Header { version, versions, kind, key_id, host, cluster_id, incarnation, seq };
+        let header = Header {
+            version,
+            versions,
+            kind,
+            key_id,
+            host,
+            cluster_id,
+            incarnation,
+            seq,
+        };
         Some(Ok(Frame { header, bytes }))
     }
 
@@ -372,7 +396,12 @@ impl<'a> Frame<'a> {
 /// Makes a frame of a body that was written at [`HEADER_LEN`] of `buf` and ends at `end`: puts the header
 /// before it and the tag after it. Returns the length of the frame; `None` if it is too long, or if the key
 /// is not known.
-pub(super) fn seal<A: Authenticator>(buf: &mut [u8], end: usize, header: &Header, auth: &A) -> Option<usize> {
+pub(super) fn seal<A: Authenticator>(
+    buf: &mut [u8],
+    end: usize,
+    header: &Header,
+    auth: &A,
+) -> Option<usize> {
     let len = end.saturating_add(TAG_LEN);
     if len > FRAME_MAX || len > buf.len() {
         return None;

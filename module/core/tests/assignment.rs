@@ -25,7 +25,12 @@ fn webster(buckets: usize, weights: &Table) -> [u16; 64] {
     let mut owned = [0u16; 64];
     for _ in 0..buckets {
         let mut best: Option<usize> = None;
-        for host in weights.1.iter().map(HostId::index).filter(|host| weights.0[*host] > 0) {
+        for host in weights
+            .1
+            .iter()
+            .map(HostId::index)
+            .filter(|host| weights.0[*host] > 0)
+        {
             let odd = |host: usize| 2 * u64::from(owned[host]) + 1;
             let wins = |other: usize| {
                 u64::from(weights.0[host]) * odd(other) > u64::from(weights.0[other]) * odd(host)
@@ -136,7 +141,10 @@ fn a_single_slot_belongs_to_the_best_priority() {
     table.0[3] = 3;
     let mut map = vec![2u8; 64];
     let moved = assign(&mut map, SlotKind::Single, &table);
-    assert!(map.iter().all(|owner| *owner == 3), "host 1 is not eligible, host 3 beats host 4 by its id");
+    assert!(
+        map.iter().all(|owner| *owner == 3),
+        "host 1 is not eligible, host 3 beats host 4 by its id"
+    );
     assert_eq!(moved.buckets, 64);
     assert!(moved.losers.contains(HostId::new(2).unwrap()));
     table.1 = HostSet::EMPTY;

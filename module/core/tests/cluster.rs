@@ -35,7 +35,10 @@ fn three_hosts_share_equally() {
     let world = three();
     let shares: Vec<u32> = world.nodes.iter().map(owned).collect();
     assert_eq!(shares.iter().sum::<u32>(), 256);
-    assert!(shares.iter().all(|share| (85..=86).contains(share)), "{shares:?}");
+    assert!(
+        shares.iter().all(|share| (85..=86).contains(share)),
+        "{shares:?}"
+    );
     assert!(world.nodes[0].is_default());
 }
 
@@ -60,7 +63,11 @@ fn a_joiner_gets_its_share_and_nothing_else_moves() {
     let took = world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2, 3]));
     assert!(took <= 2 * PERIOD, "joining took {} ms", took / MS);
     let after = world.nodes[3].map(0).to_vec();
-    let collateral = before.iter().zip(&after).filter(|(old, new)| old != new && **new != 4).count();
+    let collateral = before
+        .iter()
+        .zip(&after)
+        .filter(|(old, new)| old != new && **new != 4)
+        .count();
     assert_eq!(collateral, 0);
     assert_eq!(owned(&world.nodes[3]), 64);
 }
@@ -73,7 +80,11 @@ fn a_dead_host_is_replaced_in_time() {
         world.crash(dead);
         let rest: Vec<usize> = (0..3).filter(|index| *index != dead).collect();
         let took = world.run_to(20 * PERIOD, |world| world.serves(&rest));
-        assert!(took <= SILENCE + 2 * PERIOD, "failover took {} ms", took / MS);
+        assert!(
+            took <= SILENCE + 2 * PERIOD,
+            "failover took {} ms",
+            took / MS
+        );
         let history = world.nodes[rest[0]].history().last().unwrap();
         assert_eq!(history.cause, Cause::Died);
         assert_eq!(history.host.map(|host| host.index()), Some(dead));
@@ -88,7 +99,9 @@ fn a_host_that_stops_hands_over_within_a_few_frames() {
         let rest: Vec<usize> = (0..3).filter(|index| *index != leaver).collect();
         let took = world.run_to(10 * PERIOD, |world| world.serves(&rest));
         assert!(took <= 2 * PERIOD, "leaving took {} ms", took / MS);
-        world.run_to(PERIOD, |world| world.nodes[leaver].state() == HostState::Stopped);
+        world.run_to(PERIOD, |world| {
+            world.nodes[leaver].state() == HostState::Stopped
+        });
         assert_eq!(owned(&world.nodes[leaver]), 0);
         world.run(4 * PERIOD);
         assert!(world.serves(&rest), "{}", world.summary());
@@ -110,38 +123,61 @@ fn a_planned_change_leaves_a_bucket_without_owner_for_at_most_four_delays() {
 fn a_draining_host_owns_nothing_and_stays_a_member() {
     let mut world = three();
     world.command(0, Command::Drain);
-    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2]));
+    world.run_to(2 * PERIOD, |world| {
+        owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2])
+    });
     assert_eq!(world.nodes[0].state(), HostState::Draining);
     assert!(!world.nodes[0].is_default() && world.nodes[1].is_default());
     world.command(0, Command::Start);
-    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 86 && world.serves(&[0, 1, 2]));
+    world.run_to(2 * PERIOD, |world| {
+        owned(&world.nodes[0]) == 86 && world.serves(&[0, 1, 2])
+    });
 }
 
 #[test]
 fn drainstop_ends_with_the_last_session_or_at_its_deadline() {
     let mut world = three();
-    world.command(1, Command::Drainstop { deadline: Instant::NEVER });
+    world.command(
+        1,
+        Command::Drainstop {
+            deadline: Instant::NEVER,
+        },
+    );
     world.run(20 * PERIOD);
     assert_eq!(world.nodes[1].state(), HostState::Draining);
     world.command(1, Command::Sessions(3));
     world.command(1, Command::Sessions(0));
-    world.run_to(2 * PERIOD, |world| world.nodes[1].state() == HostState::Stopped);
+    world.run_to(2 * PERIOD, |world| {
+        world.nodes[1].state() == HostState::Stopped
+    });
 
     let mut world = three();
     let deadline = world.now.after(7 * PERIOD);
     world.command(1, Command::Drainstop { deadline });
     world.run(6 * PERIOD);
     assert_eq!(world.nodes[1].state(), HostState::Draining);
-    world.run_to(3 * PERIOD, |world| world.nodes[1].state() == HostState::Stopped);
+    world.run_to(3 * PERIOD, |world| {
+        world.nodes[1].state() == HostState::Stopped
+    });
 }
 
 #[test]
 fn weights_decide_the_shares() {
     let mut world = three();
-    world.command(2, Command::SetWeight { slot: 0, weight: 100 });
-    world.run_to(2 * PERIOD, |world| owned(&world.nodes[2]) == 128 && world.serves(&[0, 1, 2]));
+    world.command(
+        2,
+        Command::SetWeight {
+            slot: 0,
+            weight: 100,
+        },
+    );
+    world.run_to(2 * PERIOD, |world| {
+        owned(&world.nodes[2]) == 128 && world.serves(&[0, 1, 2])
+    });
     world.command(0, Command::SetWeight { slot: 0, weight: 0 });
-    world.run_to(2 * PERIOD, |world| owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2]));
+    world.run_to(2 * PERIOD, |world| {
+        owned(&world.nodes[0]) == 0 && world.serves(&[0, 1, 2])
+    });
 }
 
 #[test]
@@ -152,7 +188,9 @@ fn an_interface_that_is_cut_hands_over_at_once_on_what_path_is_left() {
     world.run_to(2 * PERIOD, |world| world.serves(&[0, 1, 2]));
     assert_eq!(world.nodes[1].out_reason(), OutReason::InterfaceCut);
     world.command(1, Command::Carrier(true));
-    world.run_to(2 * PERIOD, |world| owned(&world.nodes[1]) == 85 || owned(&world.nodes[1]) == 86);
+    world.run_to(2 * PERIOD, |world| {
+        owned(&world.nodes[1]) == 85 || owned(&world.nodes[1]) == 86
+    });
 }
 
 #[test]
@@ -163,7 +201,9 @@ fn a_partition_heals() {
         world.cut[2][other] = true;
         world.cut[other][2] = true;
     }
-    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]) && world.serves(&[2]));
+    world.run_to(10 * PERIOD, |world| {
+        world.serves(&[0, 1]) && world.serves(&[2])
+    });
     world.cut = vec![vec![false; 3]; 3];
     let took = world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
     assert!(took <= 3 * PERIOD, "healing took {} ms", took / MS);
@@ -177,7 +217,9 @@ fn a_link_that_works_one_way_leaves_one_owner() {
     world.check_owners = false;
     world.cut[2][0] = true;
     world.cut[2][1] = true;
-    world.run_to(12 * PERIOD, |world| world.serves(&[0, 1]) && owned(&world.nodes[2]) == 0);
+    world.run_to(12 * PERIOD, |world| {
+        world.serves(&[0, 1]) && owned(&world.nodes[2]) == 0
+    });
     world.check_owners = true;
     world.run(100 * PERIOD);
     assert_eq!(owned(&world.nodes[2]), 0);
@@ -238,18 +280,34 @@ fn two_newcomers_of_one_id_do_not_both_get_in() {
     world.start_all();
     world.run(20 * PERIOD);
     let serving = [world.serves(&[0, 1]), world.serves(&[0, 2])];
-    assert_eq!(serving.iter().filter(|serves| **serves).count(), 1, "{}", world.summary());
+    assert_eq!(
+        serving.iter().filter(|serves| **serves).count(),
+        1,
+        "{}",
+        world.summary()
+    );
 }
 
 #[test]
 fn hosts_with_other_rules_stay_out_and_the_rest_serve() {
-    let odd = nlb_core::config::Config { rules: Rules::one(9, 50), ..config(1) };
+    let odd = nlb_core::config::Config {
+        rules: Rules::one(9, 50),
+        ..config(1)
+    };
     let mut world = World::with(vec![odd, config(2), config(3)]);
     world.start_all();
     world.run_to(10 * PERIOD, |world| world.serves(&[1, 2]));
     world.run(10 * PERIOD);
     assert_eq!(world.nodes[0].out_reason(), OutReason::RulesDiffer);
-    let told = |event: &Event| matches!(event, Event::HostOut { reason: OutReason::RulesDiffer, .. });
+    let told = |event: &Event| {
+        matches!(
+            event,
+            Event::HostOut {
+                reason: OutReason::RulesDiffer,
+                ..
+            }
+        )
+    };
     assert!(world.events[1].iter().any(told));
 }
 
@@ -264,7 +322,12 @@ fn staged_rules_come_into_force_when_all_have_them() {
     world.run(5 * PERIOD);
     assert_eq!(world.nodes[0].config().rules.digest, 1);
     world.command(2, Command::Stage(rules));
-    world.run_to(2 * PERIOD, |world| world.nodes.iter().all(|node| node.config().rules.digest == 2));
+    world.run_to(2 * PERIOD, |world| {
+        world
+            .nodes
+            .iter()
+            .all(|node| node.config().rules.digest == 2)
+    });
     world.run_to(PERIOD, |world| world.serves(&[0, 1, 2]));
     assert_eq!(world.nodes[2].map(1).len(), 256);
     assert!(world.nodes[0].map(1).iter().all(|owner| *owner != 0));
@@ -272,15 +335,53 @@ fn staged_rules_come_into_force_when_all_have_them() {
 
 #[test]
 fn versions_are_negotiated_and_an_incompatible_one_stays_out() {
-    let versions = |host, versions| nlb_core::config::Config { versions, ..config(host) };
-    let mut world = World::with(vec![versions(1, (1, 2)), versions(2, (1, 1)), versions(3, (1, 2))]);
+    let versions = |host, versions| nlb_core::config::Config {
+        versions,
+        ..config(host)
+    };
+    let mut world = World::with(vec![
+        versions(1, (1, 2)),
+        versions(2, (1, 1)),
+        versions(3, (1, 2)),
+    ]);
     world.start_all();
     world.run_to(10 * PERIOD, |world| world.serves(&[0, 1, 2]));
 
-    let mut world = World::with(vec![versions(1, (1, 1)), versions(2, (1, 1)), versions(3, (2, 2))]);
+    let mut world = World::with(vec![
+        versions(1, (1, 1)),
+        versions(2, (1, 1)),
+        versions(3, (2, 2)),
+    ]);
     world.check_owners = false;
     world.start_all();
     world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
-    let told = |event: &Event| matches!(event, Event::HostOut { reason: OutReason::Version, .. });
+    let told = |event: &Event| {
+        matches!(
+            event,
+            Event::HostOut {
+                reason: OutReason::Version,
+                ..
+            }
+        )
+    };
     assert!(world.events[0].iter().any(told));
+}
+
+#[test]
+fn a_timer_that_was_handled_is_not_due_again_before_anything_was_sent() {
+    let mut world = three();
+    // The caller may be unable to send for a while: it must not be called for the same thing again and again.
+    world.nodes[0]
+        .handle_command(world.now, Command::Stop, 0)
+        .unwrap();
+    for index in 0..3 {
+        let mut calls = 0;
+        let end = world.now.after(4 * SILENCE);
+        while world.nodes[index].poll_timeout() <= end {
+            let now = world.nodes[index].poll_timeout();
+            world.nodes[index].handle_timeout(now);
+            calls += 1;
+            assert!(calls < 200, "host {} is called for ever", index + 1);
+        }
+    }
 }

@@ -22,7 +22,14 @@ fn two() -> World {
 /// What a frame must not change.
 fn essence(world: &World, index: usize) -> impl PartialEq + std::fmt::Debug {
     let node = &world.nodes[index];
-    (node.state(), node.generation(), node.view_members().0, node.map_digest(), node.ownership_changes(), owned(node))
+    (
+        node.state(),
+        node.generation(),
+        node.view_members().0,
+        node.map_digest(),
+        node.ownership_changes(),
+        owned(node),
+    )
 }
 
 /// A frame of any content, with header and tag of a holder of the key.
@@ -53,7 +60,10 @@ fn a_recorded_session_changes_nothing_when_it_is_replayed() {
     let before = essence(&world, 0);
     for (_, bytes) in &recorded {
         let received = world.deliver(0, Path::Segment, bytes);
-        assert!(matches!(received, Received::Stale | Received::OwnEcho), "{received:?}");
+        assert!(
+            matches!(received, Received::Stale | Received::OwnEcho),
+            "{received:?}"
+        );
     }
     assert_eq!(essence(&world, 0), before);
     // The sender crashes: its old frames do not bring it back.
@@ -76,7 +86,13 @@ fn a_recorded_session_changes_nothing_when_it_is_replayed() {
         }
         world.run(PERIOD);
     }
-    assert_eq!(world.nodes[0].members().filter(|member| member.member && !member.is_self).count(), 0);
+    assert_eq!(
+        world.nodes[0]
+            .members()
+            .filter(|member| member.member && !member.is_self)
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -90,7 +106,12 @@ fn replays_do_not_keep_a_host_from_joining() {
     world.crash(1);
     world.run(10 * PERIOD);
     world.record = false;
-    let old: Vec<Vec<u8>> = world.sent.iter().filter(|(from, _)| *from == 1).map(|(_, b)| b.clone()).collect();
+    let old: Vec<Vec<u8>> = world
+        .sent
+        .iter()
+        .filter(|(from, _)| *from == 1)
+        .map(|(_, b)| b.clone())
+        .collect();
     world.start(1);
     for round in 0.. {
         assert!(round < 2000, "the host never got in: {}", world.summary());
@@ -110,7 +131,14 @@ fn a_flood_of_forged_frames_evicts_nobody_and_costs_few_digests() {
     world.record = true;
     world.run(2 * PERIOD);
     world.record = false;
-    let genuine = world.sent.iter().rev().find(|(from, _)| *from == 1).unwrap().1.clone();
+    let genuine = world
+        .sent
+        .iter()
+        .rev()
+        .find(|(from, _)| *from == 1)
+        .unwrap()
+        .1
+        .clone();
     let generation = world.nodes[0].generation();
     // 50,000 a second for ten periods: a fifth of a millisecond has ten. Half have a genuine header with a
     // sequence that is due next, half are wrong in a way that only the tag can tell.
@@ -144,14 +172,23 @@ fn other_clusters_and_other_keys_are_refused_by_name() {
     assert_eq!(world.deliver(0, Path::Segment, &good), Received::Body);
     let mut other = sealed(1, 2, incarnation, (1 << 20) + 1, &[], &ToyKey(77));
     other[9] ^= 1;
-    assert_eq!(world.deliver(0, Path::Segment, &other), Received::OtherCluster);
+    assert_eq!(
+        world.deliver(0, Path::Segment, &other),
+        Received::OtherCluster
+    );
     let forged = sealed(1, 2, incarnation, (1 << 20) + 2, &[], &ToyKey(78));
     assert_eq!(world.deliver(0, Path::Segment, &forged), Received::BadStamp);
     let mut keyless = sealed(1, 2, incarnation, (1 << 20) + 3, &[], &ToyKey(77));
     keyless[6] = 0;
-    assert_eq!(world.deliver(0, Path::Segment, &keyless), Received::UnknownKey);
+    assert_eq!(
+        world.deliver(0, Path::Segment, &keyless),
+        Received::UnknownKey
+    );
     keyless[6] = 9;
-    assert_eq!(world.deliver(0, Path::Segment, &keyless), Received::UnknownKey);
+    assert_eq!(
+        world.deliver(0, Path::Segment, &keyless),
+        Received::UnknownKey
+    );
     keyless[7] = 65;
     assert_eq!(world.deliver(0, Path::Segment, &keyless), Received::HostId);
     assert_eq!(world.deliver(0, Path::Segment, b"nb"), Received::Length);

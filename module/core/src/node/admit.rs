@@ -30,7 +30,13 @@ const SHARED_PER_PERIOD: u64 = 256;
 
 impl<S: Storage> Node<S> {
     /// A frame arrived: its bytes from the header on, without the Ethernet header; padding may follow.
-    pub fn handle_frame<A: Authenticator>(&mut self, now: Instant, path: Path, frame: &[u8], auth: &A) -> Received {
+    pub fn handle_frame<A: Authenticator>(
+        &mut self,
+        now: Instant,
+        path: Path,
+        frame: &[u8],
+        auth: &A,
+    ) -> Received {
         if !self.takes_part() {
             return Received::Stopped;
         }
@@ -54,7 +60,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// All checks up to the tag. What passes was made by a holder of the key, at some time.
-    fn admit<'a, A: Authenticator>(&mut self, path: Path, bytes: &'a [u8], auth: &A) -> Result<Frame<'a>, Received> {
+    fn admit<'a, A: Authenticator>(
+        &mut self,
+        path: Path,
+        bytes: &'a [u8],
+        auth: &A,
+    ) -> Result<Frame<'a>, Received> {
         let frame = Frame::parse(bytes).map_err(|error| match error {
             FrameError::Length => Received::Length,
             FrameError::Magic => Received::Magic,
@@ -77,7 +88,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// What can be told from the header alone.
-    fn refuse_cheaply(&self, path: Path, header: &Header, authenticated: bool) -> Result<(), Received> {
+    fn refuse_cheaply(
+        &self,
+        path: Path,
+        header: &Header,
+        authenticated: bool,
+    ) -> Result<(), Received> {
         if header.cluster_id != self.config.cluster_id {
             return Err(Received::OtherCluster);
         }
@@ -107,7 +123,8 @@ impl<S: Storage> Node<S> {
                 return peer.budget.take(now, interval(HOST_PER_PERIOD), HOST_BURST);
             }
         }
-        self.shared_budget.take(now, interval(SHARED_PER_PERIOD), SHARED_BURST)
+        self.shared_budget
+            .take(now, interval(SHARED_PER_PERIOD), SHARED_BURST)
     }
 
     /// A frame whose tag is right: by kind.
@@ -135,7 +152,11 @@ impl<S: Storage> Node<S> {
     fn dispatch_in_session(&mut self, path: Path, frame: &Frame<'_>, kind: Kind) -> Received {
         let header = &frame.header;
         let live = self.peer(header.host);
-        if header.host == self.config.host || !live.live || live.gone || live.incarnation != header.incarnation {
+        if header.host == self.config.host
+            || !live.live
+            || live.gone
+            || live.incarnation != header.incarnation
+        {
             return Received::NotFresh;
         }
         let newest = header.seq > live.seq;
@@ -146,7 +167,9 @@ impl<S: Storage> Node<S> {
         let body = frame.body();
         let received = match kind {
             Kind::Change => Change::parse(body).map(|change| self.on_change(header, &change)),
-            Kind::MapRequest => MapRequest::parse(body).map(|request| self.on_map_request(&request)),
+            Kind::MapRequest => {
+                MapRequest::parse(body).map(|request| self.on_map_request(&request))
+            }
             Kind::MapPart => MapPart::parse(body).map(|part| self.on_map_part(&part)),
             Kind::Inputs => Some(self.on_inputs(header.host, body)),
             Kind::Heartbeat => None,
@@ -157,7 +180,11 @@ impl<S: Storage> Node<S> {
 
 /// The highest sequence that was heard of an incarnation, as far as it is remembered.
 fn last_seq(peer: &Peer, path: Path, incarnation: u64) -> u64 {
-    let of_candidate = if incarnation == peer.candidate.incarnation { peer.candidate.seq } else { 0 };
+    let of_candidate = if incarnation == peer.candidate.incarnation {
+        peer.candidate.seq
+    } else {
+        0
+    };
     if incarnation != peer.incarnation {
         of_candidate
     } else if peer.live {

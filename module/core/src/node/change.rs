@@ -28,7 +28,11 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     pub(super) fn on_change(&mut self, header: &Header, change: &Change<'_>) -> Received {
         let head = &change.head;
-        let id = GenId { number: head.number, leader: header.host.get(), incarnation: header.incarnation };
+        let id = GenId {
+            number: head.number,
+            leader: header.host.get(),
+            incarnation: header.incarnation,
+        };
         self.number_seen = self.number_seen.max(id.number);
         if !self.two_way(header.host) {
             return Received::NotForUs;
@@ -63,12 +67,18 @@ impl<S: Storage> Node<S> {
     /// knows, built on its own view or on a newer one, and about this host.
     fn accepts_proposal(&self, id: GenId, change: &Change<'_>) -> bool {
         let me = self.config.host;
-        let from_leader = self.follows.is_some_and(|leader| leader.get() == id.leader && leader != me);
+        let from_leader = self
+            .follows
+            .is_some_and(|leader| leader.get() == id.leader && leader != me);
         let newer = id.number > self.view.id.number
-            && self.prepared.is_none_or(|prepared| prepared.id.leader != id.leader || prepared.id.number < id.number);
+            && self.prepared.is_none_or(|prepared| {
+                prepared.id.leader != id.leader || prepared.id.number < id.number
+            });
         let base = change.head.base;
         let on_ours = !self.in_view() || base == self.view.id || base.number > self.view.id.number;
-        let listed = change.entries().any(|entry| entry.host == me && entry.incarnation == self.incarnation);
+        let listed = change
+            .entries()
+            .any(|entry| entry.host == me && entry.incarnation == self.incarnation);
         from_leader && newer && on_ours && (listed || (self.in_view() && base == self.view.id))
     }
 
@@ -97,7 +107,11 @@ impl<S: Storage> Node<S> {
             about: head.about,
             phase: Phase::Fetching,
             since: self.now,
-            ask_at: if has_base { self.now.after(wait) } else { self.now },
+            ask_at: if has_base {
+                self.now.after(wait)
+            } else {
+                self.now
+            },
             default_host: None,
             moved: 0,
         });
@@ -123,7 +137,12 @@ impl<S: Storage> Node<S> {
     /// Computes the map of the proposal, once everything that it is computed from is there.
     #[inline(never)]
     pub(super) fn try_prepare(&mut self) {
-        let Some(prepared) = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching) else { return };
+        let Some(prepared) = self
+            .prepared
+            .filter(|prepared| prepared.phase == Phase::Fetching)
+        else {
+            return;
+        };
         let staged = prepared.rules != self.config.rules.digest;
         if staged && prepared.rules != self.pending() {
             self.enter_phase(Phase::RefusedRules);
@@ -180,7 +199,9 @@ impl<S: Storage> Node<S> {
 
     /// Lets go of what the proposal takes away; from here on only a commit gives anything back.
     pub(super) fn release(&mut self) {
-        let Some(prepared) = self.prepared else { return };
+        let Some(prepared) = self.prepared else {
+            return;
+        };
         let me = self.config.host;
         let listed = prepared.members.contains(me);
         self.release_lost(listed);
@@ -206,7 +227,9 @@ impl<S: Storage> Node<S> {
     /// Puts the prepared generation in force.
     #[inline(never)]
     pub(super) fn commit_prepared(&mut self) {
-        let Some(prepared) = self.prepared.filter(|prepared| is_ready(prepared.phase)) else { return };
+        let Some(prepared) = self.prepared.filter(|prepared| is_ready(prepared.phase)) else {
+            return;
+        };
         if let Some(prepared) = &mut self.prepared {
             prepared.phase = Phase::Idle;
         }
@@ -232,11 +255,17 @@ impl<S: Storage> Node<S> {
         self.default_held = prepared.default_host == Some(self.config.host) && !blocked;
         self.take_owned(blocked);
         self.count_owned();
-        let state = if self.draining { HostState::Draining } else { HostState::Converged };
+        let state = if self.draining {
+            HostState::Draining
+        } else {
+            HostState::Converged
+        };
         self.set_state(state, self.own_out());
         self.record(&prepared);
         if old_default != prepared.default_host {
-            self.event(Event::DefaultHost { host: prepared.default_host });
+            self.event(Event::DefaultHost {
+                host: prepared.default_host,
+            });
         }
         self.hurry(Urgency::Now);
     }
@@ -287,7 +316,9 @@ impl<S: Storage> Node<S> {
         let before = self.view.members;
         let first = self.view.id.is_none();
         for host in members.iter() {
-            let Some(peer) = self.peer_mut(host) else { continue };
+            let Some(peer) = self.peer_mut(host) else {
+                continue;
+            };
             let stayed = before.contains(host) && peer.member.0 == peer.next.0;
             peer.member = peer.next;
             if !stayed && !first {
@@ -304,7 +335,11 @@ impl Flaps {
         let passed = now.since(self.since).checked_div(forget).unwrap_or(0);
         let forgotten = passed.min(u64::from(self.joins)) as u8;
         self.joins = self.joins.saturating_sub(forgotten);
-        self.since = if self.joins == 0 { now } else { self.since.after(passed.saturating_mul(forget)) };
+        self.since = if self.joins == 0 {
+            now
+        } else {
+            self.since.after(passed.saturating_mul(forget))
+        };
         self.joins = self.joins.saturating_add(1);
         if let Some(excess) = self.joins.checked_sub(FLAPS_FREE) {
             let power = u32::from(excess).min(FLAP_POWER_MAX);

@@ -19,7 +19,12 @@ impl<S: Storage> Node<S> {
     /// # Errors
     ///
     /// The command makes no sense in this state or has a value out of range; nothing has changed then.
-    pub fn handle_command(&mut self, now: Instant, command: Command, random: u64) -> Result<(), CommandError> {
+    pub fn handle_command(
+        &mut self,
+        now: Instant,
+        command: Command,
+        random: u64,
+    ) -> Result<(), CommandError> {
         self.notice_pause(now);
         self.check_command(command, random)?;
         match command {
@@ -64,15 +69,30 @@ impl<S: Storage> Node<S> {
     fn check_command(&self, command: Command, random: u64) -> Result<(), CommandError> {
         let suspended = self.state == HostState::Suspended;
         match command {
-            Command::Resume => return if suspended { Ok(()) } else { Err(CommandError::NotSuspended) },
+            Command::Resume => {
+                return if suspended {
+                    Ok(())
+                } else {
+                    Err(CommandError::NotSuspended)
+                }
+            }
             Command::Start if !suspended && random == 0 => return Err(CommandError::Random),
             Command::Start | Command::Stop if suspended => return Err(CommandError::Suspended),
             Command::Drain | Command::Drainstop { .. } if !self.takes_part() => {
-                return Err(if suspended { CommandError::Suspended } else { CommandError::Stopped });
+                return Err(if suspended {
+                    CommandError::Suspended
+                } else {
+                    CommandError::Stopped
+                });
             }
             Command::SetWeight { slot, weight } => {
                 let slot = usize::from(slot);
-                let kind = self.config.rules.kinds.get(slot).filter(|_| slot < self.slots());
+                let kind = self
+                    .config
+                    .rules
+                    .kinds
+                    .get(slot)
+                    .filter(|_| slot < self.slots());
                 let kind = kind.ok_or(CommandError::Slot)?;
                 if weight > kind.weight_max() {
                     return Err(CommandError::Weight);
@@ -119,7 +139,11 @@ impl<S: Storage> Node<S> {
     /// Forgets everybody; only what is held against flapping hosts stays.
     fn forget_all(&mut self) {
         for peer in self.storage.parts().peers.iter_mut() {
-            *peer = Peer { flaps: peer.flaps, budget: peer.budget, ..Peer::EMPTY };
+            *peer = Peer {
+                flaps: peer.flaps,
+                budget: peer.budget,
+                ..Peer::EMPTY
+            };
         }
         self.view = Committed::NONE;
         self.prepared = None;
@@ -140,7 +164,11 @@ impl<S: Storage> Node<S> {
     /// Leaves: the others take over first, if there are others.
     fn leave(&mut self, suspend: bool) {
         if !self.takes_part() {
-            let state = if suspend { HostState::Suspended } else { HostState::Stopped };
+            let state = if suspend {
+                HostState::Suspended
+            } else {
+                HostState::Stopped
+            };
             self.set_state(state, OutReason::None);
             return;
         }
@@ -157,7 +185,11 @@ impl<S: Storage> Node<S> {
         self.farewells = FAREWELLS;
         self.next_beat = self.now;
         self.beat = true;
-        let state = if suspend { HostState::Suspended } else { HostState::Stopped };
+        let state = if suspend {
+            HostState::Suspended
+        } else {
+            HostState::Stopped
+        };
         self.set_state(state, OutReason::None);
     }
 

@@ -5,7 +5,8 @@
 use super::super::heartbeat::write_list;
 use super::super::host::{HostId, HostSet};
 use super::super::mapframe::{
-    next_input, write_input, Input, MapPart, MapRequest, PartSet, INPUTS_PER_FRAME, PARTS_MAX, PART_BUCKETS,
+    next_input, write_input, Input, MapPart, MapRequest, PartSet, INPUTS_PER_FRAME, PARTS_MAX,
+    PART_BUCKETS,
 };
 use super::super::received::Received;
 use super::super::store::Storage;
@@ -19,7 +20,9 @@ impl<S: Storage> Node<S> {
     }
 
     fn parts_total(&self) -> usize {
-        self.slots().saturating_mul(self.parts_per_slot()).min(PARTS_MAX)
+        self.slots()
+            .saturating_mul(self.parts_per_slot())
+            .min(PARTS_MAX)
     }
 
     /// Where a part is in the owner bytes.
@@ -46,7 +49,9 @@ impl<S: Storage> Node<S> {
     pub(super) fn ask_again(&mut self) {
         let now = self.now;
         let pause = self.config.period_ns.wrapping_shr(2).max(1);
-        let Some(prepared) = &mut self.prepared else { return };
+        let Some(prepared) = &mut self.prepared else {
+            return;
+        };
         if prepared.phase == Phase::Fetching && now >= prepared.ask_at {
             prepared.ask_at = now.after(pause);
             self.ask = true;
@@ -56,13 +61,19 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     pub(super) fn request_body(&mut self, buf: &mut [u8]) -> Option<usize> {
         self.ask = false;
-        let prepared = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching)?;
+        let prepared = self
+            .prepared
+            .filter(|prepared| prepared.phase == Phase::Fetching)?;
         let fetch = !self.has_base(prepared.base);
         let request = MapRequest {
             asked: HostId::new(prepared.id.leader)?,
             id: prepared.base,
             inputs: !self.inputs_known(prepared.members),
-            parts: if fetch { self.missing_parts() } else { PartSet::EMPTY },
+            parts: if fetch {
+                self.missing_parts()
+            } else {
+                PartSet::EMPTY
+            },
         };
         let mut writer = Writer::new(buf, HEADER_LEN);
         request.write(&mut writer);
@@ -102,21 +113,31 @@ impl<S: Storage> Node<S> {
         let range = self.part_range(Half::Committed, part)?;
         let owners = self.storage.view().maps.get(range)?;
         let mut writer = Writer::new(buf, HEADER_LEN);
-        MapPart { id: self.view.id, part: part as u16, owners }.write(&mut writer);
+        MapPart {
+            id: self.view.id,
+            part: part as u16,
+            owners,
+        }
+        .write(&mut writer);
         writer.finish()
     }
 
     /// A part of a map: only what the proposal is built on is of interest.
     #[inline(never)]
     pub(super) fn on_map_part(&mut self, part: &MapPart<'_>) -> Received {
-        let Some(prepared) = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching) else {
+        let Some(prepared) = self
+            .prepared
+            .filter(|prepared| prepared.phase == Phase::Fetching)
+        else {
             return Received::NotForUs;
         };
         let index = usize::from(part.part);
         if prepared.base != part.id || self.has_base(prepared.base) || index >= self.parts_total() {
             return Received::NotForUs;
         }
-        let Some(range) = self.part_range(Half::Next, index) else { return Received::Body };
+        let Some(range) = self.part_range(Half::Next, index) else {
+            return Received::Body;
+        };
         match self.storage.parts().maps.get_mut(range) {
             Some(place) if place.len() == part.owners.len() => copy(place, part.owners),
             _ => return Received::Body,
@@ -133,8 +154,13 @@ impl<S: Storage> Node<S> {
             return None;
         };
         let mut writer = Writer::new(buf, HEADER_LEN);
-        let hosts = prepared.members.minus(self.inputs_sent).first(INPUTS_PER_FRAME);
-        write_list(&mut writer, hosts.iter(), |writer, host| write_input(writer, self.input_of(host)));
+        let hosts = prepared
+            .members
+            .minus(self.inputs_sent)
+            .first(INPUTS_PER_FRAME);
+        write_list(&mut writer, hosts.iter(), |writer, host| {
+            write_input(writer, self.input_of(host))
+        });
         self.inputs_sent = self.inputs_sent.union(hosts);
         self.inputs_wanted = !prepared.members.minus(self.inputs_sent).is_empty();
         writer.finish()
@@ -142,12 +168,18 @@ impl<S: Storage> Node<S> {
 
     fn input_of(&self, host: HostId) -> Input<'_> {
         let slots = self.slots();
-        let pending = self.staged.as_ref().map_or(0, |rules| usize::from(rules.slots));
+        let pending = self
+            .staged
+            .as_ref()
+            .map_or(0, |rules| usize::from(rules.slots));
         let (incarnation, epoch, idle, weights, staged);
         if host == self.config.host {
             (incarnation, epoch, idle) = (self.incarnation, self.epoch, self.is_idle());
             weights = &self.config.rules.weights;
-            staged = self.staged.as_ref().map_or(&self.config.rules.weights, |rules| &rules.weights);
+            staged = self
+                .staged
+                .as_ref()
+                .map_or(&self.config.rules.weights, |rules| &rules.weights);
         } else {
             let peer = self.peer(host);
             (incarnation, epoch, idle) = (peer.inputs_of, peer.epoch, peer.idle);
@@ -166,18 +198,31 @@ impl<S: Storage> Node<S> {
     /// Weights of members that this host has not heard, from the leader who has.
     #[inline(never)]
     pub(super) fn on_inputs(&mut self, leader: HostId, body: &[u8]) -> Received {
-        let fetching = self.prepared.filter(|prepared| prepared.phase == Phase::Fetching);
+        let fetching = self
+            .prepared
+            .filter(|prepared| prepared.phase == Phase::Fetching);
         let Some(prepared) = fetching.filter(|prepared| prepared.id.leader == leader.get()) else {
             return Received::NotForUs;
         };
         let mut reader = Reader::new(body);
-        let Some(count) = reader.u8() else { return Received::Body };
+        let Some(count) = reader.u8() else {
+            return Received::Body;
+        };
         for _ in 0..count {
-            let Some(input) = next_input(&mut reader) else { return Received::Body };
+            let Some(input) = next_input(&mut reader) else {
+                return Received::Body;
+            };
             let wanted = prepared.members.contains(input.host) && input.host != self.config.host;
-            let Some(peer) = self.peer_mut(input.host).filter(|_| wanted) else { continue };
+            let Some(peer) = self.peer_mut(input.host).filter(|_| wanted) else {
+                continue;
+            };
             if peer.next == (input.incarnation, input.epoch) {
-                peer.store_inputs(input.incarnation, input.epoch, input.idle, (input.weights, input.staged_weights));
+                peer.store_inputs(
+                    input.incarnation,
+                    input.epoch,
+                    input.idle,
+                    (input.weights, input.staged_weights),
+                );
             }
         }
         Received::Inputs

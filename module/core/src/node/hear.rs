@@ -31,9 +31,17 @@ enum Standing {
 impl<S: Storage> Node<S> {
     /// A heartbeat with a right tag.
     #[inline(never)]
-    pub(super) fn on_heartbeat(&mut self, path: Path, header: &Header, heartbeat: &Heartbeat<'_>) -> Received {
+    pub(super) fn on_heartbeat(
+        &mut self,
+        path: Path,
+        header: &Header,
+        heartbeat: &Heartbeat<'_>,
+    ) -> Received {
         let echoed = self.echo_time(header.host, heartbeat);
-        let serving = matches!(heartbeat.said.state, HostState::Converged | HostState::Draining);
+        let serving = matches!(
+            heartbeat.said.state,
+            HostState::Converged | HostState::Draining
+        );
         match self.standing(header, echoed) {
             Standing::Unproved => {
                 self.note_candidate(header, serving);
@@ -106,7 +114,9 @@ impl<S: Storage> Node<S> {
     pub(super) fn note_candidate(&mut self, header: &Header, serving: bool) {
         let now = self.now;
         let own = header.host == self.config.host;
-        let Some(peer) = self.peer_mut(header.host) else { return };
+        let Some(peer) = self.peer_mut(header.host) else {
+            return;
+        };
         let place = &mut peer.candidate;
         if place.incarnation == header.incarnation {
             if header.seq > place.seq {
@@ -116,10 +126,20 @@ impl<S: Storage> Node<S> {
             }
         } else if place.incarnation == 0 || place.echoed {
             let (incarnation, seq) = (header.incarnation, header.seq);
-            *place = Candidate { incarnation, seq, heard: now, since: now, echoed: false, serving };
+            *place = Candidate {
+                incarnation,
+                seq,
+                heard: now,
+                since: now,
+                echoed: false,
+                serving,
+            };
             let rival = peer.live && !peer.gone;
             if rival && !own {
-                self.event(Event::HostOut { host: header.host, reason: OutReason::DuplicateId });
+                self.event(Event::HostOut {
+                    host: header.host,
+                    reason: OutReason::DuplicateId,
+                });
             }
         } else {
             return;
@@ -131,7 +151,9 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     fn open_session(&mut self, header: &Header) {
         let challenge = self.seq.saturating_add(1);
-        let Some(peer) = self.peer_mut(header.host) else { return };
+        let Some(peer) = self.peer_mut(header.host) else {
+            return;
+        };
         let (flaps, budget) = (peer.flaps, peer.budget);
         let (member, next, owned) = (peer.member, peer.next, peer.owned);
         peer.clone_from(&NOBODY);
@@ -151,7 +173,9 @@ impl<S: Storage> Node<S> {
     /// Marks an accepted frame as heard.
     pub(super) fn note_heard(&mut self, path: Path, header: &Header) {
         let now = self.now;
-        let Some(peer) = self.peer_mut(header.host) else { return };
+        let Some(peer) = self.peer_mut(header.host) else {
+            return;
+        };
         peer.hear_path(path, header.seq, now);
         if header.seq > peer.seq {
             peer.count_loss(header.seq);
@@ -165,12 +189,16 @@ impl<S: Storage> Node<S> {
     fn store_said(&mut self, host: HostId, heartbeat: &Heartbeat<'_>, echoed: Option<Instant>) {
         let me = self.config.host;
         let challenge = self.seq.saturating_add(1);
-        self.number_seen =
-            self.number_seen.max(heartbeat.said.committed.number).max(heartbeat.said.prepared.number);
+        self.number_seen = self
+            .number_seen
+            .max(heartbeat.said.committed.number)
+            .max(heartbeat.said.prepared.number);
         if self.follows == Some(host) {
             self.told = heartbeat.out_of(me).unwrap_or(OutReason::None);
         }
-        let Some(peer) = self.peer_mut(host) else { return };
+        let Some(peer) = self.peer_mut(host) else {
+            return;
+        };
         peer.said = heartbeat.said;
         peer.dedicated = heartbeat.dedicated;
         if let Some(sent) = echoed {
@@ -179,7 +207,10 @@ impl<S: Storage> Node<S> {
         let idle = heartbeat.said.flags.has(Flags::IDLE);
         let weights = (heartbeat.weights, heartbeat.staged_weights);
         peer.store_inputs(peer.incarnation, heartbeat.epoch, idle, weights);
-        if matches!(heartbeat.said.state, HostState::Stopped | HostState::Suspended) {
+        if matches!(
+            heartbeat.said.state,
+            HostState::Stopped | HostState::Suspended
+        ) {
             peer.gone = true;
             peer.live = false;
             peer.challenge = challenge;
@@ -207,7 +238,9 @@ impl Peer {
 
     fn hear_path(&mut self, path: Path, seq: u64, now: Instant) {
         let index = usize::from(path == Path::Relay);
-        if let (Some(last), Some(heard)) = (self.path_seq.get_mut(index), self.path_heard.get_mut(index)) {
+        if let (Some(last), Some(heard)) =
+            (self.path_seq.get_mut(index), self.path_heard.get_mut(index))
+        {
             if seq > *last {
                 *last = seq;
                 *heard = Some(now);
@@ -228,7 +261,13 @@ impl Peer {
     }
 
     /// Takes over inputs to the assignment, unless newer ones are known.
-    pub(super) fn store_inputs(&mut self, of: u64, epoch: u32, idle: bool, (weights, staged): (&[u8], &[u8])) {
+    pub(super) fn store_inputs(
+        &mut self,
+        of: u64,
+        epoch: u32,
+        idle: bool,
+        (weights, staged): (&[u8], &[u8]),
+    ) {
         if of == self.inputs_of && epoch < self.epoch {
             return;
         }

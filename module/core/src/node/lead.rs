@@ -46,7 +46,10 @@ impl<S: Storage> Node<S> {
             target.insert(self.config.host);
         }
         for host in self.others().filter(|host| self.two_way(*host)) {
-            if !self.peer(host).is_leaving() && self.why_not_eligible(host).is_none() && self.is_joinable(host) {
+            if !self.peer(host).is_leaving()
+                && self.why_not_eligible(host).is_none()
+                && self.is_joinable(host)
+            {
                 target.insert(host);
             }
         }
@@ -56,7 +59,8 @@ impl<S: Storage> Node<S> {
     /// A host of another view is not taken in before it has given that one up.
     fn is_joinable(&self, host: HostId) -> bool {
         let peer = self.peer(host);
-        peer.said.state == HostState::Joining || (is_serving(&peer.said) && self.is_member(host, peer))
+        peer.said.state == HostState::Joining
+            || (is_serving(&peer.said) && self.is_member(host, peer))
     }
 
     fn is_member(&self, host: HostId, peer: &Peer) -> bool {
@@ -88,7 +92,9 @@ impl<S: Storage> Node<S> {
         if target.is_empty() {
             return;
         }
-        let Some((cause, about)) = self.needed_change(target) else { return };
+        let Some((cause, about)) = self.needed_change(target) else {
+            return;
+        };
         self.propose(target, cause, about);
     }
 
@@ -99,7 +105,9 @@ impl<S: Storage> Node<S> {
         if let Some(host) = self.view.members.minus(target).lowest() {
             return Some((self.cause_of_loss(host), Some(host)));
         }
-        let of_host = target.iter().find_map(|host| Some((self.change_for(host)?, Some(host))));
+        let of_host = target
+            .iter()
+            .find_map(|host| Some((self.change_for(host)?, Some(host))));
         of_host.or_else(|| self.all_staged(target).then_some((Cause::Rules, None)))
     }
 
@@ -134,7 +142,9 @@ impl<S: Storage> Node<S> {
         }
         let lagging = said.committed != self.view.id
             && self.now.since(self.view.since) > self.config.period_ns.saturating_mul(LAG_PERIODS);
-        let deficit = said.flags.has(Flags::DEFICIT) && !said.flags.has(Flags::IDLE) && said.committed == self.view.id;
+        let deficit = said.flags.has(Flags::DEFICIT)
+            && !said.flags.has(Flags::IDLE)
+            && said.committed == self.view.id;
         (lagging || deficit).then_some(Cause::Recovered)
     }
 
@@ -154,7 +164,9 @@ impl<S: Storage> Node<S> {
         let others = target.without(self.config.host);
         pending != 0
             && target == self.view.members
-            && others.iter().all(|host| self.peer(host).said.pending == pending)
+            && others
+                .iter()
+                .all(|host| self.peer(host).said.pending == pending)
     }
 
     /// Starts a change. A proposal always has a number that nobody has seen before, so that what was abandoned
@@ -168,7 +180,11 @@ impl<S: Storage> Node<S> {
         for host in members.iter() {
             let own = (self.incarnation, self.epoch);
             if let Some(peer) = self.peer_mut(host) {
-                peer.next = if host == me { own } else { (peer.incarnation, peer.epoch) };
+                peer.next = if host == me {
+                    own
+                } else {
+                    (peer.incarnation, peer.epoch)
+                };
             }
         }
         let staged = cause == Cause::Rules && self.all_staged(members);
@@ -176,16 +192,28 @@ impl<S: Storage> Node<S> {
         let computed = self.compute_next(staged, members, serving.union(members));
         let default_host = self.not_idle(members).lowest();
         let mut losers = computed.losers;
-        if let Some(old) = self.view.default_host.filter(|old| Some(*old) != default_host) {
+        if let Some(old) = self
+            .view
+            .default_host
+            .filter(|old| Some(*old) != default_host)
+        {
             losers = losers.union(HostSet::only(old).intersection(serving));
         }
         self.prepared = Some(Prepared {
-            id: GenId { number, leader: me.get(), incarnation: self.incarnation },
+            id: GenId {
+                number,
+                leader: me.get(),
+                incarnation: self.incarnation,
+            },
             base: self.view.id,
             base_digest: self.view.digest,
             result: computed.digest,
             members,
-            rules: if staged { self.pending() } else { self.config.rules.digest },
+            rules: if staged {
+                self.pending()
+            } else {
+                self.config.rules.digest
+            },
             cause,
             about,
             phase: Phase::Ready,
@@ -211,7 +239,13 @@ impl<S: Storage> Node<S> {
         if self.in_view() {
             serving.insert(self.config.host);
         }
-        for host in self.view.members.without(self.config.host).iter().filter(|host| self.two_way(*host)) {
+        for host in self
+            .view
+            .members
+            .without(self.config.host)
+            .iter()
+            .filter(|host| self.two_way(*host))
+        {
             let peer = self.peer(host);
             if is_serving(&peer.said) && peer.incarnation == peer.member.0 {
                 serving.insert(host);
@@ -240,7 +274,9 @@ impl<S: Storage> Node<S> {
                 }
             }
             Step::Release if !self.is_still_possible(&prepared, false) => self.abandon(&prepared),
-            Step::Release if self.waited_for(&lead, &prepared).is_empty() => self.commit_as_leader(),
+            Step::Release if self.waited_for(&lead, &prepared).is_empty() => {
+                self.commit_as_leader()
+            }
             Step::Commit if self.waited_for(&lead, &prepared).is_empty() => self.lead = None,
             _ => {}
         }
@@ -254,7 +290,8 @@ impl<S: Storage> Node<S> {
     /// Whether every member of the proposal can still become one.
     fn is_still_possible(&self, prepared: &Prepared, preparing: bool) -> bool {
         let me = self.config.host;
-        let own_inputs = self.peer(me).next == (self.incarnation, self.epoch) && self.leaving.is_none();
+        let own_inputs =
+            self.peer(me).next == (self.incarnation, self.epoch) && self.leaving.is_none();
         if preparing && prepared.members.contains(me) && !own_inputs {
             return false;
         }
@@ -262,7 +299,9 @@ impl<S: Storage> Node<S> {
             let peer = self.peer(host);
             let acknowledged = peer.said.prepared == prepared.id;
             let same = peer.incarnation == peer.next.0;
-            let willing = self.why_not_eligible(host).is_none() && self.is_joinable(host) && !peer.is_leaving();
+            let willing = self.why_not_eligible(host).is_none()
+                && self.is_joinable(host)
+                && !peer.is_leaving();
             let refused = acknowledged && is_refusal(peer.said.phase);
             // Whoever still lacks the weights that were proposed can only get those that are known now.
             let inputs = peer.epoch == peer.next.1;
@@ -274,7 +313,9 @@ impl<S: Storage> Node<S> {
     fn abandon(&mut self, prepared: &Prepared) {
         let until = self.now.after(self.silence_ns());
         for host in prepared.members.without(self.config.host).iter() {
-            let Some(peer) = self.peer_mut(host) else { continue };
+            let Some(peer) = self.peer_mut(host) else {
+                continue;
+            };
             if peer.said.prepared == prepared.id && is_refusal(peer.said.phase) {
                 peer.refused_until = until;
             }
@@ -298,11 +339,18 @@ impl<S: Storage> Node<S> {
             let acknowledged = peer.said.prepared == prepared.id;
             match lead.step {
                 Step::Prepare => !(acknowledged && is_ready(peer.said.phase)),
-                Step::Release => lead.losers.contains(*host) && !has_released(acknowledged, peer.said.phase),
-                Step::Commit => member && peer.said.committed != prepared.id && peer.incarnation == peer.next.0,
+                Step::Release => {
+                    lead.losers.contains(*host) && !has_released(acknowledged, peer.said.phase)
+                }
+                Step::Commit => {
+                    member && peer.said.committed != prepared.id && peer.incarnation == peer.next.0
+                }
             }
         };
-        lead.parties.iter().filter(waits).fold(HostSet::EMPTY, HostSet::with)
+        lead.parties
+            .iter()
+            .filter(waits)
+            .fold(HostSet::EMPTY, HostSet::with)
     }
 
     fn begin_step(&mut self, step: Step) {
@@ -316,7 +364,9 @@ impl<S: Storage> Node<S> {
     /// Sends the frame of the step, now and again until all have answered.
     #[inline(never)]
     fn resend(&mut self) {
-        let (Some(mut lead), Some(prepared)) = (self.lead, self.prepared) else { return };
+        let (Some(mut lead), Some(prepared)) = (self.lead, self.prepared) else {
+            return;
+        };
         if self.now < lead.resend_at {
             return;
         }
@@ -337,5 +387,8 @@ fn has_released(acknowledged: bool, phase: Phase) -> bool {
 }
 
 fn is_refusal(phase: Phase) -> bool {
-    matches!(phase, Phase::RefusedBase | Phase::RefusedResult | Phase::RefusedRules)
+    matches!(
+        phase,
+        Phase::RefusedBase | Phase::RefusedResult | Phase::RefusedRules
+    )
 }

@@ -16,7 +16,11 @@ pub(super) static NOBODY: Peer = Peer::EMPTY;
 impl<S: Storage> Node<S> {
     /// What is known of a host id.
     pub(super) fn peer(&self, host: HostId) -> &Peer {
-        self.storage.view().peers.get(host.index()).unwrap_or(&NOBODY)
+        self.storage
+            .view()
+            .peers
+            .get(host.index())
+            .unwrap_or(&NOBODY)
     }
 
     /// The same, to change.
@@ -37,14 +41,19 @@ impl<S: Storage> Node<S> {
     /// How old what a host echoes of us may be. An echo is up to a period older than the frame that brings it, and
     /// what it echoes was sent up to a period before that; marks are that coarse, too.
     pub(super) fn echo_age_ns(&self) -> u64 {
-        let base = self.silence_ns().saturating_add(self.config.period_ns.saturating_mul(2));
+        let base = self
+            .silence_ns()
+            .saturating_add(self.config.period_ns.saturating_mul(2));
         base.saturating_add(self.mark_ns())
     }
 
     /// Time between two sequence marks.
     fn mark_ns(&self) -> u64 {
-        let base = self.silence_ns().saturating_add(self.config.period_ns.saturating_mul(2));
-        base.checked_div((MARKS as u64).saturating_sub(3)).unwrap_or(base)
+        let base = self
+            .silence_ns()
+            .saturating_add(self.config.period_ns.saturating_mul(2));
+        base.checked_div((MARKS as u64).saturating_sub(3))
+            .unwrap_or(base)
     }
 
     /// Remembers when this sequence was sent, if the last mark is old enough.
@@ -71,7 +80,10 @@ impl<S: Storage> Node<S> {
     /// When a sequence was sent: not later than it really was, and at most the time between two marks earlier.
     pub(super) fn sent_at(&self, seq: u64) -> Option<Instant> {
         let known = self.marks.get(..usize::from(self.marks_len)).unwrap_or(&[]);
-        known.iter().find(|(mark, _)| *mark <= seq).map(|(_, at)| *at)
+        known
+            .iter()
+            .find(|(mark, _)| *mark <= seq)
+            .map(|(_, at)| *at)
     }
 
     /// When the link with a host ends unless it is heard again.
@@ -93,7 +105,9 @@ impl<S: Storage> Node<S> {
         let challenge = self.seq.saturating_add(1);
         let mut links = HostSet::EMPTY;
         for host in self.ids.iter() {
-            let Some(peer) = self.peer_mut(host) else { continue };
+            let Some(peer) = self.peer_mut(host) else {
+                continue;
+            };
             if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
                 peer.candidate = Candidate::NONE;
             }
@@ -117,7 +131,9 @@ impl<S: Storage> Node<S> {
         for host in self.others() {
             let reason = self.why_out(host);
             let known = self.peer(host).incarnation != 0;
-            let Some(peer) = self.peer_mut(host) else { continue };
+            let Some(peer) = self.peer_mut(host) else {
+                continue;
+            };
             if peer.out == reason {
                 continue;
             }

@@ -49,8 +49,14 @@ impl Weights for SlotWeights<'_> {
         if host == self.me {
             return self.own;
         }
-        let Some(peer) = self.peers.get(host.index()) else { return 0 };
-        let weights = if self.staged { &peer.staged_weights } else { &peer.weights };
+        let Some(peer) = self.peers.get(host.index()) else {
+            return 0;
+        };
+        let weights = if self.staged {
+            &peer.staged_weights
+        } else {
+            &peer.weights
+        };
         weights.get(self.slot).copied().unwrap_or(0)
     }
 }
@@ -76,7 +82,12 @@ impl<S: Storage> Node<S> {
     /// Slots that the storage has room for.
     pub(super) fn slots_room(&self) -> usize {
         let view = self.storage.view();
-        let by_map = view.maps.len().wrapping_shr(2).checked_div(self.buckets()).unwrap_or(0);
+        let by_map = view
+            .maps
+            .len()
+            .wrapping_shr(2)
+            .checked_div(self.buckets())
+            .unwrap_or(0);
         let by_words = view.words.len().checked_div(3).unwrap_or(0);
         by_map.min(by_words.checked_div(self.words_per_slot()).unwrap_or(0))
     }
@@ -115,7 +126,11 @@ impl<S: Storage> Node<S> {
         if slot >= self.slots() || self.view.id.is_none() {
             return &[];
         }
-        self.storage.view().maps.get(self.map_range(Half::Committed, slot)).unwrap_or(&[])
+        self.storage
+            .view()
+            .maps
+            .get(self.map_range(Half::Committed, slot))
+            .unwrap_or(&[])
     }
 
     /// The owner of a bucket in the committed map of a slot.
@@ -131,12 +146,16 @@ impl<S: Storage> Node<S> {
         }
         let third = self.storage.view().words.len().checked_div(3)?;
         let base = third.checked_mul(bits as usize)?;
-        base.checked_add(slot.checked_mul(per_slot)?)?.checked_add(word)
+        base.checked_add(slot.checked_mul(per_slot)?)?
+            .checked_add(word)
     }
 
     fn word(&self, bits: Bits, slot: usize, word: usize) -> u64 {
         let index = self.word_index(bits, slot, word);
-        index.and_then(|index| self.storage.view().words.get(index)).copied().unwrap_or(0)
+        index
+            .and_then(|index| self.storage.view().words.get(index))
+            .copied()
+            .unwrap_or(0)
     }
 
     fn word_mut(&mut self, bits: Bits, slot: usize, word: usize) -> Option<&mut u64> {
@@ -179,11 +198,16 @@ impl<S: Storage> Node<S> {
     pub(super) fn note_former(&mut self) {
         let me = self.config.host.get();
         for slot in 0..self.slots() {
-            let (now, base, former) =
-                (self.map_range(Half::Committed, slot), self.base_range(slot), self.former_range(slot));
+            let (now, base, former) = (
+                self.map_range(Half::Committed, slot),
+                self.base_range(slot),
+                self.former_range(slot),
+            );
             let maps = self.storage.parts().maps;
             for ((now, base), former) in now.zip(base).zip(former) {
-                let (Some(&owner), Some(&before)) = (maps.get(now), maps.get(base)) else { break };
+                let (Some(&owner), Some(&before)) = (maps.get(now), maps.get(base)) else {
+                    break;
+                };
                 if owner == me && before != me {
                     if let Some(former) = maps.get_mut(former) {
                         *former = before;
@@ -213,7 +237,11 @@ impl<S: Storage> Node<S> {
         let mut changed = false;
         for slot in 0..self.slots_room() {
             for word in 0..self.words_per_slot() {
-                let keep = if keep_any { self.owner_word(Half::Next, slot, word, |owner| owner == me) } else { 0 };
+                let keep = if keep_any {
+                    self.owner_word(Half::Next, slot, word, |owner| owner == me)
+                } else {
+                    0
+                };
                 let owned = self.word(Bits::Owned, slot, word);
                 changed |= self.set_owned(slot, word, owned & keep);
             }
@@ -242,13 +270,20 @@ impl<S: Storage> Node<S> {
 
     /// A bitmap word of the buckets of a map whose owner is `wanted`.
     fn owner_word(&self, half: Half, slot: usize, word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
-        let map = self.storage.view().maps.get(self.map_range(half, slot)).unwrap_or(&[]);
+        let map = self
+            .storage
+            .view()
+            .maps
+            .get(self.map_range(half, slot))
+            .unwrap_or(&[]);
         bits_of(map, word, wanted)
     }
 
     /// Sets a word of the served buckets and marks what changed as moved.
     fn set_owned(&mut self, slot: usize, word: usize, bits: u64) -> bool {
-        let Some(place) = self.word_mut(Bits::Owned, slot, word) else { return false };
+        let Some(place) = self.word_mut(Bits::Owned, slot, word) else {
+            return false;
+        };
         let changed = *place ^ bits;
         *place = bits;
         if changed != 0 {
@@ -283,15 +318,24 @@ impl<S: Storage> Node<S> {
             }
         }
         self.changes = self.changes.wrapping_add(1);
-        self.moved_turn =
-            if left { self.now.after(self.config.moved_window_ns) } else { super::Instant::NEVER };
+        self.moved_turn = if left {
+            self.now.after(self.config.moved_window_ns)
+        } else {
+            super::Instant::NEVER
+        };
     }
 
     /// Copies the committed maps to the next ones, or empties those.
     pub(super) fn start_next(&mut self, from_committed: bool) {
         let flipped = self.flipped;
-        let Some([first, second, ..]) = quarters(self.storage.parts().maps) else { return };
-        let (committed, next) = if flipped { (second, first) } else { (first, second) };
+        let Some([first, second, ..]) = quarters(self.storage.parts().maps) else {
+            return;
+        };
+        let (committed, next) = if flipped {
+            (second, first)
+        } else {
+            (first, second)
+        };
         if from_committed {
             copy(next, committed);
         } else {
@@ -303,22 +347,42 @@ impl<S: Storage> Node<S> {
     ///
     /// `members` is the result's; `alive` are the hosts that still serve and so have to let go of what they lose.
     #[inline(never)]
-    pub(super) fn compute_next(&mut self, staged: bool, members: HostSet, alive: HostSet) -> Computed {
+    pub(super) fn compute_next(
+        &mut self,
+        staged: bool,
+        members: HostSet,
+        alive: HostSet,
+    ) -> Computed {
         let eligible = self.not_idle(members);
         let me = self.config.host;
         self.keep_base();
         let mut digest = MapDigest::new();
-        let mut computed = Computed { digest: 0, moved: 0, losers: HostSet::EMPTY };
+        let mut computed = Computed {
+            digest: 0,
+            moved: 0,
+            losers: HostSet::EMPTY,
+        };
         for slot in 0..self.slots_room() {
             let range = self.map_range(Half::Next, slot);
-            let Some((kind, own)) = self.slot_rule(staged, slot) else { continue };
+            let Some((kind, own)) = self.slot_rule(staged, slot) else {
+                continue;
+            };
             let parts = self.storage.parts();
-            let Some(map) = parts.maps.get_mut(range) else { continue };
+            let Some(map) = parts.maps.get_mut(range) else {
+                continue;
+            };
             let Some(kind) = kind else {
                 map.fill(0);
                 continue;
             };
-            let weights = SlotWeights { peers: parts.peers, eligible, slot, me, own, staged };
+            let weights = SlotWeights {
+                peers: parts.peers,
+                eligible,
+                slot,
+                me,
+                own,
+                staged,
+            };
             let moved = assign(map, kind, &weights);
             computed.moved = computed.moved.saturating_add(moved.buckets);
             computed.losers = computed.losers.union(moved.losers);
@@ -340,14 +404,25 @@ impl<S: Storage> Node<S> {
     /// Kind of a slot, `None` if it is not in use, and this host's weight in it; under the rules in force or the
     /// staged ones.
     fn slot_rule(&self, staged: bool, slot: usize) -> Option<(Option<SlotKind>, u8)> {
-        let rules = if staged { self.staged.as_ref()? } else { &self.config.rules };
-        let kind = rules.kinds.get(slot).copied().filter(|_| slot < usize::from(rules.slots));
+        let rules = if staged {
+            self.staged.as_ref()?
+        } else {
+            &self.config.rules
+        };
+        let kind = rules
+            .kinds
+            .get(slot)
+            .copied()
+            .filter(|_| slot < usize::from(rules.slots));
         Some((kind, rules.weights.get(slot).copied().unwrap_or(0)))
     }
 
     /// The members that may own buckets at all.
     pub(super) fn not_idle(&self, members: HostSet) -> HostSet {
-        members.iter().filter(|host| !self.idle_input(*host)).fold(HostSet::EMPTY, HostSet::with)
+        members
+            .iter()
+            .filter(|host| !self.idle_input(*host))
+            .fold(HostSet::EMPTY, HostSet::with)
     }
 
     fn idle_input(&self, host: HostId) -> bool {
@@ -362,7 +437,13 @@ impl<S: Storage> Node<S> {
     pub(super) fn next_digest(&self, slots: usize) -> u64 {
         let mut digest = MapDigest::new();
         for slot in 0..slots {
-            digest.add(self.storage.view().maps.get(self.map_range(Half::Next, slot)).unwrap_or(&[]));
+            digest.add(
+                self.storage
+                    .view()
+                    .maps
+                    .get(self.map_range(Half::Next, slot))
+                    .unwrap_or(&[]),
+            );
         }
         digest.finish()
     }
@@ -378,26 +459,50 @@ impl<S: Storage> Node<S> {
         if !is_self && peer.incarnation == 0 && peer.candidate.incarnation == 0 {
             return None;
         }
-        let [segment, relay] = peer.path_heard.map(|heard| {
-            heard.is_some_and(|heard| self.now.since(heard) < self.silence_ns())
-        });
-        let weights = if is_self { &self.config.rules.weights } else { &peer.weights };
+        let [segment, relay] = peer
+            .path_heard
+            .map(|heard| heard.is_some_and(|heard| self.now.since(heard) < self.silence_ns()));
+        let weights = if is_self {
+            &self.config.rules.weights
+        } else {
+            &peer.weights
+        };
         let state = if is_self { self.state } else { peer.said.state };
         Some(MemberInfo {
             host,
-            state: if is_self || peer.live { state } else { HostState::Stopped },
+            state: if is_self || peer.live {
+                state
+            } else {
+                HostState::Stopped
+            },
             out: if is_self { self.out } else { peer.out },
             member: self.view.members.contains(host),
             is_self,
             is_default: self.view.default_host == Some(host),
-            incarnation: if is_self { self.incarnation } else { peer.incarnation },
+            incarnation: if is_self {
+                self.incarnation
+            } else {
+                peer.incarnation
+            },
             heard: (!is_self && peer.incarnation != 0).then_some(peer.heard),
             on_segment: segment && !is_self,
             on_relay: relay && !is_self,
-            loss_permille: peer.lost.saturating_mul(1000).checked_div(peer.frames).unwrap_or(0) as u16,
-            dedicated: if is_self { self.config.dedicated } else { peer.dedicated },
+            loss_permille: peer
+                .lost
+                .saturating_mul(1000)
+                .checked_div(peer.frames)
+                .unwrap_or(0) as u16,
+            dedicated: if is_self {
+                self.config.dedicated
+            } else {
+                peer.dedicated
+            },
             weight: weights.first().copied().unwrap_or(0),
-            buckets: if self.view.members.contains(host) { peer.owned } else { 0 },
+            buckets: if self.view.members.contains(host) {
+                peer.owned
+            } else {
+                0
+            },
         })
     }
 
@@ -409,7 +514,9 @@ impl<S: Storage> Node<S> {
             peer.owned = 0;
         }
         for owner in parts.maps.get(range).unwrap_or(&[]) {
-            if let Some(peer) = HostId::new(*owner).and_then(|host| parts.peers.get_mut(host.index())) {
+            if let Some(peer) =
+                HostId::new(*owner).and_then(|host| parts.peers.get_mut(host.index()))
+            {
                 peer.owned = peer.owned.saturating_add(1);
             }
         }
@@ -451,7 +558,9 @@ fn bits_of(map: &[u8], word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
     let first = word.saturating_mul(64);
     let end = first.saturating_add(64).min(map.len());
     let places = map.get(first..end).unwrap_or(&[]).iter();
-    places.enumerate().fold(0, |bits, (n, host)| bits | u64::from(wanted(*host)).wrapping_shl(n as u32))
+    places.enumerate().fold(0, |bits, (n, host)| {
+        bits | u64::from(wanted(*host)).wrapping_shl(n as u32)
+    })
 }
 
 /// A digest of maps: not against anyone who tries (the tag is), but against hosts that differ.

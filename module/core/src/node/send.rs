@@ -4,7 +4,9 @@
 
 use super::super::auth::Authenticator;
 use super::super::change::{self, ChangeHead, Entry};
-use super::super::heartbeat::{write_echo, write_list, write_said, write_weights, CANDIDATE_ECHOES};
+use super::super::heartbeat::{
+    write_echo, write_list, write_said, write_weights, CANDIDATE_ECHOES,
+};
 use super::super::host::{HostId, HostSet};
 use super::super::peer::Said;
 use super::super::state::OutReason;
@@ -15,11 +17,19 @@ use super::{Node, Transmit};
 impl<S: Storage> Node<S> {
     /// Writes the next frame that has to go out into `buf`, which should have room for
     /// [`super::super::limits::FRAME_MAX`] bytes; `None` if there is none. Drain it after each `handle_*`.
-    pub fn poll_transmit<A: Authenticator>(&mut self, buf: &mut [u8], auth: &A) -> Option<Transmit> {
+    pub fn poll_transmit<A: Authenticator>(
+        &mut self,
+        buf: &mut [u8],
+        auth: &A,
+    ) -> Option<Transmit> {
         loop {
             let (kind, end) = self.next_body(buf)?;
             if let Some(len) = self.seal_frame(buf, kind, end, auth) {
-                return Some(Transmit { len, segment: true, relay: true });
+                return Some(Transmit {
+                    len,
+                    segment: true,
+                    relay: true,
+                });
             }
         }
     }
@@ -74,8 +84,15 @@ impl<S: Storage> Node<S> {
     /// The highest version that all who are heard understand, as far as this node speaks it.
     fn spoken_version(&self) -> u8 {
         let (min, max) = self.config.versions;
-        let heard = self.storage.view().peers.iter().filter(|peer| peer.live || peer.candidate.incarnation != 0);
-        heard.fold(max, |version, peer| version.min(peer.versions.1)).max(min)
+        let heard = self
+            .storage
+            .view()
+            .peers
+            .iter()
+            .filter(|peer| peer.live || peer.candidate.incarnation != 0);
+        heard
+            .fold(max, |version, peer| version.min(peer.versions.1))
+            .max(min)
     }
 
     #[inline(never)]
@@ -89,8 +106,14 @@ impl<S: Storage> Node<S> {
         write_said(&mut writer, &self.said());
         writer.u32(self.epoch);
         let slots = self.slots();
-        write_weights(&mut writer, self.config.rules.weights.get(..slots).unwrap_or(&[]));
-        let staged = self.staged.as_ref().and_then(|rules| rules.weights.get(..usize::from(rules.slots)));
+        write_weights(
+            &mut writer,
+            self.config.rules.weights.get(..slots).unwrap_or(&[]),
+        );
+        let staged = self
+            .staged
+            .as_ref()
+            .and_then(|rules| rules.weights.get(..usize::from(rules.slots)));
         write_weights(&mut writer, staged.unwrap_or(&[]));
         let outs = self.others().filter_map(|host| {
             let reason = self.why_out(host);
@@ -119,7 +142,11 @@ impl<S: Storage> Node<S> {
         self.beat = false;
         self.farewells = self.farewells.saturating_sub(1);
         let pause = self.config.period_ns.wrapping_shr(2);
-        self.next_beat = if self.farewells > 0 { self.now.after(pause) } else { super::Instant::NEVER };
+        self.next_beat = if self.farewells > 0 {
+            self.now.after(pause)
+        } else {
+            super::Instant::NEVER
+        };
     }
 
     fn proved_echo(&self, host: HostId) -> Option<(HostId, u64, u64)> {
@@ -130,14 +157,19 @@ impl<S: Storage> Node<S> {
     /// Up to [`CANDIDATE_ECHOES`] hosts that have not proved themselves, in turns.
     fn candidates_to_echo(&self) -> HostSet {
         let waiting = self.candidates();
-        let first = waiting.minus(self.candidates_echoed).first(CANDIDATE_ECHOES);
+        let first = waiting
+            .minus(self.candidates_echoed)
+            .first(CANDIDATE_ECHOES);
         let room = CANDIDATE_ECHOES.saturating_sub(first.len() as usize);
         first.union(waiting.minus(first).first(room))
     }
 
     /// Hosts that have not proved themselves.
     fn candidates(&self) -> HostSet {
-        let waiting = self.ids.iter().filter(|host| self.peer(*host).candidate.incarnation != 0);
+        let waiting = self
+            .ids
+            .iter()
+            .filter(|host| self.peer(*host).candidate.incarnation != 0);
         waiting.fold(HostSet::EMPTY, HostSet::with)
     }
 
@@ -210,7 +242,11 @@ impl<S: Storage> Node<S> {
         };
         let entries = prepared.members.iter().map(|host| {
             let (incarnation, epoch) = self.peer(host).next;
-            Entry { host, incarnation, epoch }
+            Entry {
+                host,
+                incarnation,
+                epoch,
+            }
         });
         let mut writer = Writer::new(buf, HEADER_LEN);
         change::write(&mut writer, &head, entries);

@@ -21,16 +21,24 @@ impl<S: Storage> Node<S> {
             return;
         }
         self.notice_pause(now);
-        if self.now >= self.next_beat || (self.urgency == Urgency::Soon && self.now >= self.soon_at()) {
+        if self.now >= self.next_beat
+            || (self.urgency == Urgency::Soon && self.now >= self.soon_at())
+        {
             self.beat = true;
         }
         if self.now >= self.moved_turn {
             self.age_moved();
         }
-        if self.drain_deadline.is_some_and(|deadline| self.now >= deadline) {
+        if self
+            .drain_deadline
+            .is_some_and(|deadline| self.now >= deadline)
+        {
             self.drain_deadline = None;
             let deadline = self.now.after(self.silence_ns().saturating_mul(2));
-            self.leaving = Some(super::Leaving { deadline, suspend: false });
+            self.leaving = Some(super::Leaving {
+                deadline,
+                suspend: false,
+            });
             self.beat = true;
         }
         self.settle();
@@ -39,13 +47,15 @@ impl<S: Storage> Node<S> {
     /// When [`Node::handle_timeout`] wants to be called next; [`Instant::NEVER`]: not before another input.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
+        let beat = self.next_beat_due();
         if !self.takes_part() {
-            return if self.farewells > 0 { self.next_beat } else { Instant::NEVER };
+            return if self.farewells > 0 {
+                beat
+            } else {
+                Instant::NEVER
+            };
         }
-        let mut next = self.next_beat.min(self.moved_turn);
-        if self.urgency == Urgency::Soon {
-            next = next.min(self.soon_at());
-        }
+        let mut next = beat.min(self.moved_turn);
         if !self.listened {
             next = next.min(self.started.after(self.silence_ns()));
         }
@@ -72,6 +82,18 @@ impl<S: Storage> Node<S> {
         next
     }
 
+    /// When the next heartbeat is due; never, while one waits to be taken by [`Node::poll_transmit`]: it is that call
+    /// that the next one waits for, and a timer would fire again and again until then.
+    fn next_beat_due(&self) -> Instant {
+        if self.beat {
+            Instant::NEVER
+        } else if self.urgency == Urgency::Soon && self.takes_part() {
+            self.soon_at().min(self.next_beat)
+        } else {
+            self.next_beat
+        }
+    }
+
     /// Takes the time of an input. If this host was paused for so long that the others may have declared it dead, it
     /// serves nothing until it knows better, and holds nobody's silence against them.
     pub(super) fn notice_pause(&mut self, now: Instant) {
@@ -80,7 +102,13 @@ impl<S: Storage> Node<S> {
             return;
         }
         let now = self.now;
-        for peer in self.storage.parts().peers.iter_mut().filter(|peer| peer.live) {
+        for peer in self
+            .storage
+            .parts()
+            .peers
+            .iter_mut()
+            .filter(|peer| peer.live)
+        {
             peer.heard = now;
             peer.heard_me = now;
         }
@@ -125,7 +153,11 @@ impl<S: Storage> Node<S> {
         // The rhythm is kept, so that early heartbeats do not shift it; a rhythm that was missed starts anew.
         if self.now >= self.next_beat {
             let next = self.next_beat.after(period);
-            self.next_beat = if next > self.now { next } else { self.now.after(period) };
+            self.next_beat = if next > self.now {
+                next
+            } else {
+                self.now.after(period)
+            };
         }
     }
 }

@@ -42,7 +42,9 @@ impl<S: Storage> Node<S> {
         self.choose_leader();
         self.try_prepare();
         self.ask_again();
-        let finishing = self.lead.is_some_and(|lead| lead.step == super::super::change::Step::Commit);
+        let finishing = self
+            .lead
+            .is_some_and(|lead| lead.step == super::super::change::Step::Commit);
         if self.follows == Some(self.config.host) || finishing {
             self.lead_on();
         } else {
@@ -61,7 +63,12 @@ impl<S: Storage> Node<S> {
     /// After a pause: once all others of the view were heard again, or have stayed silent, all is as before.
     fn check_resumed(&mut self) {
         let Some(resumed) = self.resumed else { return };
-        let mut others = self.view.members.without(self.config.host).iter().peekable();
+        let mut others = self
+            .view
+            .members
+            .without(self.config.host)
+            .iter()
+            .peekable();
         let heard = others.peek().is_some()
             && others.all(|host| {
                 let peer = self.peer(host);
@@ -88,7 +95,12 @@ impl<S: Storage> Node<S> {
         let peer = self.peer(host);
         let said = &peer.said;
         let theirs = said.committed;
-        if !peer.live || peer.gone || !is_serving(said) || theirs.is_none() || theirs == self.view.id {
+        if !peer.live
+            || peer.gone
+            || !is_serving(said)
+            || theirs.is_none()
+            || theirs == self.view.id
+        {
             return Judgement::Keep;
         }
         if self.has_acknowledged(theirs) {
@@ -114,7 +126,10 @@ impl<S: Storage> Node<S> {
 
     /// Two views that met: the better one stays.
     fn compare(&self, said: &Said) -> Judgement {
-        if is_better((said.members, said.committed), (self.view.members, self.view.id)) {
+        if is_better(
+            (said.members, said.committed),
+            (self.view.members, self.view.id),
+        ) {
             Judgement::Yield
         } else {
             Judgement::Keep
@@ -123,7 +138,8 @@ impl<S: Storage> Node<S> {
 
     /// Whether this host has said that it is ready to commit this proposal.
     pub(super) fn has_acknowledged(&self, id: GenId) -> bool {
-        self.prepared.is_some_and(|prepared| prepared.id == id && is_ready(prepared.phase))
+        self.prepared
+            .is_some_and(|prepared| prepared.id == id && is_ready(prepared.phase))
     }
 
     /// Leaves the own view at once, without a word: others have a better one.
@@ -163,7 +179,10 @@ impl<S: Storage> Node<S> {
         } else if self.is_duplicate() {
             None
         } else if let Some(host) = self.best_view_heard() {
-            self.peer(host).said.follows.filter(|leader| self.two_way(*leader))
+            self.peer(host)
+                .said
+                .follows
+                .filter(|leader| self.two_way(*leader))
         } else if self.unproved_view_heard() {
             None
         } else {
@@ -181,7 +200,12 @@ impl<S: Storage> Node<S> {
             }
         }
         let leader = live.lowest()?;
-        if leader == me && live.without(me).iter().any(|host| self.follows_better(host)) {
+        if leader == me
+            && live
+                .without(me)
+                .iter()
+                .any(|host| self.follows_better(host))
+        {
             return None;
         }
         Some(leader)
@@ -189,12 +213,17 @@ impl<S: Storage> Node<S> {
 
     /// Whether a host follows one of lower id than this host: it has a link there that this host lacks.
     fn follows_better(&self, host: HostId) -> bool {
-        self.peer(host).said.follows.is_some_and(|leader| leader < self.config.host)
+        self.peer(host)
+            .said
+            .follows
+            .is_some_and(|leader| leader < self.config.host)
     }
 
     /// A host with a link both ways that is in the best of all views.
     fn best_view_heard(&self) -> Option<HostId> {
-        let serving = self.others().filter(|host| self.two_way(*host) && is_serving(&self.peer(*host).said));
+        let serving = self
+            .others()
+            .filter(|host| self.two_way(*host) && is_serving(&self.peer(*host).said));
         serving.reduce(|best, host| {
             let (a, b) = (&self.peer(host).said, &self.peer(best).said);
             if is_better((a.members, a.committed), (b.members, b.committed)) {
@@ -227,14 +256,27 @@ impl<S: Storage> Node<S> {
     /// The settings and rules of most joining hosts; of several the lowest host's.
     fn most_common_digests(&self) -> Option<(u64, u64)> {
         let joining = || {
-            self.ids.iter().filter_map(|host| self.cold_digests(host)).map(|(_, digests)| digests)
+            self.ids
+                .iter()
+                .filter_map(|host| self.cold_digests(host))
+                .map(|(_, digests)| digests)
         };
         let first = joining().next()?;
         if joining().all(|digests| digests == first) {
             return Some(first);
         }
-        let count = |digests| joining().filter(|theirs| *theirs == digests).fold(0u8, |n, _| n.saturating_add(1));
-        joining().reduce(|best, digests| if count(digests) > count(best) { digests } else { best })
+        let count = |digests| {
+            joining()
+                .filter(|theirs| *theirs == digests)
+                .fold(0u8, |n, _| n.saturating_add(1))
+        };
+        joining().reduce(|best, digests| {
+            if count(digests) > count(best) {
+                digests
+            } else {
+                best
+            }
+        })
     }
 
     /// Whether a joining host has listened, and what its settings and rules are.
@@ -246,7 +288,8 @@ impl<S: Storage> Node<S> {
         let said = &self.peer(host).said;
         let takes_part = self.two_way(host) && said.state == HostState::Joining;
         let out = said.flags.has(Flags::DUPLICATE) || said.flags.has(Flags::LEAVING);
-        (takes_part && !out).then_some((said.flags.has(Flags::LISTENED), (said.settings, said.rules)))
+        (takes_part && !out)
+            .then_some((said.flags.has(Flags::LISTENED), (said.settings, said.rules)))
     }
 
     /// Whether another live host has this host's id, and this host has to stay out for it: whoever serves stays;
@@ -259,14 +302,19 @@ impl<S: Storage> Node<S> {
 
     /// Whether anything of the segment reached this host lately.
     pub(super) fn segment_alive(&self) -> bool {
-        self.segment_up && self.segment_seen.is_some_and(|seen| self.now.since(seen) < self.silence_ns())
+        self.segment_up
+            && self
+                .segment_seen
+                .is_some_and(|seen| self.now.since(seen) < self.silence_ns())
     }
 
     /// The segment counts as cut if nothing of it reaches this host, while a host that is heard on the second path
     /// says that frames reach it there. If nobody says so, a quiet segment proves nothing.
     fn check_segment(&mut self) {
         let others_hear = || {
-            self.others().any(|host| self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE))
+            self.others().any(|host| {
+                self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE)
+            })
         };
         let cut = !self.segment_alive() && others_hear();
         if cut != self.segment_cut {
@@ -283,9 +331,17 @@ impl<S: Storage> Node<S> {
     }
 
     pub(super) fn own_out(&self) -> OutReason {
-        let blocked = if self.vip_missing { OutReason::VipMissing } else { OutReason::InterfaceCut };
+        let blocked = if self.vip_missing {
+            OutReason::VipMissing
+        } else {
+            OutReason::InterfaceCut
+        };
         if self.in_view() {
-            return if self.is_blocked() { blocked } else { OutReason::None };
+            return if self.is_blocked() {
+                blocked
+            } else {
+                OutReason::None
+            };
         }
         if self.is_duplicate() {
             return OutReason::DuplicateId;
@@ -320,8 +376,12 @@ impl<S: Storage> Node<S> {
 
     /// Whether a proposal of a live leader was acknowledged here so lately that it may yet be committed.
     pub(super) fn is_promised(&self) -> bool {
-        let Some(prepared) = &self.prepared else { return false };
-        let Some(leader) = HostId::new(prepared.id.leader) else { return false };
+        let Some(prepared) = &self.prepared else {
+            return false;
+        };
+        let Some(leader) = HostId::new(prepared.id.leader) else {
+            return false;
+        };
         let until: Instant = prepared.since.after(self.silence_ns());
         leader != self.config.host
             && is_ready(prepared.phase)
@@ -347,7 +407,13 @@ pub(super) fn is_ready(phase: Phase) -> bool {
 /// number, then the higher identity. It is total, so of two views exactly one yields.
 fn is_better((members, id): (HostSet, GenId), (other_members, other_id): (HostSet, GenId)) -> bool {
     let rank = |members: HostSet, id: GenId| {
-        (members.len(), core::cmp::Reverse(members.lowest()), id.number, id.leader, id.incarnation)
+        (
+            members.len(),
+            core::cmp::Reverse(members.lowest()),
+            id.number,
+            id.leader,
+            id.incarnation,
+        )
     };
     rank(members, id) > rank(other_members, other_id)
 }

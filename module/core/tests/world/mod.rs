@@ -47,7 +47,12 @@ impl Tables {
 
 impl Storage for Tables {
     fn view(&self) -> View<'_> {
-        View { peers: &self.peers, maps: &self.maps, words: &self.words, history: &self.history }
+        View {
+            peers: &self.peers,
+            maps: &self.maps,
+            words: &self.words,
+            history: &self.history,
+        }
     }
 
     fn parts(&mut self) -> Parts<'_> {
@@ -67,7 +72,9 @@ pub struct ToyKey(pub u64);
 
 impl ToyKey {
     fn hash(&self, bytes: &[u8]) -> u64 {
-        bytes.iter().fold(self.0 ^ 0x9e37_79b9, |hash, byte| (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3_0101))
+        bytes.iter().fold(self.0 ^ 0x9e37_79b9, |hash, byte| {
+            (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3_0101)
+        })
     }
 }
 
@@ -114,7 +121,11 @@ pub fn config(host: u8) -> Config {
 }
 
 enum What {
-    Frame { to: usize, path: Path, bytes: Vec<u8> },
+    Frame {
+        to: usize,
+        path: Path,
+        bytes: Vec<u8>,
+    },
 }
 
 pub struct World {
@@ -144,7 +155,10 @@ impl World {
         let hosts = configs.len();
         let sizes = |config: &Config| Sizes::new(64, 4, usize::from(config.buckets));
         World {
-            nodes: configs.iter().map(|c| Node::new(c, Tables::new(sizes(c))).unwrap()).collect(),
+            nodes: configs
+                .iter()
+                .map(|c| Node::new(c, Tables::new(sizes(c))).unwrap())
+                .collect(),
             now: Instant(1_000_000_000),
             delay: MS,
             key: ToyKey(77),
@@ -163,7 +177,9 @@ impl World {
 
     pub fn command(&mut self, index: usize, command: Command) {
         self.random += 7919;
-        self.nodes[index].handle_command(self.now, command, self.random).unwrap();
+        self.nodes[index]
+            .handle_command(self.now, command, self.random)
+            .unwrap();
         self.drain(index);
     }
 
@@ -209,7 +225,14 @@ impl World {
                 }
                 self.count += 1;
                 let at = self.now.after(self.delay);
-                self.queue.insert((at, self.count), What::Frame { to, path: Path::Segment, bytes: bytes.clone() });
+                self.queue.insert(
+                    (at, self.count),
+                    What::Frame {
+                        to,
+                        path: Path::Segment,
+                        bytes: bytes.clone(),
+                    },
+                );
             }
         }
         while let Some(event) = self.nodes[index].poll_event() {
@@ -250,7 +273,11 @@ impl World {
                 (Some(_), None) => true,
                 (None, _) => false,
             };
-            let next = if frame_first { frame.unwrap() } else { timer.map_or(Instant::NEVER, |(due, _)| due) };
+            let next = if frame_first {
+                frame.unwrap()
+            } else {
+                timer.map_or(Instant::NEVER, |(due, _)| due)
+            };
             if next > until {
                 self.now = until;
                 return;
@@ -277,7 +304,12 @@ impl World {
     pub fn run_to(&mut self, ns: u64, done: impl Fn(&World) -> bool) -> u64 {
         let start = self.now;
         while !done(self) {
-            assert!(self.now.since(start) < ns, "not done after {} ms: {}", ns / MS, self.summary());
+            assert!(
+                self.now.since(start) < ns,
+                "not done after {} ms: {}",
+                ns / MS,
+                self.summary()
+            );
             self.run(MS);
         }
         self.now.since(start)
@@ -301,7 +333,10 @@ impl World {
 
     /// Whether exactly these hosts (by index) agree on being the members, and own all buckets together.
     pub fn serves(&self, hosts: &[usize]) -> bool {
-        let members: u64 = hosts.iter().map(|index| 1u64 << self.nodes[*index].config().host.index()).sum();
+        let members: u64 = hosts
+            .iter()
+            .map(|index| 1u64 << self.nodes[*index].config().host.index())
+            .sum();
         let first = &self.nodes[hosts[0]];
         let agree = hosts.iter().all(|index| {
             let node = &self.nodes[*index];
@@ -317,5 +352,7 @@ impl World {
 
 pub fn owned(node: &Node<Tables>) -> u32 {
     let words = usize::from(node.config().buckets).div_ceil(64) as u16;
-    (0..words).map(|word| node.owned_word(0, word).count_ones()).sum()
+    (0..words)
+        .map(|word| node.owned_word(0, word).count_ones())
+        .sum()
 }
