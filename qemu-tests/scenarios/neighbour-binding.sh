@@ -65,7 +65,9 @@ capture_end all
 note "$(cat /run/test/arp.json)"
 same "MACs bound to the VIP in all ARP frames" "$VIRTUAL_MAC" \
 	"$(field arp ".bindings.\"$VIP\" | join(\",\")")"
-for i in 1 2 3; do
+# (Host 1 has two cards on the segment, and Linux answers for its own address
+# at either.)
+for i in 2 3; do
 	same "host $i's own address is bound to its own MAC" "$(host_mac "$i")" \
 		"$(field arp ".bindings.\"10.0.0.$i\" | join(\",\")")"
 done
