@@ -16,7 +16,7 @@ HOSTS = 3
 def run(one: scenario.Scenario, built: Programs, log: pathlib.Path) -> tuple[str, list[str]]:
     """The scenario's results as KTAP text, and the kernels' complaints."""
     segment.remove_stale("nlb-test")
-    lab = Lab(paths.BUILD / "test" / one.name)
+    lab = Lab(paths.LOGS / one.name)
     results = lab.dir / "ktap"
     try:
         # Attended by this process: the guests end with it.

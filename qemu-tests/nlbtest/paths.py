@@ -10,6 +10,8 @@ BUILD = ROOT / "build"
 CACHE = pathlib.Path(
     os.environ.get("NLB_CACHE") or pathlib.Path.home() / ".cache" / "nlb"
 ).absolute()
+# What the tests leave: logs, consoles, captures. One run at a time uses it.
+LOGS = pathlib.Path(os.environ.get("NLB_TEST_DIR") or BUILD / "test").absolute()
 
 
 def kernel(release: str) -> pathlib.Path:
