@@ -62,7 +62,8 @@ impl World<'_> {
     /// Expects something to be done in its time, if it begins in quiet.
     pub(crate) fn expect(&mut self, what: What) {
         // After the healing one bound holds for all.
-        if self.healed {
+        let stands_still = |host: usize| self.hosts[host].paused.is_some();
+        if self.healed || matches!(what, What::Join(host) | What::Leave(host) if stands_still(host)) {
             return;
         }
         let now = self.now();

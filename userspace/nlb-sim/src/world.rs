@@ -395,6 +395,9 @@ impl<'a> World<'a> {
                 self.owners.enter(index, slots, word, before, default);
             }
         }
+        let owned = |slot: usize| -> u32 { host.bits[slot * words..(slot + 1) * words].iter().map(|bits| bits.count_ones()).sum() };
+        let owned: Vec<u32> = if self.trace.wants_lines() { (0..slots).map(owned).collect() } else { Vec::new() };
+        self.say(|| format!("#{index} owns {owned:?} of generation {}", seen.1.number));
         self.generation(index)
     }
 
