@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Build nlb.ko into build/module/RELEASE/.
-#   NLB_KERNEL=…   a stock Debian kernel (kernel-release.sh); set up if need be
+#   NLB_KERNEL=…   a stock Debian kernel or its debug kernel
+#                  (kernel-release.sh); set up if need be
 #   KDIR=…         any kernel tree that has its Rust metadata
 #
 # Stock kernels, and trees made in the cache, are built with the Debian 13
@@ -59,10 +60,14 @@ host_make() {
 	make "${args[@]}" "$@"
 }
 
-# tree_make: the Debian 13 tree's tools.
+# tree_make: the Debian 13 tree's tools, the compiler under the name that the
+# kernel's own build used.
 tree_make() {
-	in_tree -b "$NLB_CACHE/kernels" -b "$NLB_ROOT" \
-		make CC=x86_64-linux-gnu-gcc-14 "$@"
+	local cc=x86_64-linux-gnu-gcc-14
+	if grep -q '^CONFIG_CC_IS_CLANG=y' "$KDIR/include/config/auto.conf"; then
+		cc=clang
+	fi
+	in_tree -b "$NLB_CACHE/kernels" -b "$NLB_ROOT" make CC="$cc" "$@"
 }
 
 if [ -n "${KDIR:-}" ]; then

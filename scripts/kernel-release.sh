@@ -5,6 +5,8 @@
 #   unset or empty   the newest stock cloud kernel of trixie-backports, by its metapackage
 #   7.2, 7.3, …      the newest cloud kernel of that series in the archive
 #   a whole release  that one (7.2.12+deb13-cloud-amd64)
+#   debug, 7.2-debug, RELEASE-debug
+#                    the debug kernel of the same sources (setup-debug-kernel.sh)
 #
 # The answer is kept, so that a warm cache works offline and at once;
 # NLB_REFRESH=1 asks the archive again. Nothing here pins a version, since
@@ -62,6 +64,14 @@ fresh() {
 }
 
 wanted=${NLB_KERNEL:-}
+case $wanted in
+debug | *-debug)
+	stock=${wanted%debug}
+	stock=$(NLB_KERNEL=${stock%-} "$0")
+	printf '%s-debug\n' "$stock"
+	exit 0
+	;;
+esac
 case $wanted in
 '' | [0-9]*.[0-9]*-"$FLAVOUR") ;;
 *[!0-9.]* | .* | *. | *.*.*)

@@ -134,6 +134,7 @@ make_build() {
 
 need_root "make setup"
 release=$("$NLB_ROOT/scripts/kernel-release.sh")
+case $release in *-debug) exec "$NLB_ROOT/scripts/setup-debug-kernel.sh" ;; esac
 kernel=$NLB_CACHE/kernels/$release
 
 # Only a missing step needs the archive's lists, and a warm cache none.

@@ -18,6 +18,7 @@ packages=(
 	xz-utils zstd                                   # unpacking
 	cargo rust-clippy libc6-dev                     # userspace, where the host has no Rust
 	ca-certificates                                 # cargo's registry
+	clang                                           # KASAN with Rust (debug kernel) needs it
 )
 
 make_tree() {
