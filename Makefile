@@ -4,8 +4,10 @@
 # after "##" is its line in "make help". Kbuild builds the module itself.
 
 # Chooses the kernel: empty = the newest stock cloud kernel of Debian 13
-# backports; 7.2 or 7.3 = the newest of that series; or a whole release.
-NLB_KERNEL ?=
+# backports; 7.2 or 7.3 = the newest of that series; or a whole release;
+# debug (7.2-debug, …) = a kernel of the same sources with all checks on.
+# KERNEL is a short name for it.
+NLB_KERNEL ?= $(KERNEL)
 # Another kernel tree to build the module for, in place of a stock kernel.
 KDIR ?=
 export NLB_KERNEL KDIR
@@ -56,7 +58,7 @@ lab-down: ## remove the lab
 ##@ Testing
 
 .PHONY: test
-test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static
+test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
 ##@ Help

@@ -25,6 +25,7 @@ ulimit -n 65536
 for word in $(</proc/cmdline); do
 	case $word in
 	nlb.name=*) hostname "${word#*=}" ;;
+	nlb.patience=*) export NLB_PATIENCE=${word#*=} ;;
 	esac
 done
 hostname >/etc/hostname

@@ -95,9 +95,10 @@ now_ms() {
 }
 
 # wait_until SECONDS CMD…: until CMD succeeds; fails when it does not in time.
+# A slow kernel (the debug kernel) gets a multiple of the time.
 wait_until() {
 	local deadline
-	deadline=$(($(now_ms) + $1 * 1000))
+	deadline=$(($(now_ms) + $1 * ${NLB_PATIENCE:-1} * 1000))
 	shift
 	until "$@"; do
 		if [ "$(now_ms)" -ge "$deadline" ]; then

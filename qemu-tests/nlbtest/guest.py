@@ -19,7 +19,7 @@ import socket
 import subprocess
 import time
 
-from . import paths, splat
+from . import debugkernel, paths, splat
 
 # Booting takes 3 to 5 seconds; with several guests on two busy cores more.
 BOOT_SECONDS = 120
@@ -105,7 +105,7 @@ class Guest:
             accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
         command = [
             "qemu-system-x86_64", "-name", self.name, "-M", "pc,hpet=off", *accel,
-            "-cpu", "max", "-smp", str(shape.cpus), "-m", str(shape.memory_mib),
+            "-cpu", "max", "-smp", str(shape.cpus), "-m", str(shape.memory_mib * debugkernel.memory(shape.release)),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", str(kernel / "image" / "vmlinuz"),
             "-initrd", str(shape.payload),
@@ -142,7 +142,7 @@ class Guest:
             # Emulation on a busy machine stalls for seconds; only a real
             # lock-up lasts this long.
             "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
-            f"nlb.name={self.name}",
+            f"nlb.name={self.name}", f"nlb.patience={debugkernel.patience(shape.release)}",
         ]  # fmt: skip
         return " ".join(words)
 

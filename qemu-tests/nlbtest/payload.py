@@ -57,6 +57,7 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         archive.add_file("nlb/init", guest / "init.sh")
         archive.add_file("nlb/agent", guest / "agent.sh")
         archive.add_file("nlb/run", guest / "run.sh")
+        archive.add_file("nlb/leaks", guest / "leaks.sh")
         archive.add_file("nlb/lab-host", guest / "lab-host.sh")
         for name, source in sorted(programs.items()):
             archive.add_file(f"nlb/{name}", source)

@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 
-from . import guest, ktap, labrun, paths, payload, scenario, segment
+from . import debugkernel, guest, ktap, labrun, paths, payload, scenario, segment
 from .programs import Programs
 
 LOGS = paths.BUILD / "test"
@@ -62,9 +62,26 @@ class Worker:
                         break
                     one = queue.pop(0)
                 self._run_one(one)
+            self._check_leaks()
         finally:
             self._stop()
         return self.total
+
+    def _check_leaks(self) -> None:
+        """On the debug kernel, at the end of a guest: memory that nlb has lost."""
+        if self.guest is None or not debugkernel.is_debug(self.programs.release):
+            return
+        try:
+            found = debugkernel.leaks(self.guest)
+        except guest.GuestError as error:
+            found = [str(error)]
+        self.total.add(Total(0, 1) if found else Total(1, 0))
+        say(f"{'FAILED' if found else 'ok':6} {self.guest.name}: nlb leaks no memory")
+        if found:
+            log = LOGS / f"{self.guest.name}.kmemleak"
+            log.write_text("\n".join(found) + "\n")
+            say("       " + "\n       ".join(found[:20]))
+            say(f"       log: {log.relative_to(paths.ROOT)}")
 
     def _stop(self) -> None:
         if self.guest:
@@ -86,7 +103,7 @@ class Worker:
             counted_clock=one.clock == "counted",
         )
         fresh.boot(shape)
-        fresh.wait_ready()
+        fresh.wait_ready(guest.BOOT_SECONDS * debugkernel.patience(self.programs.release))
         return fresh
 
     def _run_one(self, one: scenario.Scenario) -> None:
@@ -107,7 +124,8 @@ class Worker:
             offset = results.stat().st_size
             with open(log, "w", encoding="utf-8") as out:
                 ident = machine.start(f"exec /nlb/run {one.name}")
-                machine.finish(ident, one.timeout, lambda line: _write(out, line))
+                seconds = one.timeout * debugkernel.patience(self.programs.release)
+                machine.finish(ident, seconds, lambda line: _write(out, line))
             text = results.read_text(errors="replace")[offset:]
             splats = machine.splats()[splats_before:]
             trouble += [f"kernel: {line}" for line in splats[:5]]

@@ -8,10 +8,11 @@ import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|clock|timeout|cpus): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|clock|timeout|cpus|kernel): (.+)$")
 
 TOPOLOGIES = ("one-guest", "guests")
 CLOCKS = ("real", "counted")
+KERNELS = ("any", "debug")
 
 
 class HeadError(Exception):
@@ -29,6 +30,8 @@ class Scenario:
     timeout: int = 120
     # Run in a guest of its own kind when it needs more than one processor.
     cpus: int = 1
+    # "debug": needs what only the debug kernel has.
+    kernel: str = "any"
 
     @property
     def name(self) -> str:
@@ -55,8 +58,13 @@ def load(path: pathlib.Path) -> Scenario:
         if key in fields:
             fields[key] = int(fields[key])
     scenario = Scenario(path, **fields)
-    if scenario.topology not in TOPOLOGIES or scenario.clock not in CLOCKS:
-        raise HeadError(f"{path}: unknown topology or clock")
+    for value, known in (
+        (scenario.topology, TOPOLOGIES),
+        (scenario.clock, CLOCKS),
+        (scenario.kernel, KERNELS),
+    ):
+        if value not in known:
+            raise HeadError(f"{path}: {value} is none of {', '.join(known)}")
     return scenario
 
 

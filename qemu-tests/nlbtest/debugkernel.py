@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is different when guests run the debug kernel (NLB_KERNEL=debug)."""
+
+from . import scenario
+
+# All its checks under emulation: several times slower than the stock kernel.
+# Deadlines are stretched by this; what a scenario measures is not.
+PATIENCE = 5
+
+# KASAN's shadow and quarantine, and what lockdep and kmemleak remember.
+MEMORY = 2
+
+# A scan of everything, repeated until what was freed last is old enough.
+LEAK_SECONDS = 240
+
+
+def is_debug(release: str) -> bool:
+    """True for a release that scripts/setup-debug-kernel.sh has built."""
+    return release.endswith("-debug")
+
+
+def patience(release: str) -> int:
+    """The factor for deadlines."""
+    return PATIENCE if is_debug(release) else 1
+
+
+def memory(release: str) -> int:
+    """The factor for a guest's memory."""
+    return MEMORY if is_debug(release) else 1
+
+
+def suits(one: scenario.Scenario, release: str) -> bool:
+    """Whether a scenario runs on a kernel.
+
+    On the debug kernel, counted instructions say nothing, and several guests at
+    once starve each other of heartbeats.
+    """
+    if is_debug(release):
+        return one.topology == "one-guest" and one.clock == "real"
+    return one.kernel == "any"
+
+
+def leaks(machine) -> list[str]:
+    """What a `guest.Guest`'s leak detector holds against nlb, a line or more for each object."""
+    answer = machine.finish(machine.start("exec /nlb/leaks"), LEAK_SECONDS)
+    if answer.code == 0:
+        return []
+    return answer.text.splitlines() or [f"the leak check failed with code {answer.code}"]
