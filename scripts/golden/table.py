@@ -134,7 +134,9 @@ def add_sessions(table):
                 ("l2tp-short", 1701, b"\xc8"), ("tracked", 1200, b"game"), ("untracked", 53, b"dns"))
     for family, client, vip in both_families():
         for name, port, data in payloads:
-            table.hosts(f"{family}/session-{name}", RULES, ip(client, vip, 17, udp(40000, port, data)))
+            packet = ip(client, vip, 17, udp(40000, port, data))
+            table.hosts(f"{family}/session-{name}", RULES, packet)
+            table.add(f"{family}/session-{name}-padded", RULES, MOVED_OUT, packet + bytes(30))
         for name, protocol in (("gre", 47), ("esp", 50), ("ah", 51)):
             table.hosts(f"{family}/tunnel-{name}", RULES, ip(client, vip, protocol, bytes(16)))
             table.hosts(f"{family}/tunnel-{name}-affinity-none", PLAIN, ip(client, vip, protocol, bytes(16)))

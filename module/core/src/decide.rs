@@ -62,7 +62,7 @@ pub enum Glance<'a> {
 
 /// A verdict that the fast path comes to, or that it comes to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fast {
+pub enum Fast<'a> {
     /// As [`Verdict::Accept`].
     Accept {
         /// Why.
@@ -77,15 +77,24 @@ pub enum Fast {
         /// The rule, or [`super::filter::NO_RULE`].
         rule: u8,
     },
-    /// It takes a closer look: [`decide`].
+    /// The bucket moved, or the packet is a SYN-ACK: [`moved`].
+    Moved(Moved<'a>),
+    /// It takes a closer look: [`closer`].
     Unclear,
+}
+
+/// A plain packet whose verdict takes more than the bit of its bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved<'a> {
+    entry: &'a RuleEntry,
+    bucket: u16,
 }
 
 /// Tells foreign IPv4 traffic apart; `l3` are the bytes from the network header.
 ///
 /// [`decide`] does all of this by itself. A caller whose instructions count calls [`glance_v4`], checks that the
-/// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`], and [`decide`] only if one of them does not
-/// know: so foreign traffic leaves before any register is saved, and no verdict is packed and unpacked.
+/// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`], and only if that does not know [`moved`] or
+/// [`closer`], and [`decide`] if the glance was unclear or the frame is not for the cluster: so foreign traffic leaves before any register is saved, and no verdict is packed and unpacked.
 #[inline(always)]
 #[must_use]
 pub fn glance_v4<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Glance<'a> {
@@ -130,13 +139,13 @@ pub fn is_for_cluster(meta: &Meta) -> bool {
 /// `len` are the bytes from the network header to the end of the buffer.
 #[inline(always)]
 #[must_use]
-pub fn fast_v4<S: Storage, B: Buckets>(
-    filter: &Filter<S>,
+pub fn fast_v4<'a, S: Storage, B: Buckets>(
+    filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
     l3: &[u8],
-) -> Fast {
+) -> Fast<'a> {
     let Some(head) = l3.first_chunk::<{ V4_HEADER + 4 }>() else {
         return Fast::Unclear;
     };
@@ -167,13 +176,13 @@ pub fn fast_v4<S: Storage, B: Buckets>(
 /// `len` are the bytes from the network header to the end of the buffer.
 #[inline(always)]
 #[must_use]
-pub fn fast_v6<S: Storage, B: Buckets>(
-    filter: &Filter<S>,
+pub fn fast_v6<'a, S: Storage, B: Buckets>(
+    filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
     l3: &[u8],
-) -> Fast {
+) -> Fast<'a> {
     let (Some(header), Some(head)) = (
         l3.first_chunk::<V6_HEADER>(),
         l3.first_chunk::<{ V6_HEADER + 4 }>(),
@@ -249,8 +258,28 @@ pub fn decide<S: Storage, B: Buckets>(
             rule,
             fragment: false,
         },
-        Fast::Unclear => judge::packet(filter, buckets, meta, vip, l3),
+        Fast::Moved(it) => moved(buckets, it, l3),
+        Fast::Unclear => closer(filter, buckets, meta, vip, l3),
     }
+}
+
+/// Decides about a plain packet of a bucket that moved; `l3` as given to [`fast_v4`] or [`fast_v6`].
+#[cold]
+#[inline(never)]
+pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
+    judge::moved(buckets, it.entry, it.bucket, l3)
+}
+
+/// Decides about any packet to a VIP in a frame for the cluster: what [`decide`] does if the fast path has no
+/// verdict.
+pub fn closer<S: Storage, B: Buckets>(
+    filter: &Filter<S>,
+    buckets: &B,
+    meta: &Meta,
+    vip: &VipEntry,
+    l3: &[u8],
+) -> Verdict {
+    judge::packet(filter, buckets, meta, vip, l3)
 }
 
 /// Whether an IPv4 header has options or is of a fragment, or is of another version.
@@ -319,33 +348,37 @@ pub(super) fn bucket(hash: u64) -> u16 {
 
 /// Judges a packet of a rule by its hash, if the bucket did not move. `plain` is asked only if it is owned.
 #[inline(always)]
-fn settle_fast<B: Buckets>(
+fn settle_fast<'a, B: Buckets>(
     buckets: &B,
-    entry: &RuleEntry,
+    entry: &'a RuleEntry,
     hash: u64,
     plain: impl FnOnce() -> bool,
-) -> Fast {
+) -> Fast<'a> {
+    let rule = entry.number;
     if entry.disabled {
-        return Fast::Unclear;
+        return Fast::Drop {
+            reason: Reason::DroppedDisabled,
+            rule,
+        };
     }
     let bucket = bucket(hash);
     let bit = u32::from(bucket & 63);
     let (mine, moved) = buckets.word(entry.slot, bucket >> 6);
     if moved.wrapping_shr(bit) & 1 != 0 {
-        return Fast::Unclear;
+        return Fast::Moved(Moved { entry, bucket });
     }
     if mine.wrapping_shr(bit) & 1 == 0 {
         return Fast::Drop {
             reason: entry.dropped,
-            rule: entry.number,
+            rule,
         };
     }
     if plain() {
         Fast::Accept {
             reason: entry.accepted,
-            rule: entry.number,
+            rule,
         }
     } else {
-        Fast::Unclear
+        Fast::Moved(Moved { entry, bucket })
     }
 }

@@ -8,7 +8,7 @@ use super::filter::{Echo, Filter, RuleEntry, Storage, Transport, VipEntry, NO_RU
 use super::packet::{
     locate, locate_v4, locate_v6, missing_transport, Address, Extent, Fault, Flow, Fragment,
     Located, Meta, ETHERTYPE_IPV6, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6,
-    PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE, V6_HEADER,
+    PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE, V4_HEADER, V6_HEADER,
 };
 use super::reason::Reason;
 use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP, PORT_QUIC};
@@ -238,19 +238,29 @@ fn settle<B: Buckets>(
     fragment: bool,
     kind: impl FnOnce() -> Kind,
 ) -> Verdict {
-    let rule = entry.number;
     if entry.disabled {
+        let reason = Reason::DroppedDisabled;
         return Verdict::Drop {
-            reason: Reason::DroppedDisabled,
-            rule,
+            reason,
+            rule: entry.number,
             fragment,
         };
     }
-    let bucket = bucket(hash);
+    settle_bucket(buckets, entry, bucket(hash), fragment, kind)
+}
+
+fn settle_bucket<B: Buckets>(
+    buckets: &B,
+    entry: &RuleEntry,
+    bucket: u16,
+    fragment: bool,
+    kind: impl FnOnce() -> Kind,
+) -> Verdict {
+    let rule = entry.number;
     let (word, bit) = (bucket >> 6, u32::from(bucket & 63));
     let is_set = |bits: u64| bits.wrapping_shr(bit) & 1 != 0;
-    let mine = is_set(buckets.mine(entry.slot, word));
-    let moved = is_set(buckets.moved(entry.slot, word));
+    let (mine, moved) = buckets.word(entry.slot, word);
+    let (mine, moved) = (is_set(mine), is_set(moved));
     if !mine && !moved {
         return Verdict::Drop {
             reason: entry.dropped,
@@ -273,6 +283,37 @@ fn settle<B: Buckets>(
         kind,
         fragment,
     )
+}
+
+/// Judges a plain packet that the fast path found to be of a moved bucket, or a SYN-ACK.
+pub(super) fn moved<B: Buckets>(buckets: &B, entry: &RuleEntry, bucket: u16, l3: &[u8]) -> Verdict {
+    let v4 = l3.first().is_some_and(|first| first >> 4 == 4);
+    let (header, protocol, length) = if v4 {
+        (V4_HEADER, 9, 2)
+    } else {
+        (V6_HEADER, 6, 4)
+    };
+    let transport = l3.get(header..).unwrap_or_default();
+    settle_bucket(buckets, entry, bucket, false, || match l3.get(protocol) {
+        Some(&PROTO_TCP) => {
+            let flags = transport.get(TCP_FLAGS);
+            flags.map_or(Kind::Unreadable, |&flags| tcp_kind(flags))
+        }
+        _ if entry.track => {
+            let said = l3.get(length..).and_then(<[u8]>::first_chunk::<2>);
+            let said = said.map_or(0, |bytes| usize::from(u16::from_be_bytes(*bytes)));
+            let len = if v4 {
+                said.saturating_sub(V4_HEADER)
+            } else {
+                said
+            };
+            if transport.len() < len.min(KIND_LEN as usize) {
+                return Kind::Unreadable;
+            }
+            datagram_kind(transport.get(..len).unwrap_or(transport))
+        }
+        _ => Kind::Untracked,
+    })
 }
 
 /// Judges a packet whose headers have been found.
