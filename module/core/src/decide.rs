@@ -13,6 +13,7 @@ pub use super::explain::{explain, Explanation, Place};
 use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry};
 use super::judge;
 pub use super::judge::flow;
+use super::kind;
 use super::limits::BUCKETS;
 use super::packet::{
     addresses, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP,
@@ -165,7 +166,7 @@ pub fn fast_v4<'a, S: Storage, B: Buckets>(
     let hash = filter
         .key
         .hash_v4(client & entry.mask_v4, port & entry.mask_port);
-    let flags = V4_HEADER + judge::TCP_FLAGS;
+    let flags = V4_HEADER + kind::TCP_FLAGS;
     settle_fast(buckets, entry, hash, || {
         is_plain(transport, l3.get(flags).copied())
     })
@@ -208,7 +209,7 @@ pub fn fast_v6<'a, S: Storage, B: Buckets>(
         [u64::from_le(first), u64::from_le(second)],
         port,
     );
-    let flags = V6_HEADER + judge::TCP_FLAGS;
+    let flags = V6_HEADER + kind::TCP_FLAGS;
     settle_fast(buckets, entry, hash, || {
         is_plain(transport, l3.get(flags).copied())
     })
@@ -318,7 +319,7 @@ fn is_odd_source_v6(first: u8) -> bool {
 fn is_plain(transport: Transport, flags: Option<u8>) -> bool {
     match (transport, flags) {
         (Transport::Udp, _) => true,
-        (Transport::Tcp, Some(flags)) => !judge::is_syn_ack(flags),
+        (Transport::Tcp, Some(flags)) => !kind::is_syn_ack(flags),
         (Transport::Tcp, None) => false,
     }
 }

@@ -10,8 +10,14 @@
 #![cfg_attr(not(nlb_kernel), no_std)]
 #![cfg_attr(not(nlb_kernel), forbid(unsafe_code))]
 #![cfg_attr(not(nlb_kernel), warn(missing_docs))]
-#![cfg_attr(not(any(test, nlb_kernel)), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
-#![cfg_attr(not(any(test, nlb_kernel)), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    not(any(test, nlb_kernel)),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+#![cfg_attr(
+    not(any(test, nlb_kernel)),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 pub mod arp;
 pub mod assign;
@@ -30,6 +36,7 @@ pub mod genl;
 pub mod heartbeat;
 pub mod host;
 mod judge;
+mod kind;
 pub mod limits;
 pub mod mac;
 pub mod mapframe;
