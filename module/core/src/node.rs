@@ -228,6 +228,8 @@ pub struct Node<S: Storage> {
     inputs_wanted: bool,
     inputs_sent: HostSet,
     inputs_after: Instant,
+    /// No host is taken in before this.
+    joins_after: Instant,
     follows: Option<HostId>,
     links: HostSet,
     /// Why the leader says that this host is out.
@@ -307,6 +309,7 @@ impl<S: Storage> Node<S> {
             inputs_wanted: false,
             inputs_sent: HostSet::EMPTY,
             inputs_after: Instant(0),
+            joins_after: Instant(0),
             follows: None,
             links: HostSet::EMPTY,
             told: OutReason::None,

@@ -109,6 +109,8 @@ pub struct Peer {
     pub(super) path_seq: [u64; 2],
     /// When it was last heard on each path.
     pub(super) path_heard: [Option<Instant>; 2],
+    /// When it proved itself.
+    pub(super) since: Instant,
     /// When the last of its frames was accepted.
     pub(super) heard: Instant,
     /// When this node sent the newest of its frames that the peer has echoed.
@@ -164,6 +166,7 @@ impl Peer {
         seq: 0,
         path_seq: [0; 2],
         path_heard: [None; 2],
+        since: Instant(0),
         heard: Instant(0),
         heard_me: Instant(0),
         live: false,

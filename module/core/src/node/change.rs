@@ -281,7 +281,7 @@ impl<S: Storage> Node<S> {
         self.lead = lead;
     }
 
-    fn activate_rules(&mut self, digest: u64) {
+    pub(super) fn activate_rules(&mut self, digest: u64) {
         if digest == self.config.rules.digest {
             return;
         }

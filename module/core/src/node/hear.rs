@@ -150,7 +150,7 @@ impl<S: Storage> Node<S> {
     /// An incarnation has proved itself and is this host id from now on.
     #[inline(never)]
     fn open_session(&mut self, header: &Header) {
-        let challenge = self.seq.saturating_add(1);
+        let (challenge, now) = (self.seq.saturating_add(1), self.now);
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };
@@ -164,6 +164,7 @@ impl<S: Storage> Node<S> {
         peer.seq = header.seq.saturating_sub(1);
         peer.live = true;
         peer.challenge = challenge;
+        peer.since = now;
         if header.host != self.config.host {
             self.event(Event::HostSeen { host: header.host });
         }

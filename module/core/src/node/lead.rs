@@ -18,6 +18,13 @@ const RESEND_PART: u64 = 8;
 /// A member that does not report the committed generation within this many periods needs a new one.
 const LAG_PERIODS: u64 = 2;
 
+/// A proposal with hosts that join is given up if it is not prepared within this many periods: a host that dies while
+/// it joins must not keep the others from replacing one that has died.
+const JOIN_PERIODS: u64 = 1;
+
+/// A host that not all members hear is taken in all the same after this many times the silence.
+const MESH_SILENCES: u64 = 2;
+
 impl<S: Storage> Node<S> {
     /// What a leader does after each input.
     #[inline(never)]
@@ -56,11 +63,37 @@ impl<S: Storage> Node<S> {
         target
     }
 
-    /// A host of another view is not taken in before it has given that one up.
+    /// A host of another view is not taken in before it has given that one up, and a new one not before the members
+    /// know it as well, so that they can verify its share.
     fn is_joinable(&self, host: HostId) -> bool {
         let peer = self.peer(host);
-        peer.said.state == HostState::Joining
-            || (is_serving(&peer.said) && self.is_member(host, peer))
+        let joining = peer.said.state == HostState::Joining;
+        if self.is_member(host, peer) {
+            return is_serving(&peer.said) || joining;
+        }
+        let may_join = self.now >= self.joins_after && self.is_known_to_members(host);
+        joining && (self.lead.is_some() || may_join)
+    }
+
+    fn is_known_to_members(&self, host: HostId) -> bool {
+        let patience = self.silence_ns().saturating_mul(MESH_SILENCES);
+        let members = self.serving_hosts().without(self.config.host).without(host);
+        let all = members.iter().all(|member| self.peer(member).said.links.contains(host));
+        all || self.now.since(self.peer(host).since) >= patience
+    }
+
+    /// Hosts that join, and that have not done what the step of the proposal demands.
+    fn stalling_joiners(&self, lead: &Lead, prepared: &Prepared) -> HostSet {
+        let waited_for = self.waited_for(lead, prepared).iter();
+        let joining = waited_for.filter(|host| !self.is_member(*host, self.peer(*host)));
+        joining.fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    /// Whether hosts that join keep a proposal from being prepared for too long.
+    fn is_stalled(&self, lead: &Lead, prepared: &Prepared) -> bool {
+        let patience = self.config.period_ns.saturating_mul(JOIN_PERIODS);
+        let late = self.in_view() && self.now.since(prepared.since) >= patience;
+        late && !self.stalling_joiners(lead, prepared).is_empty()
     }
 
     fn is_member(&self, host: HostId, peer: &Peer) -> bool {
@@ -140,8 +173,11 @@ impl<S: Storage> Node<S> {
         if epoch != member.1 {
             return Some(self.cause_of_inputs(said.flags));
         }
-        let lagging = said.committed != self.view.id
-            && self.now.since(self.view.since) > self.config.period_ns.saturating_mul(LAG_PERIODS);
+        let patience = self.config.period_ns.saturating_mul(LAG_PERIODS);
+        let dropped = said.prepared != self.view.id && self.peer(host).heard > self.view.since;
+        let lagging = host != self.config.host
+            && said.committed != self.view.id
+            && (dropped || self.now.since(self.view.since) > patience);
         let deficit = said.flags.has(Flags::DEFICIT)
             && !said.flags.has(Flags::IDLE)
             && said.committed == self.view.id;
@@ -262,7 +298,12 @@ impl<S: Storage> Node<S> {
             return;
         };
         match lead.step {
-            Step::Prepare if !self.is_still_possible(&prepared, true) => self.abandon(&prepared),
+            Step::Prepare
+                if !self.is_still_possible(&prepared, true)
+                    || self.is_stalled(&lead, &prepared) =>
+            {
+                self.abandon(&lead, &prepared);
+            }
             Step::Prepare if self.waited_for(&lead, &prepared).is_empty() => {
                 if lead.losers.is_empty() {
                     self.commit_as_leader();
@@ -273,7 +314,9 @@ impl<S: Storage> Node<S> {
                     }
                 }
             }
-            Step::Release if !self.is_still_possible(&prepared, false) => self.abandon(&prepared),
+            Step::Release if !self.is_still_possible(&prepared, false) => {
+                self.abandon(&lead, &prepared);
+            }
             Step::Release if self.waited_for(&lead, &prepared).is_empty() => {
                 self.commit_as_leader()
             }
@@ -310,8 +353,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// Gives a proposal up. Who has released something says so, and gets it back with the next generation.
-    fn abandon(&mut self, prepared: &Prepared) {
+    fn abandon(&mut self, lead: &Lead, prepared: &Prepared) {
         let until = self.now.after(self.silence_ns());
+        if self.in_view() && !self.stalling_joiners(lead, prepared).is_empty() {
+            // What is urgent goes first, without those who have not answered.
+            self.joins_after = self.now.after(self.config.period_ns);
+        }
         for host in prepared.members.without(self.config.host).iter() {
             let Some(peer) = self.peer_mut(host) else {
                 continue;

@@ -40,6 +40,7 @@ impl<S: Storage> Node<S> {
         self.check_resumed();
         self.judge_views();
         self.choose_leader();
+        self.catch_up_with_rules();
         self.try_prepare();
         self.ask_again();
         let finishing = self
@@ -109,9 +110,8 @@ impl<S: Storage> Node<S> {
         if !self.in_view() {
             return Judgement::Keep;
         }
-        let was_with_us = self.view.members.contains(host) && peer.member.0 == peer.incarnation;
-        if was_with_us || said.members.contains(self.config.host) {
-            // One of the two views follows from the other: the higher number is the newer.
+        if !self.view.members.intersection(said.members).is_empty() {
+            // A host is named in both: one of the two views is from before it changed to the other.
             if theirs.number > self.view.id.number {
                 Judgement::Yield
             } else if theirs.number < self.view.id.number {
@@ -168,6 +168,19 @@ impl<S: Storage> Node<S> {
             self.follows = leader;
             self.told = OutReason::None;
             self.hurry(Urgency::Soon);
+        }
+    }
+
+    /// A host that missed how its staged rules came into force puts them in force when it joins those who did not.
+    fn catch_up_with_rules(&mut self) {
+        let Some(leader) = self.follows.filter(|leader| *leader != self.config.host) else {
+            return;
+        };
+        let said = &self.peer(leader).said;
+        let theirs = said.rules;
+        if !self.in_view() && is_serving(said) && theirs != 0 && theirs == self.pending() {
+            self.activate_rules(theirs);
+            self.inputs_changed(true);
         }
     }
 
