@@ -28,7 +28,7 @@ requests 300 first
 # forgotten all neighbours, so that it must ask first.
 speak() {
 	ip -n "$1" neigh flush all
-	on "$1" curl --silent --max-time 5 --interface "$2" -o "/run/test/spoke" "http://$3" || :
+	on "$1" curl --silent --max-time 1 --interface "$2" -o "/run/test/spoke" "http://$3" || :
 }
 
 rounds=3
