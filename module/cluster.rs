@@ -3,8 +3,8 @@
 //! A cluster on an interface: the node of the protocol, the packet path's view, and what both need.
 //!
 //! *Locking*: the node is under a lock that bottom halves share; whoever holds it applies what changed in the
-//! ownership and sets the timer before letting go, so that nobody sees one without the other. Frames and
-//! events are sent after that, by one context at a time, in the order in which the node made them.
+//! ownership before letting go, so that nobody sees one without the other. Frames and events are sent after
+//! that, by one context at a time, in the order in which the node made them; it sets the timer when all is sent.
 //!
 //! *Lifetime*: a [`Port`] is shared by the hooks of the interface, by the registry and by requests that are
 //! being answered. The registry takes a cluster down in this order, see `registry.rs`: the node is halted, the
@@ -12,7 +12,7 @@
 //! timer (waiting for a running one), and only after that the cluster is freed.
 
 use super::fragments::FragmentMemory;
-use super::kapi::bh_lock::{BhLock, BhLockGuard};
+use super::kapi::bh_lock::{BhGuard, BhLock, BhLockGuard};
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::Family;
 use super::kapi::hrtimer::{Expire, Timer};
@@ -59,6 +59,13 @@ pub(crate) struct Description {
     /// The cluster has no key.
     pub(crate) no_key: bool,
 }
+
+/// The timer is never set to expire sooner than this, in nanoseconds.
+const TIMER_GAP_NS: u64 = 50_000;
+
+/// Frames and events that one call sends at most: a map of 65 slots in parts of a frame each for a joiner, and
+/// the events of 64 hosts that come at once, fit several times.
+const BURST_MAX: usize = 1024;
 
 /// What is under the lock.
 struct Inner {
@@ -347,10 +354,12 @@ fn drive<R>(
     timer: &Timer<Cluster>,
     work: impl FnOnce(&mut Inner, Instant) -> R,
 ) -> R {
-    let now = Instant(now_ns());
+    // Who sends must not be held up half way, neither by softirqs nor by another task: the timer is set when all
+    // is sent, and meanwhile everybody else leaves sending to this context.
+    let _bh = BhGuard::new();
     let mut inner = cluster.inner.lock();
-    let result = work(&mut inner, now);
-    settle(cluster, timer, &mut inner);
+    let result = work(&mut inner, Instant(now_ns()));
+    cluster.apply(&mut inner);
     if !inner.busy {
         inner.busy = true;
         send_all(cluster, timer, inner);
@@ -358,12 +367,13 @@ fn drive<R>(
     result
 }
 
-/// Applies the ownership and sets the timer. Context: under the lock.
-fn settle(cluster: &Cluster, timer: &Timer<Cluster>, inner: &mut Inner) {
-    cluster.apply(inner);
+/// Sets the timer to what the node waits for. Context: under the lock.
+fn set_timer(timer: &Timer<Cluster>, inner: &Inner) {
     let at = inner.node.poll_timeout();
     if at != Instant::NEVER {
-        timer.start(at.0);
+        // Whatever the node asks for, the timer softirq must not run in a circle.
+        let soonest = Instant(now_ns()).after(TIMER_GAP_NS);
+        timer.start(at.max(soonest).0);
     }
 }
 
@@ -373,25 +383,32 @@ fn send_all<'a>(
     timer: &Timer<Cluster>,
     mut inner: BhLockGuard<'a, Inner>,
 ) {
-    loop {
+    for _ in 0..BURST_MAX {
         let frame = cluster.next_frame(&mut inner);
-        let event = if frame.is_none() { inner.node.poll_event() } else { None };
+        let event = match frame {
+            Some(_) => None,
+            None => inner.node.poll_event(),
+        };
         if frame.is_none() && event.is_none() {
-            settle(cluster, timer, &mut inner);
+            set_timer(timer, &inner);
             inner.busy = false;
             return;
         }
-        let gone = event.map(|event| notify::Told::of(&inner.node, event));
+        let told = event.map(|event| notify::Told::of(&inner.node, event));
         drop(inner);
         if let Some((frame, len)) = frame {
             cluster.stats.event(stats::Event::FrameSent);
             frame.send(&cluster.description.heartbeat_mac, ETHERTYPE, len);
         }
-        if let Some(told) = gone {
+        if let Some(told) = told {
             happened(cluster, &told);
         }
         inner = cluster.inner.lock();
     }
+    // What is left goes out when the timer expires.
+    cluster.stats.event(stats::Event::BurstCut);
+    inner.busy = false;
+    timer.start(Instant(now_ns()).after(TIMER_GAP_NS).0);
 }
 
 /// Does what an event asks of the module, and tells userspace.

@@ -21,15 +21,18 @@ pub(crate) enum Event {
     PacketUnreadable = 3,
     /// An ARP answer was lost for want of memory.
     ArpNoMemory = 4,
+    /// The node had more to send at one time than is sent in one go.
+    BurstCut = 5,
 }
 
 impl Event {
-    const NAMES: [&'static str; 5] = [
+    const NAMES: [&'static str; 6] = [
         "frame-sent",
         "frame-no-memory",
         "frame-too-long",
         "packet-unreadable",
         "arp-no-memory",
+        "burst-cut",
     ];
 }
 

@@ -14,10 +14,11 @@ use kernel::sync::SpinLock;
 /// # Invariants
 ///
 /// `local_bh_disable()` was called on this CPU and not yet undone; the type is not `Send`.
-struct BhGuard(core::marker::PhantomData<*mut ()>);
+pub(crate) struct BhGuard(core::marker::PhantomData<*mut ()>);
 
 impl BhGuard {
-    fn new() -> Self {
+    /// Turns them off. Context: process or softirq.
+    pub(crate) fn new() -> Self {
         // SAFETY: May be called in any context but hard interrupt, where no caller of this module runs.
         unsafe { bindings::nlb_helper_bh_disable() };
         // INVARIANT: It was just called.
