@@ -113,20 +113,33 @@ fn fast(key: u64, bytes: &[u8]) -> [u8; 16] {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut low = key ^ bytes.len() as u64;
     let mut high = key.rotate_left(32) ^ ODD;
-    for chunk in bytes.chunks(8) {
-        let mut word = [0u8; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let wide = u128::from(low ^ u64::from_le_bytes(word)) * u128::from(high | 1);
-        low = (wide as u64).rotate_left(23) ^ (wide >> 64) as u64;
-        high = high.wrapping_add(low).wrapping_mul(ODD);
+    let mut chunks = bytes.chunks_exact(16);
+    for chunk in &mut chunks {
+        let (first, second) = chunk.split_at(8);
+        (low, high) = mix(low ^ word(first), high ^ word(second));
+    }
+    for chunk in chunks.remainder().chunks(8) {
+        (low, high) = mix(low ^ word(chunk), high);
     }
     for _ in 0..3 {
-        let wide = u128::from(low ^ ODD) * u128::from(high | 1);
-        low = wide as u64 ^ high;
-        high = (wide >> 64) as u64 ^ low.rotate_left(31);
+        (low, high) = mix(low ^ ODD, high);
     }
     let mut tag = [0u8; 16];
     tag[..8].copy_from_slice(&low.to_le_bytes());
     tag[8..].copy_from_slice(&high.to_le_bytes());
     tag
+}
+
+/// Up to eight bytes as a number.
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0u8; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}
+
+/// Mixes two words by multiplications with odd numbers, which lose nothing, and by adding each to the other.
+fn mix(low: u64, high: u64) -> (u64, u64) {
+    let low = low.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let high = high.wrapping_mul(0x94d0_49bb_1331_11eb).rotate_left(31) ^ low;
+    (low.rotate_left(27).wrapping_add(high), high)
 }

@@ -106,7 +106,7 @@ impl World<'_> {
     fn not_joined(&self, index: usize) -> Option<String> {
         let host = &self.hosts[index];
         let node = host.node.as_ref()?;
-        let held = node.out_reason() == OutReason::Flapping || host.role != Role::Member;
+        let held = matches!(node.out_reason(), OutReason::Flapping | OutReason::RulesDiffer) || host.role != Role::Member;
         let serves = matches!(node.state(), HostState::Converged | HostState::Draining);
         (!held && !serves).then(|| format!("host #{index} is {} ({})", node.state().name(), node.out_reason().name()))
     }

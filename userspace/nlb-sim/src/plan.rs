@@ -69,14 +69,17 @@ impl Plan {
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6e6c_622d_7369_6d21);
         let n = hosts(&mut rng);
         let period_ns = period(&mut rng, n) * NS_PER_MS;
-        let tolerance = if rng.u8(0..4) == 0 { rng.u32(3..=8) } else { 5 };
+        let large = n > 32;
+        let tolerance = if rng.u8(0..4) == 0 { rng.u32(3..=if large { 5 } else { 8 }) } else { 5 };
         let detection = period_ns * u64::from(tolerance + 2);
         let cold_together = rng.u8(0..3) != 0;
         let hosts = host_plans(&mut rng, n, cold_together, period_ns);
         // A frame crosses a segment in far less than a period: a tenth is already a bad network.
         let delay_ns = [rng.u64(20_000..=period_ns / 40), rng.u64(100_000..=period_ns / 25)];
         let jitter_ns = [rng.u64(0..=period_ns / 40), rng.u64(0..=period_ns / 25)];
-        let tempo = if rng.u8(0..5) < 2 { Tempo::OneByOne } else { Tempo::Chaos };
+        // Waiting for a large cluster to settle after each fault costs most of all.
+        let one_by_one = if large { rng.u8(0..8) == 0 } else { rng.u8(0..5) < 2 };
+        let tempo = if one_by_one { Tempo::OneByOne } else { Tempo::Chaos };
         let settle = detection * 2 + period_ns * 4;
         let begin = period_ns * 12 + hosts.iter().map(|host| host.start).max().unwrap_or(0);
         let faults_end = (RUN_NS_MIN - settle).max(begin + settle);
@@ -91,14 +94,14 @@ impl Plan {
         };
         Plan {
             seed,
-            buckets: if n > 32 { buckets.max(128) } else { buckets },
+            buckets: if large { buckets.max(128) } else { buckets },
             slots: slots(&mut rng, n),
             auth: match rng.u8(0..10) {
                 0 => AuthKind::Hmac,
                 1 => AuthKind::Open,
                 _ => AuthKind::Fast,
             },
-            relay: rng.bool(),
+            relay: rng.bool() && (!large || rng.bool()),
             delay_ns,
             jitter_ns,
             late_ns_max: if rng.bool() { 50_000 } else { rng.u64(50_000..=period_ns / 20) },
@@ -135,13 +138,15 @@ fn period(rng: &mut Rng, n: usize) -> u64 {
         0..=3 => &[10, 20, 50, 100, 200],
         4..=8 => &[50, 100, 200, 200, 500],
         9..=32 => &[200, 500, 1000],
-        _ => &[1000, 2000],
+        _ => &[1000, 2000, 2000],
     };
     choice[rng.usize(0..choice.len())]
 }
 
 fn host_plans(rng: &mut Rng, n: usize, together: bool, period_ns: u64) -> Vec<HostPlan> {
-    let mut ids: Vec<u8> = (1..=64).collect();
+    // A node looks through all ids up to the highest: most small clusters have small ones.
+    let highest = if rng.u8(0..4) == 0 { 64 } else { (n as u8 + 4).min(64) };
+    let mut ids: Vec<u8> = (1..=highest).collect();
     rng.shuffle(&mut ids);
     ids.truncate(n);
     let wild = rng.u8(0..4) == 0;

@@ -12,7 +12,7 @@ use nlb_core::limits::FRAME_MAX;
 use nlb_core::node::{Command, Node};
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
-use nlb_core::state::HostState;
+use nlb_core::state::{HostState, OutReason};
 
 use crate::adversary::Adversary;
 use crate::auth::Keyring;
@@ -198,9 +198,10 @@ impl<'a> World<'a> {
         }
     }
 
-    /// End of the run: some time after all must have converged again, so that it is seen to last.
-    fn end(&self) -> u64 {
-        (self.plan.heal_at + self.heal_bound() + self.limits.detection).max(crate::plan::RUN_NS_MIN)
+    /// The run has shown what it can: all have converged again, and it has lasted.
+    fn is_over(&self) -> bool {
+        let lasted = self.converged_at.is_some_and(|at| self.now() > at + self.limits.detection);
+        lasted && self.now() >= crate::plan::RUN_NS_MIN
     }
 
     /// How long after the healing all must have converged, in nanoseconds.
@@ -224,9 +225,8 @@ impl<'a> World<'a> {
         self.queue.push(self.plan.heal_at, Event::Heal);
         self.queue.push(self.plan.period_ns, Event::Tick);
         self.queue.push(self.plan.period_ns / 3, Event::Background);
-        let end = self.end();
         while let Some(event) = self.queue.pop() {
-            if self.now() > end {
+            if self.is_over() {
                 break;
             }
             self.events += 1;
@@ -667,11 +667,18 @@ impl<'a> World<'a> {
                 self.say(|| "all have converged".to_owned());
                 Ok(())
             }
-            Some(why) if self.now() > self.plan.heal_at + self.heal_bound() => {
+            Some(why) if self.now() > self.plan.heal_at + self.heal_bound() + self.held_out() => {
                 Err(self.violation(Property::Heals, why))
             }
             Some(_) => Ok(()),
         }
+    }
+
+    /// How much longer the healing may take, in nanoseconds, because a host is held out by name for having come too
+    /// often: at most 32 times the silence.
+    fn held_out(&self) -> u64 {
+        let held = self.hosts.iter().filter_map(|host| host.node.as_ref()).any(|node| node.out_reason() == OutReason::Flapping);
+        if held { 33 * self.plan.period_ns * u64::from(self.plan.tolerance) } else { 0 }
     }
 
     /// Why not all hosts of the plan serve in one generation, if they do not.
