@@ -2,15 +2,14 @@
 //! What a capture holds: who answered whom, and who claimed which address.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::Result;
 use etherparse::{Icmpv6Slice, NetSlice, SlicedPacket, TransportSlice};
-use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{LegacyPcapReader, Linktype, PcapBlockOwned, PcapError};
 use serde::Serialize;
+
+use crate::capture;
 
 /// What to look at.
 #[derive(clap::Args)]
@@ -67,33 +66,8 @@ struct Report {
 
 /// Read the file and print the report as JSON.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let file = File::open(&args.file).with_context(|| args.file.display().to_string())?;
-    let mut reader = LegacyPcapReader::new(1 << 20, file)
-        .map_err(|error| anyhow!("{}: {error:?}", args.file.display()))?;
     let mut counts = Counts::default();
-    loop {
-        match reader.next() {
-            Ok((used, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(header) => {
-                        if header.network != Linktype::ETHERNET {
-                            bail!("not a capture of an Ethernet interface");
-                        }
-                    }
-                    PcapBlockOwned::Legacy(packet) => counts.add(packet.data),
-                    PcapBlockOwned::NG(_) => bail!("not a legacy pcap file"),
-                }
-                reader.consume(used);
-            }
-            Err(PcapError::Eof) => break,
-            // tcpdump was killed in the middle of a record: the end as well.
-            Err(PcapError::UnexpectedEof) => break,
-            Err(PcapError::Incomplete(_)) => {
-                reader.refill().map_err(|error| anyhow!("{error:?}"))?
-            }
-            Err(error) => bail!("{}: {error:?}", args.file.display()),
-        }
-    }
+    capture::frames(&args.file, |frame| counts.add(frame))?;
     println!("{}", serde_json::to_string(&counts.report(args.examples))?);
     Ok(())
 }

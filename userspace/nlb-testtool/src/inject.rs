@@ -37,7 +37,7 @@ pub(crate) struct Args {
     seed: u64,
 }
 
-fn parse_hex(text: &str) -> Result<u16, std::num::ParseIntError> {
+pub(crate) fn parse_hex(text: &str) -> Result<u16, std::num::ParseIntError> {
     u16::from_str_radix(text, 16)
 }
 
@@ -46,43 +46,58 @@ const OWN_MAC: [u8; 6] = [0x02, 0x66, 0x75, 0x7a, 0x7a, 0x01];
 
 /// Send the frames and print how many.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut sender = open(&args.dev)?;
+    let mut sender = Sender::open(&args.dev)?;
     let mut rng = Rng::with_seed(args.seed);
-    let mut sent = 0u64;
-    let mut send = |frame: &[u8]| -> Result<()> {
-        match sender.send_to(frame, None) {
-            Some(Ok(())) => sent += 1,
-            Some(Err(error)) => return Err(error).context("send"),
-            None => bail!("the frame does not fit the send buffer"),
-        }
-        Ok(())
-    };
     if args.truncated {
         for mac in &args.to_macs {
             for whole in templates(mac.octets(), args.vip)? {
                 for length in 14..=whole.len() {
-                    send(&whole[..length])?;
+                    sender.send(&whole[..length])?;
                 }
             }
         }
     }
     for number in 0..args.random {
-        send(&random_frame(args, number, &mut rng))?;
+        sender.send(&random_frame(args, number, &mut rng))?;
     }
-    println!("{{\"sent\":{sent}}}");
+    println!("{{\"sent\":{}}}", sender.sent);
     Ok(())
 }
 
-fn open(device: &str) -> Result<Box<dyn DataLinkSender>> {
-    let interface = pnet_datalink::interfaces()
-        .into_iter()
-        .find(|interface| interface.name == device)
-        .with_context(|| format!("no interface {device}"))?;
-    match pnet_datalink::channel(&interface, Config::default())? {
-        Channel::Ethernet(sender, _) => Ok(sender),
-        _ => bail!("{device} is not Ethernet"),
+/// Sends raw frames and counts them.
+pub(crate) struct Sender {
+    channel: Box<dyn DataLinkSender>,
+    pub(crate) sent: u64,
+}
+
+impl Sender {
+    /// On an interface, by its name.
+    pub(crate) fn open(device: &str) -> Result<Self> {
+        let interface = pnet_datalink::interfaces()
+            .into_iter()
+            .find(|interface| interface.name == device)
+            .with_context(|| format!("no interface {device}"))?;
+        match pnet_datalink::channel(&interface, Config::default())? {
+            Channel::Ethernet(channel, _) => Ok(Self { channel, sent: 0 }),
+            _ => bail!("{device} is not Ethernet"),
+        }
+    }
+
+    /// Send one frame.
+    pub(crate) fn send(&mut self, frame: &[u8]) -> Result<()> {
+        match self.channel.send_to(frame, None) {
+            Some(Ok(())) => self.sent += 1,
+            // Its own transmit queue is full: a flood goes on regardless.
+            Some(Err(error)) if error.raw_os_error() == Some(ENOBUFS) => {}
+            Some(Err(error)) => return Err(error).context("send"),
+            None => bail!("the frame does not fit the send buffer"),
+        }
+        Ok(())
     }
 }
+
+/// "No buffer space available", which has no stable `ErrorKind`.
+const ENOBUFS: i32 = 105;
 
 /// Frames that would be accepted, were they whole.
 fn templates(to: [u8; 6], vip: Ipv4Addr) -> Result<Vec<Vec<u8>>> {
@@ -143,9 +158,9 @@ fn random_frame(args: &Args, number: u64, rng: &mut Rng) -> Vec<u8> {
     frame.extend(std::iter::repeat_with(|| rng.u8(..)).take(length));
     // Pure noise is refused at its first byte, so two in three frames get a
     // head that leads further in.
-    if ethertype == 0x0800 && !number.is_multiple_of(3) {
+    if ethertype == 0x0800 && number % 3 != 0 {
         disguise_as_ipv4(&mut frame, args.vip, rng);
-    } else if ethertype == 0x0806 && !number.is_multiple_of(3) {
+    } else if ethertype == 0x0806 && number % 3 != 0 {
         disguise_as_arp(&mut frame, args.vip);
     }
     frame

@@ -5,10 +5,12 @@
 //! frames, and a count of what a capture holds.
 
 mod analyse;
+mod capture;
 mod client;
 mod connect;
 mod hold;
 mod inject;
+mod replay;
 mod serve;
 mod sources;
 mod summary;
@@ -35,6 +37,8 @@ enum Verb {
     Analyse(analyse::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
+    /// Send recorded frames again, whole or altered.
+    Replay(replay::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -44,5 +48,6 @@ fn main() -> anyhow::Result<()> {
         Verb::Hold(args) => hold::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Inject(args) => inject::run(&args),
+        Verb::Replay(args) => replay::run(&args),
     }
 }
