@@ -31,6 +31,7 @@ use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::peer::Path;
 use super::nlb_core::time::Instant;
 use super::notify;
+use super::segment::{Probes, Watch};
 use super::snapshot::{Owners, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
@@ -71,6 +72,7 @@ const BURST_MAX: usize = 1024;
 struct Inner {
     node: KBox<Node<NodeTables>>,
     keys: Keyring,
+    watch: Watch,
     /// Frames that are not in one piece are copied here.
     received: KVec<u8>,
     /// Frames are made here.
@@ -112,6 +114,7 @@ impl Cluster {
         let inner = Inner {
             node: new_node(config, slots)?,
             keys,
+            watch: Watch::new(),
             received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
             sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
             applied: 0,
@@ -342,7 +345,12 @@ impl Port {
 
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
-        drive(self, timer, |inner, now| inner.node.handle_timeout(now));
+        let mut probes = Probes::default();
+        drive(self, timer, |inner, now| {
+            probes = inner.watch.look(&mut inner.node, &self.stats, now);
+            inner.node.handle_timeout(now);
+        });
+        probes.send(self);
     }
 }
 

@@ -19,7 +19,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 /// The broadcast MAC.
-const BROADCAST: [u8; 6] = [0xff; 6];
+pub(crate) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// Where the source MAC stands in an Ethernet header.
 const ETH_SOURCE: usize = 6;
@@ -61,7 +61,8 @@ pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     }
 }
 
-fn send(cluster: &Cluster, to: &[u8; 6], bytes: &[u8; ARP_LEN]) {
+/// Sends an ARP message on the cluster interface. Context: any, without locks that a driver could take.
+pub(crate) fn send(cluster: &Cluster, to: &[u8; 6], bytes: &[u8; ARP_LEN]) {
     let Some(mut frame) = Frame::new(cluster.device(), ARP_LEN) else {
         cluster.stats().event(Event::ArpNoMemory);
         return;

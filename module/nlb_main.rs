@@ -25,6 +25,7 @@ mod nlb_core;
 mod notify;
 mod registry;
 mod request;
+mod segment;
 mod snapshot;
 mod stats;
 mod tables;

@@ -66,6 +66,11 @@ impl Stats {
         self.0.inc(EVENTS + event as usize);
     }
 
+    /// How often a reason was counted. Context: any.
+    pub(crate) fn sum_of(&self, reason: Reason) -> u64 {
+        self.0.sum(reason as usize)
+    }
+
     /// Name and sum of the counter with this index; none beyond the last.
     pub(crate) fn get(&self, index: usize) -> Option<(&'static str, u64)> {
         let name = if index < RECEIVED {

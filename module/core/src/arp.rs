@@ -188,6 +188,20 @@ pub fn leaving<S: Storage>(
     }
 }
 
+/// The question which MAC `target` has, from the ARP header on: sent to the broadcast MAC. `sender` is the dedicated
+/// IP; without one it is 0.0.0.0, and the question is a probe as in RFC 5227.
+#[must_use]
+pub fn question(own_mac: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> [u8; ARP_LEN] {
+    Message {
+        operation: REQUEST,
+        sender_mac: own_mac,
+        sender,
+        target_mac: [0; 6],
+        target,
+    }
+    .emit()
+}
+
 /// A gratuitous ARP for a VIP, from the ARP header on: sent to the broadcast MAC.
 ///
 /// It is a request with sender and target equal (RFC 5227 section 3 says why a request and not a reply).

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use nlb_core::arp::{announcement, arrived, leaving, ArpOut, ArpVerdict, ARP_LEN};
+use nlb_core::arp::{announcement, arrived, leaving, question, ArpOut, ArpVerdict, ARP_LEN};
 use nlb_core::filter::{Filter, Responder, Settings};
 use nlb_core::reason::Reason;
 use proptest::prelude::*;
@@ -168,6 +168,27 @@ fn nothing_that_leaves_binds_a_vip_to_another_mac() {
             ArpOut::Untouched
         );
         assert_eq!(bytes, good);
+    }
+}
+
+#[test]
+fn a_question_after_a_peer_passes_the_guard_and_every_host() {
+    let filter = filter(Responder::DefaultHost);
+    for sender in [DEDICATED, Ipv4Addr::UNSPECIFIED] {
+        let bytes = question(OWN, sender, CLIENT.into());
+        assert_eq!(
+            bytes[..],
+            message(1, (OWN, sender.octets()), (NONE, CLIENT))
+        );
+        let mut left = bytes;
+        assert_eq!(
+            leaving(&filter, &mut left, OWN, Some(DEDICATED)),
+            ArpOut::Untouched
+        );
+        assert_eq!(
+            arrived(&filter, true, &bytes),
+            ArpVerdict::Pass(Reason::ArpForeign)
+        );
     }
 }
 
