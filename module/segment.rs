@@ -85,15 +85,15 @@ impl Watch {
         let mut probes = Probes::default();
         let mut places = probes.0.iter_mut();
         let peers = || {
-            node.members()
-                .enumerate()
+            (0..HOSTS_MAX)
+                .zip(node.members())
                 .filter(|(_, host)| host.on_relay && !host.is_self)
         };
         let turn = self.turn;
         let in_turn = peers()
             .filter(|(index, _)| *index >= turn)
             .chain(peers().filter(|(index, _)| *index < turn));
-        for (index, host) in in_turn.take(HOSTS_MAX) {
+        for (index, host) in in_turn {
             let Some(address) = ipv4(host.dedicated.as_bytes()) else {
                 continue;
             };

@@ -110,32 +110,26 @@ impl<S: Storage> Node<S> {
         if !self.in_view() {
             return Judgement::Keep;
         }
-        if theirs.number < self.view.id.number && self.is_member(host, peer) {
-            // It lags; it will hear of the newer view.
-            return Judgement::Keep;
+        if !self.view.members.intersection(said.members).is_empty() {
+            // A host is named in both: one of the two views is from before it changed to the other.
+            if theirs.number > self.view.id.number {
+                Judgement::Yield
+            } else if theirs.number < self.view.id.number {
+                Judgement::Keep
+            } else {
+                self.compare(said)
+            }
+        } else {
+            self.compare(said)
         }
-        self.compare(host, said)
     }
 
-    /// Two views that met: the better one stays. Hosts that both name belong to the newer one, and of the older one
-    /// only those count besides that are heard: a host that has split off does not take the others with it, and
-    /// one that was left behind does not stand for those that have moved on or died.
-    fn compare(&self, host: HostId, said: &Said) -> Judgement {
-        let (ours, theirs) = (self.view.id, said.committed);
-        let heard = self.links.with(self.config.host);
-        let mut our_members = self.view.members;
-        let mut their_members = said.members;
-        if theirs.number > ours.number {
-            our_members = our_members.minus(their_members).intersection(heard);
-        } else if theirs.number < ours.number {
-            let rest = their_members.minus(our_members);
-            their_members = rest.intersection(heard.with(host));
-        }
-        if !self.two_way(host) && our_members.len() <= their_members.len() {
-            // It does not hear this host and cannot yield, so this one has to, unless far more depend on it.
-            return Judgement::Yield;
-        }
-        if is_better((their_members, theirs), (our_members, ours)) {
+    /// Two views that met: the better one stays.
+    fn compare(&self, said: &Said) -> Judgement {
+        if is_better(
+            (said.members, said.committed),
+            (self.view.members, self.view.id),
+        ) {
             Judgement::Yield
         } else {
             Judgement::Keep
@@ -256,11 +250,11 @@ impl<S: Storage> Node<S> {
     /// Whether hosts are heard that serve, but do not hear this host or have not proved themselves.
     fn unproved_view_heard(&self) -> bool {
         let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
-        let (now, period) = (self.now, self.config.period_ns);
+        let now = self.now;
         self.others().any(|host| {
             let peer = self.peer(host);
             let heard = peer.live && !peer.gone && is_serving(&peer.said);
-            let candidate = peer.candidate.serving && peer.candidate.heard_steadily(now, period);
+            let candidate = peer.candidate.incarnation != 0 && peer.candidate.serving;
             heard || (candidate && now.since(self.started) < hold)
         })
     }
