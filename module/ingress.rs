@@ -6,18 +6,24 @@
 //! except for frames of the protocol itself, which go to the node under its own lock.
 
 use super::cluster::Port;
+use super::discovery;
 use super::kapi::clock::now_ns;
 use super::kapi::inet::{tcp_lookup, TcpSocket};
 use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
-use super::nlb_core::decide::{self, decide, Answer, Question, Tables};
+use super::nlb_core::decide::{
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, is_for_cluster, Answer, Fast, Glance,
+    Question, Tables,
+};
+use super::nlb_core::filter::VipEntry;
 use super::nlb_core::fragments::{recall, remember, FragmentKey};
 use super::nlb_core::limits::ETHERTYPE;
 use super::nlb_core::packet::{
     Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_TCP, SNAP_LEN,
 };
+use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
 use super::snapshot::Snapshot;
 use super::stats::Event;
@@ -31,42 +37,91 @@ const IP_MAX: usize = 65_535;
 impl Hook for Ingress {
     type Target = Port;
 
+    // Foreign traffic, which is most of it on many hosts, leaves from here, before any register is saved.
+    #[inline(always)]
     fn handle(port: &Port, side: &ReadSide, skb: &mut Skb) -> Verdict {
         let Some(snapshot) = port.cluster().snapshot(side) else {
             return Verdict::Accept;
         };
-        match skb.protocol() {
-            protocol @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => packet(port, side, snapshot, skb, protocol),
-            ETHERTYPE_ARP => neighbour::arrived(port.cluster(), snapshot, skb),
-            ETHERTYPE => port.frame_arrived(skb),
-            _ => Verdict::Accept,
+        let glance = match skb.protocol() {
+            ETHERTYPE_IPV4 => glance_v4(&snapshot.filter, skb.head()),
+            ETHERTYPE_IPV6 => glance_v6(&snapshot.filter, skb.head()),
+            _ => return other(port, snapshot, skb),
+        };
+        match glance {
+            Glance::Foreign => {
+                port.cluster().stats().reason(Reason::PassedForeign);
+                Verdict::Accept
+            }
+            Glance::Vip(vip) => packet(port, side, snapshot, skb, vip),
+            Glance::Unclear => unclear(port, side, snapshot, skb),
         }
     }
 }
 
-/// Decides about an IP packet.
-#[inline(always)]
+/// Frames that are no IP.
+#[inline(never)]
+fn other(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    match skb.protocol() {
+        ETHERTYPE_ARP => neighbour::arrived(port.cluster(), snapshot, skb),
+        ETHERTYPE => port.frame_arrived(skb),
+        _ => Verdict::Accept,
+    }
+}
+
+/// Decides about a packet to a VIP.
+#[inline(never)]
 fn packet(
     port: &Port,
     side: &ReadSide,
     snapshot: &Snapshot,
     skb: &mut Skb,
-    protocol: u16,
+    vip: &VipEntry,
 ) -> Verdict {
-    let meta = meta(snapshot, skb, protocol);
+    let cluster = port.cluster();
+    let meta = meta(snapshot, skb);
+    if !is_for_cluster(&meta) {
+        return unclear(port, side, snapshot, skb);
+    }
+    let l3 = skb.head();
+    let fast = if meta.ethertype == ETHERTYPE_IPV4 {
+        fast_v4(&snapshot.filter, cluster.owners(), vip, meta.len, l3)
+    } else {
+        fast_v6(&snapshot.filter, cluster.owners(), vip, meta.len, l3)
+    };
+    let verdict = match fast {
+        Fast::Drop { reason, .. } => {
+            cluster.stats().reason(reason);
+            return Verdict::Drop;
+        }
+        Fast::Accept { reason, .. } => {
+            cluster.stats().reason(reason);
+            return accept(skb, &meta);
+        }
+        Fast::Moved(it) => decide::moved(cluster.owners(), it, l3),
+        Fast::Unclear => decide::closer(&snapshot.filter, cluster.owners(), &meta, vip, l3),
+    };
+    rare(port, side, snapshot, skb, &meta, verdict)
+}
+
+/// Decides about a packet that takes a closer look.
+#[cold]
+#[inline(never)]
+fn unclear(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    let meta = meta(snapshot, skb);
     let verdict = decide(&snapshot.filter, port.cluster().owners(), &meta, skb.head());
-    apply(port, side, snapshot, skb, &meta, verdict)
+    rare(port, side, snapshot, skb, &meta, verdict)
 }
 
 /// What the decision needs to know of a frame besides its bytes.
 #[inline(always)]
-fn meta(snapshot: &Snapshot, skb: &Skb, ethertype: u16) -> Meta {
+fn meta(snapshot: &Snapshot, skb: &Skb) -> Meta {
     let dst_is_virtual_mac = match skb.ethernet().and_then(|header| header.first_chunk::<6>()) {
         Some(mac) => snapshot.filter.is_virtual_mac(mac),
         None => false,
     };
     Meta {
-        ethertype,
+        ethertype: skb.protocol(),
         vlan: skb.has_vlan_id(),
         dst_is_virtual_mac,
         target: match skb.target() {
@@ -77,41 +132,6 @@ fn meta(snapshot: &Snapshot, skb: &Skb, ethertype: u16) -> Meta {
         },
         merged: skb.len() > IP_MAX,
         len: u32::try_from(skb.len()).unwrap_or(u32::MAX),
-    }
-}
-
-/// Carries out a verdict, and counts it.
-#[inline(always)]
-fn apply(
-    port: &Port,
-    side: &ReadSide,
-    snapshot: &Snapshot,
-    skb: &mut Skb,
-    meta: &Meta,
-    verdict: decide::Verdict,
-) -> Verdict {
-    match verdict {
-        decide::Verdict::Drop {
-            reason,
-            fragment: false,
-            ..
-        } => {
-            port.cluster().stats().reason(reason);
-            Verdict::Drop
-        }
-        decide::Verdict::Pass(reason) => {
-            port.cluster().stats().reason(reason);
-            Verdict::Accept
-        }
-        decide::Verdict::Accept {
-            reason,
-            fragment: false,
-            ..
-        } => {
-            port.cluster().stats().reason(reason);
-            accept(skb, meta)
-        }
-        verdict => rare(port, side, snapshot, skb, meta, verdict),
     }
 }
 
@@ -135,8 +155,10 @@ fn rare(
     meta: &Meta,
     verdict: decide::Verdict,
 ) -> Verdict {
-    if verdict == decide::Verdict::Short {
-        return copied(port, side, snapshot, skb, meta);
+    match verdict {
+        decide::Verdict::Short => return copied(port, side, snapshot, skb, meta),
+        decide::Verdict::Neighbour => return discovery::arrived(port.cluster(), snapshot, skb),
+        _ => {}
     }
     let verdict = settle(port, side, snapshot, skb.head(), verdict);
     finish(port, skb, meta, verdict)
@@ -161,6 +183,9 @@ fn copied(
         return unreadable(port);
     }
     let verdict = decide(&snapshot.filter, port.cluster().owners(), meta, head);
+    if verdict == decide::Verdict::Neighbour {
+        return discovery::arrived(port.cluster(), snapshot, skb);
+    }
     let verdict = settle(port, side, snapshot, head, verdict);
     finish(port, skb, meta, verdict)
 }

@@ -117,7 +117,7 @@ impl Owners {
     }
 
     #[inline(always)]
-    fn word(&self, slot: u16, word: u16) -> Option<&Words> {
+    fn place(&self, slot: u16, word: u16) -> Option<&Words> {
         let index = usize::from(slot)
             .wrapping_mul(BUCKET_WORDS)
             .wrapping_add(usize::from(word));
@@ -126,7 +126,7 @@ impl Owners {
 
     /// Stores the words of 64 buckets. Context: under the lock of the node.
     pub(crate) fn store(&self, slot: u16, word: u16, mine: u64, moved: u64, others: u64) {
-        if let Some(words) = self.word(slot, word) {
+        if let Some(words) = self.place(slot, word) {
             // What is asked because a bucket moved must be known before the bucket is owned.
             words.others.store(others);
             words.moved.store(moved);
@@ -143,16 +143,22 @@ impl Owners {
 impl Buckets for Owners {
     #[inline(always)]
     fn mine(&self, slot: u16, word: u16) -> u64 {
-        self.word(slot, word).map_or(0, |words| words.mine.load())
+        self.place(slot, word).map_or(0, |words| words.mine.load())
     }
 
     #[inline(always)]
     fn moved(&self, slot: u16, word: u16) -> u64 {
-        self.word(slot, word).map_or(0, |words| words.moved.load())
+        self.place(slot, word).map_or(0, |words| words.moved.load())
+    }
+
+    #[inline(always)]
+    fn word(&self, slot: u16, word: u16) -> (u64, u64) {
+        self.place(slot, word)
+            .map_or((0, 0), |words| (words.mine.load(), words.moved.load()))
     }
 
     fn others(&self, slot: u16, word: u16) -> u64 {
-        self.word(slot, word).map_or(0, |words| words.others.load())
+        self.place(slot, word).map_or(0, |words| words.others.load())
     }
 
     fn is_default_host(&self) -> bool {

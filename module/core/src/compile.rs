@@ -7,7 +7,7 @@ use super::filter::{
     Transport, VipEntry, NO_RULE, PAGE, TRIES, VIP_SLOTS,
 };
 use super::genl::{Affinity, Mode};
-use super::limits::VIPS_MAX;
+use super::limits::{RULES_MAX, VIPS_MAX};
 use super::mac::{self, Mac};
 use super::reason::Reason;
 use super::rules::{
@@ -127,7 +127,7 @@ fn table_count(settings: &Settings<'_>) -> usize {
         .vips
         .iter()
         .filter(|&&vip| has_own_rules(settings.rules, vip))
-        .count();
+        .fold(0usize, |own, _| own.saturating_add(1));
     own.saturating_add(1).saturating_mul(TRANSPORTS)
 }
 
@@ -205,7 +205,7 @@ fn fill_rules(settings: &Settings<'_>, entries: &mut [RuleEntry]) {
         slot: settings.default_slot,
         ..RuleEntry::EMPTY
     };
-    let rules = settings.rules.iter().enumerate();
+    let rules = (0..=RULES_MAX).zip(settings.rules);
     let plain = rules.clone().map(|(number, rule)| RuleEntry {
         track: rule.track == Track::On,
         ..rule_entry(number, rule, rule.affinity)
@@ -326,7 +326,7 @@ fn place_vips(vips: &[IpAddr], v6: bool, multipliers: &Multipliers, index: &mut 
     for place in index.iter_mut().skip(first).take(VIP_SLOTS) {
         *place = 0;
     }
-    for (number, &vip) in (1u16..).zip(vips) {
+    for (number, &vip) in (1..=u16::MAX).zip(vips) {
         let at = match vip {
             IpAddr::V4(address) if !v6 => {
                 multipliers.place_v4(u32::from_ne_bytes(address.octets()))

@@ -7,13 +7,16 @@
 //! of it, and only a commit sets any.
 
 use super::super::assign::{assign, Weights};
-use super::super::config::SlotKind;
+use super::super::config::{SlotKind, SlotSet};
 use super::super::host::{HostId, HostSet};
 use super::super::peer::{MemberInfo, Peer};
 use super::super::state::{HostState, OutReason};
 use super::super::store::Storage;
 use super::super::wire::{copy, Flags};
 use super::Node;
+
+/// Stands for no host in particular, where it is kept who had a bucket before this host.
+pub(super) const ANYONE: u8 = u8::MAX;
 
 /// Which of the three bitmaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +82,9 @@ impl<S: Storage> Node<S> {
         usize::from(self.config.rules.slots)
     }
 
-    /// Slots that the storage has room for.
-    pub(super) fn slots_room(&self) -> usize {
+    /// Slots that the storage has room for: no rules that need more can be staged.
+    #[must_use]
+    pub fn slots_room(&self) -> usize {
         let view = self.storage.view();
         let by_map = view
             .maps
@@ -108,7 +112,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Where it stands who had the buckets of a slot before this host.
-    fn former_range(&self, slot: usize) -> core::ops::Range<usize> {
+    pub(super) fn former_range(&self, slot: usize) -> core::ops::Range<usize> {
         self.quarter(3, slot)
     }
 
@@ -190,14 +194,17 @@ impl<S: Storage> Node<S> {
         let range = self.former_range(usize::from(slot));
         let former = self.storage.view().maps.get(range).unwrap_or(&[]);
         bits_of(former, usize::from(word), |host| {
-            HostId::new(host).is_some_and(|host| others.contains(host))
+            match HostId::new(host) {
+                Some(host) => others.contains(host),
+                None => host == ANYONE && !others.is_empty(),
+            }
         }) & moved
     }
 
-    /// Remembers who had what this host gets by the map just committed.
-    pub(super) fn note_former(&mut self) {
+    /// Remembers who had what this host gets by the map just committed, in the slots that mean the same as before.
+    pub(super) fn note_former(&mut self, kept: SlotSet) {
         let me = self.config.host.get();
-        for slot in 0..self.slots() {
+        for slot in (0..self.slots()).filter(|slot| kept.contains(*slot)) {
             let (now, base, former) = (
                 self.map_range(Half::Committed, slot),
                 self.base_range(slot),
@@ -209,7 +216,8 @@ impl<S: Storage> Node<S> {
                     break;
                 };
                 if owner == me && before != me {
-                    if let Some(former) = maps.get_mut(former) {
+                    // As long as anyone may have sessions of the bucket, it is not only the last owner.
+                    if let Some(former) = maps.get_mut(former).filter(|host| **host != ANYONE) {
                         *former = before;
                     }
                 }
@@ -231,13 +239,13 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    /// Lets go of what the next map does not give to this host.
-    pub(super) fn release_lost(&mut self, keep_any: bool) {
+    /// Lets go of what the next map does not give to this host, and of all slots that are not in `kept`.
+    pub(super) fn release_lost(&mut self, keep_any: bool, kept: SlotSet) {
         let me = self.config.host.get();
         let mut changed = false;
         for slot in 0..self.slots_room() {
             for word in 0..self.words_per_slot() {
-                let keep = if keep_any {
+                let keep = if keep_any && kept.contains(slot) {
                     self.owner_word(Half::Next, slot, word, |owner| owner == me)
                 } else {
                     0
@@ -294,6 +302,18 @@ impl<S: Storage> Node<S> {
         changed != 0
     }
 
+    /// Marks all buckets of a slot as moved.
+    pub(super) fn mark_moved(&mut self, slot: usize) {
+        let buckets = self.buckets();
+        for word in 0..self.words_per_slot() {
+            let rest = buckets.saturating_sub(word.saturating_mul(64));
+            let bits = 1u64.checked_shl(rest as u32).unwrap_or(0).wrapping_sub(1);
+            if let Some(moved) = self.word_mut(Bits::MovedLately, slot, word) {
+                *moved |= bits;
+            }
+        }
+    }
+
     /// Something that the packet path reads has changed.
     pub(super) fn ownership_changed(&mut self) {
         self.changes = self.changes.wrapping_add(1);
@@ -315,6 +335,12 @@ impl<S: Storage> Node<S> {
                 if let Some(lately) = self.word_mut(Bits::MovedLately, slot, word) {
                     *lately = 0;
                 }
+            }
+        }
+        if !left {
+            // What is not marked as moved has no sessions anywhere else.
+            if let Some([.., former]) = quarters(self.storage.parts().maps) {
+                former.fill(0);
             }
         }
         self.changes = self.changes.wrapping_add(1);
@@ -492,6 +518,11 @@ impl<S: Storage> Node<S> {
                 .saturating_mul(1000)
                 .checked_div(peer.frames)
                 .unwrap_or(0) as u16,
+            pending: if is_self {
+                self.pending()
+            } else {
+                peer.said.pending
+            },
             dedicated: if is_self {
                 self.config.dedicated
             } else {
@@ -558,8 +589,8 @@ fn bits_of(map: &[u8], word: usize, wanted: impl Fn(u8) -> bool) -> u64 {
     let first = word.saturating_mul(64);
     let end = first.saturating_add(64).min(map.len());
     let places = map.get(first..end).unwrap_or(&[]).iter();
-    places.enumerate().fold(0, |bits, (n, host)| {
-        bits | u64::from(wanted(*host)).wrapping_shl(n as u32)
+    places.zip(0u32..64).fold(0, |bits, (host, n)| {
+        bits | u64::from(wanted(*host)).wrapping_shl(n)
     })
 }
 
