@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! ARP for the VIPs: answered here, announced here, and guarded on the way out.
+//! ARP for the VIPs: answered here, announced here, and guarded on the way out. IPv6 is in `discovery.rs`.
 //!
 //! Two hooks guard what leaves. One sees the ARP of the kernel itself on every interface of the namespace; the
 //! other sees every frame that leaves the cluster interface, those of packet sockets included.
 
 use super::cluster::Cluster;
+use super::discovery;
 use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::{RcuCell, ReadSide};
 use super::kapi::skb::{Frame, Skb, ETH_HLEN};
 use super::nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
-use super::nlb_core::packet::ETHERTYPE_ARP;
+use super::nlb_core::packet::{ETHERTYPE_ARP, ETHERTYPE_IPV6};
 use super::nlb_core::reason::Reason;
 use super::snapshot::Snapshot;
 use super::stats::Event;
@@ -55,8 +56,9 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
 /// Tells the segment which MAC the VIPs resolve to. Context: any.
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     for vip in cluster.vips() {
-        if let IpAddr::V4(vip) = vip {
-            send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip));
+        match vip {
+            IpAddr::V4(vip) => send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip)),
+            IpAddr::V6(vip) => discovery::announce(cluster, snapshot, *vip),
         }
     }
 }
@@ -80,17 +82,20 @@ impl Hook for Egress {
     type Target = Cluster;
 
     fn handle(cluster: &Cluster, side: &ReadSide, skb: &mut Skb) -> Verdict {
-        if skb.protocol() != ETHERTYPE_ARP {
-            return Verdict::Accept;
+        match skb.protocol() {
+            ETHERTYPE_ARP => guard(cluster, side, skb, ETH_HLEN),
+            ETHERTYPE_IPV6 => {
+                discovery::guard(cluster, side, skb, ETH_HLEN, &cluster.device().as_device_ref())
+            }
+            _ => Verdict::Accept,
         }
-        guard(cluster, side, skb, ETH_HLEN)
     }
 }
 
 /// Clusters of a namespace.
 pub(crate) type ClusterList = KVec<Arc<Cluster>>;
 
-/// The clusters of a namespace, for the hook that sees the ARP of all its interfaces.
+/// The clusters of a namespace, for the hooks that see what all its interfaces send.
 pub(crate) struct Guard {
     clusters: RcuCell<ClusterList>,
 }
@@ -110,6 +115,11 @@ impl Guard {
         old.clear();
         Some(old)
     }
+
+    /// The clusters that are guarded now.
+    pub(crate) fn clusters<'a>(&'a self, side: &'a ReadSide) -> &'a [Arc<Cluster>] {
+        self.clusters.load(side).map_or(&[], |list| list)
+    }
 }
 
 /// The hook on ARP that the kernel itself sends, on any interface of the namespace.
@@ -119,10 +129,10 @@ impl Hook for ArpOutput {
     type Target = Guard;
 
     fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb) -> Verdict {
-        let (Some(clusters), Some(offset)) = (guarded.clusters.load(side), skb.network_offset()) else {
+        let Some(offset) = skb.network_offset() else {
             return Verdict::Accept;
         };
-        for cluster in clusters {
+        for cluster in guarded.clusters(side) {
             if guard(cluster, side, skb, offset) == Verdict::Drop {
                 return Verdict::Drop;
             }

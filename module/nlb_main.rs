@@ -11,6 +11,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 mod cluster;
+mod discovery;
 mod fill;
 mod fragments;
 mod ingress;

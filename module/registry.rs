@@ -16,6 +16,7 @@
 //! by itself, and everything that it can do to a halted node is refused.
 
 use super::cluster::Port;
+use super::discovery::Ip6Output;
 use super::ingress::Ingress;
 use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceEvent, DeviceWatcher, Net, NetId, Rtnl};
@@ -212,6 +213,7 @@ impl Registry {
         let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL)?);
         let mut hooks = Hooks::new();
         hooks.add::<ArpOutput>(Point::ArpOut(net), guard.clone())?;
+        hooks.add_output::<Ip6Output>(Point::Ip6Out(net), guard.clone())?;
         let place = namespaces.len();
         // There is room, it was reserved.
         let _ = namespaces.push_within_capacity(Namespace {

@@ -240,14 +240,7 @@ fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
     let mut vips = KVec::new();
     for attribute in request.attributes().filter(|a| a.kind == cluster::VIP) {
         let vip = match address(attribute.payload) {
-            Some(vip @ IpAddr::V4(_)) => vip,
-            Some(IpAddr::V6(_)) => {
-                return Err(request.refuse_at(
-                    cluster::VIP,
-                    not_supported(),
-                    c_str!("only IPv4 VIPs are supported by this version"),
-                ))
-            }
+            Some(vip) => vip,
             None => {
                 return Err(request.refuse_at(
                     cluster::VIP,

@@ -23,16 +23,19 @@ pub(crate) enum Event {
     ArpNoMemory = 4,
     /// The node had more to send at one time than is sent in one go.
     BurstCut = 5,
+    /// A neighbour advertisement was lost for want of memory.
+    NdNoMemory = 6,
 }
 
 impl Event {
-    const NAMES: [&'static str; 6] = [
+    const NAMES: [&'static str; 7] = [
         "frame-sent",
         "frame-no-memory",
         "frame-too-long",
         "packet-unreadable",
         "arp-no-memory",
         "burst-cut",
+        "nd-no-memory",
     ];
 }
 

@@ -8,6 +8,8 @@
 #include <linux/etherdevice.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
+#include <net/addrconf.h>
+#include <net/if_inet6.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/net_namespace.h>
@@ -88,6 +90,39 @@ struct net *nlb_helper_dev_net(const struct net_device *dev)
 bool nlb_helper_dev_carrier(const struct net_device *dev)
 {
 	return netif_running(dev) && netif_carrier_ok(dev);
+}
+
+/*
+ * The link-local address of a device that duplicate address detection is done with: ipv6_get_lladdr(), which
+ * is not exported.
+ */
+bool nlb_helper_link_local(const struct net_device *dev, u8 *addr)
+{
+	bool found = false;
+#if IS_ENABLED(CONFIG_IPV6)
+	struct inet6_ifaddr *ifp;
+	struct inet6_dev *idev;
+
+	rcu_read_lock();
+	idev = __in6_dev_get(dev);
+	if (idev) {
+		read_lock_bh(&idev->lock);
+		/* The list is sorted by scope, link-local addresses are last. */
+		list_for_each_entry_reverse(ifp, &idev->addr_list, if_list) {
+			if (ifp->scope > IFA_LINK)
+				break;
+			if (ifp->scope == IFA_LINK &&
+			    !(ifp->flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC))) {
+				memcpy(addr, &ifp->addr, sizeof(ifp->addr));
+				found = true;
+				break;
+			}
+		}
+		read_unlock_bh(&idev->lock);
+	}
+	rcu_read_unlock();
+#endif
+	return found;
 }
 
 void nlb_helper_bh_disable(void)

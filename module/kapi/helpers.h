@@ -22,6 +22,7 @@ bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
 void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 struct net *nlb_helper_dev_net(const struct net_device *dev);
 bool nlb_helper_dev_carrier(const struct net_device *dev);
+bool nlb_helper_link_local(const struct net_device *dev, u8 *addr);
 
 /* BH and per-CPU */
 void nlb_helper_bh_disable(void);

@@ -4,9 +4,11 @@
 
 use super::bindings;
 use super::once::Once;
+use super::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::mem::MaybeUninit;
+use core::net::Ipv6Addr;
 use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -185,6 +187,59 @@ impl Drop for Device {
     fn drop(&mut self) {
         // SAFETY: The reference is held by the type invariant and given back once.
         unsafe { bindings::nlb_helper_dev_put(self.as_ptr(), self.tracker.get()) };
+    }
+}
+
+/// A device lent by the kernel for as long as a hook runs.
+///
+/// # Invariants
+///
+/// The device is valid for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceRef<'a> {
+    dev: NonNull<bindings::net_device>,
+    _life: core::marker::PhantomData<&'a ()>,
+}
+
+impl Device {
+    /// The device, lent.
+    pub(crate) fn as_device_ref(&self) -> DeviceRef<'_> {
+        // INVARIANT: Held by the type invariant of `Device`.
+        DeviceRef {
+            dev: self.dev,
+            _life: core::marker::PhantomData,
+        }
+    }
+}
+
+impl DeviceRef<'_> {
+    /// # Safety
+    ///
+    /// `dev` is null or a device that stays valid for the lifetime chosen.
+    pub(super) unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> Option<DeviceRef<'a>> {
+        // INVARIANT: By the contract of this function.
+        NonNull::new(dev).map(|dev| DeviceRef {
+            dev,
+            _life: core::marker::PhantomData,
+        })
+    }
+
+    /// The device's own MAC; none if its addresses are not those of Ethernet.
+    pub(crate) fn mac(&self) -> Option<[u8; 6]> {
+        // SAFETY: Valid by the type invariant; six bytes are there, for the address length says so.
+        unsafe {
+            let dev = self.dev.as_ptr();
+            (usize::from((*dev).addr_len) == 6).then(|| (*dev).dev_addr.cast::<[u8; 6]>().read())
+        }
+    }
+
+    /// The link-local IPv6 address of the device, if it has one that is in use. Context: any but hard interrupts,
+    /// under RCU.
+    pub(crate) fn link_local(&self, _side: &ReadSide) -> Option<Ipv6Addr> {
+        let mut octets = [0u8; 16];
+        // SAFETY: Valid by the type invariant; the helper writes 16 bytes if it says that it did.
+        unsafe { bindings::nlb_helper_link_local(self.dev.as_ptr(), octets.as_mut_ptr()) }
+            .then(|| Ipv6Addr::from(octets))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Netfilter hooks, registered as a group and taken down with one grace period.
 
 use super::bindings;
-use super::netdevice::{Device, Net};
+use super::netdevice::{Device, DeviceRef, Net};
 use super::rcu::{synchronize_net, ReadSide};
 use super::skb::Skb;
 use core::ptr::NonNull;
@@ -33,6 +33,22 @@ pub(crate) trait Hook: 'static {
     fn handle(target: &Self::Target, side: &ReadSide, skb: &mut Skb) -> Verdict;
 }
 
+/// A hook function that is told which device a packet goes to.
+///
+/// Called under RCU, in softirq or process context. It must not sleep.
+pub(crate) trait OutputHook: 'static {
+    /// What it works on.
+    type Target: Send + Sync + 'static;
+
+    /// Decides a packet that leaves by `device`.
+    fn handle(
+        target: &Self::Target,
+        side: &ReadSide,
+        skb: &mut Skb,
+        device: &DeviceRef<'_>,
+    ) -> Verdict;
+}
+
 /// Where a hook is put.
 pub(crate) enum Point<'a> {
     /// Received by a device, before any protocol.
@@ -41,6 +57,8 @@ pub(crate) enum Point<'a> {
     Egress(&'a Device),
     /// ARP of the kernel's own, sent by any device of a namespace.
     ArpOut(Net<'a>),
+    /// IPv6 of the host's own, sent by any device of a namespace; the data begins with the IPv6 header.
+    Ip6Out(Net<'a>),
 }
 
 /// Hooks run before those of nft and others, whose netdev chains start at priorities around 0: what this host
@@ -84,6 +102,28 @@ impl Hooks {
     /// Registers a hook. Context: process. Errors: `ENOMEM`, or as netfilter says. Nothing is left behind on
     /// an error.
     pub(crate) fn add<H: Hook>(&mut self, point: Point<'_>, target: Arc<H::Target>) -> Result {
+        self.register(point, target, call::<H>)
+    }
+
+    /// Registers a hook that is told the device. As [`Hooks::add`].
+    pub(crate) fn add_output<H: OutputHook>(
+        &mut self,
+        point: Point<'_>,
+        target: Arc<H::Target>,
+    ) -> Result {
+        self.register(point, target, call_output::<H>)
+    }
+
+    fn register<T: Send + Sync + 'static>(
+        &mut self,
+        point: Point<'_>,
+        target: Arc<T>,
+        hook: unsafe extern "C" fn(
+            *mut c_void,
+            *mut bindings::sk_buff,
+            *const bindings::nf_hook_state,
+        ) -> c_uint,
+    ) -> Result {
         self.entries.reserve(1, GFP_KERNEL)?;
         // SAFETY: The operations are plain data for which zero means "not set".
         let mut ops: KBox<bindings::nf_hook_ops> =
@@ -107,9 +147,15 @@ impl Hooks {
                 bindings::NFPROTO_ARP,
                 bindings::NF_ARP_OUT,
             ),
+            Point::Ip6Out(net) => (
+                net.as_ptr(),
+                core::ptr::null_mut(),
+                bindings::NFPROTO_IPV6,
+                bindings::NLB_INET_LOCAL_OUT,
+            ),
         };
         let target = Arc::into_raw(target);
-        ops.hook = Some(call::<H>);
+        ops.hook = Some(hook);
         ops.dev = dev;
         ops.priv_ = target.cast_mut().cast();
         ops.pf = pf as u8;
@@ -128,7 +174,7 @@ impl Hooks {
             // SAFETY: A namespace's pointer is never null.
             net: unsafe { NonNull::new_unchecked(net) },
             target: target.cast(),
-            release: release::<H::Target>,
+            release: release::<T>,
         };
         // The room was reserved above, so this cannot fail, and the entry cannot get lost.
         let _ = self.entries.push_within_capacity(entry);
@@ -177,7 +223,35 @@ unsafe extern "C" fn call<H: Hook>(
     let skb = unsafe { Skb::from_raw(skb) };
     // SAFETY: Hooks run under RCU until they return.
     let side = unsafe { ReadSide::assume() };
-    match H::handle(target, side, skb) {
+    carry_out(H::handle(target, side, skb), skb)
+}
+
+/// # Safety
+///
+/// As [`call`]; `state` is that of an output hook.
+unsafe extern "C" fn call_output<H: OutputHook>(
+    target: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const bindings::nf_hook_state,
+) -> c_uint {
+    // SAFETY: As in `call`.
+    let target = unsafe { &*target.cast::<H::Target>() };
+    // SAFETY: By the contract of this function; the device stays while the hook runs, which is under RCU.
+    let device = unsafe { DeviceRef::from_raw((*state).out) };
+    let Some(device) = device else {
+        return bindings::NF_ACCEPT;
+    };
+    // SAFETY: By the contract of this function.
+    let skb = unsafe { Skb::from_raw(skb) };
+    // SAFETY: Hooks run under RCU until they return.
+    let side = unsafe { ReadSide::assume() };
+    carry_out(H::handle(target, side, skb, &device), skb)
+}
+
+/// What netfilter is told of a verdict.
+#[inline(always)]
+fn carry_out(verdict: Verdict, skb: &mut Skb) -> c_uint {
+    match verdict {
         Verdict::Accept => bindings::NF_ACCEPT,
         Verdict::Drop => bindings::NF_DROP,
         Verdict::Consume => {

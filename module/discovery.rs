@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! IPv6 neighbour discovery for the VIPs: answered here, announced here, and guarded on the way out.
+//!
+//! As for ARP (`neighbour.rs`) two hooks guard what leaves: one sees the IPv6 that this host sends by any interface
+//! of the namespace, before it has a frame; the other sees every frame that leaves the cluster interface, those of
+//! packet sockets included.
+
+use super::cluster::Cluster;
+use super::kapi::netdevice::DeviceRef;
+use super::kapi::netfilter::{OutputHook, Verdict};
+use super::kapi::rcu::ReadSide;
+use super::kapi::skb::{Frame, Skb};
+use super::neighbour::Guard;
+use super::nlb_core::mac::Mac;
+use super::nlb_core::nd::{self, NdOut, NdVerdict, ADVERTISEMENT_LEN, ALL_NODES_MAC};
+use super::nlb_core::packet::{ETHERTYPE_IPV6, PROTO_ICMPV6, SNAP_LEN};
+use super::nlb_core::reason::Reason;
+use super::snapshot::Snapshot;
+use super::stats::Event;
+use core::net::Ipv6Addr;
+
+/// Bytes from the IPv6 header on that tell a neighbour message: the header, and the type of the ICMPv6 message.
+const TELLING: usize = 41;
+
+/// Where the IPv6 header says what follows it.
+const NEXT_HEADER: usize = 6;
+
+/// ICMPv6 types of neighbour discovery: router solicitation to redirect (RFC 4861 section 4).
+const NEIGHBOUR_TYPES: core::ops::RangeInclusive<u8> = 133..=137;
+
+/// Decides about a neighbour message that arrived on the cluster interface. Context: softirq, RCU.
+#[cold]
+pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    // Without an Ethernet header there is no station to answer to; zero is the MAC of none.
+    let from = match skb.ethernet().and_then(|header| header.last_chunk::<8>()) {
+        Some([mac @ .., _, _]) => *mac,
+        None => Mac::default(),
+    };
+    let mut bytes = [0u8; SNAP_LEN];
+    let Some(l3) = copied(skb, 0, &mut bytes) else {
+        cluster.stats().reason(Reason::NdMalformed);
+        return Verdict::Drop;
+    };
+    match nd::arrived(&snapshot.filter, cluster.is_default_host(), from, l3) {
+        NdVerdict::Pass(reason) => {
+            cluster.stats().reason(reason);
+            Verdict::Accept
+        }
+        NdVerdict::Drop(reason) => {
+            cluster.stats().reason(reason);
+            Verdict::Consume
+        }
+        NdVerdict::Conflict { .. } => {
+            cluster.stats().reason(Reason::NdConflict);
+            Verdict::Consume
+        }
+        NdVerdict::Reply { to, bytes } => {
+            cluster.stats().reason(Reason::NdReplied);
+            send(cluster, &to, &bytes);
+            Verdict::Consume
+        }
+    }
+}
+
+/// Tells the segment which MAC a VIP resolves to. Context: any.
+pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot, vip: Ipv6Addr) {
+    send(cluster, &ALL_NODES_MAC, &nd::announcement(&snapshot.filter, vip));
+}
+
+fn send(cluster: &Cluster, to: &Mac, bytes: &[u8; ADVERTISEMENT_LEN]) {
+    let Some(mut frame) = Frame::new(cluster.device(), ADVERTISEMENT_LEN) else {
+        cluster.stats().event(Event::NdNoMemory);
+        return;
+    };
+    for (to, from) in frame.payload().iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    frame.send(to, ETHERTYPE_IPV6, ADVERTISEMENT_LEN);
+}
+
+/// The hook on IPv6 that this host sends, on any interface of the namespace.
+pub(crate) struct Ip6Output;
+
+impl OutputHook for Ip6Output {
+    type Target = Guard;
+
+    fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb, device: &DeviceRef<'_>) -> Verdict {
+        if !is_neighbour_message(skb, 0) {
+            return Verdict::Accept;
+        }
+        for cluster in guarded.clusters(side) {
+            if guard(cluster, side, skb, 0, device) == Verdict::Drop {
+                return Verdict::Drop;
+            }
+        }
+        Verdict::Accept
+    }
+}
+
+/// Lets an outgoing IPv6 packet pass; mends it or drops it if it is a neighbour message that would tell a wrong MAC
+/// for a VIP. Its IPv6 header stands at `offset` behind the data pointer, and it leaves by `device`.
+pub(crate) fn guard(
+    cluster: &Cluster,
+    side: &ReadSide,
+    skb: &mut Skb,
+    offset: usize,
+    device: &DeviceRef<'_>,
+) -> Verdict {
+    if !is_neighbour_message(skb, offset) {
+        return Verdict::Accept;
+    }
+    match cluster.snapshot(side) {
+        Some(snapshot) => leaving(cluster, snapshot, side, skb, offset, device),
+        None => Verdict::Accept,
+    }
+}
+
+#[cold]
+fn leaving(
+    cluster: &Cluster,
+    snapshot: &Snapshot,
+    side: &ReadSide,
+    skb: &mut Skb,
+    offset: usize,
+    device: &DeviceRef<'_>,
+) -> Verdict {
+    // A device whose addresses are no MACs cannot tell a MAC.
+    let Some(own_mac) = device.mac() else {
+        return Verdict::Accept;
+    };
+    let mut bytes = [0u8; SNAP_LEN];
+    let Some(l3) = copied(skb, offset, &mut bytes) else {
+        return Verdict::Accept;
+    };
+    let outcome = nd::leaving(&snapshot.filter, l3, own_mac, device.link_local(side));
+    let mended = match outcome {
+        NdOut::Untouched => return Verdict::Accept,
+        NdOut::Drop => None,
+        NdOut::Mended => skb.writable(offset, l3.len()),
+    };
+    let Some(place) = mended else {
+        cluster.stats().reason(Reason::NdLeakDropped);
+        return Verdict::Drop;
+    };
+    for (to, from) in place.iter_mut().zip(l3) {
+        *to = *from;
+    }
+    cluster.stats().reason(Reason::NdLeakMended);
+    Verdict::Accept
+}
+
+/// Whether the packet at `offset` is a neighbour message without extension headers; one with them is none
+/// (RFC 6980 section 5 forbids fragments, and Linux takes no others).
+fn is_neighbour_message(skb: &Skb, offset: usize) -> bool {
+    let mut copy = [0u8; TELLING];
+    let head = match skb.head().get(offset..).and_then(<[u8]>::first_chunk::<TELLING>) {
+        Some(head) => head,
+        None => {
+            if !skb.copy(offset, &mut copy) {
+                return false;
+            }
+            &copy
+        }
+    };
+    let [.., kind] = head;
+    head.get(NEXT_HEADER) == Some(&PROTO_ICMPV6) && NEIGHBOUR_TYPES.contains(kind)
+}
+
+/// The packet at `offset`, or as much of it as there is room for.
+fn copied<'a>(skb: &Skb, offset: usize, room: &'a mut [u8; SNAP_LEN]) -> Option<&'a mut [u8]> {
+    let len = skb.len().checked_sub(offset)?.min(SNAP_LEN);
+    let bytes = room.get_mut(..len)?;
+    skb.copy(offset, bytes).then_some(bytes)
+}
