@@ -339,6 +339,11 @@ fn refuse(request: &Request<'_>, kind: u16, error: node::CommandError) -> Error 
         CommandError::Weight => {
             request.refuse_at(kind, EINVAL, c_str!("the load weight must be 0 to 100"))
         }
+        CommandError::Changing => request.refuse_at(
+            kind,
+            EBUSY,
+            c_str!("other rules are being put in force: try again"),
+        ),
         CommandError::Random | CommandError::Slot | CommandError::Rules => {
             request.refuse_at(kind, EINVAL, c_str!("the command cannot be carried out"))
         }

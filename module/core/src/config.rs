@@ -15,6 +15,31 @@ pub enum SlotKind {
     Single,
 }
 
+/// A set of slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SlotSet([u64; SLOTS_MAX.div_ceil(64)]);
+
+impl SlotSet {
+    /// No slot.
+    pub const EMPTY: SlotSet = SlotSet([0; SLOTS_MAX.div_ceil(64)]);
+    /// Every slot.
+    pub const ALL: SlotSet = SlotSet([u64::MAX; SLOTS_MAX.div_ceil(64)]);
+
+    /// Adds a slot; one that cannot be is not added.
+    pub fn insert(&mut self, slot: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(slot >> 6)) {
+            *word |= 1u64.wrapping_shl(u32::from(slot & 63));
+        }
+    }
+
+    /// Whether a slot is in the set.
+    #[must_use]
+    pub fn contains(&self, slot: usize) -> bool {
+        let word = self.0.get(slot >> 6).copied().unwrap_or(0);
+        word.wrapping_shr((slot & 63) as u32) & 1 != 0
+    }
+}
+
 /// The bucket maps that a rule set needs: one slot for each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
@@ -26,6 +51,9 @@ pub struct Rules {
     pub kinds: [SlotKind; SLOTS_MAX],
     /// This host's load weight or handling priority in each slot.
     pub weights: [u8; SLOTS_MAX],
+    /// For rules that are staged: slots whose packets are the same as under the rules in force, each in the
+    /// same bucket ([`super::rules::kept`]). In the others every bucket counts as moved by the change.
+    pub kept: SlotSet,
 }
 
 impl Rules {
@@ -37,6 +65,7 @@ impl Rules {
             slots: 1,
             kinds: [SlotKind::Weighted; SLOTS_MAX],
             weights: [0; SLOTS_MAX],
+            kept: SlotSet::EMPTY,
         };
         if let Some(first) = rules.weights.first_mut() {
             *first = weight;

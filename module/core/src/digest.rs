@@ -39,7 +39,8 @@ pub fn rules_digest(rules: &[Rule]) -> u64 {
     digest.finish().max(1)
 }
 
-/// Digest of the settings that must be the same on every host, the rules and the timing left out.
+/// Digest of the settings that must be the same on every host, the rules (and the slots, which follow from them) and
+/// the timing left out.
 ///
 /// It is keyed with the hash seed: hosts with different seeds have different digests, and heartbeats, which
 /// are not encrypted, tell nothing of the seed.
@@ -56,7 +57,6 @@ pub fn settings_digest(settings: &Settings<'_>) -> u64 {
         settings.echo as u8,
         settings.responder as u8,
     ]);
-    digest.word(u64::from(settings.default_slot) << 16 | u64::from(settings.spread_slot));
     digest.finish().max(1)
 }
 

@@ -26,6 +26,7 @@ mod hear;
 mod lead;
 mod links;
 mod own;
+mod rules;
 mod send;
 mod timer;
 mod view;
@@ -91,6 +92,8 @@ pub enum CommandError {
     Weight,
     /// The rules are out of range, or need more slots than the storage was made for.
     Rules,
+    /// Other rules, which were staged before, are being put in force.
+    Changing,
 }
 
 /// A frame to be sent.

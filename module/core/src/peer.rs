@@ -226,6 +226,8 @@ pub struct MemberInfo {
     pub dedicated: Dedicated,
     /// Its load weight in slot 0.
     pub weight: u8,
+    /// Digest of the rules that it has staged; 0: none.
+    pub pending: u64,
     /// Buckets of slot 0 that it owns.
     pub buckets: u16,
 }

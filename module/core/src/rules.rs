@@ -6,8 +6,10 @@
 //! covers a packet; a rule for all VIPs and one for a single VIP overlap like any others. The number of a rule
 //! is its place in the list, and also the slot of its bucket map.
 
+use super::config::{SlotKind, SlotSet};
 use super::genl::Affinity;
 use super::limits::RULES_MAX;
+use super::state::named;
 use core::fmt;
 use core::net::IpAddr;
 
@@ -17,16 +19,17 @@ pub const PREFIX_V4_DEFAULT: u8 = 24;
 /// Prefix length of affinity network for IPv6: what one site or household has.
 pub const PREFIX_V6_DEFAULT: u8 = 64;
 
-/// Which transport protocols a rule covers. UDP-Lite goes with UDP, SCTP with TCP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Protocols {
-    /// TCP and SCTP.
-    Tcp = 1,
-    /// UDP and UDP-Lite.
-    Udp = 2,
-    /// All of them.
-    Both = 3,
+named! {
+    /// Which transport protocols a rule covers. UDP-Lite goes with UDP, SCTP with TCP. The numbers are sets: bit 0
+    /// for TCP, bit 1 for UDP.
+    Protocols {
+        /// TCP and SCTP.
+        Tcp = 1 "tcp",
+        /// UDP and UDP-Lite.
+        Udp = 2 "udp",
+        /// All of them.
+        Both = 3 "both",
+    }
 }
 
 impl Protocols {
@@ -37,46 +40,45 @@ impl Protocols {
     }
 }
 
-/// What becomes of the traffic of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum FilteringMode {
-    /// Spread over the hosts by affinity and load weight.
-    Multiple = 1,
-    /// All to the host of best handling priority.
-    Single = 2,
-    /// Dropped on every host.
-    Disabled = 3,
+named! {
+    /// What becomes of the traffic of a rule.
+    FilteringMode {
+        /// Spread over the hosts by affinity and load weight.
+        Multiple = 1 "multiple",
+        /// All to the host of best handling priority.
+        Single = 2 "single",
+        /// Dropped on every host.
+        Disabled = 3 "disabled",
+    }
 }
 
-/// What this host does about a rule. It is no part of what the hosts must agree on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum RuleState {
-    /// Serves its share.
-    Enabled = 1,
-    /// Serves nothing of the rule, old connections included.
-    Disabled = 2,
-    /// Takes no new connections. The packet path does nothing special: the host's weight for the rule is 0, so
-    /// it owns no bucket, and its old connections are residual sessions.
-    Draining = 3,
+named! {
+    /// What a host does about a rule. It is no part of what the hosts must agree on.
+    RuleState {
+        /// Serves its share.
+        Enabled = 1 "enabled",
+        /// Serves nothing of the rule, old connections included.
+        Disabled = 2 "disabled",
+        /// Takes no new connections. The packet path does nothing special: the host's weight for the rule is 0,
+        /// so it owns no bucket, and its old connections are residual sessions.
+        Draining = 3 "draining",
+    }
 }
 
-/// Whether UDP sessions of a rule are tracked, so that they survive a change of the map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Track {
-    /// Those to port 443, which are QUIC.
-    #[default]
-    Quic = 0,
-    /// None.
-    Off = 1,
-    /// All.
-    On = 2,
+named! {
+    /// Whether UDP sessions of a rule are tracked, so that they survive a change of the map.
+    Track {
+        /// Those to port 443, which are QUIC.
+        Quic = 0 "quic",
+        /// None.
+        Off = 1 "off",
+        /// All.
+        On = 2 "on",
+    }
 }
 
 /// A port rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// The VIP that it is for, or all.
     pub vip: Option<IpAddr>,
@@ -141,6 +143,92 @@ impl Rule {
             && self.first_port <= other.last_port
             && other.first_port <= self.last_port
     }
+}
+
+impl Rule {
+    /// Whether both cover the same packets.
+    #[must_use]
+    pub fn covers_same(&self, other: &Rule) -> bool {
+        self.vip == other.vip
+            && self.protocols == other.protocols
+            && (self.first_port, self.last_port) == (other.first_port, other.last_port)
+    }
+
+    /// Whether both also put each of these packets into the same bucket.
+    fn spreads_same(&self, other: &Rule) -> bool {
+        let prefixes = self.affinity != Affinity::Network
+            || (self.prefix_v4, self.prefix_v6) == (other.prefix_v4, other.prefix_v6);
+        self.covers_same(other)
+            && self.mode == other.mode
+            && self.affinity == other.affinity
+            && prefixes
+    }
+
+    /// How the buckets of the rule find their owner. A disabled rule has owners that serve nothing.
+    #[must_use]
+    pub const fn slot_kind(&self) -> SlotKind {
+        match self.mode {
+            FilteringMode::Single => SlotKind::Single,
+            FilteringMode::Multiple | FilteringMode::Disabled => SlotKind::Weighted,
+        }
+    }
+}
+
+/// Which bucket map is for what: rule n has slot n, and what no rule covers has the slot after the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// Slot of what no rule covers; all of it belongs to the default host.
+    pub default: u16,
+    /// Slot of traffic without ports that is spread by client address.
+    pub spread: u16,
+}
+
+impl Slots {
+    /// The slots that a list of rules needs.
+    ///
+    /// Traffic without ports is spread as the rule says that covers everything, in mode multiple; if there is no
+    /// such rule, it is traffic that no rule covers.
+    #[must_use]
+    pub fn of(rules: &[Rule]) -> Slots {
+        let default = u16::try_from(rules.len()).unwrap_or(u16::MAX);
+        let everything = |rule: &Rule| {
+            rule.vip.is_none()
+                && rule.protocols == Protocols::Both
+                && rule.has_all_ports()
+                && rule.mode == FilteringMode::Multiple
+        };
+        let spread = rules.iter().position(everything);
+        Slots {
+            default,
+            spread: spread.map_or(default, |slot| u16::try_from(slot).unwrap_or(default)),
+        }
+    }
+
+    /// How many slots there are.
+    #[must_use]
+    pub const fn count(&self) -> u16 {
+        self.default.saturating_add(1)
+    }
+}
+
+/// The slots whose packets are the same under both lists of rules, each in the same bucket. In all others a
+/// bucket of the one list has nothing to do with the bucket of that number in the other list.
+#[must_use]
+pub fn kept(old: &[Rule], new: &[Rule]) -> SlotSet {
+    let mut kept = SlotSet::EMPTY;
+    let (old_slots, new_slots) = (Slots::of(old), Slots::of(new));
+    let spread_stays = |slot: u16| (slot == old_slots.spread) == (slot == new_slots.spread);
+    for (slot, (before, after)) in (0u16..u16::MAX).zip(old.iter().zip(new)) {
+        if before.spreads_same(after) && spread_stays(slot) {
+            kept.insert(slot);
+        }
+    }
+    let still_covered = |old: &Rule| new.iter().any(|new| new.covers_same(old));
+    let covered_same = old.len() == new.len() && old.iter().all(still_covered);
+    if covered_same && spread_stays(new_slots.default) {
+        kept.insert(new_slots.default);
+    }
+    kept
 }
 
 /// Why a list of rules is refused. `rule` is the place of the rule in the list, from 0.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
 use nlb_core::event::{Event, HistoryEntry};
 use nlb_core::host::HostId;
 use nlb_core::limits::SLOTS_MAX;
@@ -223,5 +223,7 @@ pub(crate) fn rules(plan: &Plan, index: usize, digest: u64) -> Rules {
         kinds[slot] = kind;
         weights[slot] = weight;
     }
-    Rules { digest, slots: plan.slots.len() as u16, kinds, weights }
+    // Half of the changes are such that buckets mean the same before and after them.
+    let kept = if digest % 2 == 0 { SlotSet::EMPTY } else { SlotSet::ALL };
+    Rules { digest, slots: plan.slots.len() as u16, kinds, weights, kept }
 }

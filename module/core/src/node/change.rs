@@ -204,7 +204,7 @@ impl<S: Storage> Node<S> {
         };
         let me = self.config.host;
         let listed = prepared.members.contains(me);
-        self.release_lost(listed);
+        self.release_lost(listed, self.kept_slots(prepared.rules));
         if self.default_held && prepared.default_host != Some(me) {
             self.default_held = false;
             self.ownership_changed();
@@ -248,8 +248,8 @@ impl<S: Storage> Node<S> {
             default_host: prepared.default_host,
             since: self.now,
         };
-        self.activate_rules(prepared.rules);
-        self.note_former();
+        let kept = self.activate_rules(prepared.rules);
+        self.note_former(kept);
         self.deficit = false;
         let blocked = self.is_blocked();
         self.default_held = prepared.default_host == Some(self.config.host) && !blocked;
@@ -279,16 +279,6 @@ impl<S: Storage> Node<S> {
         // Who led the change still has to tell the others that it is committed.
         self.prepared = kept;
         self.lead = lead;
-    }
-
-    pub(super) fn activate_rules(&mut self, digest: u64) {
-        if digest == self.config.rules.digest {
-            return;
-        }
-        if let Some(rules) = self.staged.take().filter(|rules| rules.digest == digest) {
-            self.config.rules = rules;
-            self.event(Event::RulesActivated { digest });
-        }
     }
 
     fn record(&mut self, prepared: &Prepared) {

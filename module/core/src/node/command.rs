@@ -2,7 +2,6 @@
 
 //! What the caller wants: start and stop, drain, weights, and news of the interface.
 
-use super::super::config::Rules;
 use super::super::event::Event;
 use super::super::peer::Peer;
 use super::super::state::{HostState, OutReason};
@@ -98,12 +97,8 @@ impl<S: Storage> Node<S> {
                     return Err(CommandError::Weight);
                 }
             }
-            Command::Stage(rules) => {
-                rules.check().map_err(|_| CommandError::Rules)?;
-                if usize::from(rules.slots) > self.slots_room() || rules.digest == 0 {
-                    return Err(CommandError::Rules);
-                }
-            }
+            Command::Stage(rules) => self.check_stage(Some(&rules))?,
+            Command::Unstage => self.check_stage(None)?,
             _ => {}
         }
         Ok(())
@@ -220,13 +215,6 @@ impl<S: Storage> Node<S> {
             *place = weight;
             self.inputs_changed(changed);
         }
-    }
-
-    fn stage(&mut self, rules: Option<Rules>) {
-        let rules = rules.filter(|rules| rules.digest != self.config.rules.digest);
-        let changed = self.staged != rules;
-        self.staged = rules;
-        self.inputs_changed(changed);
     }
 
     /// What the assignment is computed from has changed: the others must know.

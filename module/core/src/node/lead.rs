@@ -32,8 +32,9 @@ impl<S: Storage> Node<S> {
         if !self.may_lead() || self.is_promised() {
             return;
         }
-        // A step that is complete may complete the next one as well; there are three.
-        for _ in 0..4 {
+        // A step that is complete may complete the next one as well: with nobody to wait for, two changes in a row are
+        // eight steps (new inputs, then the rules that came with them).
+        for _ in 0..8 {
             let before = self.lead.map(|lead| lead.step);
             match self.lead {
                 Some(_) => self.progress(),
@@ -228,6 +229,9 @@ impl<S: Storage> Node<S> {
         let computed = self.compute_next(staged, members, serving.union(members));
         let default_host = self.not_idle(members).lowest();
         let mut losers = computed.losers;
+        if staged && self.slots_change() {
+            losers = losers.union(serving);
+        }
         if let Some(old) = self
             .view
             .default_host

@@ -193,11 +193,9 @@ impl<S: Storage> Node<S> {
         let others = self.view.members.without(self.config.host);
         let range = self.former_range(usize::from(slot));
         let former = self.storage.view().maps.get(range).unwrap_or(&[]);
-        bits_of(former, usize::from(word), |host| {
-            match HostId::new(host) {
-                Some(host) => others.contains(host),
-                None => host == ANYONE && !others.is_empty(),
-            }
+        bits_of(former, usize::from(word), |host| match HostId::new(host) {
+            Some(host) => others.contains(host),
+            None => host == ANYONE && !others.is_empty(),
         }) & moved
     }
 

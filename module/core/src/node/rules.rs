@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Rules that are staged, and how they come into force.
+//!
+//! Staged rules wait until all members have staged the same digest; then a change of their own puts them in force.
+//! The slots of the old rules and those of the new ones are the same only as far as [`super::Rules::kept`] says.
+//! In all others a bucket of the old rules holds other packets than the bucket of that number under the new
+//! ones: every host lets go of all of them before any takes one, and afterwards all count as moved, with sessions
+//! anywhere.
+
+use super::super::config::{Rules, SlotSet};
+use super::super::event::Event;
+use super::super::store::Storage;
+use super::super::wire::copy;
+use super::own::ANYONE;
+use super::view::is_ready;
+use super::{CommandError, Node, Prepared};
+
+impl<S: Storage> Node<S> {
+    /// Refuses rules that cannot be staged, or cannot be any more.
+    pub(super) fn check_stage(&self, rules: Option<&Rules>) -> Result<(), CommandError> {
+        if let Some(rules) = rules {
+            rules.check().map_err(|_| CommandError::Rules)?;
+            if usize::from(rules.slots) > self.slots_room() || rules.digest == 0 {
+                return Err(CommandError::Rules);
+            }
+        }
+        // The others may have committed already what this host has acknowledged.
+        let acknowledged = self
+            .prepared
+            .filter(|prepared| is_ready(prepared.phase) && self.brings_rules(prepared));
+        match acknowledged {
+            Some(prepared) if rules.is_none_or(|rules| rules.digest != prepared.rules) => {
+                Err(CommandError::Changing)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Stages rules, or forgets the staged ones. A host that takes no part has nobody to wait for.
+    pub(super) fn stage(&mut self, rules: Option<Rules>) {
+        let rules = rules.filter(|rules| rules.digest != self.config.rules.digest);
+        let changed = self.staged != rules;
+        self.staged = rules;
+        if let Some(digest) = rules
+            .map(|rules| rules.digest)
+            .filter(|_| !self.takes_part())
+        {
+            self.activate_rules(digest);
+        }
+        self.inputs_changed(changed);
+    }
+
+    /// Whether a proposal puts the staged rules in force.
+    pub(super) fn brings_rules(&self, prepared: &Prepared) -> bool {
+        prepared.rules != self.config.rules.digest && prepared.rules == self.pending()
+    }
+
+    /// The slots that a proposal keeps: all, unless it brings new rules.
+    pub(super) fn kept_slots(&self, rules: u64) -> SlotSet {
+        if rules == self.config.rules.digest {
+            return SlotSet::ALL;
+        }
+        let staged = self.staged.as_ref();
+        staged
+            .filter(|staged| staged.digest == rules)
+            .map_or(SlotSet::EMPTY, |staged| staged.kept)
+    }
+
+    /// Whether some slot that is in use, now or under the staged rules, is not the same under both.
+    pub(super) fn slots_change(&self) -> bool {
+        let Some(staged) = &self.staged else {
+            return false;
+        };
+        let slots = self.slots().max(usize::from(staged.slots));
+        (0..slots).any(|slot| !staged.kept.contains(slot))
+    }
+
+    /// Puts the staged rules in force if they are those: the slots that were kept; all if they are not.
+    pub(super) fn activate_rules(&mut self, digest: u64) -> SlotSet {
+        if digest == self.config.rules.digest {
+            return SlotSet::ALL;
+        }
+        let Some(rules) = self.staged.filter(|rules| rules.digest == digest) else {
+            return SlotSet::ALL;
+        };
+        self.staged = None;
+        self.config.rules = rules;
+        self.event(Event::RulesActivated { digest });
+        self.forget_slots(rules.kept);
+        rules.kept
+    }
+
+    /// Every bucket of the slots that were not kept counts as moved from now on, with sessions on any host.
+    fn forget_slots(&mut self, kept: SlotSet) {
+        for slot in (0..self.slots_room()).filter(|slot| !kept.contains(*slot)) {
+            self.mark_moved(slot);
+            let range = self.former_range(slot);
+            if let Some(former) = self.storage.parts().maps.get_mut(range) {
+                former.fill(ANYONE);
+            }
+        }
+        self.ownership_changed();
+    }
+
+    /// Takes a larger storage in place of the one it has, which is given back: then more slots can be staged.
+    /// It must be as new, and not have fewer hosts, events, history or slots; otherwise it is given back itself.
+    ///
+    /// *Work*: the storage is copied.
+    ///
+    /// # Errors
+    ///
+    /// The storage that was given does not fit.
+    pub fn enlarge(&mut self, mut storage: S) -> Result<S, S> {
+        let (old, new) = (self.storage.parts(), storage.parts());
+        let fits = old.peers.len() == new.peers.len()
+            && old.events.len() == new.events.len()
+            && old.history.len() == new.history.len()
+            && old.maps.len() <= new.maps.len()
+            && old.words.len() <= new.words.len();
+        if !fits {
+            return Err(storage);
+        }
+        copy_all(new.peers, old.peers);
+        copy_all(new.events, old.events);
+        copy_all(new.history, old.history);
+        copy_parts(new.maps, old.maps, 4, copy);
+        copy_parts(new.words, old.words, 3, copy_all);
+        Ok(core::mem::replace(&mut self.storage, storage))
+    }
+}
+
+fn copy_all<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+/// Copies tables of `parts` equal parts, each part to the beginning of the same part.
+fn copy_parts<T>(to: &mut [T], from: &[T], parts: usize, copy: impl Fn(&mut [T], &[T])) {
+    let (Some(room), Some(len)) = (to.len().checked_div(parts), from.len().checked_div(parts))
+    else {
+        return;
+    };
+    if room == 0 || len == 0 {
+        return;
+    }
+    for (to, from) in to.chunks_exact_mut(room).zip(from.chunks_exact(len)) {
+        copy(to, from);
+    }
+}
