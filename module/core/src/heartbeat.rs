@@ -18,6 +18,7 @@
 //! | 8 | digest of the rules in force |
 //! | 8 | digest of the staged rules; 0: none |
 //! | 8 | digest of the residual sessions; 0: none |
+//! | 8 | hosts that it hears on the segment |
 //! | 4 | number of its inputs to the assignment |
 //! | 1 + n | its weights, one byte for each slot |
 //! | 1 + n | its weights under the staged rules |
@@ -140,6 +141,7 @@ fn parse_said(reader: &mut Reader<'_>) -> Option<Said> {
         rules: reader.u64()?,
         pending: reader.u64()?,
         residue: reader.u64()?,
+        on_segment: HostSet(reader.u64()?),
     })
 }
 
@@ -159,6 +161,7 @@ pub(super) fn write_said(writer: &mut Writer<'_>, said: &Said) {
     writer.u64(said.rules);
     writer.u64(said.pending);
     writer.u64(said.residue);
+    writer.u64(said.on_segment.0);
 }
 
 /// Writes a list whose length is one byte before it: `write` writes one element, or says that there is none.

@@ -237,6 +237,8 @@ pub struct Node<S: Storage> {
     links: HostSet,
     /// Why the leader says that this host is out.
     told: OutReason,
+    /// Hosts in whose name frames were refused for their key, and when the last of these came.
+    refused: (HostSet, Instant),
     /// When this host noticed that it had been paused, until it has heard the others again.
     resumed: Option<Instant>,
     /// The time of the last input.
@@ -316,6 +318,7 @@ impl<S: Storage> Node<S> {
             follows: None,
             links: HostSet::EMPTY,
             told: OutReason::None,
+            refused: (HostSet::EMPTY, Instant(0)),
             resumed: None,
             now: Instant(0),
             beat: false,

@@ -28,8 +28,8 @@ pub(super) struct Candidate {
     pub(super) seq: u64,
     /// When it was last heard.
     pub(super) heard: Instant,
-    /// When it was first heard.
-    pub(super) since: Instant,
+    /// Frames of it, each newer than the one before, without a gap between them; up to 255.
+    pub(super) count: u8,
     /// It was echoed in a heartbeat of ours since it took this place, so that another may have it.
     pub(super) echoed: bool,
     /// It says that it serves in some view.
@@ -37,12 +37,22 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
+    const STEADY: u8 = 3;
+
+    /// Whether it is heard again and again, as a host that is there.
+    pub(super) fn heard_steadily(&self, now: Instant, period_ns: u64) -> bool {
+        self.incarnation != 0
+            && self.count >= Candidate::STEADY
+            && now.since(self.heard) <= period_ns.saturating_mul(3)
+    }
+
     /// Nobody.
     pub(super) const NONE: Candidate = Candidate {
         incarnation: 0,
         seq: 0,
         heard: Instant(0),
-        since: Instant(0),
+        count: 0,
         echoed: true,
         serving: false,
     };
@@ -65,6 +75,8 @@ pub(super) struct Said {
     pub(super) rules: u64,
     pub(super) pending: u64,
     pub(super) residue: u64,
+    /// Hosts that it hears on the segment.
+    pub(super) on_segment: HostSet,
 }
 
 impl Said {
@@ -84,6 +96,7 @@ impl Said {
         rules: 0,
         pending: 0,
         residue: 0,
+        on_segment: HostSet::EMPTY,
     };
 }
 

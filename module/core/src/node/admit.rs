@@ -71,10 +71,13 @@ impl<S: Storage> Node<S> {
             FrameError::Magic => Received::Magic,
             FrameError::Host => Received::HostId,
         })?;
-        self.refuse_cheaply(path, &frame.header, auth.authenticated())?;
+        self.refuse_cheaply(path, &frame.header)?;
+        if (frame.header.key_id == 0) == auth.authenticated() {
+            return Err(self.note_refused(&frame.header, Received::UnknownKey));
+        }
         match frame.stamp_holds(auth) {
-            None => return Err(Received::UnknownKey),
-            Some(false) => return Err(Received::BadStamp),
+            None => return Err(self.note_refused(&frame.header, Received::UnknownKey)),
+            Some(false) => return Err(self.note_refused(&frame.header, Received::BadStamp)),
             Some(true) => {}
         }
         if !self.pay_for_digest(&frame.header) {
@@ -82,18 +85,23 @@ impl<S: Storage> Node<S> {
         }
         match frame.verify(auth) {
             Verified::Ok => Ok(frame),
-            Verified::UnknownKey => Err(Received::UnknownKey),
-            Verified::Bad => Err(Received::BadTag),
+            Verified::UnknownKey => Err(self.note_refused(&frame.header, Received::UnknownKey)),
+            Verified::Bad => Err(self.note_refused(&frame.header, Received::BadTag)),
         }
     }
 
+    /// Remembers that a frame of this cluster was refused for its key, so that people are told, and so that a host
+    /// whose own key is wrong does not serve beside those who have the right one.
+    fn note_refused(&mut self, header: &Header, why: Received) -> Received {
+        self.forget_refused();
+        if header.host != self.config.host && self.ids.contains(header.host) {
+            self.refused = (self.refused.0.with(header.host), self.now);
+        }
+        why
+    }
+
     /// What can be told from the header alone.
-    fn refuse_cheaply(
-        &self,
-        path: Path,
-        header: &Header,
-        authenticated: bool,
-    ) -> Result<(), Received> {
+    fn refuse_cheaply(&self, path: Path, header: &Header) -> Result<(), Received> {
         if header.cluster_id != self.config.cluster_id {
             return Err(Received::OtherCluster);
         }
@@ -102,9 +110,6 @@ impl<S: Storage> Node<S> {
         };
         if header.host == self.config.host && header.incarnation == self.incarnation {
             return Err(Received::OwnEcho);
-        }
-        if (header.key_id == 0) == authenticated {
-            return Err(Received::UnknownKey);
         }
         if is_stale(header.seq, last_seq(peer, path, header.incarnation)) {
             return Err(Received::Stale);

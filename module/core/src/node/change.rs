@@ -74,12 +74,21 @@ impl<S: Storage> Node<S> {
             && self.prepared.is_none_or(|prepared| {
                 prepared.id.leader != id.leader || prepared.id.number < id.number
             });
+        // What was acknowledged to a live leader may yet be committed.
+        let same_leader = self
+            .prepared
+            .is_some_and(|prepared| prepared.id.leader == id.leader);
+        let free = same_leader || !self.is_promised();
         let base = change.head.base;
         let on_ours = !self.in_view() || base == self.view.id || base.number > self.view.id.number;
         let listed = change
             .entries()
             .any(|entry| entry.host == me && entry.incarnation == self.incarnation);
-        from_leader && newer && on_ours && (listed || (self.in_view() && base == self.view.id))
+        from_leader
+            && newer
+            && free
+            && on_ours
+            && (listed || (self.in_view() && base == self.view.id))
     }
 
     #[inline(never)]

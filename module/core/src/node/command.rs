@@ -145,6 +145,7 @@ impl<S: Storage> Node<S> {
         self.lead = None;
         self.deficit = false;
         self.listened = false;
+        self.refused = (super::HostSet::EMPTY, Instant(0));
         self.farewells = 0;
         self.beat = false;
         self.follows = None;

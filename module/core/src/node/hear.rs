@@ -114,12 +114,19 @@ impl<S: Storage> Node<S> {
     pub(super) fn note_candidate(&mut self, header: &Header, serving: bool) {
         let now = self.now;
         let own = header.host == self.config.host;
+        let period = self.config.period_ns;
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };
         let place = &mut peer.candidate;
         if place.incarnation == header.incarnation {
             if header.seq > place.seq {
+                let steady = now.since(place.heard) <= period.saturating_mul(3);
+                place.count = if steady {
+                    place.count.saturating_add(1)
+                } else {
+                    1
+                };
                 place.seq = header.seq;
                 place.heard = now;
                 place.serving = serving;
@@ -130,7 +137,7 @@ impl<S: Storage> Node<S> {
                 incarnation,
                 seq,
                 heard: now,
-                since: now,
+                count: 1,
                 echoed: false,
                 serving,
             };

@@ -4,7 +4,7 @@
 
 use super::super::change::Step;
 use super::super::host::{HostId, HostSet};
-use super::super::peer::Peer;
+use super::super::peer::{Peer, Said};
 use super::super::state::{Cause, HostState, OutReason};
 use super::super::store::Storage;
 use super::super::wire::{Flags, GenId, Phase};
@@ -79,7 +79,9 @@ impl<S: Storage> Node<S> {
     fn is_known_to_members(&self, host: HostId) -> bool {
         let patience = self.silence_ns().saturating_mul(MESH_SILENCES);
         let members = self.serving_hosts().without(self.config.host).without(host);
-        let all = members.iter().all(|member| self.peer(member).said.links.contains(host));
+        let all = members
+            .iter()
+            .all(|member| self.peer(member).said.links.contains(host));
         all || self.now.since(self.peer(host).since) >= patience
     }
 
@@ -97,7 +99,7 @@ impl<S: Storage> Node<S> {
         late && !self.stalling_joiners(lead, prepared).is_empty()
     }
 
-    fn is_member(&self, host: HostId, peer: &Peer) -> bool {
+    pub(super) fn is_member(&self, host: HostId, peer: &Peer) -> bool {
         self.view.members.contains(host) && peer.member.0 == peer.incarnation
     }
 
@@ -108,7 +110,7 @@ impl<S: Storage> Node<S> {
             Some(OutReason::DuplicateId)
         } else if peer.said.settings != self.config.settings {
             Some(OutReason::SettingsDiffer)
-        } else if peer.said.rules != self.config.rules.digest {
+        } else if self.has_other_rules(host, peer) {
             Some(OutReason::RulesDiffer)
         } else if self.now < peer.refused_until {
             Some(OutReason::MapRefused)
@@ -117,6 +119,13 @@ impl<S: Storage> Node<S> {
         } else {
             None
         }
+    }
+
+    /// Whether the rules of a host differ from those in force. A member that has not yet committed the generation that
+    /// brings them in has the old ones for a moment.
+    fn has_other_rules(&self, host: HostId, peer: &Peer) -> bool {
+        let behind = self.is_member(host, peer) && peer.said.committed != self.view.id;
+        peer.said.rules != self.config.rules.digest && !behind
     }
 
     /// Whether a change is needed, and starts it.
@@ -325,6 +334,10 @@ impl<S: Storage> Node<S> {
                 self.commit_as_leader()
             }
             Step::Commit if self.waited_for(&lead, &prepared).is_empty() => self.lead = None,
+            // What is needed next need not wait: a proposal that is based on this generation commits it as well.
+            Step::Commit if self.in_view() && self.needed_change(self.target()).is_some() => {
+                self.lead = None;
+            }
             _ => {}
         }
     }
@@ -393,9 +406,7 @@ impl<S: Storage> Node<S> {
                 Step::Release => {
                     lead.losers.contains(*host) && !has_released(acknowledged, peer.said.phase)
                 }
-                Step::Commit => {
-                    member && peer.said.committed != prepared.id && peer.incarnation == peer.next.0
-                }
+                Step::Commit => member && can_commit(acknowledged, &peer.said, prepared.id),
             }
         };
         lead.parties
@@ -430,6 +441,11 @@ impl<S: Storage> Node<S> {
         lead.sent = lead.sent.saturating_add(1);
         self.lead = Some(lead);
     }
+}
+
+/// Whether a member has still to commit what it has acknowledged; one that has dropped it since needs a new change.
+fn can_commit(acknowledged: bool, said: &Said, id: GenId) -> bool {
+    acknowledged && said.committed != id && is_ready(said.phase)
 }
 
 /// Whether a member has let go of what it loses.

@@ -125,6 +125,24 @@ impl<S: Storage> Node<S> {
         }
     }
 
+    /// Forgets whose frames were refused for their key, once the last of them is old.
+    pub(super) fn forget_refused(&mut self) {
+        if self.now.since(self.refused.1) >= self.silence_ns() {
+            self.refused.0 = HostSet::EMPTY;
+        }
+    }
+
+    /// Whether frames of this cluster come that this host has no key for, and none that it has.
+    pub(super) fn lacks_key(&self) -> bool {
+        let lately = self.now.since(self.refused.1) < self.silence_ns();
+        lately && !self.refused.0.is_empty() && self.links.is_empty()
+    }
+
+    /// Whether frames in the name of `host` were refused for their key lately.
+    pub(super) fn is_refused_for_key(&self, host: HostId) -> bool {
+        self.refused.0.contains(host) && self.now.since(self.refused.1) < self.silence_ns()
+    }
+
     /// Tells the caller of hosts that are out for a new reason.
     #[inline(never)]
     pub(super) fn tell_outs(&mut self) {
@@ -138,7 +156,7 @@ impl<S: Storage> Node<S> {
                 continue;
             }
             peer.out = reason;
-            if known || reason == OutReason::Version {
+            if known || matches!(reason, OutReason::Version | OutReason::Key) {
                 self.event(Event::HostOut { host, reason });
             }
         }
@@ -149,6 +167,9 @@ impl<S: Storage> Node<S> {
         let peer = self.peer(host);
         if peer.gone {
             return OutReason::Left;
+        }
+        if !peer.live && self.is_refused_for_key(host) {
+            return OutReason::Key;
         }
         if !peer.live {
             return self.why_not_live(peer);

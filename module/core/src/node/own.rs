@@ -480,7 +480,8 @@ impl<S: Storage> Node<S> {
     fn member_info(&self, host: HostId) -> Option<MemberInfo> {
         let peer = self.peer(host);
         let is_self = host == self.config.host;
-        if !is_self && peer.incarnation == 0 && peer.candidate.incarnation == 0 {
+        let heard = peer.incarnation != 0 || peer.candidate.incarnation != 0;
+        if !is_self && !heard && !self.is_refused_for_key(host) {
             return None;
         }
         let [segment, relay] = peer

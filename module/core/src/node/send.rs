@@ -208,6 +208,7 @@ impl<S: Storage> Node<S> {
             rules: self.config.rules.digest,
             pending: self.pending(),
             residue: 0,
+            on_segment: self.heard_on_segment(),
         }
     }
 

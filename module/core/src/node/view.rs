@@ -110,26 +110,34 @@ impl<S: Storage> Node<S> {
         if !self.in_view() {
             return Judgement::Keep;
         }
-        if !self.view.members.intersection(said.members).is_empty() {
-            // A host is named in both: one of the two views is from before it changed to the other.
-            if theirs.number > self.view.id.number {
-                Judgement::Yield
-            } else if theirs.number < self.view.id.number {
-                Judgement::Keep
-            } else {
-                self.compare(said)
-            }
-        } else {
-            self.compare(said)
+        if theirs.number < self.view.id.number && self.is_member(host, peer) {
+            // It lags; it will hear of the newer view.
+            return Judgement::Keep;
         }
+        self.compare(host, said)
     }
 
-    /// Two views that met: the better one stays.
-    fn compare(&self, said: &Said) -> Judgement {
-        if is_better(
-            (said.members, said.committed),
-            (self.view.members, self.view.id),
-        ) {
+    /// Two views that met: the better one stays. Hosts that both name belong to the newer one, and of the older one
+    /// only those count besides that are heard: a host that has split off does not take the others with it, and
+    /// one that was left behind does not stand for those that have moved on or died.
+    fn compare(&self, host: HostId, said: &Said) -> Judgement {
+        let (ours, theirs) = (self.view.id, said.committed);
+        let heard = self.links.with(self.config.host);
+        let mut our_members = self.view.members;
+        let mut their_members = said.members;
+        if theirs.number > ours.number {
+            our_members = our_members.minus(their_members).intersection(heard);
+        } else if theirs.number < ours.number {
+            let rest = their_members.minus(our_members);
+            their_members = rest.intersection(heard.with(host));
+        }
+        let more = our_members.len() > their_members.len();
+        if !self.two_way(host) && (said.flags.has(Flags::SEGMENT_ALIVE) || !more) {
+            // It does not hear this host and cannot yield, so this one has to; unless nothing at all reaches the
+            // other, which then serves nobody, while more are here.
+            return Judgement::Yield;
+        }
+        if is_better((their_members, theirs), (our_members, ours)) {
             Judgement::Yield
         } else {
             Judgement::Keep
@@ -196,7 +204,7 @@ impl<S: Storage> Node<S> {
                 .said
                 .follows
                 .filter(|leader| self.two_way(*leader))
-        } else if self.unproved_view_heard() {
+        } else if self.unproved_view_heard() || self.is_held_for_key() {
             None
         } else {
             self.leader_from_cold()
@@ -250,13 +258,21 @@ impl<S: Storage> Node<S> {
     /// Whether hosts are heard that serve, but do not hear this host or have not proved themselves.
     fn unproved_view_heard(&self) -> bool {
         let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
-        let now = self.now;
+        let (now, period) = (self.now, self.config.period_ns);
         self.others().any(|host| {
             let peer = self.peer(host);
-            let heard = peer.live && !peer.gone && is_serving(&peer.said);
-            let candidate = peer.candidate.incarnation != 0 && peer.candidate.serving;
+            let serves = is_serving(&peer.said) && peer.said.flags.has(Flags::SEGMENT_ALIVE);
+            let heard = peer.live && !peer.gone && serves;
+            let candidate = peer.candidate.serving && peer.candidate.heard_steadily(now, period);
             heard || (candidate && now.since(self.started) < hold)
         })
+    }
+
+    /// Whether others seem to serve under a key that this host does not have. Nothing of this is proved, so it does
+    /// not last for ever.
+    fn is_held_for_key(&self) -> bool {
+        let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
+        self.lacks_key() && self.now.since(self.started) < hold
     }
 
     /// Without any view: the lowest host that has listened, among those whose rules and settings most agree on.
@@ -338,11 +354,37 @@ impl<S: Storage> Node<S> {
                 self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE)
             })
         };
-        let cut = !self.segment_alive() && others_hear();
+        let cut = (!self.segment_alive() && others_hear()) || self.is_unheard_on_segment();
         if cut != self.segment_cut {
             self.segment_cut = cut;
             self.inputs_changed(true);
         }
+    }
+
+    /// Whether others hear each other on the segment, but none of them hears this host there: nothing that it sends
+    /// gets out.
+    fn is_unheard_on_segment(&self) -> bool {
+        let me = self.config.host;
+        let mut witnesses = 0u8;
+        for host in self.others().filter(|host| self.two_way(*host)) {
+            let heard = self.peer(host).said.on_segment;
+            if heard.contains(me) {
+                return false;
+            }
+            let others = heard.intersection(self.links);
+            witnesses = witnesses.saturating_add(u8::from(!others.is_empty()));
+        }
+        witnesses > 0 && self.now.since(self.started) >= self.silence_ns()
+    }
+
+    /// Hosts that this host hears on the segment.
+    pub(super) fn heard_on_segment(&self) -> HostSet {
+        let heard = self.others().filter(|host| {
+            let peer = self.peer(*host);
+            let [segment, _] = peer.path_heard;
+            peer.live && segment.is_some_and(|heard| self.now.since(heard) < self.silence_ns())
+        });
+        heard.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Why this host is out, or owns nothing.
@@ -373,6 +415,7 @@ impl<S: Storage> Node<S> {
             Some(_) => OutReason::None,
             None if self.best_view_heard().is_some() => OutReason::NoLink,
             None if self.unproved_view_heard() => OutReason::NotFresh,
+            None if self.is_held_for_key() => OutReason::Key,
             None if !self.listened => OutReason::Listening,
             None => OutReason::NoLink,
         }
