@@ -113,11 +113,16 @@ agree() {
 	done
 }
 
-# wait_agree SECONDS ID…
+# wait_agree SECONDS ID…: when they do not, the log says what each one sees.
 wait_agree() {
-	local seconds=$1
+	local seconds=$1 id
 	shift
-	wait_until "$seconds" agree "$@"
+	wait_until "$seconds" agree "$@" && return
+	for id in "$@"; do
+		adm "h$id" show eth0 || :
+		adm "h$id" history eth0 || :
+	done
+	return 1
 }
 
 # wait_converged N: hosts 1 to N are the cluster.
@@ -165,4 +170,49 @@ share() {
 crash() {
 	ip -n sw link set "p$1" nomaster
 	kill_background "serve$1"
+}
+
+# relay N ID…: host N carries heartbeats to these hosts over the second network.
+relay() {
+	local n=$1 id peers=()
+	shift
+	for id in "$@"; do
+		[ "$id" = "$n" ] || peers+=(--peer "192.168.0.$id:7946")
+	done
+	background "h$n" "relay$n" nlbadm relay eth0 --listen "192.168.0.$n:7946" "${peers[@]}"
+}
+
+# paths N ID: the paths on which host N hears host ID.
+paths() {
+	adm "h$1" -j show eth0 | jq -r ".[0].hosts[] | select(.host_id == $2).paths | join(\",\")"
+}
+
+paths_are() {
+	[ "$(paths "$1" "$2")" = "$3" ]
+}
+
+# buckets N ID: how many buckets host ID owns as host N sees it.
+buckets() {
+	adm "h$1" -j show eth0 | jq -r "[.[0].hosts[] | select(.host_id == $2).buckets] | add // 0"
+}
+
+buckets_are() {
+	[ "$(buckets "$1" "$2")" = "$3" ]
+}
+
+# steady MS CMD…: CMD holds at every look for so long.
+steady() {
+	local until=$(($(now_ms) + $1))
+	shift
+	while [ "$(now_ms)" -lt "$until" ]; do
+		"$@" || return 1
+		pause 0.1
+	done
+}
+
+# buckets_about COUNT N ID: as many buckets, give or take one.
+buckets_about() {
+	local got
+	got=$(buckets "$2" "$3")
+	[ "$got" -ge $(($1 - 1)) ] && [ "$got" -le $(($1 + 1)) ]
 }

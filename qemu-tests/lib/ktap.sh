@@ -43,6 +43,11 @@ check() {
 	fi
 }
 
+# not CMD…: for checks that something is not so.
+not() {
+	! "$@"
+}
+
 # within TEXT VALUE LOW HIGH: a result by whether a decimal number is in a range.
 within() {
 	if awk -v v="$2" -v l="$3" -v h="$4" 'BEGIN { exit !(v != "" && v + 0 >= l && v + 0 <= h) }'; then

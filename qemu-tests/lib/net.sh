@@ -189,3 +189,27 @@ capture_end() {
 field() {
 	jq -r "$2" "/run/test/$1.json"
 }
+
+# second_network N…: another network between these hosts: eth1, 192.168.0.N,
+# on a switch of its own (br1 in sw).
+second_network() {
+	local n
+	ip -n sw link add br1 address 02:00:00:00:ff:02 type bridge mcast_snooping 0 forward_delay 0
+	ip -n sw link set br1 up
+	for n in "$@"; do
+		ip link add eth1 netns "h$n" address "02:00:00:00:02:0$n" type veth peer name "q$n" netns sw
+		ip -n sw link set "q$n" master br1 up
+		ip -n "h$n" link set eth1 up
+		ip -n "h$n" addr add "192.168.0.$n/24" dev eth1
+	done
+}
+
+# block_heartbeats: no heartbeat passes the segment any more; unblock_heartbeats.
+block_heartbeats() {
+	on sw nft 'add table bridge block; add chain bridge block forward { type filter hook forward priority 0; }
+		add rule bridge block forward ether type 0x88b5 drop'
+}
+
+unblock_heartbeats() {
+	on sw nft delete table bridge block
+}

@@ -2,8 +2,11 @@
 """Runs scenarios: groups them by the guest they need, boots it, counts."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import fcntl
 import itertools
+import os
 import pathlib
 import shutil
 import threading
@@ -12,7 +15,7 @@ import time
 from . import debugkernel, guest, ktap, labrun, paths, payload, scenario, segment
 from .programs import Programs
 
-LOGS = paths.BUILD / "test"
+LOGS = paths.LOGS
 
 # A namespace for each host, thousands of sockets, captures on tmpfs.
 MEMORY_MIB = 1024
@@ -81,7 +84,7 @@ class Worker:
             log = LOGS / f"{self.guest.name}.kmemleak"
             log.write_text("\n".join(found) + "\n")
             say("       " + "\n       ".join(found[:20]))
-            say(f"       log: {log.relative_to(paths.ROOT)}")
+            say(f"       log: {_shown(log)}")
 
     def _stop(self) -> None:
         if self.guest:
@@ -160,7 +163,25 @@ class Worker:
             say(f"       not ok: {line}")
         if trouble and self.guest:
             say("       the end of its console:\n" + self.guest.console_tail())
-        say(f"       log: {log.relative_to(paths.ROOT)}")
+        say(f"       log: {_shown(log)}")
+
+
+def _shown(path: pathlib.Path) -> str:
+    """A path as a person types it from the checkout."""
+    return os.path.relpath(path, paths.ROOT)
+
+
+@contextlib.contextmanager
+def alone():
+    """Two runs at once would overwrite each other's logs: the second waits."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with open(LOGS / ".lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another run uses {_shown(LOGS)}, waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write(out, line: str) -> None:
@@ -170,7 +191,6 @@ def _write(out, line: str) -> None:
 
 def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
     """Run scenarios, as many guests at once as `PARALLEL` allows."""
-    LOGS.mkdir(parents=True, exist_ok=True)
     total = Total()
     kinds: dict[tuple, list[scenario.Scenario]] = {}
     for one in chosen:
