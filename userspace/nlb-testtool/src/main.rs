@@ -8,6 +8,7 @@ mod analyse;
 mod capture;
 mod client;
 mod connect;
+mod forge;
 mod hold;
 mod inject;
 mod replay;
@@ -35,6 +36,8 @@ enum Verb {
     Hold(hold::Args),
     /// Count SYNs, SYN-ACKs, resets and ARP bindings in a capture file.
     Analyse(analyse::Args),
+    /// Sign a recorded heartbeat anew, as another host or version.
+    Forge(forge::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
     /// Send recorded frames again, whole or altered.
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Connect(args) => connect::run(&args),
         Verb::Hold(args) => hold::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
+        Verb::Forge(args) => forge::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Replay(args) => replay::run(&args),
     }
