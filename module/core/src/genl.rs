@@ -53,6 +53,13 @@ named! {
         HeartbeatIn = 14 "heartbeat-in",
         /// A heartbeat to be carried on the second path: attributes [`heartbeat`]. Group [`GROUP_RELAY`].
         HeartbeatNtf = 15 "heartbeat-ntf",
+        /// Dump the port rules of a cluster: attributes [`rule`].
+        RuleGet = 16 "rule-get",
+        /// Replace the port rules of a cluster by the nested ones: attributes [`rule`]. Needs CAP_NET_ADMIN.
+        RuleSet = 17 "rule-set",
+        /// Enable, disable or drain one port rule on this host, or change its weight or priority here: attributes
+        /// [`rule`]. Needs CAP_NET_ADMIN.
+        RuleControl = 18 "rule-control",
     }
 }
 
@@ -110,8 +117,57 @@ pub mod cluster {
     pub const START: u16 = 25;
     /// u64: digest of rules that wait for the other hosts, 0 if none (replies).
     pub const PENDING: u16 = 26;
+    /// nest [`super::rule`], repeated: a port rule (requests to make a cluster); the default rule if there is none.
+    pub const RULE: u16 = 27;
+    /// u16: number of port rules in force (replies).
+    pub const RULES: u16 = 28;
     /// Highest number in use.
-    pub const MAX: u16 = 26;
+    pub const MAX: u16 = 28;
+}
+
+/// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
+/// ports, mode multiple, affinity single.
+pub mod rule {
+    /// u32: index of the cluster interface.
+    pub const IFINDEX: u16 = 1;
+    /// u16: place in the list, from 0 (replies, and requests to control a rule); the slot of its bucket map.
+    pub const NUMBER: u16 = 2;
+    /// binary 4 or 16: the VIP that it is for; absent: all.
+    pub const VIP: u16 = 3;
+    /// u8: [`super::super::rules::Protocols`].
+    pub const PROTOCOLS: u16 = 4;
+    /// u16: first port of the range.
+    pub const FIRST_PORT: u16 = 5;
+    /// u16: last port of the range, inclusive.
+    pub const LAST_PORT: u16 = 6;
+    /// u8: [`super::super::rules::FilteringMode`].
+    pub const MODE: u16 = 7;
+    /// u8: [`super::Affinity`].
+    pub const AFFINITY: u16 = 8;
+    /// u8: bits of an IPv4 address that affinity network looks at, 1–32.
+    pub const PREFIX_V4: u16 = 9;
+    /// u8: bits of an IPv6 address that affinity network looks at, 1–128.
+    pub const PREFIX_V6: u16 = 10;
+    /// u8: [`super::super::rules::Track`].
+    pub const TRACK: u16 = 11;
+    /// u8: this host's load weight for the rule, 0–100; absent: that of the cluster.
+    pub const WEIGHT: u16 = 12;
+    /// u8: this host's handling priority for the rule, 1–64, the lowest first; absent: its host id.
+    pub const PRIORITY: u16 = 13;
+    /// u8: [`super::super::rules::RuleState`] on this host.
+    pub const STATE: u16 = 14;
+    /// nest [`super::rule`], repeated: the rules of the new list, in order (requests to replace it).
+    pub const RULE: u16 = 15;
+    /// flag: of the list that waits for the other hosts (replies).
+    pub const PENDING: u16 = 16;
+    /// u32: buckets of the rule that this host owns (replies).
+    pub const BUCKETS_OWNED: u16 = 17;
+    /// u64: packets of the rule that this host served since the rule is in force (replies).
+    pub const ACCEPTED: u16 = 18;
+    /// u64: packets of the rule that this host left to others since the rule is in force (replies).
+    pub const DROPPED: u16 = 19;
+    /// Highest number in use.
+    pub const MAX: u16 = 19;
 }
 
 /// Attributes of a host of a cluster.
@@ -144,8 +200,10 @@ pub mod member {
     pub const WEIGHT: u16 = 13;
     /// flag: a member of the agreed generation.
     pub const MEMBER: u16 = 14;
+    /// u64: digest of the rules that it has staged, 0 if none.
+    pub const PENDING: u16 = 15;
     /// Highest number in use.
-    pub const MAX: u16 = 14;
+    pub const MAX: u16 = 15;
 }
 
 /// Attributes of the question who owns a flow, and of its answer.
@@ -166,7 +224,7 @@ pub mod owner {
     pub const OWNER: u16 = 7;
     /// string: name of the reason of the decision (replies).
     pub const REASON: u16 = 8;
-    /// u16: number of the rule, 0 for the default rule; absent if none covers the flow (replies).
+    /// u16: number of the rule; absent if none covers the flow (replies).
     pub const RULE: u16 = 9;
     /// u8: [`super::Affinity`] (replies).
     pub const AFFINITY: u16 = 10;
@@ -186,7 +244,7 @@ pub mod owner {
 pub mod bucket {
     /// u32: index of the cluster interface.
     pub const IFINDEX: u16 = 1;
-    /// u16: slot of the map: 0 for the default rule.
+    /// u16: slot of the map: the number of its rule; the one after the last is for what no rule covers.
     pub const SLOT: u16 = 2;
     /// u16: first bucket of this message.
     pub const FIRST: u16 = 3;

@@ -13,10 +13,14 @@ use netlink_packet_core::{
 use nlb_core::{
     genl::{self, Affinity, Control, EventKind, Mode},
     limits::{KEY_LEN, SEED_LEN},
+    rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 
-use crate::{code::Code, value::Value};
+use crate::{
+    code::Code,
+    value::{Nest, Value},
+};
 
 /// One row of the table of a set of attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +93,13 @@ macro_rules! attributes {
                 }
             }
 
+            fn is_nested(&self) -> bool {
+                match self {
+                    $($name::$variant(_) => <$type as Value>::NESTED,)*
+                    $name::Other(nla) => nla.is_nested(),
+                }
+            }
+
             fn emit_value(&self, buffer: &mut [u8]) {
                 match self {
                     $($name::$variant(value) => Value::emit(value, buffer),)*
@@ -154,6 +165,33 @@ attributes! {
         Cause(Code<Cause>) = CAUSE,
         Start(()) = START,
         Pending(u64) = PENDING,
+        Rule(Nest<RuleAttribute>) = RULE,
+        Rules(u16) = RULES,
+    }
+}
+
+attributes! {
+    /// Attributes of a port rule.
+    RuleAttribute = rule {
+        IfIndex(u32) = IFINDEX,
+        Number(u16) = NUMBER,
+        Vip(IpAddr) = VIP,
+        Protocols(Code<Protocols>) = PROTOCOLS,
+        FirstPort(u16) = FIRST_PORT,
+        LastPort(u16) = LAST_PORT,
+        Mode(Code<FilteringMode>) = MODE,
+        Affinity(Code<Affinity>) = AFFINITY,
+        PrefixV4(u8) = PREFIX_V4,
+        PrefixV6(u8) = PREFIX_V6,
+        Track(Code<Track>) = TRACK,
+        Weight(u8) = WEIGHT,
+        Priority(u8) = PRIORITY,
+        State(Code<RuleState>) = STATE,
+        Rule(Nest<RuleAttribute>) = RULE,
+        Pending(()) = PENDING,
+        BucketsOwned(u32) = BUCKETS_OWNED,
+        Accepted(u64) = ACCEPTED,
+        Dropped(u64) = DROPPED,
     }
 }
 
@@ -174,6 +212,7 @@ attributes! {
         DedicatedIp(IpAddr) = DEDICATED_IP,
         Weight(u8) = WEIGHT,
         Member(()) = MEMBER,
+        Pending(u64) = PENDING,
     }
 }
 

@@ -19,8 +19,8 @@ use nlb_core::{
 
 use crate::{
     attribute::{
-        BucketAttribute, ClusterAttribute, CounterAttribute, HistoryAttribute, KeyAttribute,
-        MemberAttribute,
+        AttributeSet, BucketAttribute, ClusterAttribute, CounterAttribute, HistoryAttribute,
+        KeyAttribute, MemberAttribute, RuleAttribute,
     },
     connection::Connection,
     error::Error,
@@ -28,7 +28,7 @@ use crate::{
     message::{Attributes, NlbMessage},
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Event, Heartbeat, Key,
-        Member, NewCluster, Question,
+        Member, NewCluster, NewRule, PortRule, Question, RuleChange,
     },
     transport::Transport,
 };
@@ -41,6 +41,16 @@ impl AttributeNames for GenlMessage<NlbMessage> {
         let (set, table) = Attributes::table(self.payload.command.known()?);
         let row = table.iter().find(|row| row.number == kind)?;
         Some(format!("{set}.{}", spec_name(row.constant)))
+    }
+
+    fn nested_name(&self, _outer: u16, kind: u16) -> Option<String> {
+        // There is one set that is nested anywhere.
+        let row = RuleAttribute::TABLE.iter().find(|row| row.number == kind)?;
+        Some(format!(
+            "{}.{}",
+            RuleAttribute::SET,
+            spec_name(row.constant)
+        ))
     }
 }
 
@@ -264,6 +274,45 @@ impl<T: Transport> Client<T> {
             Attributes::Key(attributes) => Key::from_attributes(attributes).map(Some),
             _ => Ok(None),
         })
+    }
+
+    /// The port rules: those in force by number, then those that wait for the other hosts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::dump`].
+    pub fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error> {
+        let replies = self.dump(Command::RuleGet, vec![RuleAttribute::IfIndex(ifindex)])?;
+        collect(replies, |attributes| match attributes {
+            Attributes::Rule(attributes) => PortRule::from_attributes(attributes).map(Some),
+            _ => Ok(None),
+        })
+    }
+
+    /// Replaces the port rules, all at once. With other hosts in the cluster they come into force when all have the
+    /// same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error> {
+        self.request(Command::RuleSet, NewRule::list(ifindex, rules))
+            .map(drop)
+    }
+
+    /// Changes what this host does about one of the rules in force.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn change_rule(
+        &mut self,
+        ifindex: u32,
+        number: u16,
+        change: RuleChange,
+    ) -> Result<(), Error> {
+        self.request(Command::RuleControl, change.to_attributes(ifindex, number))
+            .map(drop)
     }
 
     /// Hands over a heartbeat that arrived on the second path.

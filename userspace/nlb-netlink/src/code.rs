@@ -6,6 +6,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use nlb_core::{
     genl::{Affinity, Command, Control, EventKind, Mode},
+    rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 
@@ -54,9 +55,13 @@ named! {
     Command "command",
     Control "control",
     EventKind "event-kind",
+    FilteringMode "filtering-mode",
     HostState "host-state",
     Mode "mode",
     OutReason "out-reason",
+    Protocols "protocols",
+    RuleState "rule-state",
+    Track "track",
 }
 
 /// A byte that stands for a value of `T`, or for one that this program does not know yet.

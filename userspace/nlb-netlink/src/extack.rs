@@ -11,6 +11,10 @@ use crate::error::Refusal;
 /// Bytes of a netlink header.
 const HEADER_LEN: usize = 16;
 
+/// Where the attributes of a generic netlink message begin. In messages of other protocols, whose headers are longer,
+/// none is nested in what a name is asked for.
+const FIRST_ATTRIBUTE: usize = HEADER_LEN + 4;
+
 /// The kernel's words.
 const ATTR_MSG: u16 = 1;
 /// Offset of the wrong attribute in the request.
@@ -22,6 +26,12 @@ const ATTR_MISS_TYPE: u16 = 5;
 pub trait AttributeNames {
     /// The name of an attribute of this message, if it is known.
     fn attribute_name(&self, kind: u16) -> Option<String>;
+
+    /// The name of an attribute within the attribute `outer` of this message, if it is known.
+    fn nested_name(&self, outer: u16, kind: u16) -> Option<String> {
+        let _ = (outer, kind);
+        None
+    }
 }
 
 /// The refusal in an `NLMSG_ERROR`: `rest` is what follows the error number.
@@ -70,8 +80,15 @@ pub(crate) fn from_attributes(
             ATTR_OFFS => {
                 refusal.attribute = parse_u32(nla.value())
                     .ok()
-                    .and_then(|offset| kind_at(request, offset as usize))
-                    .map(name);
+                    .and_then(|offset| place_at(request, offset as usize))
+                    .map(|place| match place {
+                        Place::Top(kind) => name(kind),
+                        Place::Nested { outer, nth, kind } => {
+                            let inner = names.nested_name(outer, kind);
+                            let inner = inner.unwrap_or_else(|| format!("number {kind}"));
+                            format!("{inner}, of {} {nth}", name(outer))
+                        }
+                    });
             }
             ATTR_MISS_TYPE => {
                 refusal.missing = parse_u32(nla.value())
@@ -83,6 +100,33 @@ pub(crate) fn from_attributes(
         }
     }
     refusal
+}
+
+/// Where an attribute is.
+enum Place {
+    /// In the message itself.
+    Top(u16),
+    /// Within another attribute, the nth of its kind from 0.
+    Nested { outer: u16, nth: usize, kind: u16 },
+}
+
+/// The attribute at an offset of the request.
+fn place_at(request: &[u8], offset: usize) -> Option<Place> {
+    let kind = kind_at(request, offset)?;
+    let mut start = FIRST_ATTRIBUTE;
+    let mut before = Vec::new();
+    while start < offset {
+        let length = request.get(start..start.checked_add(2)?)?;
+        let length = usize::from(parse_u16(length).ok()?);
+        let outer = kind_at(request, start)?;
+        if offset < start.checked_add(length)? {
+            let nth = before.iter().filter(|&&other| other == outer).count();
+            return Some(Place::Nested { outer, nth, kind });
+        }
+        before.push(outer);
+        start = start.checked_add(length.max(1))?.next_multiple_of(4);
+    }
+    Some(Place::Top(kind))
 }
 
 /// The type of the attribute at an offset of the request.

@@ -12,6 +12,7 @@ use crate::{
     attribute::{
         AttributeSet, BucketAttribute, ClusterAttribute, CounterAttribute, EventAttribute,
         HeartbeatAttribute, HistoryAttribute, KeyAttribute, MemberAttribute, OwnerAttribute, Row,
+        RuleAttribute,
     },
     code::Code,
 };
@@ -87,6 +88,7 @@ message! {
     History(HistoryAttribute): HistoryGet,
     Key(KeyAttribute): KeySet | KeyDel | KeyGet,
     Heartbeat(HeartbeatAttribute): HeartbeatIn | HeartbeatNtf,
+    Rule(RuleAttribute): RuleGet | RuleSet | RuleControl,
 }
 
 /// A message of the family `nlb`, without its headers.

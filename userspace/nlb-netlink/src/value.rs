@@ -5,10 +5,17 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::{
-    DecodeError, parse_ip, parse_string, parse_u8, parse_u16, parse_u32, parse_u64,
+    DecodeError, Emitable, parse_ip, parse_string, parse_u8, parse_u16, parse_u32, parse_u64,
 };
 
-use crate::code::{Code, Named};
+use crate::{
+    attribute::AttributeSet,
+    code::{Code, Named},
+};
+
+/// Attributes that are the value of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nest<A>(pub Vec<A>);
 
 /// The value of an attribute.
 pub trait Value: Sized {
@@ -17,6 +24,9 @@ pub trait Value: Sized {
 
     /// The enumeration of the specification whose values this type has.
     const SPEC_ENUM: Option<&'static str> = None;
+
+    /// Whether the value is attributes, which the kernel wants to be told.
+    const NESTED: bool = false;
 
     /// Bytes of the value, without padding.
     fn size(&self) -> usize;
@@ -154,6 +164,24 @@ impl Value for Vec<u8> {
 
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(bytes.to_vec())
+    }
+}
+
+/// Attributes within an attribute.
+impl<A: AttributeSet> Value for Nest<A> {
+    const SPEC_TYPE: &'static str = "nest";
+    const NESTED: bool = true;
+
+    fn size(&self) -> usize {
+        self.0.as_slice().buffer_len()
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        self.0.as_slice().emit(buffer);
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        A::parse_all(bytes).map(Nest)
     }
 }
 

@@ -9,7 +9,9 @@ use netlink_packet_generic::GenlMessage;
 use nlb_netlink::{
     Client, Transport,
     message::{Attributes, NlbMessage},
-    object::{Answer, BucketMap, Cluster, Convergence, Counter, Event, Heartbeat, Key, Member},
+    object::{
+        Answer, BucketMap, Cluster, Convergence, Counter, Event, Heartbeat, Key, Member, PortRule,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -27,7 +29,7 @@ fn attributes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn message(content: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    (0u8..17, content).prop_map(|(command, content)| [&[command, 1, 0, 0], &content[..]].concat())
+    (0u8..20, content).prop_map(|(command, content)| [&[command, 1, 0, 0], &content[..]].concat())
 }
 
 /// Makes the object of the message; errors are as good as objects here.
@@ -41,6 +43,7 @@ fn make(attributes: Attributes) -> bool {
         Attributes::Counter(attributes) => Counter::from_attributes(attributes).is_ok(),
         Attributes::History(attributes) => Convergence::from_attributes(attributes).is_ok(),
         Attributes::Key(attributes) => Key::from_attributes(attributes).is_ok(),
+        Attributes::Rule(attributes) => PortRule::from_attributes(attributes).is_ok(),
         Attributes::Heartbeat(attributes) => Heartbeat::from_attributes(attributes).is_ok(),
         _ => false,
     }

@@ -12,6 +12,7 @@ use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
     genl::{Affinity, Command, Control, EventKind, Mode},
+    rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
@@ -19,7 +20,7 @@ use nlb_netlink::{
     message::{Attributes, NlbMessage},
     object::{
         Answer, BucketMap, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Event,
-        Heartbeat, Key, Member, NewCluster, Question,
+        Heartbeat, Key, Member, NewCluster, NewRule, PortRule, Question, RuleChange,
     },
 };
 
@@ -82,7 +83,37 @@ fn new_cluster() -> NewCluster {
             key: std::array::from_fn(|index| index as u8),
             seed: std::array::from_fn(|index| index as u8),
         },
+        rules: Vec::new(),
     }
+}
+
+/// A rule with everything that a rule can say, and one that says what it must.
+fn new_rules() -> [NewRule; 2] {
+    [
+        NewRule {
+            rule: Rule {
+                vip: Some("192.0.2.10".parse().unwrap()),
+                protocols: Protocols::Tcp,
+                first_port: 443,
+                last_port: 444,
+                mode: FilteringMode::Single,
+                affinity: Affinity::Network,
+                prefix_v4: 20,
+                prefix_v6: 56,
+                track: Track::On,
+                state: RuleState::Enabled,
+            },
+            weight: Some(100),
+            priority: Some(3),
+            state: Some(RuleState::Draining),
+        },
+        NewRule {
+            rule: Rule::all(Affinity::None),
+            weight: None,
+            priority: None,
+            state: None,
+        },
+    ]
 }
 
 #[test]
@@ -91,6 +122,65 @@ fn cluster_new() {
     let golden = golden!("cluster-new");
     assert_eq!(emit(request.clone()), golden);
     assert_eq!(round_trip(&golden), request);
+}
+
+#[test]
+fn cluster_new_with_rules() {
+    let cluster = NewCluster {
+        rules: new_rules().to_vec(),
+        ..new_cluster()
+    };
+    let request = NlbMessage::new(Command::ClusterNew, cluster.to_attributes());
+    // The rules come last, and are the same bytes as in a request to replace them, under another number.
+    let mut golden = golden!("cluster-new");
+    let rules = golden!("rule-set").split_off(12);
+    for (at, byte) in rules.iter().enumerate() {
+        let starts_a_rule = at == 2 || at == 2 + usize::from(rules[0]);
+        golden.push(if starts_a_rule { 27 } else { *byte });
+    }
+    assert_eq!(emit(request.clone()), golden);
+    assert_eq!(round_trip(&golden), request);
+}
+
+#[test]
+fn rule_set() {
+    let request = NlbMessage::new(Command::RuleSet, NewRule::list(2, &new_rules()));
+    assert_eq!(emit(request.clone()), golden!("rule-set"));
+    assert_eq!(round_trip(&golden!("rule-set")), request);
+}
+
+#[test]
+fn rule_control() {
+    let change = RuleChange::State(RuleState::Disabled);
+    let request = NlbMessage::new(Command::RuleControl, change.to_attributes(2, 5));
+    assert_eq!(emit(request), golden!("rule-control"));
+}
+
+#[test]
+fn rule_get() {
+    let Attributes::Rule(attributes) = round_trip(&golden!("rule-get-reply")).attributes else {
+        panic!("not a rule");
+    };
+    let expected = PortRule {
+        number: 5,
+        pending: true,
+        vip: Some("2001:db8::10".parse().unwrap()),
+        protocols: Protocols::Udp.into(),
+        first_port: 443,
+        last_port: 444,
+        mode: FilteringMode::Multiple.into(),
+        affinity: Affinity::Network.into(),
+        prefix_v4: 20,
+        prefix_v6: 56,
+        track: Track::On.into(),
+        weight: Some(30),
+        priority: Some(3),
+        state: RuleState::Draining.into(),
+        buckets_owned: Some(1229),
+        accepted: Some(1_234_567_890_123),
+        dropped: Some(7),
+    };
+    assert_eq!(PortRule::from_attributes(attributes).unwrap(), expected);
 }
 
 #[test]
@@ -129,6 +219,7 @@ fn cluster_get() {
         buckets_owned: 1366,
         cause: Some(Cause::Joined.into()),
         pending: None,
+        rules: None,
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);
@@ -155,6 +246,7 @@ fn member_get() {
         dedicated_ip: Some("192.0.2.3".parse().unwrap()),
         weight: Some(50),
         member: true,
+        pending: None,
     };
     assert_eq!(Member::from_attributes(attributes).unwrap(), expected);
 }
@@ -329,6 +421,8 @@ fn truncated_messages_are_errors() {
         golden!("bucket-get-reply"),
         golden!("history-get-reply"),
         golden!("event-ntf"),
+        golden!("rule-set"),
+        golden!("rule-get-reply"),
     ] {
         let whole = whole_lengths(&golden);
         for length in 0..=golden.len() {
@@ -362,6 +456,7 @@ fn attributes_of_a_wrong_size_are_named() {
         (golden!("cluster-get-reply"), "cluster"),
         (golden!("member-get-reply"), "member"),
         (golden!("event-ntf"), "event"),
+        (golden!("rule-get-reply"), "rule"),
     ] {
         // An ifindex of three bytes; the length field counts its four bytes of header.
         let mut short = golden.clone();

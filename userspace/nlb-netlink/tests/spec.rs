@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use nlb_core::{
     genl::{self, Affinity, Command, Control, EventKind, Mode},
     limits,
+    rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
@@ -14,6 +15,7 @@ use nlb_netlink::{
     attribute::{
         AttributeSet, BucketAttribute, ClusterAttribute, CounterAttribute, EventAttribute,
         HeartbeatAttribute, HistoryAttribute, KeyAttribute, MemberAttribute, OwnerAttribute, Row,
+        RuleAttribute,
     },
     client::spec_name,
     message::Attributes,
@@ -125,9 +127,13 @@ fn enumerations_are_the_same() {
         entries::<Cause>(),
         entries::<Control>(),
         entries::<EventKind>(),
+        entries::<FilteringMode>(),
         entries::<HostState>(),
         entries::<Mode>(),
         entries::<OutReason>(),
+        entries::<Protocols>(),
+        entries::<RuleState>(),
+        entries::<Track>(),
     ]
     .into();
     let spec = spec();
@@ -198,6 +204,7 @@ fn attributes_are_the_same() {
         rows::<KeyAttribute>(),
         rows::<MemberAttribute>(),
         rows::<OwnerAttribute>(),
+        rows::<RuleAttribute>(),
     ]
     .into();
     let theirs: BTreeMap<_, Rows> = spec()

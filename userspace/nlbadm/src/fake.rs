@@ -140,6 +140,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         buckets_owned: 2048,
         cause: Some(Cause::Died.into()),
         pending: None,
+        rules: Some(1),
     }
 }
 
@@ -165,6 +166,7 @@ pub(crate) fn member(
         dedicated_ip: Some(IpAddr::from([192, 0, 2, host_id])),
         weight: Some(50),
         member: alive,
+        pending: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::attribute::BucketAttribute;
 /// A bucket map: which host owns which bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketMap {
-    /// Slot of the map: 0 for the default rule.
+    /// Slot of the map: the number of its rule; the one after the last is for what no rule covers.
     pub slot: u16,
     /// Generation of the map.
     pub generation: u64,

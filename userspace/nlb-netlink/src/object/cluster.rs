@@ -11,7 +11,7 @@ use nlb_core::{
     state::{Cause, HostState, OutReason},
 };
 
-use super::required;
+use super::{NewRule, required};
 use crate::{attribute::ClusterAttribute, code::Code};
 
 /// A cluster as one host sees it.
@@ -59,6 +59,8 @@ pub struct Cluster {
     pub cause: Option<Code<Cause>>,
     /// Digest of rules that wait for the other hosts.
     pub pending: Option<u64>,
+    /// Number of port rules in force.
+    pub rules: Option<u16>,
 }
 
 impl Cluster {
@@ -94,6 +96,7 @@ impl Cluster {
                 A::BucketsOwned(value) => cluster.buckets_owned = value,
                 A::Cause(value) => cluster.cause = Some(value),
                 A::Pending(value) => cluster.pending = Some(value).filter(|&digest| digest != 0),
+                A::Rules(value) => cluster.rules = Some(value),
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
@@ -128,6 +131,7 @@ impl Cluster {
             buckets_owned: 0,
             cause: None,
             pending: None,
+            rules: None,
         }
     }
 
@@ -198,6 +202,8 @@ pub struct NewCluster {
     pub weight: Option<u8>,
     /// Who may take part.
     pub key: ClusterKey,
+    /// The port rules; the default rule if there are none.
+    pub rules: Vec<NewRule>,
 }
 
 impl NewCluster {
@@ -225,6 +231,7 @@ impl NewCluster {
             }
             ClusterKey::NoKey => attributes.push(A::NoKey(())),
         }
+        attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));
         attributes
     }
 }

@@ -41,6 +41,8 @@ pub struct Member {
     pub weight: Option<u8>,
     /// Whether it is a member of the agreed generation.
     pub member: bool,
+    /// Digest of the rules that it has staged.
+    pub pending: Option<u64>,
 }
 
 impl Member {
@@ -67,6 +69,7 @@ impl Member {
             dedicated_ip: None,
             weight: None,
             member: false,
+            pending: None,
         };
         for attribute in attributes {
             match attribute {
@@ -86,6 +89,7 @@ impl Member {
                 A::DedicatedIp(value) => host.dedicated_ip = Some(value),
                 A::Weight(value) => host.weight = Some(value),
                 A::Member(()) => host.member = true,
+                A::Pending(value) => host.pending = Some(value).filter(|&digest| digest != 0),
                 A::IfIndex(_) | A::Other(_) => {}
             }
         }

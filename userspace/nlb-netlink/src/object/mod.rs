@@ -14,6 +14,7 @@ mod history;
 mod key;
 mod member;
 mod owner;
+mod rule;
 
 pub use bucket::BucketMap;
 pub use cluster::{Cluster, ClusterChange, ClusterKey, NewCluster, host_ids};
@@ -24,6 +25,7 @@ pub use history::Convergence;
 pub use key::Key;
 pub use member::Member;
 pub use owner::{Answer, Question};
+pub use rule::{NewRule, PortRule, RuleChange};
 
 use netlink_packet_core::DecodeError;
 

@@ -50,7 +50,7 @@ pub struct Answer {
     pub owner: Option<u8>,
     /// Name of the reason of the decision.
     pub reason: String,
-    /// Number of the rule, 0 for the default rule; absent if none covers the flow.
+    /// Number of the rule; absent if none covers the flow.
     pub rule: Option<u16>,
     /// Affinity of the rule.
     pub affinity: Option<Code<Affinity>>,

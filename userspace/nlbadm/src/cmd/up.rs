@@ -48,6 +48,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         tolerance: args.tolerance,
         weight: args.weight,
         key,
+        rules: Vec::new(),
     };
     warn(warning);
     if !interface.up {

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Port rules.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::DecodeError;
+use nlb_core::{
+    genl::Affinity,
+    rules::{
+        FilteringMode, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule, RuleState, Track,
+    },
+};
+
+use super::required;
+use crate::{attribute::RuleAttribute, code::Code, value::Nest};
+
+/// A port rule as one host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortRule {
+    /// Place in the list, from 0.
+    pub number: u16,
+    /// Whether it is of the list that waits for the other hosts.
+    pub pending: bool,
+    /// The VIP that it is for; all if absent.
+    pub vip: Option<IpAddr>,
+    /// The protocols that it covers.
+    pub protocols: Code<Protocols>,
+    /// First port of the range.
+    pub first_port: u16,
+    /// Last port of the range, inclusive.
+    pub last_port: u16,
+    /// What becomes of the traffic.
+    pub mode: Code<FilteringMode>,
+    /// What of a client decides its host.
+    pub affinity: Code<Affinity>,
+    /// Bits of an IPv4 address that affinity network looks at.
+    pub prefix_v4: u8,
+    /// Bits of an IPv6 address that affinity network looks at.
+    pub prefix_v6: u8,
+    /// Which UDP sessions are tracked.
+    pub track: Code<Track>,
+    /// This host's load weight; that of the cluster if absent.
+    pub weight: Option<u8>,
+    /// This host's handling priority; its host id if absent.
+    pub priority: Option<u8>,
+    /// What this host does about it.
+    pub state: Code<RuleState>,
+    /// Buckets that this host owns.
+    pub buckets_owned: Option<u32>,
+    /// Packets that this host served.
+    pub accepted: Option<u64>,
+    /// Packets that this host left to others.
+    pub dropped: Option<u64>,
+}
+
+impl PortRule {
+    /// A rule from the attributes of a reply.
+    ///
+    /// # Errors
+    ///
+    /// If the number is missing.
+    pub fn from_attributes(attributes: Vec<RuleAttribute>) -> Result<Self, DecodeError> {
+        use RuleAttribute as A;
+        let mut number = None;
+        let mut rule = PortRule {
+            number: 0,
+            pending: false,
+            vip: None,
+            protocols: Protocols::Both.into(),
+            first_port: 0,
+            last_port: u16::MAX,
+            mode: FilteringMode::Multiple.into(),
+            affinity: Affinity::Single.into(),
+            prefix_v4: PREFIX_V4_DEFAULT,
+            prefix_v6: PREFIX_V6_DEFAULT,
+            track: Track::Quic.into(),
+            weight: None,
+            priority: None,
+            state: RuleState::Enabled.into(),
+            buckets_owned: None,
+            accepted: None,
+            dropped: None,
+        };
+        for attribute in attributes {
+            match attribute {
+                A::Number(value) => number = Some(value),
+                A::Pending(()) => rule.pending = true,
+                A::Vip(value) => rule.vip = Some(value),
+                A::Protocols(value) => rule.protocols = value,
+                A::FirstPort(value) => rule.first_port = value,
+                A::LastPort(value) => rule.last_port = value,
+                A::Mode(value) => rule.mode = value,
+                A::Affinity(value) => rule.affinity = value,
+                A::PrefixV4(value) => rule.prefix_v4 = value,
+                A::PrefixV6(value) => rule.prefix_v6 = value,
+                A::Track(value) => rule.track = value,
+                A::Weight(value) => rule.weight = Some(value),
+                A::Priority(value) => rule.priority = Some(value),
+                A::State(value) => rule.state = value,
+                A::BucketsOwned(value) => rule.buckets_owned = Some(value),
+                A::Accepted(value) => rule.accepted = Some(value),
+                A::Dropped(value) => rule.dropped = Some(value),
+                A::IfIndex(_) | A::Rule(_) | A::Other(_) => {}
+            }
+        }
+        rule.number = required(number, "number of a rule")?;
+        Ok(rule)
+    }
+
+    /// Whether the rule covers a port of a VIP.
+    #[must_use]
+    pub fn covers(&self, vip: IpAddr, port: u16) -> bool {
+        self.vip.is_none_or(|own| own == vip) && (self.first_port..=self.last_port).contains(&port)
+    }
+}
+
+/// A port rule of a list that shall be in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRule {
+    /// What all hosts must say alike. Its state is not looked at.
+    pub rule: Rule,
+    /// This host's load weight; that of the cluster if absent.
+    pub weight: Option<u8>,
+    /// This host's handling priority; its host id if absent.
+    pub priority: Option<u8>,
+    /// What this host does about it; as before if absent.
+    pub state: Option<RuleState>,
+}
+
+impl NewRule {
+    /// The attribute that holds the rule.
+    #[must_use]
+    pub fn to_nest(&self) -> Nest<RuleAttribute> {
+        use RuleAttribute as A;
+        let rule = &self.rule;
+        let mut attributes: Vec<_> = rule.vip.map(A::Vip).into_iter().collect();
+        attributes.extend([
+            A::Protocols(rule.protocols.into()),
+            A::FirstPort(rule.first_port),
+            A::LastPort(rule.last_port),
+            A::Mode(rule.mode.into()),
+            A::Affinity(rule.affinity.into()),
+            A::PrefixV4(rule.prefix_v4),
+            A::PrefixV6(rule.prefix_v6),
+            A::Track(rule.track.into()),
+        ]);
+        attributes.extend(self.weight.map(A::Weight));
+        attributes.extend(self.priority.map(A::Priority));
+        attributes.extend(self.state.map(|state| A::State(state.into())));
+        Nest(attributes)
+    }
+
+    /// The attributes of the request to replace the rules of the cluster on an interface.
+    #[must_use]
+    pub fn list(ifindex: u32, rules: &[NewRule]) -> Vec<RuleAttribute> {
+        let rules = rules.iter().map(|rule| RuleAttribute::Rule(rule.to_nest()));
+        [RuleAttribute::IfIndex(ifindex)]
+            .into_iter()
+            .chain(rules)
+            .collect()
+    }
+}
+
+/// What can be changed of a rule in force, on this host alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleChange {
+    /// What this host does about it.
+    State(RuleState),
+    /// Load weight of this host, 0–100.
+    Weight(u8),
+    /// Handling priority of this host, 1–64.
+    Priority(u8),
+}
+
+impl RuleChange {
+    /// The attributes of the request for a rule of the cluster on an interface.
+    #[must_use]
+    pub fn to_attributes(self, ifindex: u32, number: u16) -> Vec<RuleAttribute> {
+        use RuleAttribute as A;
+        let change = match self {
+            RuleChange::State(state) => A::State(state.into()),
+            RuleChange::Weight(weight) => A::Weight(weight),
+            RuleChange::Priority(priority) => A::Priority(priority),
+        };
+        vec![A::IfIndex(ifindex), A::Number(number), change]
+    }
+}
