@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{Affinity, Mode},
+    genl::{Affinity, Control, Mode},
     limits::KEY_LEN,
     state::{Cause, HostState, OutReason},
 };
@@ -207,7 +207,16 @@ impl Kernel for Fake {
             ClusterChange::Control(control) => control.name().to_owned(),
             ClusterChange::Weight(weight) => format!("weight {weight}"),
         };
-        Fake::change(self, format!("{text} on {ifindex}"))
+        Fake::change(self, format!("{text} on {ifindex}"))?;
+        let state = match change {
+            ClusterChange::Control(Control::Stop) => HostState::Stopped,
+            ClusterChange::Control(Control::Suspend) => HostState::Suspended,
+            _ => return Ok(()),
+        };
+        for cluster in self.clusters.iter_mut().filter(|c| c.ifindex == ifindex) {
+            cluster.state = state.into();
+        }
+        Ok(())
     }
 
     fn members(&mut self, _ifindex: u32) -> Result<Vec<Member>, Error> {

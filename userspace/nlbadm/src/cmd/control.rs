@@ -7,16 +7,19 @@ use nlb_netlink::object::ClusterChange;
 
 use crate::{cli::Target, failure::Failure, kernel::Kernel};
 
-/// Asks the module; what becomes of it, `show` and `monitor` tell.
+/// Asks the module. `stop` and `suspend` wait until the host has left; what becomes of the others, `show` and `monitor`
+/// tell.
 pub(crate) fn run(
     kernel: &mut impl Kernel,
     target: &Target,
     control: Control,
 ) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, target)?;
-    kernel
-        .change(cluster.ifindex, ClusterChange::Control(control))
-        .map_err(|error| {
-            Failure::from(error).context(format!("{} {}", control.name(), cluster.ifname))
-        })
+    let result = match control {
+        Control::Stop | Control::Suspend => super::stop(kernel, &cluster, control),
+        _ => kernel.change(cluster.ifindex, ClusterChange::Control(control)),
+    };
+    result.map_err(|error| {
+        Failure::from(error).context(format!("{} {}", control.name(), cluster.ifname))
+    })
 }

@@ -3,7 +3,7 @@
 //! `nlbadm down`: leaves a cluster and puts the interface back as it was.
 
 use nlb_core::{genl::Control, state::HostState};
-use nlb_netlink::object::{Cluster, ClusterChange};
+use nlb_netlink::object::Cluster;
 
 use crate::{cli::Target, failure::Failure, kernel::Kernel, warn};
 
@@ -22,7 +22,7 @@ fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure>
     let ifindex = cluster.ifindex;
     let idle = [HostState::Stopped, HostState::Suspended];
     if !idle.into_iter().any(|state| cluster.state.is(state)) {
-        kernel.change(ifindex, ClusterChange::Control(Control::Stop))?;
+        super::stop(kernel, cluster, Control::Stop)?;
     }
     let mut removed = Vec::new();
     for address in kernel.addresses(ifindex)? {

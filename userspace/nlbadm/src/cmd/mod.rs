@@ -18,9 +18,25 @@ pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod up;
 
-use nlb_netlink::{object::Cluster, route::Interface};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use nlb_core::{genl::Control, state::HostState};
+use nlb_netlink::{
+    Error,
+    object::{Cluster, ClusterChange},
+    route::Interface,
+};
 
 use crate::{cli::Target, failure::Failure, kernel::Kernel};
+
+/// How often a host that leaves is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What a busy machine may be late by.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The interface of a name.
 fn interface(kernel: &mut impl Kernel, name: &str) -> Result<Interface, Failure> {
@@ -42,6 +58,27 @@ fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure
             }
         },
         None => only(clusters),
+    }
+}
+
+/// Asks the host of a cluster to leave, and waits until it has: the others take over first, which takes a few frames.
+/// A host that has not left after twice the time in which it would count as dead leaves without them, so a little more
+/// than that is waited for.
+fn stop(kernel: &mut impl Kernel, cluster: &Cluster, control: Control) -> Result<(), Error> {
+    kernel.change(cluster.ifindex, ClusterChange::Control(control))?;
+    let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
+    let deadline = Instant::now() + Duration::from_millis(2 * silence) + GRACE;
+    loop {
+        let clusters = kernel.clusters()?;
+        let left = |cluster: &Cluster| {
+            [HostState::Stopped, HostState::Suspended]
+                .into_iter()
+                .any(|state| cluster.state.is(state))
+        };
+        match clusters.iter().find(|now| now.ifindex == cluster.ifindex) {
+            Some(now) if !left(now) && Instant::now() < deadline => sleep(POLL),
+            _ => return Ok(()),
+        }
     }
 }
 
