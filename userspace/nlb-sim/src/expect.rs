@@ -21,6 +21,10 @@ pub(crate) enum What {
     Join(usize),
     /// A host that was told to leave has left.
     Leave(usize),
+    /// A host that drains owns nothing.
+    Drain(usize),
+    /// A stranger is kept out by name, owns nothing, and the rest serve on.
+    KeptOut(usize),
     /// All hosts, started within a period, serve in one generation.
     Cold,
 }
@@ -30,7 +34,9 @@ impl World<'_> {
     fn allowance(&self, what: What) -> u64 {
         let handover = self.limits.gap / 4 * HANDOVER_DELAYS + 8 * self.plan.late_ns_max;
         let periods = match what {
-            What::Join(_) | What::Leave(_) => 2,
+            What::Join(_) | What::Leave(_) | What::Drain(_) => 2,
+            // A stranger may have appeared while a host with its id was dead.
+            What::KeptOut(_) => u64::from(self.plan.tolerance) + 3,
             // Ten with the default tolerance: five of listening, and five more.
             What::Cold => u64::from(self.plan.tolerance) + 5,
         };
@@ -63,7 +69,7 @@ impl World<'_> {
     pub(crate) fn expect(&mut self, what: What) {
         // After the healing one bound holds for all.
         let stands_still = |host: usize| self.hosts[host].paused.is_some();
-        if self.healed || matches!(what, What::Join(host) | What::Leave(host) if stands_still(host)) {
+        if self.healed || matches!(what, What::Join(host) | What::Leave(host) | What::Drain(host) if stands_still(host)) {
             return;
         }
         let now = self.now();
@@ -92,6 +98,12 @@ impl World<'_> {
                 .as_ref()
                 .filter(|node| !matches!(node.state(), HostState::Stopped | HostState::Suspended))
                 .map(|node| format!("host #{host} wants to leave and is {}", node.state().name())),
+            What::Drain(host) => self.hosts[host]
+                .bits
+                .iter()
+                .any(|bits| *bits != 0)
+                .then(|| format!("host #{host} drains and still takes new connections")),
+            What::KeptOut(stranger) => return self.kept_out(stranger),
             What::Cold => self.unconverged(),
         };
         match missed {
@@ -103,10 +115,43 @@ impl World<'_> {
         }
     }
 
+    /// Every member knows by name why a stranger is out, and serves.
+    fn kept_out(&self, stranger: usize) -> Result<(), Violation> {
+        let (role, id) = (self.hosts[stranger].role, self.hosts[stranger].id);
+        if self.hosts[stranger].node.is_none() {
+            return Ok(());
+        }
+        if role != Role::OtherKey && self.hosts[stranger].bits.iter().any(|bits| *bits != 0) {
+            return Err(self.violation(Property::Stable, format!("stranger #{stranger} ({role:?}) serves")));
+        }
+        for index in each(self.calm.running).filter(|index| *index != stranger) {
+            let host = &self.hosts[index];
+            let Some(node) = host.node.as_ref().filter(|_| host.role == Role::Member) else { continue };
+            // The twin of a duplicate may have lost its id, and a member may be held out for reasons of its own.
+            if host.id != id && !matches!(node.state(), HostState::Converged | HostState::Draining) {
+                continue;
+            }
+            let told = node.members().find(|info| info.host == id).map_or(OutReason::None, |info| info.out);
+            let right = match role {
+                Role::OtherRules => told == OutReason::RulesDiffer,
+                Role::OtherSettings => told == OutReason::SettingsDiffer,
+                Role::OtherVersion => told == OutReason::Version,
+                // The id is that of a member; a stranger with another key is not even heard.
+                Role::DuplicateId | Role::OtherKey | Role::Member => true,
+            };
+            if !right {
+                let text = format!("host #{index} says of stranger #{stranger} ({role:?}): {}", told.name());
+                return Err(self.violation(Property::Stable, text));
+            }
+        }
+        Ok(())
+    }
+
     fn not_joined(&self, index: usize) -> Option<String> {
         let host = &self.hosts[index];
         let node = host.node.as_ref()?;
-        let held = matches!(node.out_reason(), OutReason::Flapping | OutReason::RulesDiffer) || host.role != Role::Member;
+        let twin = self.hosts.iter().any(|other| other.role == Role::DuplicateId && other.id == host.id);
+        let held = twin || matches!(node.out_reason(), OutReason::Flapping | OutReason::RulesDiffer) || host.role != Role::Member;
         let serves = matches!(node.state(), HostState::Converged | HostState::Draining);
         (!held && !serves).then(|| format!("host #{index} is {} ({})", node.state().name(), node.out_reason().name()))
     }

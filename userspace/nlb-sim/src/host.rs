@@ -17,7 +17,7 @@ use nlb_core::wire::GenId;
 
 use crate::auth::Keyring;
 use crate::network::Way;
-use crate::plan::{Plan, SlotPlan};
+use crate::plan::{Plan, SlotPlan, Versions};
 
 /// The tables of a node, as vectors.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -206,7 +206,11 @@ fn config(plan: &Plan, index: usize, id: HostId) -> Config {
         settings: SETTINGS,
         rules: rules(plan, index, 1),
         dedicated: Dedicated::new(&[10, 0, 0, id.get()]).expect("four bytes are an address"),
-        versions: nlb_core::wire::VERSIONS,
+        versions: match plan.versions {
+            Versions::Old => (1, 1),
+            Versions::Mixed if index % 2 == 0 => (1, 1),
+            Versions::Mixed | Versions::Both => (1, 2),
+        },
         moved_window_ns: plan.period_ns * 8,
     }
 }

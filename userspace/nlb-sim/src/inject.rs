@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use fastrand::Rng;
-use nlb_core::config::SlotKind;
+use nlb_core::config::{SlotKind, SlotSet};
 use nlb_core::node::Command;
 use nlb_core::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::expect::What;
 use crate::fault::{Fault, Kind};
 use crate::host::{self, Role, Wish};
 use crate::network::Way;
-use crate::plan::AuthKind;
+use crate::plan::{AuthKind, Versions};
 use crate::world::{Event, STRANGERS, World};
 
 /// A set of directed links.
@@ -281,9 +281,10 @@ impl World<'_> {
         self.hosts[index].wish = wish;
         self.hosts[index].suspended = kind == Kind::Suspend;
         self.set_eligible();
-        let quiet = matches!(kind, Kind::Leave | Kind::Suspend);
-        if quiet {
-            self.expect(What::Leave(index));
+        match kind {
+            Kind::Leave | Kind::Suspend => self.expect(What::Leave(index)),
+            Kind::Drain => self.expect(What::Drain(index)),
+            _ => {}
         }
         self.command(index, command)?;
         if kind == Kind::Drainstop && rng.bool() {
@@ -324,6 +325,7 @@ impl World<'_> {
             self.set_eligible();
             self.calm.disturb(now, index);
             self.command(index, Command::VipMissing(true))?;
+            self.owns_nothing(index, "lacks a VIP")?;
             self.later(end, Act::Vip(index));
             return Ok(true);
         }
@@ -332,8 +334,17 @@ impl World<'_> {
         self.cut(&links);
         self.calm.disturb(now, index);
         self.command(index, Command::Carrier(false))?;
+        self.owns_nothing(index, "has no carrier")?;
         self.later(end, Act::Carrier(index));
         Ok(true)
+    }
+
+    /// A host that is cut off, or lacks a VIP, lets go of everything at once.
+    fn owns_nothing(&self, index: usize, why: &str) -> Result<(), Violation> {
+        if self.hosts[index].bits.iter().all(|bits| *bits == 0) {
+            return Ok(());
+        }
+        Err(self.violation(Property::Stable, format!("host #{index} {why} and still takes new connections")))
     }
 
     /// All links of a host's cluster interface.
@@ -365,19 +376,21 @@ impl World<'_> {
 
     fn stranger(&mut self, kind: Kind, rng: &mut Rng, end: u64) -> Result<bool, Violation> {
         let n = self.plan.hosts.len();
-        let Some(index) = (n..n + STRANGERS).find(|&index| self.hosts[index].node.is_none()) else {
+        let Some(index) = (n..n + STRANGERS).find(|&index| self.hosts[index].power_on_at == 0) else {
             return Ok(false);
         };
         let Some(twin) = self.choose(rng, |host| host.runs()) else { return Ok(false) };
         let mut config = self.hosts[twin].config;
         let mut role = Role::DuplicateId;
         if kind == Kind::Stranger {
-            let highest = self.hosts.iter().map(|host| host.id.get()).max().unwrap_or(1);
             let taken = |id: u8| self.hosts.iter().any(|host| host.id.get() == id);
-            let free: Vec<u8> = (1..=highest.max(8).min(64)).filter(|id| !taken(*id)).collect();
+            let free: Vec<u8> = (1..=self.ids() as u8).filter(|id| !taken(*id)).collect();
             let Some(id) = rng.choice(free).and_then(nlb_core::host::HostId::new) else { return Ok(false) };
             config.host = id;
             role = [Role::OtherRules, Role::OtherSettings, Role::OtherVersion, Role::OtherKey][rng.usize(0..4)];
+            if role == Role::OtherVersion && self.plan.versions != Versions::Old {
+                role = Role::OtherRules;
+            }
             match role {
                 Role::OtherRules => config.rules.digest ^= 0x5555_0000,
                 Role::OtherSettings => config.settings ^= 0x5555,
@@ -403,6 +416,7 @@ impl World<'_> {
         host.vip_missing = 0;
         self.say(|| format!("#{index} is a stranger: {role:?} with id {}", config.host.get()));
         self.power_on(index)?;
+        self.expect(What::KeptOut(index));
         self.later(end, Act::Dismiss(index));
         Ok(true)
     }
@@ -431,6 +445,7 @@ impl World<'_> {
             self.adversary.doing = None;
             return;
         }
+        self.calm.attack(now);
         let n = self.hosts.len();
         let relay = self.network.relay_exists;
         for shot in self.adversary.turn(attack) {
@@ -558,6 +573,9 @@ impl World<'_> {
         }
         let mut rules = self.hosts[index].config.rules;
         rules.digest = digest;
+        // Every other rule set gives its slots another meaning: all buckets move, also those that stay.
+        rules.kept = if digest % 2 == 0 { SlotSet::ALL } else { SlotSet::EMPTY };
+        self.owners.rules_in_flux |= digest % 2 == 1;
         self.hosts[index].config.rules = rules;
         self.command(index, Command::Stage(rules))
     }

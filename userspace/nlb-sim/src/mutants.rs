@@ -2,15 +2,20 @@
 
 //! `nlb-sim mutants`: a simulator that cannot fail proves nothing.
 //!
-//! Each broken variant is a `cfg!(nlb_mutant = "name")` at one decision of the core. It is built on its own and
-//! played until a seed catches it.
+//! Each broken variant changes one decision of the core: a piece of its text that must occur exactly once is replaced in
+//! a copy, the simulator is built against that copy, and seeds are played until one catches it. The core itself carries
+//! no switches for this.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::time::Instant;
 
-/// The broken variants: one a line, its name and what is wrong with it.
-const MUTANTS: &str = include_str!("../mutants.txt");
+use serde::Deserialize;
+
+/// The broken variants.
+const MUTANTS: &str = include_str!("../mutants.toml");
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -20,25 +25,33 @@ pub(crate) struct Args {
     /// Only variants whose name contains this.
     #[arg(long)]
     only: Option<String>,
+    /// The top of the source tree.
+    #[arg(long, default_value = "..")]
+    tree: PathBuf,
     /// Where the variants are built.
     #[arg(long, default_value = "target/mutants")]
     target_dir: PathBuf,
-    /// The directory of the userspace workspace.
-    #[arg(long, default_value = ".")]
-    workspace: PathBuf,
+}
+
+/// All broken variants.
+#[derive(Deserialize)]
+struct List {
+    mutant: Vec<Mutant>,
 }
 
 /// One broken variant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Mutant {
-    name: &'static str,
-    what: &'static str,
-}
-
-fn list() -> impl Iterator<Item = Mutant> {
-    MUTANTS.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).map(|line| {
-        let (name, what) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        Mutant { name, what: what.trim() }
-    })
+    name: String,
+    /// What is wrong with it.
+    what: String,
+    /// The file, below `module/core/src`.
+    file: PathBuf,
+    /// A piece of text that the file contains exactly once.
+    find: String,
+    /// What stands there instead.
+    replace: String,
 }
 
 /// How a variant fared.
@@ -53,14 +66,22 @@ enum Fate {
 
 /// The verb `mutants`.
 pub(crate) fn main(args: &Args) -> ExitCode {
+    let list: List = match toml::from_str(MUTANTS) {
+        Ok(list) => list,
+        Err(error) => {
+            println!("mutants.toml: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut survivors = 0;
     let mut count = 0;
     println!("{:<28} {:>6} {:>8}  {:<14} what is broken", "variant", "seeds", "seconds", "caught by");
-    let chosen = |mutant: &Mutant| args.only.as_ref().is_none_or(|only| mutant.name.contains(only.as_str()));
-    for mutant in list().filter(chosen) {
+    let chosen = |mutant: &&Mutant| args.only.as_ref().is_none_or(|only| mutant.name.contains(only.as_str()));
+    for mutant in list.mutant.iter().filter(chosen) {
         count += 1;
         let begin = Instant::now();
-        let (seeds, property) = match try_mutant(args, &mutant) {
+        let fate = try_mutant(args, mutant).unwrap_or_else(|error| Fate::Unbuilt(error.to_string()));
+        let (seeds, property) = match fate {
             Fate::Caught(seeds, property) => (seeds, property),
             Fate::Survived => {
                 survivors += 1;
@@ -79,35 +100,53 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 }
 
 /// Builds one variant and plays it.
-fn try_mutant(args: &Args, mutant: &Mutant) -> Fate {
-    // A target is named so that the flag reaches the core and not every build script and procedural macro.
-    let target = env!("NLB_SIM_TARGET");
+fn try_mutant(args: &Args, mutant: &Mutant) -> io::Result<Fate> {
+    fs::create_dir_all(&args.target_dir)?;
+    let build = args.target_dir.canonicalize()?;
+    let tree = build.join("tree");
+    copy(&args.tree.join("module/core"), &tree.join("module/core"))?;
+    copy(&args.tree.join("userspace"), &tree.join("userspace"))?;
+    let file = tree.join("module/core/src").join(&mutant.file);
+    let text = fs::read_to_string(&file)?;
+    let places = text.matches(&mutant.find).count();
+    if places != 1 {
+        return Ok(Fate::Unbuilt(format!("{}: its text occurs {places} times in {}", mutant.name, mutant.file.display())));
+    }
+    fs::write(&file, text.replacen(&mutant.find, &mutant.replace, 1))?;
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(&args.workspace)
-        .args(["build", "--quiet", "--locked", "--profile", "mutant", "--package", "nlb-sim", "--target", target])
-        .arg("--target-dir")
-        .arg(absolute(&args.workspace, &args.target_dir))
-        .env("RUSTFLAGS", format!("--cfg nlb_mutant=\"{}\"", mutant.name))
-        .output();
-    match built {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => return Fate::Unbuilt(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => return Fate::Unbuilt(format!("cargo cannot be run: {error}")),
+        .current_dir(tree.join("userspace"))
+        .args(["build", "--quiet", "--locked", "--profile", "mutant", "--package", "nlb-sim", "--target-dir"])
+        .arg(&build)
+        .output()?;
+    if !built.status.success() {
+        return Ok(Fate::Unbuilt(String::from_utf8_lossy(&built.stderr).into_owned()));
     }
-    let program = absolute(&args.workspace, &args.target_dir).join(target).join("mutant/nlb-sim");
-    let played = Command::new(program)
-        .args(["run", "--first", "--seeds", &args.seeds.to_string()])
-        .output();
-    match played {
-        Ok(output) if output.status.success() => Fate::Survived,
-        Ok(output) => caught(&output),
-        Err(error) => Fate::Unbuilt(format!("the variant cannot be run: {error}")),
-    }
+    let played = Command::new(build.join("mutant/nlb-sim"))
+        .args(["run", "--first", "--no-regressions", "--seeds", &args.seeds.to_string()])
+        .output()?;
+    Ok(if played.status.success() { Fate::Survived } else { caught(&played) })
 }
 
-fn absolute(base: &Path, path: &Path) -> PathBuf {
-    let joined = base.join(path);
-    joined.canonicalize().unwrap_or_else(|_| std::env::current_dir().unwrap_or_default().join(joined))
+/// Copies a directory with its sources, without what was built in it. What has not changed is not written, so that it is
+/// not built again.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let (source, target) = (entry.path(), to.join(&name));
+        if entry.file_type()?.is_dir() {
+            if name != "target" {
+                copy(&source, &target)?;
+            }
+        } else {
+            let bytes = fs::read(&source)?;
+            if fs::read(&target).ok().as_ref() != Some(&bytes) {
+                fs::write(&target, bytes)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads from the report of a run how many seeds it took and which property did not hold. A run that ended in any

@@ -21,6 +21,17 @@ pub(crate) enum AuthKind {
     Open,
 }
 
+/// Which versions of the protocol the hosts of a run speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// All speak the old one alone; a stranger may come that does not.
+    Old,
+    /// Some speak the old one alone and some both, as in the middle of an upgrade.
+    Mixed,
+    /// All speak both.
+    Both,
+}
+
 /// What a map slot shares out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SlotPlan {
@@ -52,6 +63,7 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<SlotPlan>,
     pub(crate) auth: AuthKind,
     pub(crate) relay: bool,
+    pub(crate) versions: Versions,
     pub(crate) delay_ns: [u64; 2],
     pub(crate) jitter_ns: [u64; 2],
     /// Timers fire late by up to this, in nanoseconds.
@@ -102,6 +114,7 @@ impl Plan {
                 _ => AuthKind::Fast,
             },
             relay: rng.bool() && (!large || rng.bool()),
+            versions: [Versions::Old, Versions::Mixed, Versions::Both][rng.usize(0..3)],
             delay_ns,
             jitter_ns,
             late_ns_max: if rng.bool() { 50_000 } else { rng.u64(50_000..=period_ns / 20) },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::check::Violation;
-use crate::fault::Kind;
+use crate::fault::{Kind, Tempo};
 
 /// What one run did.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Outcome {
     pub(crate) hosts: usize,
     pub(crate) buckets: usize,
     pub(crate) period_ns: u64,
+    pub(crate) tempo: Tempo,
     /// Virtual time that passed, in nanoseconds.
     pub(crate) virtual_ns: u64,
     /// Faults that found somebody to happen to, by kind.
@@ -52,6 +53,7 @@ pub(crate) struct Summary {
     buckets: BTreeMap<usize, u64>,
     periods_ms: BTreeMap<u64, u64>,
     auth: BTreeMap<&'static str, u64>,
+    one_by_one: u64,
     faults: BTreeMap<Kind, u64>,
     faults_min: Option<u32>,
     faults_sum: u64,
@@ -77,6 +79,7 @@ impl Summary {
         *self.buckets.entry(run.buckets).or_default() += 1;
         *self.periods_ms.entry(run.period_ns / 1_000_000).or_default() += 1;
         *self.auth.entry(run.auth).or_default() += 1;
+        self.one_by_one += u64::from(run.tempo == Tempo::OneByOne);
         let mut faults = 0;
         for (&kind, &count) in &run.faults {
             *self.faults.entry(kind).or_default() += u64::from(count);
@@ -126,10 +129,11 @@ impl Summary {
         }
         let _ = write!(
             text,
-            "\nfaults:   {} in all, {:.1} a run, {} at least;",
+            "\nfaults:   {} in all, {:.1} a run, {} at least, one by one in {:.1} % of the runs;",
             self.faults_sum,
             self.faults_sum as f64 / self.runs.max(1) as f64,
-            self.faults_min.unwrap_or(0)
+            self.faults_min.unwrap_or(0),
+            share(self.one_by_one)
         );
         for (kind, count) in &self.faults {
             let _ = write!(text, " {} {count}", kind.name());

@@ -17,7 +17,7 @@ use nlb_core::state::{HostState, OutReason};
 use crate::adversary::Adversary;
 use crate::auth::Keyring;
 use crate::check::agreement::{Agreement, View};
-use crate::check::calm::{Calm, each, one};
+use crate::check::calm::{Calm, one};
 use crate::check::owner::{Limits, Owners};
 use crate::check::{Property, Violation};
 use crate::expect::What;
@@ -30,8 +30,8 @@ use crate::queue::Queue;
 use crate::stats::Outcome;
 use crate::trace::{Trace, Verbosity};
 
-/// Simulated hosts beyond those of the plan: duplicates and strangers come and go in their place.
-pub(crate) const STRANGERS: usize = 3;
+/// Simulated hosts beyond those of the plan: each place is taken once, by a duplicate or a stranger.
+pub(crate) const STRANGERS: usize = 6;
 
 /// Frames that one input may make a node send: a map for a joiner is a few dozen, an answer to each peer 63.
 const TRANSMIT_MAX: usize = 512;
@@ -133,12 +133,12 @@ impl<'a> World<'a> {
         let detection = detection + detection / 40 + 2 * plan.late_ns_max + 4 * delay_max;
         let limits = Limits {
             detection,
+            held: 60 * plan.period_ns * u64::from(plan.tolerance),
             cold: detection + 3 * plan.period_ns,
             excuse: 2 * detection + 4 * plan.period_ns,
             gap: 4 * delay_max,
             gap_rough: detection,
             silence: plan.period_ns * u64::from(plan.tolerance - 1),
-            period: plan.period_ns,
         };
         let hosts: Vec<Host> = (0..n)
             .map(|index| {
@@ -288,7 +288,11 @@ impl<'a> World<'a> {
             self.frames_refused += 1;
         }
         if received != Received::OtherPath && received != Received::Stale {
-            self.say(|| format!("#{to} <- #{} {way:?} kind {} frame {}: {}", frame.from, frame.bytes[5], frame.serial, received.name()));
+            self.say(|| {
+                let (kind, incarnation) = (frame.bytes[5], &frame.bytes[16..18]);
+                let (from, serial, name) = (frame.from, frame.serial, received.name());
+                format!("#{to} <- #{from} {way:?} kind {kind} frame {serial} of {incarnation:02x?}: {name}")
+            });
         }
         self.after(to)
     }
@@ -582,6 +586,9 @@ impl<'a> World<'a> {
     fn tick(&mut self) -> Result<(), Violation> {
         let now = self.now();
         self.calm.look_for_silence(now, self.limits.silence);
+        if self.owners.rules_in_flux && self.rules_agree() {
+            self.owners.rules_in_flux = false;
+        }
         self.owners.tick(now, &self.calm, &self.limits)?;
         if self.healed && self.converged_at.is_none() {
             self.look_for_convergence()?;
@@ -590,10 +597,24 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// The highest host id that is known in this run.
+    pub(crate) fn ids(&self) -> usize {
+        let highest = self.plan.hosts.iter().map(|host| usize::from(host.id)).max().unwrap_or(1);
+        highest.max(8)
+    }
+
+    /// Whether all hosts of the plan that have power have the same rules in force, and no others staged.
+    fn rules_agree(&self) -> bool {
+        let powered = self.hosts[..self.plan.hosts.len()].iter().filter_map(|host| host.node.as_ref());
+        let mut rules = powered.map(|node| (node.config().rules.digest, node.pending()));
+        let first = rules.next();
+        first.is_none_or(|(digest, pending)| pending == 0 && rules.all(|other| other == (digest, 0)))
+    }
+
     /// Powers a host on and starts its node.
     pub(crate) fn power_on(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.now();
-        let peers = self.hosts.iter().map(|host| usize::from(host.id.get())).max().unwrap_or(1);
+        let peers = self.ids();
         let host = &mut self.hosts[index];
         if host.node.is_some() {
             return Ok(());
@@ -618,7 +639,9 @@ impl<'a> World<'a> {
         }
         if wish != crate::host::Wish::Rest {
             self.command(index, Command::Start)?;
-            self.expect(What::Join(index));
+            if self.hosts[index].role == Role::Member {
+                self.expect(What::Join(index));
+            }
         }
         if wish == crate::host::Wish::Drain {
             self.command(index, Command::Drain)?;
@@ -652,11 +675,6 @@ impl<'a> World<'a> {
 
     pub(crate) fn violation(&self, property: Property, text: String) -> Violation {
         Violation { property, at: self.queue.now(), text }
-    }
-
-    /// Hosts of the plan that run.
-    pub(crate) fn members_running(&self) -> Vec<usize> {
-        each(self.calm.running).filter(|&index| self.hosts[index].role == Role::Member).collect()
     }
 
     /// After the healing: notes when all serve in one generation, and how long they took.
@@ -734,6 +752,7 @@ impl<'a> World<'a> {
             hosts: self.plan.hosts.len(),
             buckets: self.plan.buckets,
             period_ns: self.plan.period_ns,
+            tempo: self.plan.tempo,
             virtual_ns: self.queue.now(),
             faults: self.faults,
             events: self.events,

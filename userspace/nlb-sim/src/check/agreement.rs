@@ -142,7 +142,8 @@ impl Agreement {
             counts[usize::from(owner)] += 1;
         }
         for (host, (&count, &quota)) in counts.iter().zip(&quotas).enumerate().skip(1) {
-            if count.abs_diff(quota) > 1 || (quota == 0 && count != 0) {
+            // Ties go to the lower host id, so a share is exact and not only within one bucket.
+            if count != quota {
                 return Err(Violation {
                     property: Property::Balanced,
                     at: now,

@@ -42,6 +42,8 @@ pub(crate) struct Calm {
     disturbed: Vec<u64>,
     /// When a frame was last lost or held back, in nanoseconds.
     rough: u64,
+    /// When the adversary last sent anything, in nanoseconds; 0: never.
+    attacked: u64,
     /// When each host last received a frame of each other one, in nanoseconds.
     heard: Vec<u64>,
     n: usize,
@@ -57,6 +59,7 @@ impl Calm {
             hears: vec![0; n],
             disturbed: vec![0; n],
             rough: 0,
+            attacked: 0,
             heard: vec![0; n * n],
             n,
         }
@@ -72,10 +75,22 @@ impl Calm {
         self.rough
     }
 
-    /// Something happened to this host that its peers cannot tell from its death.
+    /// The adversary sends something.
+    pub(crate) fn attack(&mut self, now: u64) {
+        self.attacked = now;
+    }
+
+    /// When the adversary last sent anything; 0: never.
+    pub(crate) fn attacked_at(&self) -> u64 {
+        self.attacked
+    }
+
+    /// Something happened to this host that its peers, and those that hear it, cannot tell from its death.
     pub(crate) fn disturb(&mut self, now: u64, host: usize) {
-        for other in each(self.component[host]) {
-            self.disturbed[other] = now;
+        for other in 0..self.n {
+            if self.component[host] & one(other) != 0 || self.hears[other] & one(host) != 0 {
+                self.disturbed[other] = now;
+            }
         }
         self.disturbed[host] = now;
     }
@@ -153,7 +168,7 @@ impl Calm {
         self.running = running;
         for host in 0..self.n {
             let mut linked = one(host);
-            self.hears[host] = 0;
+            let heard_before = std::mem::take(&mut self.hears[host]);
             if running & one(host) != 0 {
                 for other in each(running & !one(host)).filter(|other| network.connected(*other, host)) {
                     self.hears[host] |= one(other);
@@ -162,7 +177,8 @@ impl Calm {
                     }
                 }
             }
-            if stay & one(host) != 0 && (linked ^ self.linked[host]) & stay != 0 {
+            let changed = (linked ^ self.linked[host]) | (heard_before ^ self.hears[host]);
+            if stay & one(host) != 0 && changed & stay != 0 {
                 self.disturbed[host] = now;
             }
             self.linked[host] = linked;

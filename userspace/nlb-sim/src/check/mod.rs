@@ -37,8 +37,6 @@ pub(crate) enum Property {
     Bounded,
     /// The core does not panic.
     Panic,
-    /// One seed is one run.
-    Deterministic,
 }
 
 impl Property {
@@ -58,7 +56,6 @@ impl Property {
             Property::Timing => "timing",
             Property::Bounded => "bounded",
             Property::Panic => "panic",
-            Property::Deterministic => "deterministic",
         }
     }
 }

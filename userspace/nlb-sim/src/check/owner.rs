@@ -17,6 +17,8 @@ pub(crate) struct Limits {
     pub(crate) detection: u64,
     /// (tolerance + 5) periods: after this hosts that started together serve.
     pub(crate) cold: u64,
+    /// How long replayed frames may keep a host that is in no view from serving: 60 silences.
+    pub(crate) held: u64,
     /// How long two owners are excused after a disturbance: until it is noticed on both sides and the parts have
     /// found together again.
     pub(crate) excuse: u64,
@@ -26,8 +28,6 @@ pub(crate) struct Limits {
     pub(crate) gap_rough: u64,
     /// A silence longer than this may count as death: (tolerance - 1) periods.
     pub(crate) silence: u64,
-    /// One heartbeat period.
-    pub(crate) period: u64,
 }
 
 /// Who accepts new connections of which bucket, at every moment.
@@ -38,6 +38,8 @@ pub(crate) struct Owners {
     owners: Vec<Set>,
     /// For each slot and bucket since when nobody accepts, or `OWNED`.
     empty_since: Vec<u64>,
+    /// For each slot and bucket who accepted last, before nobody did.
+    last: Vec<Set>,
     /// For each slot the hosts that may own something; if there are none, nobody has to.
     eligible: Vec<Set>,
     /// Since when each slot has had somebody eligible.
@@ -48,6 +50,8 @@ pub(crate) struct Owners {
     doubled: Vec<u32>,
     /// For a part of a partition (its lowest host) and a slot: since when a look found a bucket without an owner there.
     orphaned: BTreeMap<(usize, usize), u64>,
+    /// Rules that give slots another meaning come into force: a bucket may be let go of and come back.
+    pub(crate) rules_in_flux: bool,
     /// Longest gaps seen, in nanoseconds: planned and smooth, planned and rough.
     pub(crate) gap_max: [u64; 2],
     /// Longest time from a disturbance to the last bucket having an owner, in nanoseconds.
@@ -63,11 +67,13 @@ impl Owners {
             buckets,
             owners: vec![0; slots * buckets],
             empty_since: vec![0; slots * buckets],
+            last: vec![0; slots * buckets],
             eligible: vec![0; slots],
             eligible_since: vec![0; slots],
             changed: Vec::new(),
             doubled: Vec::new(),
             orphaned: BTreeMap::new(),
+            rules_in_flux: false,
             gap_max: [0; 2],
             failover_max: 0,
             excused: 0,
@@ -83,6 +89,9 @@ impl Owners {
             let index = slot * self.buckets + word * 64 + bit;
             if word * 64 + bit >= self.buckets {
                 continue;
+            }
+            if self.owners[index] == one(host) {
+                self.last[index] = one(host);
             }
             self.owners[index] ^= one(host);
             self.changed.push(index as u32);
@@ -214,11 +223,16 @@ impl Owners {
             }
             return Ok(());
         }
+        let back = self.owners[index] == self.last[index];
         let rough = calm.rough_at() + limits.excuse >= since;
         self.gap_max[usize::from(rough)] = self.gap_max[usize::from(rough)].max(length);
         let limit = if rough { limits.gap_rough } else { limits.gap };
         if length > limit {
             return Err(self.orphan(now, index, since, disturbed, Property::Gap));
+        }
+        if back && !rough && !self.rules_in_flux {
+            // Nobody needed it to be let go of: it went back to the host that had it.
+            return Err(self.orphan(now, index, since, disturbed, Property::Continues));
         }
         Ok(())
     }
@@ -246,7 +260,11 @@ impl Owners {
     /// Looks at one slot in the part of `host`, which is its lowest.
     fn orphan_of_part(&mut self, now: u64, host: usize, slot: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
         let part = calm.component[host];
+        // Replayed frames of a host that serves may hold a host that is in no view, for a bounded time: it has to
+        // believe that it hears one way only.
+        let held = calm.attacked_at() != 0 && calm.attacked_at() + limits.held > now;
         let settled = calm.clique(host)
+            && !held
             && calm.apart(host)
             && now >= calm.disturbed_at(host) + limits.excuse
             && self.eligible[slot] & part != 0
