@@ -38,6 +38,8 @@ def build(with_nlb: bool = True) -> Programs:
         crates += ["-p", "nlbadm"]
         files["bin/nlbadm"] = target / "nlbadm"
         files["nlb.ko"] = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
+        empty = _script("scripts/build-module.sh", "qemu-tests/bench/empty-hook")
+        files["empty_hook.ko"] = pathlib.Path(empty.split()[-1])
     _script(
         "scripts/cargo.sh", "build", "--quiet", "--release",
         "--manifest-path", "userspace/Cargo.toml", *crates,

@@ -103,7 +103,7 @@ class Worker:
             ),
             memory_mib=MEMORY_MIB,
             cpus=one.cpus,
-            counted_clock=one.clock == "counted",
+            counted_clock=one.counted(debugkernel.is_debug(self.programs.release)),
         )
         fresh.boot(shape)
         fresh.wait_ready(guest.BOOT_SECONDS * debugkernel.patience(self.programs.release))
@@ -192,9 +192,10 @@ def _write(out, line: str) -> None:
 def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
     """Run scenarios, as many guests at once as `PARALLEL` allows."""
     total = Total()
+    debug = debugkernel.is_debug(programs.release)
     kinds: dict[tuple, list[scenario.Scenario]] = {}
     for one in chosen:
-        kinds.setdefault(one.kind, []).append(one)
+        kinds.setdefault(one.kind(debug), []).append(one)
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         running = []
         for number, queue in enumerate(kinds.values()):
