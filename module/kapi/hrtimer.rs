@@ -7,11 +7,9 @@
 //! does not fit that shape.
 
 use super::bindings;
-use core::cell::UnsafeCell;
-use core::marker::PhantomPinned;
-use core::mem::MaybeUninit;
 use kernel::prelude::*;
 use kernel::sync::Arc;
+use kernel::types::Opaque;
 
 /// What happens when a timer expires.
 pub(crate) trait Expire: Send + Sync + Sized + 'static {
@@ -24,10 +22,11 @@ pub(crate) trait Expire: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// `inner` was set up with [`Timer::callback`] and is not moved until it was cancelled in `drop`.
+#[pin_data(PinnedDrop)]
 pub(crate) struct Timer<T: Expire> {
-    inner: UnsafeCell<bindings::hrtimer>,
+    #[pin]
+    inner: Opaque<bindings::hrtimer>,
     target: Arc<T>,
-    _pin: PhantomPinned,
 }
 
 // SAFETY: hrtimers may be started and cancelled from any thread; the target is `Send + Sync`.
@@ -38,26 +37,26 @@ unsafe impl<T: Expire> Sync for Timer<T> {}
 impl<T: Expire> Timer<T> {
     /// A timer that is not running. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(target: Arc<T>) -> Result<Pin<KBox<Self>>> {
-        let timer = KBox::pin(
-            Self {
-                // SAFETY: An hrtimer is plain data, set up below before anybody sees it.
-                inner: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+        // The timer is set up where it stays, and only once there is memory for it: what `drop` cancels must
+        // never be a timer that was not set up.
+        KBox::pin_init(
+            pin_init!(Self {
+                // INVARIANT: Set up here, and pinned.
+                inner <- Opaque::ffi_init(|timer| {
+                    // SAFETY: The pointer is valid for writes; the callback is of the type asked for.
+                    unsafe {
+                        bindings::hrtimer_setup(
+                            timer,
+                            Some(Self::callback),
+                            bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                            bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
+                        );
+                    }
+                }),
                 target,
-                _pin: PhantomPinned,
-            },
+            }),
             GFP_KERNEL,
-        )?;
-        // INVARIANT: Set up here, and pinned.
-        // SAFETY: The pointer is valid; the callback is of the type asked for.
-        unsafe {
-            bindings::hrtimer_setup(
-                timer.inner.get(),
-                Some(Self::callback),
-                bindings::CLOCK_MONOTONIC as bindings::clockid_t,
-                bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
-            );
-        }
-        Ok(timer)
+        )
     }
 
     /// Lets it expire at `at_ns` of the monotonic clock, or as soon as possible if that has passed; a running
@@ -81,14 +80,15 @@ impl<T: Expire> Timer<T> {
     unsafe extern "C" fn callback(inner: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: `inner` is a field of a `Timer<T>`, which lives until `drop` has cancelled it, and cancelling
         // waits for this function to end.
-        let timer = unsafe { &*kernel::container_of!(inner.cast::<UnsafeCell<bindings::hrtimer>>(), Self, inner) };
+        let timer = unsafe { &*kernel::container_of!(Opaque::cast_from(inner), Self, inner) };
         timer.target.expire(timer);
         bindings::hrtimer_restart_HRTIMER_NORESTART
     }
 }
 
-impl<T: Expire> Drop for Timer<T> {
-    fn drop(&mut self) {
+#[pinned_drop]
+impl<T: Expire> PinnedDrop for Timer<T> {
+    fn drop(self: Pin<&mut Self>) {
         // SAFETY: The timer was set up, by the type invariant. This waits for a running callback; `drop` is
         // never called from the callback, which only borrows the timer.
         unsafe { bindings::hrtimer_cancel(self.inner.get()) };
