@@ -21,13 +21,15 @@
 /* An empty skb with room for an Ethernet header before and @len bytes of payload. */
 struct sk_buff *nlb_helper_alloc_frame(struct net_device *dev, unsigned int len)
 {
+	/* Read once: another CPU may change what the device needs. */
+	unsigned int head = LL_RESERVED_SPACE(dev);
+	unsigned int tail = READ_ONCE(dev->needed_tailroom);
 	struct sk_buff *skb;
 
-	skb = alloc_skb(LL_RESERVED_SPACE(dev) + len + dev->needed_tailroom,
-			GFP_ATOMIC);
+	skb = alloc_skb(head + len + tail, GFP_ATOMIC);
 	if (!skb)
 		return NULL;
-	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	skb_reserve(skb, head);
 	skb_reset_network_header(skb);
 	skb_put(skb, len);
 	return skb;
@@ -67,6 +69,14 @@ int nlb_helper_skb_network_offset(const struct sk_buff *skb)
 void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type)
 {
 	skb->pkt_type = pkt_type;
+}
+
+/* -EBUSY for a buffer that others hold as well: it must not be changed, and pskb_expand_head() is a BUG on it. */
+int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len)
+{
+	if (skb_shared(skb))
+		return -EBUSY;
+	return skb_ensure_writable(skb, len);
 }
 
 bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker)

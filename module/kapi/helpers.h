@@ -15,6 +15,7 @@ void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
 void nlb_helper_kfree_skb(struct sk_buff *skb);
 void nlb_helper_consume_skb(struct sk_buff *skb);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
+int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);
 void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type);
 
 /* devices */

@@ -4,9 +4,9 @@
 
 use super::bindings;
 use super::netdevice::Device;
-use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use kernel::prelude::*;
+use kernel::types::Opaque;
 
 /// Bytes of an Ethernet header.
 pub(crate) const ETH_HLEN: usize = 14;
@@ -34,7 +34,7 @@ pub(crate) enum Target {
 /// The buffer is valid and belongs to the caller of the hook for as long as it is borrowed. It may be shared
 /// with readers, so data is never written through it but by [`Skb::writable`].
 #[repr(transparent)]
-pub(crate) struct Skb(UnsafeCell<bindings::sk_buff>);
+pub(crate) struct Skb(Opaque<bindings::sk_buff>);
 
 impl Skb {
     /// # Safety
@@ -134,12 +134,14 @@ impl Skb {
         unsafe { bindings::nlb_helper_consume_skb(self.0.get()) };
     }
 
-    /// Writable access to the first `len` bytes of data; none if memory is short or the buffer is shorter.
+    /// Writable access to `len` bytes from `offset` of the data on; none if memory is short, the buffer is shorter,
+    /// or somebody else holds the buffer as well.
     pub(crate) fn writable(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
         let end = offset.checked_add(len)?;
         let write_len = c_uint::try_from(end).ok()?;
-        // SAFETY: The buffer is valid; the call makes the first `write_len` bytes linear and private.
-        if unsafe { bindings::skb_ensure_writable(self.0.get(), write_len) } != 0 {
+        // SAFETY: The buffer is valid; the call makes the first `write_len` bytes linear and private, and refuses
+        // a buffer that is shared as a whole.
+        if unsafe { bindings::nlb_helper_skb_ensure_writable(self.0.get(), write_len) } != 0 {
             return None;
         }
         // SAFETY: The call above succeeded, so that many bytes from `data` on are linear and not shared.
