@@ -9,6 +9,7 @@
 //! *Context*: any; the caller serializes. *Work*: each call is bounded by hosts + slots × buckets.
 
 use super::budget::Bucket;
+use super::change::Step;
 use super::config::{Config, ConfigError, Rules};
 use super::event::{Event, HistoryEntry, Ring};
 use super::host::{HostId, HostSet};
@@ -150,7 +151,7 @@ struct Prepared {
 /// What a leader keeps of the change that it leads; the rest is in [`Prepared`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Lead {
-    step: super::change::Step,
+    step: Step,
     /// Who must answer: the new members, and the old ones that are alive.
     parties: HostSet,
     /// Who loses a bucket and must let go of it.
@@ -368,6 +369,24 @@ impl<S: Storage> Node<S> {
     #[must_use]
     pub fn leader(&self) -> Option<HostId> {
         self.follows
+    }
+
+    /// The proposal that was last taken up here and how far this host is with it.
+    #[must_use]
+    pub fn proposal(&self) -> Option<(GenId, Phase)> {
+        self.prepared.map(|prepared| (prepared.id, prepared.phase))
+    }
+
+    /// The step of the change that this host leads; `None` if it leads none.
+    #[must_use]
+    pub fn leading(&self) -> Option<Step> {
+        self.lead.map(|lead| lead.step)
+    }
+
+    /// Hosts with which this one has a link both ways.
+    #[must_use]
+    pub fn links(&self) -> HostSet {
+        self.links
     }
 
     /// What this node was told, with the rules now in force.

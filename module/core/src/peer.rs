@@ -38,7 +38,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
-    const STEADY: u8 = 3;
+    const STEADY: u8 = 2;
 
     /// Whether it is heard again and again, as a host that is there.
     pub(super) fn heard_steadily(&self, now: Instant, period_ns: u64) -> bool {

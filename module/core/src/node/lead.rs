@@ -9,7 +9,7 @@ use super::super::state::{Cause, HostState, OutReason};
 use super::super::store::Storage;
 use super::super::wire::{Flags, GenId, Phase};
 use super::view::{is_ready, is_serving};
-use super::{Lead, Node, Prepared};
+use super::{Lead, Node, Prepared, Urgency};
 
 /// The first repetition of a step comes after this part of a period, each further one after twice the time of the
 /// one before, up to a period.
@@ -384,10 +384,16 @@ impl<S: Storage> Node<S> {
                 peer.refused_until = until;
             }
         }
+        self.drop_lead();
+    }
+
+    /// Stops leading a change. Saying so at once frees those who have acknowledged it.
+    pub(super) fn drop_lead(&mut self) {
         self.lead = None;
         if let Some(prepared) = &mut self.prepared {
             prepared.phase = Phase::Idle;
         }
+        self.hurry(Urgency::Now);
     }
 
     /// Who has not yet done what the step demands.

@@ -48,8 +48,8 @@ impl<S: Storage> Node<S> {
             .is_some_and(|lead| lead.step == super::super::change::Step::Commit);
         if self.follows == Some(self.config.host) || finishing {
             self.lead_on();
-        } else {
-            self.lead = None;
+        } else if self.lead.is_some() {
+            self.drop_lead();
         }
         self.update_out();
         self.tell_outs();
@@ -455,6 +455,7 @@ impl<S: Storage> Node<S> {
             && self.two_way(leader)
             && self.peer(leader).incarnation == prepared.id.incarnation
             && self.peer(leader).said.prepared == prepared.id
+            && is_ready(self.peer(leader).said.phase)
     }
 }
 
