@@ -18,26 +18,30 @@ use super::kapi::genetlink::Family;
 use super::kapi::hrtimer::{Expire, Timer};
 use super::kapi::netdevice::Device;
 use super::kapi::netfilter::Verdict;
+use super::kapi::once::Once;
 use super::kapi::random::random_u64;
-use super::kapi::rcu::{read_lock, RcuCell, ReadSide};
+use super::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
 use super::kapi::skb::{Frame, Skb};
 use super::keyring::Keyring;
 use super::neighbour;
 use super::nlb_core::config::Config;
 use super::nlb_core::event::Event;
-use super::nlb_core::genl::{Affinity, Mode};
-use super::nlb_core::limits::{BUCKET_WORDS, ETHERTYPE, FRAME_MAX};
+use super::nlb_core::filter::FilterError;
+use super::nlb_core::genl::Mode;
+use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX};
 use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::peer::Path;
+use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
 use super::segment::{Probes, Watch};
-use super::snapshot::{Owners, Snapshot};
+use super::rules::RuleList;
+use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
 use core::net::IpAddr;
 use kernel::prelude::*;
-use kernel::sync::Arc;
+use kernel::sync::{Arc, Mutex, MutexGuard};
 
 /// What was asked for when the cluster was made, and does not change.
 pub(crate) struct Description {
@@ -49,8 +53,6 @@ pub(crate) struct Description {
     pub(crate) vips: KVec<IpAddr>,
     /// The dedicated IP.
     pub(crate) dedicated: Option<IpAddr>,
-    /// Affinity of the default rule.
-    pub(crate) affinity: Affinity,
     /// Milliseconds between two heartbeats.
     pub(crate) period_ms: u32,
     /// Heartbeats that may be missed.
@@ -79,6 +81,12 @@ struct Inner {
     sending: KVec<u8>,
     /// The state of ownership that the packet path has been given.
     applied: u64,
+    /// The configuration for the rules that the node has staged. It is swapped in when they are in force, which can
+    /// be in a softirq: so it is complete, with all its memory.
+    pending: Option<KBox<Snapshot>>,
+    /// The configuration that was swapped out then, to be freed where one may sleep. There is never a second one:
+    /// before anything is pending this is emptied, and what is pending is swapped in once.
+    retired: Option<Retired<Snapshot>>,
     /// Some context is sending what the node has to send; the others leave it to that one.
     busy: bool,
 }
@@ -87,8 +95,14 @@ struct Inner {
 #[pin_data]
 pub(crate) struct Cluster {
     description: Description,
+    base: Base,
     snapshot: RcuCell<Snapshot>,
-    owners: Owners,
+    is_default_host: Once<bool>,
+    /// Load weight of this host for rules that do not name one. Written under `changes`.
+    weight: Once<u8>,
+    /// Held by whoever changes the rules, or this host's part in them.
+    #[pin]
+    changes: Mutex<()>,
     stats: Stats,
     fragments: FragmentMemory,
     family: Arc<Family>,
@@ -107,6 +121,8 @@ impl Cluster {
         description: Description,
         config: &Config,
         snapshot: KBox<Snapshot>,
+        base: Base,
+        weight: u8,
         keys: Keyring,
         family: Arc<Family>,
     ) -> Result<Arc<Self>> {
@@ -118,6 +134,8 @@ impl Cluster {
             received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
             sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
             applied: 0,
+            pending: None,
+            retired: None,
             busy: false,
         };
         let published = RcuCell::empty();
@@ -125,8 +143,11 @@ impl Cluster {
         Arc::pin_init(
             try_pin_init!(Self {
                 description,
+                base,
                 snapshot: published,
-                owners: Owners::new(slots)?,
+                is_default_host: Once::new(false),
+                weight: Once::new(weight),
+                changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
                 stats: Stats::new()?,
                 fragments: FragmentMemory::new()?,
                 family,
@@ -143,10 +164,38 @@ impl Cluster {
         self.snapshot.load(side)
     }
 
-    /// Who owns what.
-    #[inline(always)]
-    pub(crate) fn owners(&self) -> &Owners {
-        &self.owners
+    /// The configuration that waits for the other hosts, if there is one, and then the one in force. Context: any;
+    /// `look` must be short and must not sleep.
+    pub(crate) fn look_at_rules<R>(
+        &self,
+        look: impl FnOnce(Option<&Snapshot>, Option<&Snapshot>, &Node<NodeTables>) -> R,
+    ) -> R {
+        let inner = self.inner.lock();
+        let side = read_lock();
+        look(inner.pending.as_deref(), self.snapshot(&side), &inner.node)
+    }
+
+    /// Whoever holds it may change the rules. Context: process, may sleep.
+    pub(crate) fn changes(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock()
+    }
+
+    /// Load weight of this host for rules that do not name one.
+    pub(crate) fn weight(&self) -> u8 {
+        self.weight.load()
+    }
+
+    /// Changes that weight for all that is compiled from now on. Context: process, under [`Cluster::changes`].
+    pub(crate) fn set_weight(&self, weight: u8) {
+        self.weight.store(weight);
+    }
+
+    /// Compiles a list of rules for this cluster. Context: process. Errors: `ENOMEM`, or what is wrong with them.
+    pub(crate) fn compile(
+        &self,
+        rules: RuleList,
+    ) -> Result<core::result::Result<KBox<Snapshot>, FilterError>> {
+        Snapshot::new(&self.base, &self.description.vips, self.description.mode, rules)
     }
 
     /// The counters.
@@ -187,8 +236,7 @@ impl Cluster {
 
     /// Whether this host is the default host, as the packet path sees it.
     pub(crate) fn is_default_host(&self) -> bool {
-        use super::nlb_core::decide::Buckets;
-        self.owners.is_default_host()
+        self.is_default_host.load()
     }
 
     /// Looks at the node and its keys. Context: process or softirq; `look` must be short and must not sleep.
@@ -202,22 +250,27 @@ impl Cluster {
         change(&mut self.inner.lock().keys)
     }
 
-    /// Gives the packet path what changed in the ownership. Context: under the lock.
+    /// Gives the packet path what changed in the ownership, and the rules if others are in force now. Context: under
+    /// the lock.
     fn apply(&self, inner: &mut Inner) {
         let changes = inner.node.ownership_changes();
-        if changes == inner.applied {
+        let digest = inner.node.config().rules.digest;
+        if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {
+            new.owners.follow(&inner.node);
+            inner.retired = self.snapshot.swap(new);
+        } else if changes == inner.applied {
             return;
+        } else if let Some(snapshot) = self.snapshot(&read_lock()) {
+            snapshot.owners.follow(&inner.node);
         }
         inner.applied = changes;
-        for slot in 0..self.owners.slots() as u16 {
-            for word in 0..BUCKET_WORDS as u16 {
-                let mine = inner.node.owned_word(slot, word);
-                let moved = inner.node.moved_word(slot, word);
-                let others = inner.node.others_word(slot, word);
-                self.owners.store(slot, word, mine, moved, others);
-            }
-        }
-        self.owners.set_default_host(inner.node.is_default());
+        self.is_default_host.store(inner.node.is_default());
+    }
+
+    /// Frees what was swapped out. Context: process, may sleep.
+    fn free_retired(&self) {
+        let retired = self.inner.lock().retired.take();
+        drop(retired);
     }
 
     /// Takes what the node has to send, if this context is the one that sends. Context: under the lock.
@@ -246,6 +299,64 @@ impl Cluster {
             }
             return Some((frame, bytes.len()));
         }
+    }
+}
+
+/// Why rules were not taken. It changed nothing.
+#[derive(Clone, Copy)]
+pub(crate) enum Refused {
+    /// Other rules wait for the other hosts.
+    Waiting,
+    /// The rules in force are others by now.
+    Replaced,
+    /// What was swapped out before has to be freed first.
+    Unfreed,
+    /// The node says so.
+    Node(CommandError),
+}
+
+impl Inner {
+    /// Hands the rules of `new` to the node, which is given the larger tables if it needs them. What is left in
+    /// `larger` and `new` is to be freed. Context: under the lock.
+    #[inline(never)]
+    fn stage(
+        &mut self,
+        cluster: &Cluster,
+        now: Instant,
+        larger: &mut Option<NodeTables>,
+        new: &mut Option<KBox<Snapshot>>,
+        only: Option<u64>,
+    ) -> core::result::Result<(), Refused> {
+        let Some(rules) = new.as_deref() else {
+            return Ok(());
+        };
+        if self.retired.is_some() {
+            return Err(Refused::Unfreed);
+        }
+        let (in_force, waiting) = (self.node.config().rules.digest, self.node.pending());
+        if only.is_some_and(|digest| digest != in_force) {
+            return Err(Refused::Replaced);
+        }
+        let withdrawn = only.is_none() && rules.digest == in_force;
+        if waiting != 0 && waiting != rules.digest && !withdrawn {
+            return Err(Refused::Waiting);
+        }
+        let side = read_lock();
+        let before = cluster.snapshot(&side).map_or(&[][..], |old| old.rules.rules());
+        let kept = kept(before, rules.rules.rules());
+        let for_node = rules
+            .rules
+            .for_node(self.node.config().host, cluster.weight(), kept);
+        if self.node.slots_room() < rules.owners.slots() {
+            *larger = larger.take().map(|tables| match self.node.enlarge(tables) {
+                Ok(old) | Err(old) => old,
+            });
+        }
+        self.node
+            .handle_command(now, Command::Stage(for_node), 0)
+            .map_err(Refused::Node)?;
+        core::mem::swap(&mut self.pending, new);
+        Ok(())
     }
 }
 
@@ -305,6 +416,39 @@ impl Port {
         drive(&self.cluster, &self.timer, |inner, now| {
             inner.node.handle_command(now, command, random)
         })
+    }
+
+    /// Stages new rules, or puts them in force at once if there is nobody to wait for. Context: process, may sleep,
+    /// under [`Cluster::changes`].
+    ///
+    /// If `only` is given, the rules must be those in force, with another part of this host in them, and these must
+    /// have that digest. Errors: `ENOMEM`; otherwise nothing but what stands in the refusal.
+    pub(crate) fn install(
+        &self,
+        new: KBox<Snapshot>,
+        only: Option<u64>,
+    ) -> Result<core::result::Result<(), Refused>> {
+        let cluster = self.cluster();
+        let slots = new.owners.slots();
+        let mut larger = None;
+        if cluster.look(|node, _, _| node.slots_room()) < slots {
+            larger = Some(NodeTables::new(slots)?);
+        }
+        let mut new = Some(new);
+        let result = loop {
+            cluster.free_retired();
+            let result = drive(&self.cluster, &self.timer, |inner, now| {
+                inner.stage(cluster, now, &mut larger, &mut new, only)
+            });
+            // Rules that waited can have come into force in between, but only once: nothing waits after that.
+            if !matches!(result, Err(Refused::Unfreed)) {
+                break result;
+            }
+        };
+        // What was not needed, or is not any more, is freed outside the lock.
+        drop((new, larger));
+        cluster.free_retired();
+        Ok(result)
     }
 
     /// Hands a frame of the protocol to the node. Context: softirq, RCU.

@@ -11,10 +11,12 @@ use super::nlb_core::auth::Authenticator;
 use super::nlb_core::decide::explain;
 use super::nlb_core::genl::{self, bucket, counter, history as past, owner as own};
 use super::nlb_core::host::HostId;
-use super::nlb_core::limits::BUCKETS;
+use super::nlb_core::limits::{BUCKETS, BUCKET_WORDS};
 use super::nlb_core::packet::{Flow, PROTO_TCP};
 use super::nlb_core::time::NS_PER_MS;
+use super::nlb_core::rules::Rule;
 use super::request::{address, address_bytes};
+use super::rules::Share;
 use kernel::c_str;
 use kernel::prelude::*;
 
@@ -40,7 +42,14 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
     if let Some(dedicated) = cluster.dedicated() {
         message.put(at::DEDICATED_IP, address_bytes(dedicated, &mut buffer))?;
     }
-    message.put_u8(at::AFFINITY, description.affinity as u8)?;
+    cluster.look_at_rules(|_, in_force, _| {
+        let rules = in_force.map_or(&[][..], |snapshot| snapshot.rules.rules());
+        if let Some(first) = rules.first() {
+            message.put_u8(at::AFFINITY, first.affinity as u8)?;
+        }
+        message.put_u16(at::RULES, rules.len() as u16)
+    })?;
+    message.put_u8(at::WEIGHT, cluster.weight())?;
     message.put_u32(at::PERIOD_MS, description.period_ms)?;
     message.put_u32(at::TOLERANCE, description.tolerance)?;
     if let Some(snapshot) = cluster.snapshot(&read_lock()) {
@@ -64,9 +73,6 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
         message.put_u64(at::PENDING, node.pending())?;
         if keys.authenticated() {
             message.put_u8(at::KEY_ID, keys.key_id())?;
-        }
-        if let Some(weight) = node.config().rules.weights.first() {
-            message.put_u8(at::WEIGHT, *weight)?;
         }
         if let Some(own) = node.members().find(|member| member.is_self) {
             message.put_u32(at::BUCKETS_OWNED, u32::from(own.buckets))?;
@@ -102,7 +108,70 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> 
         message.put(at::DEDICATED_IP, info.dedicated.as_bytes())?;
     }
     message.put_u8(at::WEIGHT, info.weight)?;
-    message.put_flag(at::MEMBER, info.member)
+    message.put_flag(at::MEMBER, info.member)?;
+    message.put_u64(at::PENDING, info.pending)
+}
+
+/// A rule, and what this host has to do with it.
+pub(crate) struct RuleAt {
+    number: u16,
+    waits: bool,
+    rule: Rule,
+    share: Share,
+    owned: u32,
+}
+
+/// The rule at a place: those in force by number, then those that wait for the other hosts.
+pub(crate) fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
+    cluster.look_at_rules(|waiting, in_force, node| {
+        let in_force = &in_force?.rules;
+        let (number, list) = match index.checked_sub(in_force.rules().len()) {
+            None => (index, in_force),
+            Some(rest) => (rest, &waiting?.rules),
+        };
+        let (rule, share) = list.get(number)?;
+        let number = u16::try_from(number).ok()?;
+        let waits = !core::ptr::eq(list, in_force);
+        let words = (0..BUCKET_WORDS as u16).filter(|_| !waits);
+        Some(RuleAt {
+            number,
+            waits,
+            rule: *rule,
+            share: *share,
+            owned: words.map(|word| node.owned_word(number, word).count_ones()).sum(),
+        })
+    })
+}
+
+/// Writes the rule at a place.
+pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+    use genl::rule as at;
+    let it = rule_at(cluster, index).ok_or(ENOENT)?;
+    let rule = &it.rule;
+    message.put_u32(at::IFINDEX, cluster.device().ifindex())?;
+    message.put_u16(at::NUMBER, it.number)?;
+    if let Some(vip) = rule.vip {
+        message.put(at::VIP, address_bytes(vip, &mut [0u8; 16]))?;
+    }
+    message.put_u8(at::PROTOCOLS, rule.protocols as u8)?;
+    message.put_u16(at::FIRST_PORT, rule.first_port)?;
+    message.put_u16(at::LAST_PORT, rule.last_port)?;
+    message.put_u8(at::MODE, rule.mode as u8)?;
+    message.put_u8(at::AFFINITY, rule.affinity as u8)?;
+    message.put_u8(at::PREFIX_V4, rule.prefix_v4)?;
+    message.put_u8(at::PREFIX_V6, rule.prefix_v6)?;
+    message.put_u8(at::TRACK, rule.track as u8)?;
+    if let Some(weight) = it.share.weight {
+        message.put_u8(at::WEIGHT, weight)?;
+    }
+    if let Some(priority) = it.share.priority {
+        message.put_u8(at::PRIORITY, priority)?;
+    }
+    message.put_u8(at::STATE, rule.state as u8)?;
+    if it.waits {
+        return message.put_flag(at::PENDING, true);
+    }
+    message.put_u32(at::BUCKETS_OWNED, it.owned)
 }
 
 /// Writes one part of the bucket maps.

@@ -85,9 +85,9 @@ fn packet(
     }
     let l3 = skb.head();
     let fast = if meta.ethertype == ETHERTYPE_IPV4 {
-        fast_v4(&snapshot.filter, cluster.owners(), vip, meta.len, l3)
+        fast_v4(&snapshot.filter, &snapshot.owners, vip, meta.len, l3)
     } else {
-        fast_v6(&snapshot.filter, cluster.owners(), vip, meta.len, l3)
+        fast_v6(&snapshot.filter, &snapshot.owners, vip, meta.len, l3)
     };
     let verdict = match fast {
         Fast::Drop { reason, .. } => {
@@ -98,8 +98,8 @@ fn packet(
             cluster.stats().reason(reason);
             return accept(skb, &meta);
         }
-        Fast::Moved(it) => decide::moved(cluster.owners(), it, l3),
-        Fast::Unclear => decide::closer(&snapshot.filter, cluster.owners(), &meta, vip, l3),
+        Fast::Moved(it) => decide::moved(&snapshot.owners, it, l3),
+        Fast::Unclear => decide::closer(&snapshot.filter, &snapshot.owners, &meta, vip, l3),
     };
     rare(port, side, snapshot, skb, &meta, verdict)
 }
@@ -109,7 +109,7 @@ fn packet(
 #[inline(never)]
 fn unclear(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
     let meta = meta(snapshot, skb);
-    let verdict = decide(&snapshot.filter, port.cluster().owners(), &meta, skb.head());
+    let verdict = decide(&snapshot.filter, &snapshot.owners, &meta, skb.head());
     rare(port, side, snapshot, skb, &meta, verdict)
 }
 
@@ -182,7 +182,7 @@ fn copied(
     if !skb.copy(0, head) {
         return unreadable(port);
     }
-    let verdict = decide(&snapshot.filter, port.cluster().owners(), meta, head);
+    let verdict = decide(&snapshot.filter, &snapshot.owners, meta, head);
     if verdict == decide::Verdict::Neighbour {
         return discovery::arrived(port.cluster(), snapshot, skb);
     }

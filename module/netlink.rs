@@ -5,21 +5,26 @@
 //! *Context*: process. Requests that make or remove a cluster take the RTNL, then the registry's mutex; the
 //! others find their cluster under the mutex and work on it without.
 
-use super::cluster::{Cluster, Port};
+use super::cluster::{Cluster, Port, Refused};
 use super::fill;
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::{Dump, Operation, Progress, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::{Message, Policy};
 use super::keyring::Key;
+use super::nlb_core::config::SlotKind;
+use super::nlb_core::filter::FilterError;
 use super::nlb_core::genl::{
-    self, bucket, cluster, counter, heartbeat, history, key, member, owner, Command, Control,
+    self, bucket, cluster, counter, heartbeat, history, key, member, owner, rule, Command, Control,
 };
 use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
 use super::nlb_core::node;
 use super::nlb_core::time::Instant;
 use super::registry::Registry;
 use super::request::NewCluster;
+use super::rule_change::{self, Refusal};
+use super::rule_request::{self, RuleRequest};
+use super::snapshot::Snapshot;
 use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -75,6 +80,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::NO_KEY => Policy::FLAG,
             cluster::WEIGHT => Policy::U8,
             cluster::START => Policy::FLAG,
+            cluster::RULE => Policy::nested(RULE),
         ),
         answer: Some(cluster_new),
         dump: None,
@@ -178,7 +184,53 @@ const OPERATIONS: &[Operation<Registry>] = &[
         answer: Some(heartbeat_in),
         dump: None,
     },
+    Operation {
+        command: Command::RuleGet as u8,
+        admin: false,
+        policy: policy!(rule::MAX; rule::IFINDEX => Policy::U32,),
+        answer: None,
+        dump: Some(rule_dump),
+    },
+    Operation {
+        command: Command::RuleSet as u8,
+        admin: true,
+        policy: policy!(rule::MAX;
+            rule::IFINDEX => Policy::U32,
+            rule::RULE => Policy::nested(RULE),
+        ),
+        answer: Some(rule_set),
+        dump: None,
+    },
+    Operation {
+        command: Command::RuleControl as u8,
+        admin: true,
+        policy: policy!(rule::MAX;
+            rule::IFINDEX => Policy::U32,
+            rule::NUMBER => Policy::U16,
+            rule::WEIGHT => Policy::U8,
+            rule::PRIORITY => Policy::U8,
+            rule::STATE => Policy::U8,
+        ),
+        answer: Some(rule_control),
+        dump: None,
+    },
 ];
+
+/// What a rule within a request may say.
+const RULE: &[Policy] = policy!(rule::MAX;
+    rule::VIP => Policy::bytes(4, 16),
+    rule::PROTOCOLS => Policy::U8,
+    rule::FIRST_PORT => Policy::U16,
+    rule::LAST_PORT => Policy::U16,
+    rule::MODE => Policy::U8,
+    rule::AFFINITY => Policy::U8,
+    rule::PREFIX_V4 => Policy::U8,
+    rule::PREFIX_V6 => Policy::U8,
+    rule::TRACK => Policy::U8,
+    rule::WEIGHT => Policy::U8,
+    rule::PRIORITY => Policy::U8,
+    rule::STATE => Policy::U8,
+);
 
 impl Service for Registry {
     const NAME: &'static str = genl::FAMILY;
@@ -261,6 +313,8 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         new.description,
         &new.config,
         new.snapshot,
+        new.base,
+        new.weight,
         new.keys,
         registry.family().clone(),
     )?;
@@ -297,12 +351,13 @@ fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
         })?),
     };
     if let Some(attribute) = request.get(cluster::WEIGHT) {
-        let command = node::Command::SetWeight {
-            slot: 0,
-            weight: attribute.u8(),
-        };
-        port.command(command)
-            .map_err(|error| refuse(request, cluster::WEIGHT, error))?;
+        let weight = attribute.u8();
+        if weight > SlotKind::Weighted.weight_max() {
+            let error = node::CommandError::Weight;
+            return Err(refuse(request, cluster::WEIGHT, error));
+        }
+        rule_change::set_weight(&port, weight)
+            .map_err(|refusal| refuse_change(request, cluster::WEIGHT, refusal))?;
     }
     let Some(control) = control else {
         return Ok(());
@@ -350,6 +405,61 @@ fn refuse(request: &Request<'_>, kind: u16, error: node::CommandError) -> Error 
     }
 }
 
+/// Says why the rules were not changed; `kind` is the attribute that asked for it, nested ones if the rules are.
+fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Memory(error) => error,
+        Refusal::NoRule => {
+            request.refuse_at(kind, EINVAL, c_str!("there is no rule with this number"))
+        }
+        Refusal::Filter(FilterError::Rule(error)) => rule_request::refuse(request, kind, error),
+        Refusal::Filter(_) => request.refuse_at(
+            kind,
+            EINVAL,
+            c_str!("the lookup tables for these rules cannot be built"),
+        ),
+        Refusal::Now(Refused::Node(error)) => refuse(request, kind, error),
+        Refusal::Now(Refused::Waiting) => request.refuse_at(
+            kind,
+            EBUSY,
+            c_str!("other rules wait for the other hosts; apply those in force again to withdraw them"),
+        ),
+        Refusal::Now(Refused::Replaced | Refused::Unfreed) => request.refuse_at(
+            kind,
+            EBUSY,
+            c_str!("other rules have just come into force: look at them and try again"),
+        ),
+    }
+}
+
+fn rule_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
+    let port = find(registry, &dump.request())?;
+    let cluster = port.cluster();
+    let state = cluster.look_at_rules(|waiting, in_force, _| {
+        let digest = |snapshot: Option<&Snapshot>| snapshot.map_or(0, |it| it.digest as u32);
+        digest(waiting) ^ digest(in_force).rotate_left(1)
+    });
+    dump.set_generation(state);
+    let known = |index| fill::rule_at(cluster, index).is_some();
+    Ok(dump_each(dump, Command::RuleGet, known, |message, index| {
+        fill::rule(message, cluster, index)
+    }))
+}
+
+fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let RuleRequest { list, told } = RuleRequest::read(request, rule::RULE)?;
+    rule_change::replace(&port, list, |number| told.contains(number))
+        .map_err(|refusal| refuse_change(request, rule::RULE, refusal))
+}
+
+fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {
+    let port = find(registry, request)?;
+    let (number, control) = rule_request::control(request)?;
+    rule_change::control(&port, number, control)
+        .map_err(|refusal| refuse_change(request, rule::NUMBER, refusal))
+}
+
 fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let question = fill::Question::read(request)?;
@@ -393,11 +503,10 @@ fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
 fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
     dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
-    let parts = port
+    let slots = port
         .cluster()
-        .owners()
-        .slots()
-        .saturating_mul(fill::PARTS_PER_SLOT);
+        .look(|node, _, _| usize::from(node.config().rules.slots));
+    let parts = slots.saturating_mul(fill::PARTS_PER_SLOT);
     Ok(dump_each(
         dump,
         Command::BucketGet,

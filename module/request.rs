@@ -11,8 +11,8 @@ use super::kapi::hmac::wipe;
 use super::kapi::netdevice::Device;
 use super::kapi::netlink::not_supported;
 use super::keyring::Keyring;
-use super::nlb_core::config::{cluster_id, Config, Dedicated, Rules, SlotKind};
-use super::nlb_core::filter::{Echo, FilterError, Responder, Settings};
+use super::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
+use super::nlb_core::filter::{FilterError, Settings};
 use super::nlb_core::genl::{cluster, Affinity, Mode};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
@@ -24,7 +24,9 @@ use super::nlb_core::rules::Rule;
 use super::nlb_core::time::NS_PER_MS;
 use super::nlb_core::wire::VERSIONS;
 use super::nlb_core::{filter, siphash::SipKey};
-use super::snapshot::Snapshot;
+use super::rule_request::{self, RuleRequest};
+use super::rules::{RuleList, Share};
+use super::snapshot::{Base, Snapshot};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -39,6 +41,9 @@ pub(crate) struct NewCluster {
     /// In memory of its own, as it is large for a kernel stack.
     pub(crate) config: KBox<Config>,
     pub(crate) snapshot: KBox<Snapshot>,
+    pub(crate) base: Base,
+    /// Load weight of this host for rules that do not name one.
+    pub(crate) weight: u8,
     pub(crate) keys: Keyring,
     pub(crate) start: bool,
 }
@@ -99,25 +104,20 @@ impl NewCluster {
         let mode = mode(request)?;
         let vips = vips(request)?;
         let dedicated = dedicated(request, &vips)?;
-        let affinity = affinity(request)?;
         let (period_ms, tolerance) = timing(request)?;
         let weight = weight(request)?;
         let secrets = secrets(request)?;
         let virtual_mac = given_mac(request)?;
 
-        let rules = [Rule::all(affinity)];
-        let settings = Settings {
-            vips: &vips,
-            rules: &rules,
-            seed: &secrets.seed,
-            mode,
+        let list = rules(request)?;
+        let base = Base {
+            seed: secrets.seed,
             virtual_mac,
-            default_slot: 1,
-            spread_slot: 0,
-            echo: Echo::DefaultHost,
-            responder: Responder::DefaultHost,
         };
-        let snapshot = match Snapshot::new(&settings)? {
+        let settings = base.settings(&vips, mode, list.rules());
+        let settings = settings_digest(&settings, period_ms, tolerance);
+        let for_node = list.for_node(host, weight, SlotSet::EMPTY);
+        let snapshot = match Snapshot::new(&base, &vips, mode, list)? {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(refuse_filter(request, error)),
         };
@@ -129,8 +129,8 @@ impl NewCluster {
             period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
             tolerance,
             buckets: BUCKETS as u16,
-            settings: settings_digest(&settings, period_ms, tolerance),
-            rules: default_rules(&settings, host, weight),
+            settings,
+            rules: for_node,
             dedicated: dedicated
                 .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
                 .unwrap_or(Dedicated::NONE),
@@ -149,7 +149,6 @@ impl NewCluster {
                 mode,
                 vips,
                 dedicated,
-                affinity,
                 period_ms,
                 tolerance,
                 // Heartbeats go to the multicast MAC of the primary VIP in every mode: in unicast mode the
@@ -159,6 +158,8 @@ impl NewCluster {
             },
             config,
             snapshot,
+            base,
+            weight,
             keys,
             start: request.has(cluster::START),
         })
@@ -278,13 +279,29 @@ fn dedicated(request: &Request<'_>, vips: &[IpAddr]) -> Result<Option<IpAddr>> {
     Ok(Some(dedicated))
 }
 
-fn affinity(request: &Request<'_>) -> Result<Affinity> {
-    match request.get(cluster::AFFINITY) {
-        None => Ok(Affinity::Single),
+/// The rules; the default rule if the request has none, with the affinity that it names.
+fn rules(request: &Request<'_>) -> Result<RuleList> {
+    let affinity = request.get(cluster::AFFINITY);
+    if request.has(cluster::RULE) {
+        if affinity.is_some() {
+            return Err(request.refuse_at(
+                cluster::AFFINITY,
+                EINVAL,
+                c_str!("this affinity is that of the default rule, but other rules are given"),
+            ));
+        }
+        return Ok(RuleRequest::read(request, cluster::RULE)?.list);
+    }
+    let affinity = match affinity {
+        None => Affinity::Single,
         Some(attribute) => Affinity::from_u8(attribute.u8()).ok_or_else(|| {
             request.refuse_at(cluster::AFFINITY, EINVAL, c_str!("no such affinity"))
-        }),
-    }
+        })?,
+    };
+    let mut list = RuleList::new()?;
+    // There is room for one.
+    let _ = list.push(Rule::all(affinity), Share::default());
+    Ok(list)
 }
 
 fn timing(request: &Request<'_>) -> Result<(u32, u32)> {
@@ -386,6 +403,9 @@ fn secrets(request: &Request<'_>) -> Result<Secrets> {
 
 /// What the core found wrong with VIPs, rules or virtual MAC.
 fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
+    if let FilterError::Rule(error) = error {
+        return rule_request::refuse(request, cluster::RULE, error);
+    }
     let (kind, text) = match error {
         FilterError::NoVip => (cluster::VIP, c_str!("a cluster needs a VIP")),
         FilterError::TooManyVips => (cluster::VIP, c_str!("a cluster has at most 64 VIPs")),
@@ -404,19 +424,6 @@ fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
         ),
     };
     request.refuse_at(kind, EINVAL, text)
-}
-
-/// The default rule, and the slot of the default host for what no rule covers.
-fn default_rules(settings: &Settings<'_>, host: HostId, weight: u8) -> Rules {
-    let mut rules = Rules::one(filter::rules_digest(settings.rules), weight);
-    rules.slots = 2;
-    if let Some(kind) = rules.kinds.get_mut(usize::from(settings.default_slot)) {
-        *kind = SlotKind::Single;
-    }
-    if let Some(priority) = rules.weights.get_mut(usize::from(settings.default_slot)) {
-        *priority = host.get();
-    }
-    rules
 }
 
 /// Digest of what all hosts must share. The seed is in it as the key, so that hosts with other seeds see that

@@ -6,11 +6,23 @@
 //! softirq context and in two steps that must not fail (release, commit), and every decision looks at one bit
 //! of it. So it is not copied: its words are stored in place, each in one piece, and a packet sees the bit
 //! before the change or after it.
+//!
+//! The words belong to the snapshot, for what a slot means follows from the rules: a packet that is looked up in the
+//! old rules reads the bits of the old slots, from which everything that another host may have taken is gone.
 
+use super::kapi::hmac::wipe;
 use super::kapi::once::Once;
 use super::nlb_core::decide::Buckets;
-use super::nlb_core::filter::{self, Filter, FilterError, RuleEntry, Settings, StorageLen, VipEntry};
-use super::nlb_core::limits::BUCKET_WORDS;
+use super::nlb_core::filter::{
+    self, Echo, Filter, FilterError, Responder, RuleEntry, Settings, StorageLen, VipEntry,
+};
+use super::nlb_core::genl::Mode;
+use super::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
+use super::nlb_core::node::Node;
+use super::nlb_core::rules::{Rule, Slots};
+use super::rules::RuleList;
+use super::tables::NodeTables;
+use core::net::IpAddr;
 use kernel::prelude::*;
 
 /// The tables of a filter, in memory of their own.
@@ -60,16 +72,74 @@ impl filter::Storage for Tables {
 pub(crate) struct Snapshot {
     /// VIPs, rules, hash seed, virtual MAC.
     pub(crate) filter: Filter<Tables>,
+    /// Who owns what, under these rules.
+    pub(crate) owners: Owners,
+    /// The rules as they were asked for.
+    pub(crate) rules: RuleList,
+    /// Digest of what all hosts say alike of them.
+    pub(crate) digest: u64,
+}
+
+/// Of what a filter is made besides the VIPs, the cluster mode and the rules: the same for all rules.
+pub(crate) struct Base {
+    /// The hash seed, a secret; wiped when dropped.
+    pub(crate) seed: [u8; SEED_LEN],
+    /// The virtual MAC, where it was chosen by hand.
+    pub(crate) virtual_mac: Option<[u8; 6]>,
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        wipe(&mut self.seed);
+    }
+}
+
+impl Base {
+    /// What a filter is made of.
+    pub(crate) fn settings<'a>(
+        &'a self,
+        vips: &'a [IpAddr],
+        mode: Mode,
+        rules: &'a [Rule],
+    ) -> Settings<'a> {
+        let slots = Slots::of(rules);
+        Settings {
+            vips,
+            rules,
+            seed: &self.seed,
+            mode,
+            virtual_mac: self.virtual_mac,
+            default_slot: slots.default,
+            spread_slot: slots.spread,
+            echo: Echo::DefaultHost,
+            responder: Responder::DefaultHost,
+        }
+    }
 }
 
 impl Snapshot {
-    /// Compiles the settings. Context: process. Errors: `ENOMEM`, or what is wrong with the settings.
-    pub(crate) fn new(settings: &Settings<'_>) -> Result<core::result::Result<KBox<Self>, FilterError>> {
-        let tables = Tables::new(filter::storage_len(settings))?;
-        match Filter::build(settings, tables) {
-            Ok(filter) => Ok(Ok(KBox::new(Self { filter }, GFP_KERNEL)?)),
-            Err(error) => Ok(Err(error)),
-        }
+    /// Compiles a list of rules; nothing is owned yet. Context: process. Errors: `ENOMEM`, or what is wrong with the
+    /// settings.
+    #[inline(never)]
+    pub(crate) fn new(
+        base: &Base,
+        vips: &[IpAddr],
+        mode: Mode,
+        rules: RuleList,
+    ) -> Result<core::result::Result<KBox<Self>, FilterError>> {
+        let settings = base.settings(vips, mode, rules.rules());
+        let tables = Tables::new(filter::storage_len(&settings))?;
+        let filter = match Filter::build(&settings, tables) {
+            Ok(filter) => filter,
+            Err(error) => return Ok(Err(error)),
+        };
+        let snapshot = Self {
+            filter,
+            owners: Owners::new(usize::from(Slots::of(rules.rules()).count()))?,
+            digest: rules.digest(),
+            rules,
+        };
+        Ok(Ok(KBox::new(snapshot, GFP_KERNEL)?))
     }
 }
 
@@ -124,19 +194,19 @@ impl Owners {
         self.words.get(index)
     }
 
-    /// Stores the words of 64 buckets. Context: under the lock of the node.
-    pub(crate) fn store(&self, slot: u16, word: u16, mine: u64, moved: u64, others: u64) {
-        if let Some(words) = self.place(slot, word) {
-            // What is asked because a bucket moved must be known before the bucket is owned.
-            words.others.store(others);
-            words.moved.store(moved);
-            words.mine.store(mine);
+    /// Takes over what the node says. Context: under the lock of the node.
+    pub(crate) fn follow(&self, node: &Node<NodeTables>) {
+        for slot in 0..self.slots as u16 {
+            for word in 0..BUCKET_WORDS as u16 {
+                if let Some(words) = self.place(slot, word) {
+                    // What is asked because a bucket moved must be known before the bucket is owned.
+                    words.others.store(node.others_word(slot, word));
+                    words.moved.store(node.moved_word(slot, word));
+                    words.mine.store(node.owned_word(slot, word));
+                }
+            }
         }
-    }
-
-    /// Says whether this is the default host. Context: under the lock of the node.
-    pub(crate) fn set_default_host(&self, is: bool) {
-        self.is_default_host.store(is);
+        self.is_default_host.store(node.is_default());
     }
 }
 

@@ -7,7 +7,9 @@
 
 use super::bindings;
 use super::netdevice::Net;
-use super::netlink::{is_net_admin, not_supported, Attribute, Attributes, Message, Policy};
+use super::netlink::{
+    is_net_admin, not_supported, Attribute, Attributes, Message, Policy, NLA_HDRLEN,
+};
 use super::once::Once;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
@@ -338,6 +340,23 @@ impl<'a> Request<'a> {
                 }
                 Some(_) => {}
             }
+        }
+        self.refuse(error, text)
+    }
+
+    /// As [`Request::refuse`], and points at this attribute of the request, nested or not.
+    pub(crate) fn refuse_in(
+        &self,
+        attribute: &Attribute<'_>,
+        error: Error,
+        text: &'static CStr,
+    ) -> Error {
+        // The kernel turns the pointer into an offset; so one that is not within the request must not get there.
+        let start = self.attributes.as_ptr() as usize;
+        let at = (attribute.payload.as_ptr() as usize).wrapping_sub(start + NLA_HDRLEN);
+        if let (Some(extack), Some(at)) = (NonNull::new(self.info.extack), self.attributes.get(at..)) {
+            // SAFETY: The structure is valid while the request is answered, and the attribute is within the request.
+            unsafe { (*extack.as_ptr()).bad_attr = at.as_ptr().cast() };
         }
         self.refuse(error, text)
     }

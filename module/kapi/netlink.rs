@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use kernel::prelude::*;
 
 /// Bytes of an attribute's header; attributes are aligned to the same.
-const NLA_HDRLEN: usize = 4;
+pub(super) const NLA_HDRLEN: usize = 4;
 
 /// The bits of an attribute's type that are its number.
 const NLA_TYPE_MASK: u16 = 0x3fff;
@@ -39,6 +39,13 @@ impl Policy {
     pub(crate) const U16: Self = Self::with(bindings::NLA_U16, 0);
     /// A `u32`.
     pub(crate) const U32: Self = Self::with(bindings::NLA_U32, 0);
+
+    /// Attributes, for which this policy holds.
+    pub(crate) const fn nested(policies: &'static [Policy]) -> Self {
+        let mut policy = Self::with(bindings::NLA_NESTED, policies.len().saturating_sub(1) as u16);
+        policy.0.__bindgen_anon_1.nested_policy = Self::as_raw(policies);
+        policy
+    }
 
     /// A NUL-terminated string of at most `max` bytes.
     pub(crate) const fn string(max: u16) -> Self {
@@ -91,6 +98,11 @@ impl<'a> Attribute<'a> {
         self.payload
             .first_chunk()
             .map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    /// The attributes that are the payload.
+    pub(crate) fn nested(&self) -> Attributes<'a> {
+        Attributes::new(self.payload)
     }
 
     /// The payload up to its first NUL.

@@ -4,7 +4,7 @@
 
 use super::bindings;
 use super::once::Once;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use kernel::prelude::*;
 use kernel::sync::rcu;
 
@@ -92,19 +92,56 @@ impl<T> RcuCell<T> {
     /// Publishes `new` and returns what was there, which nobody sees any more: a grace period has passed.
     /// Context: process, may sleep; writers are serialised by the caller's lock.
     pub(crate) fn replace(&self, new: Option<KBox<T>>) -> Option<KBox<T>> {
+        self.exchange(new).map(Retired::into_box)
+    }
+
+    /// Publishes `new` without waiting: what was there may still be seen, and is to be dropped where one may sleep.
+    /// Context: any; writers are serialised by the caller's lock.
+    pub(crate) fn swap(&self, new: KBox<T>) -> Option<Retired<T>> {
+        self.exchange(Some(new))
+    }
+
+    fn exchange(&self, new: Option<KBox<T>>) -> Option<Retired<T>> {
         let new = new.map_or(ptr::null_mut(), KBox::into_raw);
         let old = self.current.load();
         // The contents must be visible before the pointer is: `rcu_assign_pointer`.
         core::sync::atomic::fence(core::sync::atomic::Ordering::Release);
         // INVARIANT: `new` is null or came from `into_raw`.
         self.current.store(new);
-        if old.is_null() {
-            return None;
-        }
+        // INVARIANT: It came from `into_raw` by the invariant of the cell, and was taken out above.
+        NonNull::new(old).map(Retired)
+    }
+}
+
+/// What was published once and is not any more. Dropping it waits for a grace period and frees it: context process,
+/// may sleep.
+///
+/// # Invariants
+///
+/// The pointer came from `KBox::into_raw` and was taken out of its [`RcuCell`]; readers of before may still use it.
+pub(crate) struct Retired<T>(NonNull<T>);
+
+// SAFETY: `T` is dropped on whatever thread this is dropped on.
+unsafe impl<T: Send + Sync> Send for Retired<T> {}
+// SAFETY: Nothing can be done through a shared reference.
+unsafe impl<T: Send + Sync> Sync for Retired<T> {}
+
+impl<T> Retired<T> {
+    /// Waits for a grace period; nobody sees it after that. Context: process, may sleep.
+    pub(crate) fn into_box(self) -> KBox<T> {
         synchronize_net();
-        // SAFETY: It came from `into_raw` by the type invariant, was taken out above, and a grace period has
-        // passed since.
-        Some(unsafe { KBox::from_raw(old) })
+        let retired = core::mem::ManuallyDrop::new(self);
+        // SAFETY: It came from `into_raw` by the type invariant, is given back once, and a grace period has passed
+        // since it was taken out.
+        unsafe { KBox::from_raw(retired.0.as_ptr()) }
+    }
+}
+
+impl<T> Drop for Retired<T> {
+    fn drop(&mut self) {
+        synchronize_net();
+        // SAFETY: As in `into_box`, which keeps this from being called.
+        drop(unsafe { KBox::from_raw(self.0.as_ptr()) });
     }
 }
 

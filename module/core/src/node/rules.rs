@@ -37,11 +37,19 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    /// Stages rules, or forgets the staged ones. A host that takes no part has nobody to wait for.
+    /// Stages rules, or forgets the staged ones. The rules in force are nothing to wait for: those that were staged are
+    /// forgotten, and the weights are taken over. A host that takes no part has nobody to wait for.
     pub(super) fn stage(&mut self, rules: Option<Rules>) {
-        let rules = rules.filter(|rules| rules.digest != self.config.rules.digest);
-        let changed = self.staged != rules;
+        let (same, rules) = match rules {
+            Some(rules) if rules.digest == self.config.rules.digest => (Some(rules), None),
+            rules => (None, rules),
+        };
+        let mut changed = self.staged != rules;
         self.staged = rules;
+        if let Some(same) = same {
+            changed |= self.config.rules.weights != same.weights;
+            self.config.rules.weights = same.weights;
+        }
         if let Some(digest) = rules
             .map(|rules| rules.digest)
             .filter(|_| !self.takes_part())
