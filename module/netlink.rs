@@ -10,7 +10,7 @@ use super::fill;
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::{Dump, Operation, Progress, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
-use super::kapi::netlink::{Message, Policy};
+use super::kapi::netlink::{not_supported, Message, Policy};
 use super::keyring::Key;
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
@@ -306,7 +306,7 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
             c_str!("the interface has a cluster already"),
         ));
     }
-    let new = NewCluster::read(request, &device)?;
+    let new = NewCluster::read(request, &rtnl, &device)?;
     let carrier = device.has_carrier();
     let cluster = Cluster::new(
         device,
@@ -319,7 +319,16 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         registry.family().clone(),
     )?;
     let port = Port::new(cluster)?;
-    registry.attach(&rtnl, port.clone())?;
+    registry.attach(&rtnl, port.clone()).map_err(|error| {
+        if error != ENODEV {
+            return error;
+        }
+        request.refuse_at(
+            cluster::MODE,
+            not_supported(),
+            c_str!("IGMP mode needs the IP family of each VIP on the interface, but one is disabled there"),
+        )
+    })?;
     // A node that is stopped takes both, whatever comes first.
     let _ = port.command(node::Command::Carrier(carrier));
     if new.start {

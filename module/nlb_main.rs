@@ -24,6 +24,7 @@ mod netlink;
 #[path = "core/src/lib.rs"]
 mod nlb_core;
 mod notify;
+mod reception;
 mod registry;
 mod request;
 mod rule_change;

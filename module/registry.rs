@@ -26,6 +26,7 @@ use super::neighbour::{ArpOutput, ClusterList, Egress, Guard};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
+use super::reception;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 
@@ -42,9 +43,7 @@ impl Drop for Attached {
         let cluster = self.port.cluster();
         // Step 2. A node that is stopped already has nothing to halt.
         let _ = self.port.command(Command::Halt);
-        cluster
-            .device()
-            .del_multicast(&cluster.description().heartbeat_mac);
+        reception::close(cluster);
         notify::cluster_event(cluster, EventKind::ClusterDel);
     }
 }
@@ -146,9 +145,9 @@ impl Registry {
     ///
     /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENOMEM`, or what the device or
     /// netfilter says; nothing is left behind then.
-    pub(crate) fn attach(&self, _rtnl: &Rtnl, port: Arc<Port>) -> Result {
+    pub(crate) fn attach(&self, rtnl: &Rtnl, port: Arc<Port>) -> Result {
         let cluster = port.cluster();
-        let (device, mac) = (cluster.device(), cluster.description().heartbeat_mac);
+        let device = cluster.device();
         let ifindex = device.ifindex();
         let mut namespaces = self.namespaces.lock();
         let place = Self::namespace(&mut namespaces, device.net())?;
@@ -158,7 +157,7 @@ impl Registry {
         }
         let result = namespace
             .reserve()
-            .and_then(|()| device.add_multicast(&mac));
+            .and_then(|()| reception::open(rtnl, cluster));
         if let Err(error) = result {
             Self::tidy(&mut namespaces, place);
             return Err(error);

@@ -8,7 +8,7 @@
 use super::cluster::Description;
 use super::kapi::genetlink::Request;
 use super::kapi::hmac::wipe;
-use super::kapi::netdevice::Device;
+use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::not_supported;
 use super::keyring::Keyring;
 use super::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
@@ -16,10 +16,10 @@ use super::nlb_core::filter::{FilterError, Settings};
 use super::nlb_core::genl::{cluster, Affinity, Mode};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
-    BUCKETS, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN, PUBLIC_SEED,
+    BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN, PUBLIC_SEED,
     SEED_LEN, TOLERANCE_DEFAULT, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX, WEIGHT_DEFAULT,
 };
-use super::nlb_core::mac::virtual_mac;
+use super::nlb_core::mac::{is_of_mode, virtual_mac};
 use super::nlb_core::rules::Rule;
 use super::nlb_core::time::NS_PER_MS;
 use super::nlb_core::wire::VERSIONS;
@@ -97,17 +97,17 @@ pub(crate) fn address_bytes(address: IpAddr, buffer: &mut [u8; 16]) -> &[u8] {
 impl NewCluster {
     /// Reads a request. Context: process. Errors: as refused, or `ENOMEM`.
     #[inline(never)]
-    pub(crate) fn read(request: &Request<'_>, device: &Device) -> Result<Self> {
-        check_device(request, device)?;
+    pub(crate) fn read(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Self> {
+        check_device(request, rtnl, device)?;
         let name = name(request)?;
         let host = host_id(request)?;
-        let mode = mode(request)?;
+        let mode = mode(request, rtnl, device)?;
         let vips = vips(request)?;
         let dedicated = dedicated(request, &vips)?;
         let (period_ms, tolerance) = timing(request)?;
         let weight = weight(request)?;
         let secrets = secrets(request)?;
-        let virtual_mac = given_mac(request)?;
+        let virtual_mac = given_mac(request, mode, device)?;
 
         let list = rules(request)?;
         let base = Base {
@@ -175,7 +175,7 @@ fn virtual_mac_multicast(primary: IpAddr) -> [u8; 6] {
     virtual_mac(Mode::Multicast, primary)
 }
 
-fn check_device(request: &Request<'_>, device: &Device) -> Result {
+fn check_device(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result {
     if device.is_loopback() {
         return Err(request.refuse_at(
             cluster::IFINDEX,
@@ -188,6 +188,27 @@ fn check_device(request: &Request<'_>, device: &Device) -> Result {
             cluster::IFINDEX,
             not_supported(),
             c_str!("a cluster needs an Ethernet interface with ARP"),
+        ));
+    }
+    if !device.takes_multicast() {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            not_supported(),
+            c_str!("the interface has no multicast, which heartbeats need"),
+        ));
+    }
+    if device.is_port(rtnl) {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            not_supported(),
+            c_str!("the interface is a port of a bridge, bond or team: name that one"),
+        ));
+    }
+    if (device.mtu() as usize) < FRAME_MAX {
+        return Err(request.refuse_at(
+            cluster::IFINDEX,
+            EINVAL,
+            c_str!("the interface needs an MTU of 1500 or more"),
         ));
     }
     Ok(())
@@ -222,19 +243,22 @@ fn host_id(request: &Request<'_>) -> Result<HostId> {
         })
 }
 
-fn mode(request: &Request<'_>) -> Result<Mode> {
-    let Some(attribute) = request.get(cluster::MODE) else {
-        return Ok(Mode::Multicast);
+/// The cluster mode, if the interface can do it.
+fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
+    let mode = match request.get(cluster::MODE) {
+        None => Mode::Multicast,
+        Some(attribute) => Mode::from_u8(attribute.u8()).ok_or_else(|| {
+            request.refuse_at(cluster::MODE, EINVAL, c_str!("no such cluster mode"))
+        })?,
     };
-    match Mode::from_u8(attribute.u8()) {
-        Some(Mode::Multicast) => Ok(Mode::Multicast),
-        Some(Mode::Unicast | Mode::Igmp) => Err(request.refuse_at(
+    if mode == Mode::Unicast && !device.takes_unicast(rtnl) {
+        return Err(request.refuse_at(
             cluster::MODE,
             not_supported(),
-            c_str!("only multicast mode is supported by this version"),
-        )),
-        None => Err(request.refuse_at(cluster::MODE, EINVAL, c_str!("no such cluster mode"))),
+            c_str!("the interface receives its own MAC only: take multicast mode, or a passthru macvlan"),
+        ));
     }
+    Ok(mode)
 }
 
 fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
@@ -342,18 +366,25 @@ fn weight(request: &Request<'_>) -> Result<u8> {
     Ok(weight)
 }
 
-fn given_mac(request: &Request<'_>) -> Result<Option<[u8; 6]>> {
-    match request.get(cluster::VIRTUAL_MAC) {
-        None => Ok(None),
-        Some(attribute) => match attribute.payload.first_chunk::<6>() {
-            Some(mac) => Ok(Some(*mac)),
-            None => Err(request.refuse_at(
-                cluster::VIRTUAL_MAC,
-                EINVAL,
-                c_str!("the virtual MAC must have 6 bytes"),
-            )),
-        },
+fn given_mac(request: &Request<'_>, mode: Mode, device: &Device) -> Result<Option<[u8; 6]>> {
+    let Some(attribute) = request.get(cluster::VIRTUAL_MAC) else {
+        return Ok(None);
+    };
+    let refuse = |text| Err(request.refuse_at(cluster::VIRTUAL_MAC, EINVAL, text));
+    let Some(mac) = attribute.payload.first_chunk::<6>() else {
+        return refuse(c_str!("the virtual MAC must have 6 bytes"));
+    };
+    if *mac == device.mac() {
+        return refuse(c_str!("the virtual MAC must not be the interface's own"));
     }
+    if !is_of_mode(*mac, mode) {
+        return refuse(match mode {
+            Mode::Unicast => c_str!("in unicast mode the virtual MAC must be that of a single station"),
+            Mode::Multicast => c_str!("in multicast mode the virtual MAC must be a group address, but none of IP multicast"),
+            Mode::Igmp => c_str!("in IGMP mode the virtual MAC must begin with 01:00:5e or 33:33"),
+        });
+    }
+    Ok(Some(*mac))
 }
 
 /// Key and seed: both, or the word that there shall be none.

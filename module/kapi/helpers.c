@@ -6,6 +6,9 @@
 #include <crypto/utils.h>
 #include <linux/bottom_half.h>
 #include <linux/etherdevice.h>
+#include <linux/if_macvlan.h>
+#include <linux/igmp.h>
+#include <linux/inetdevice.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
 #include <net/addrconf.h>
@@ -13,6 +16,7 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/net_namespace.h>
+#include <net/rtnetlink.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
@@ -100,6 +104,70 @@ struct net *nlb_helper_dev_net(const struct net_device *dev)
 bool nlb_helper_dev_carrier(const struct net_device *dev)
 {
 	return netif_running(dev) && netif_carrier_ok(dev);
+}
+
+/* macvlan and ipvlan look for the receiver of a unicast frame by the one MAC of each device. */
+bool nlb_helper_dev_takes_unicast(const struct net_device *dev)
+{
+	if (netif_is_macvlan(dev)) {
+		const struct macvlan_dev *vlan = netdev_priv(dev);
+
+		return vlan->mode == MACVLAN_MODE_PASSTHRU;
+	}
+	return !dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "ipvlan");
+}
+
+/* A VRF is a master too, but one that leaves the frames where they are. */
+bool nlb_helper_dev_is_port(struct net_device *dev)
+{
+	struct net_device *master = netdev_master_upper_dev_get(dev);
+
+	return master && !netif_is_l3_master(master);
+}
+
+unsigned int nlb_helper_dev_mtu(const struct net_device *dev)
+{
+	return READ_ONCE(dev->mtu);
+}
+
+int nlb_helper_join4(struct net_device *dev, __be32 group)
+{
+	struct in_device *in_dev = __in_dev_get_rtnl(dev);
+
+	if (!in_dev)
+		return -ENODEV;
+	ip_mc_inc_group(in_dev, group);
+	return 0;
+}
+
+void nlb_helper_leave4(struct net_device *dev, __be32 group)
+{
+	struct in_device *in_dev = __in_dev_get_rtnl(dev);
+
+	if (in_dev)
+		ip_mc_dec_group(in_dev, group);
+}
+
+int nlb_helper_join6(struct net_device *dev, const u8 *group)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct in6_addr addr;
+
+	memcpy(&addr, group, sizeof(addr));
+	return rtnl_dereference(dev->ip6_ptr) ? ipv6_dev_mc_inc(dev, &addr) : -ENODEV;
+#else
+	return -ENODEV;
+#endif
+}
+
+void nlb_helper_leave6(struct net_device *dev, const u8 *group)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct in6_addr addr;
+
+	memcpy(&addr, group, sizeof(addr));
+	ipv6_dev_mc_dec(dev, &addr);
+#endif
 }
 
 /*

@@ -23,6 +23,13 @@ bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
 void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 struct net *nlb_helper_dev_net(const struct net_device *dev);
 bool nlb_helper_dev_carrier(const struct net_device *dev);
+bool nlb_helper_dev_takes_unicast(const struct net_device *dev);
+bool nlb_helper_dev_is_port(struct net_device *dev);
+unsigned int nlb_helper_dev_mtu(const struct net_device *dev);
+int nlb_helper_join4(struct net_device *dev, __be32 group);
+void nlb_helper_leave4(struct net_device *dev, __be32 group);
+int nlb_helper_join6(struct net_device *dev, const u8 *group);
+void nlb_helper_leave6(struct net_device *dev, const u8 *group);
 bool nlb_helper_link_local(const struct net_device *dev, u8 *addr);
 
 /* BH and per-CPU */

@@ -8,7 +8,7 @@ use super::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::mem::MaybeUninit;
-use core::net::Ipv6Addr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -180,6 +180,80 @@ impl Device {
     pub(crate) fn del_multicast(&self, mac: &[u8; 6]) {
         // SAFETY: As for `add_multicast`. An error says that it is gone already.
         let _ = unsafe { bindings::dev_mc_del(self.as_ptr(), mac.as_ptr()) };
+    }
+}
+
+impl Device {
+    /// Lets the device receive frames to a unicast MAC beside its own; counted. A device that cannot filter by more
+    /// than one MAC becomes promiscuous. Context: process, RTNL. Errors: as the device's address list says.
+    pub(crate) fn add_unicast(&self, mac: &[u8; 6]) -> Result {
+        // SAFETY: Held by the type invariant; six bytes, the address length of Ethernet.
+        kernel::error::to_result(unsafe { bindings::dev_uc_add(self.as_ptr(), mac.as_ptr()) })
+    }
+
+    /// Undoes one [`Device::add_unicast`]. Context: process, RTNL.
+    pub(crate) fn del_unicast(&self, mac: &[u8; 6]) {
+        // SAFETY: As for `add_unicast`. An error says that it is gone already.
+        let _ = unsafe { bindings::dev_uc_del(self.as_ptr(), mac.as_ptr()) };
+    }
+
+    /// Lets the IP stack join a multicast group on the device; counted. It reports the group and answers queries.
+    /// Context: process, RTNL. Errors: `ENODEV` if that family does not run on the device.
+    pub(crate) fn join(&self, _rtnl: &Rtnl, group: IpAddr) -> Result {
+        // SAFETY: Held by the type invariant, the RTNL is held; the addresses live during the calls.
+        kernel::error::to_result(unsafe {
+            match group {
+                IpAddr::V4(group) => bindings::nlb_helper_join4(
+                    self.as_ptr(),
+                    u32::from_ne_bytes(group.octets()),
+                ),
+                IpAddr::V6(group) => {
+                    bindings::nlb_helper_join6(self.as_ptr(), group.octets().as_ptr())
+                }
+            }
+        })
+    }
+
+    /// Undoes one [`Device::join`]. Context: process, RTNL.
+    pub(crate) fn leave(&self, group: IpAddr) {
+        // SAFETY: As for `join`; the helpers do nothing if the family is gone from the device, and the group with it.
+        unsafe {
+            match group {
+                IpAddr::V4(group) => bindings::nlb_helper_leave4(
+                    self.as_ptr(),
+                    u32::from_ne_bytes(group.octets()),
+                ),
+                IpAddr::V6(group) => {
+                    bindings::nlb_helper_leave6(self.as_ptr(), group.octets().as_ptr());
+                }
+            }
+        }
+    }
+
+    /// Whether frames to a secondary unicast MAC reach the device. Those that share the NIC of another device and
+    /// are told apart by their one MAC (macvlan but passthru, ipvlan) get none. Context: process, RTNL.
+    pub(crate) fn takes_unicast(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: Held by the type invariant.
+        unsafe { bindings::nlb_helper_dev_takes_unicast(self.as_ptr()) }
+    }
+
+    /// Whether the device knows multicast.
+    pub(crate) fn takes_multicast(&self) -> bool {
+        // SAFETY: Held by the type invariant.
+        unsafe { (*self.as_ptr()).flags & bindings::NLB_IFF_MULTICAST != 0 }
+    }
+
+    /// Whether the device is a port of a bridge, a bond or a team, so that the IP stack sees its frames on that.
+    /// Context: process, RTNL.
+    pub(crate) fn is_port(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: Held by the type invariant; the RTNL is held.
+        unsafe { bindings::nlb_helper_dev_is_port(self.as_ptr()) }
+    }
+
+    /// The longest payload of a frame, in bytes.
+    pub(crate) fn mtu(&self) -> u32 {
+        // SAFETY: Held by the type invariant.
+        unsafe { bindings::nlb_helper_dev_mtu(self.as_ptr()) }
     }
 }
 

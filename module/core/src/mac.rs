@@ -57,6 +57,26 @@ pub fn igmp_group(vip: IpAddr) -> IpAddr {
     }
 }
 
+/// The group whose frames have this MAC, as hosts of an IGMP multicast cluster join it: for a MAC that was set by
+/// hand too. `None` if it is no MAC of an IP multicast.
+///
+/// Thirty-two IPv4 groups share a MAC; of these it is the one in 239.128.0.0/9, which is administratively scoped
+/// (RFC 2365), as the default one in 239.255.0.0/16 is. For IPv6 it is a transient group of link-local scope.
+#[must_use]
+pub fn group_of(mac: Mac) -> Option<IpAddr> {
+    match mac {
+        [0x01, 0x00, 0x5e, x, y, z] if x & 0x80 == 0 => {
+            Some(IpAddr::V4(Ipv4Addr::new(239, x | 0x80, y, z)))
+        }
+        [0x33, 0x33, w, x, y, z] => {
+            let high = u16::from_be_bytes([w, x]);
+            let low = u16::from_be_bytes([y, z]);
+            Some(IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, high, low)))
+        }
+        _ => None,
+    }
+}
+
 /// 32 bits that stand for an IPv6 address; the top bit is always set (see [`igmp_group`]).
 fn digest(address: Ipv6Addr) -> [u8; 4] {
     let hash = SipKey::new(&DIGEST_KEY).hash(&address.octets());

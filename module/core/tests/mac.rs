@@ -3,7 +3,7 @@
 //! Virtual MACs: the forms that Windows documents, and the checks of one set by hand.
 
 use nlb_core::genl::Mode;
-use nlb_core::mac::{igmp_group, is_of_mode, virtual_mac};
+use nlb_core::mac::{group_of, igmp_group, is_of_mode, virtual_mac};
 use std::net::IpAddr;
 
 fn ip(text: &str) -> IpAddr {
@@ -50,6 +50,17 @@ fn the_igmp_group_of_a_vip_maps_to_its_mac() {
     };
     assert!(group.is_multicast());
     assert_eq!(virtual_mac(Mode::Igmp, vip)[2..], group.octets()[12..]);
+}
+
+#[test]
+fn the_group_of_a_mac_is_the_one_that_leads_to_it() {
+    for vip in ["192.0.2.10", "10.0.0.255", "2001:db8::10", "fd00::a"] {
+        let mac = virtual_mac(Mode::Igmp, ip(vip));
+        assert_eq!(group_of(mac), Some(igmp_group(ip(vip))), "{vip}");
+    }
+    assert_eq!(group_of([0x01, 0x00, 0x5e, 0x01, 2, 3]), Some(ip("239.129.2.3")));
+    assert_eq!(group_of([0x01, 0x00, 0x5e, 0x81, 2, 3]), None);
+    assert_eq!(group_of(virtual_mac(Mode::Multicast, ip("192.0.2.10"))), None);
 }
 
 #[test]
