@@ -199,6 +199,8 @@ def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         running = []
         for number, queue in enumerate(kinds.values()):
+            # Long ones first, so that the guests end at about the same time.
+            queue.sort(key=lambda one: -one.timeout)
             # A kind with many scenarios gets two guests that share its queue.
             for share in range(min(PARALLEL, len(queue)) if len(kinds) == 1 or len(queue) > 4 else 1):
                 worker = Worker(programs, f"guest{number}{chr(97 + share)}")

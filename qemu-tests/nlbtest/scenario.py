@@ -29,7 +29,8 @@ class Scenario:
     title: str
     topology: str = "one-guest"
     clock: str = "any"
-    timeout: int = 120
+    # Seconds after which it counts as hung; generous, for busy machines.
+    timeout: int = 300
     # Run in a guest of its own kind when it needs more than one processor.
     cpus: int = 1
     # "debug": needs what only the debug kernel has.

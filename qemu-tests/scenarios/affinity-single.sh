@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: affinity single: one client address, one host, always
-# timeout: 120
 
 cluster 3 --affinity single
 requests 1000 single --sources 50

@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: each bad input has its own message and exit code, and changes nothing
-# timeout: 180
 
 hosts 2
 make_key

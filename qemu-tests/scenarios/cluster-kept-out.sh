@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: a host with other settings is kept out by name, and the rest serve on
-# timeout: 120
 
 cluster 2
 add_host 3

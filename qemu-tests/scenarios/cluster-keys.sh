@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: keys are rotated in three steps without a gap; who has another key is kept out
-# timeout: 180
 
 cluster 3
 load busy --sources 100 --interval-ms 10 --timeout-ms 5000

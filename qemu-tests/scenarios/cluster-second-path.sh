@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: the segment, the relays, or both carry the heartbeats
-# timeout: 240
 
 hosts 3
 second_network 1 2 3

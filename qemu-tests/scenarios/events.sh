@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: show, monitor, history and counters tell what happens
-# timeout: 120
 
 cluster 2
 background h1 monitor nlbadm -j monitor eth0

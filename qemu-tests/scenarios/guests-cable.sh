@@ -3,7 +3,6 @@
 #
 # title: the cable of a guest is pulled and plugged in again
 # topology: guests
-# timeout: 240
 
 cluster
 requests 300 before

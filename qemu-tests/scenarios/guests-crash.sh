@@ -3,7 +3,6 @@
 #
 # title: a guest's power is cut under load, and it returns
 # topology: guests
-# timeout: 240
 
 cluster --affinity single
 requests 600 split --sources 600

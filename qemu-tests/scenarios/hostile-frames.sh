@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: truncated and random frames of every EtherType: counted, no effect
-# timeout: 240
 
 cluster 3
 before=$(generation h1)

@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: deleting a cluster interface and a namespace under traffic
-# timeout: 180
 
 cluster 3
 load busy --sources 300 --interval-ms 5 --timeout-ms 3000

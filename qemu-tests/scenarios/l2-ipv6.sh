@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: an IPv6 VIP: served by all, one answer, never another MAC
-# timeout: 240
 #
 # Dual-stack cluster. Hosts open connections of their own in the VIP's name;
 # foreign stations ask with tools of their own.

@@ -3,7 +3,6 @@
 #
 # title: the segment, the servers and the counting tools work without nlb
 # topology: one-guest
-# timeout: 120
 #
 # One host holds the address in the ordinary way. If this fails, no other
 # result means anything.

@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: nobody learns another MAC for the VIP, and the switch never learns the virtual one
-# timeout: 180
 #
 # All ARP of the segment is captured while hosts open connections of their
 # own, from every address they have, and a second interface of a host asks and

@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 #
 # title: exactly one SYN-ACK for each SYN, and an even split
-# timeout: 120
 #
 # Counted in a capture on the switch's port of the client, to which every
 # host's answers go.
