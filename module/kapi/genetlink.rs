@@ -11,6 +11,7 @@ use super::netlink::{
     is_net_admin, not_supported, Attribute, Attributes, Message, Policy, NLA_HDRLEN,
 };
 use super::once::Once;
+use super::rcu::{read_lock, synchronize_net};
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::ptr::NonNull;
@@ -131,8 +132,8 @@ impl Family {
         )?)
     }
 
-    /// Whether anybody listens to a group in the namespace. Context: any.
-    pub(crate) fn has_listeners(&self, net: Net<'_>, group: usize) -> bool {
+    /// Whether anybody listens to a group in the namespace. Context: under RCU.
+    fn has_listeners(&self, net: Net<'_>, group: usize) -> bool {
         self.live.load()
             && group < self.groups.len()
             // SAFETY: The family is registered, the namespace alive.
@@ -145,8 +146,8 @@ impl Family {
             }
     }
 
-    /// Writes a notification with `fill` and sends it to a group. Without memory it is lost, as netlink's
-    /// notifications may be. Context: any.
+    /// Writes a notification with `fill`, which must not sleep, and sends it to a group. Without memory it is lost,
+    /// as netlink's notifications may be. Context: any.
     pub(crate) fn notify(
         &self,
         net: Net<'_>,
@@ -155,6 +156,8 @@ impl Family {
         size: usize,
         fill: impl FnOnce(&mut Message) -> Result,
     ) {
+        // The registration ends only when nobody is in here any more, see `Registration::drop`.
+        let _side = read_lock();
         if !self.has_listeners(net, group) {
             return;
         }
@@ -241,6 +244,9 @@ impl<S: Service> Registration<S> {
 impl<S: Service> Drop for Registration<S> {
     fn drop(&mut self) {
         self.family.live.store(false);
+        // Whoever saw the family alive is under RCU. After this nobody sends to its groups, whose numbers netlink
+        // may give to another family.
+        synchronize_net();
         // SAFETY: Registered by the type invariant. The call waits for requests that are being answered; a
         // dump that is under way holds the module, so that this is not reached before it has ended.
         unsafe { bindings::genl_unregister_family(self.family.family.get()) };
