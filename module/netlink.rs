@@ -274,19 +274,14 @@ fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
 
 fn cluster_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let net = dump.request().net().id();
-    dump.set_generation(registry.generation());
-    loop {
-        let cursor = dump.cursor();
-        let Some(port) = registry.nth(net, cursor) else {
-            return Ok(Progress::Done);
-        };
-        if !dump.message(Command::ClusterGet as u8, |message| {
-            fill::cluster(message, port.cluster())
-        }) {
-            return Ok(Progress::More);
-        }
-        dump.set_cursor(cursor.saturating_add(1));
-    }
+    let found = |index| registry.nth(net, index);
+    dump_each(
+        dump,
+        Command::ClusterGet,
+        || registry.generation(),
+        |index| found(index).is_some(),
+        |message, index| fill::cluster(message, found(index).ok_or(ENOENT)?.cluster()),
+    )
 }
 
 fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
@@ -444,15 +439,19 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
 fn rule_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
     let cluster = port.cluster();
-    let state = cluster.look_at_rules(|waiting, in_force, _| {
-        let digest = |snapshot: Option<&Snapshot>| snapshot.map_or(0, |it| it.digest as u32);
-        digest(waiting) ^ digest(in_force).rotate_left(1)
-    });
-    dump.set_generation(state);
-    let known = |index| fill::rule_at(cluster, index).is_some();
-    Ok(dump_each(dump, Command::RuleGet, known, |message, index| {
-        fill::rule(message, cluster, index)
-    }))
+    let generation = || {
+        cluster.look_at_rules(|waiting, in_force, _| {
+            let digest = |snapshot: Option<&Snapshot>| snapshot.map_or(0, |it| it.digest as u32);
+            digest(waiting) ^ digest(in_force).rotate_left(1)
+        })
+    };
+    dump_each(
+        dump,
+        Command::RuleGet,
+        generation,
+        |index| fill::rule_at(cluster, index).is_some(),
+        |message, index| fill::rule(message, cluster, index),
+    )
 }
 
 fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
@@ -481,66 +480,90 @@ fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
     )
 }
 
-/// Writes one message for each index from the cursor on, until there is none or the buffer is full.
+/// Writes one message for each index from the cursor on, until there is none or the buffer is full. `generation`
+/// numbers the states of what is dumped.
 fn dump_each(
     dump: &mut Dump<'_>,
     command: Command,
-    mut exists: impl FnMut(usize) -> bool,
-    mut fill: impl FnMut(&mut Message, usize) -> Result,
-) -> Progress {
+    generation: impl Fn() -> u32,
+    exists: impl Fn(usize) -> bool,
+    fill: impl Fn(&mut Message, usize) -> Result,
+) -> Result<Progress> {
+    dump.set_generation(generation());
     loop {
         let cursor = dump.cursor();
         if !exists(cursor) {
-            return Progress::Done;
+            break;
         }
-        if !dump.message(command as u8, |message| fill(message, cursor)) {
-            return Progress::More;
+        match dump.message(command as u8, |message| fill(message, cursor)) {
+            Ok(true) => dump.set_cursor(cursor.saturating_add(1)),
+            Ok(false) => return Ok(Progress::More),
+            // It went while it was being written, and it was the last one.
+            Err(error) if error == ENOENT => break,
+            Err(error) => return Err(error),
         }
-        dump.set_cursor(cursor.saturating_add(1));
     }
+    // The end of the dump is marked if the state has changed since the last message.
+    dump.set_generation(generation());
+    Ok(Progress::Done)
+}
+
+/// What is dumped has no states that would have to fit together.
+fn unnumbered() -> u32 {
+    0
+}
+
+/// The number of the state that members, maps and history of a cluster are in.
+fn node_generation(port: &Port) -> u32 {
+    port.cluster().look(|node, _, _| node.generation().number as u32)
 }
 
 fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
-    let known = |index| port.cluster().look(|node, _, _| node.members().nth(index).is_some());
-    Ok(dump_each(dump, Command::MemberGet, known, |message, index| {
-        fill::member(message, port.cluster(), index)
-    }))
+    dump_each(
+        dump,
+        Command::MemberGet,
+        || node_generation(&port),
+        |index| port.cluster().look(|node, _, _| node.members().nth(index).is_some()),
+        |message, index| fill::member(message, port.cluster(), index),
+    )
 }
 
 fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
     let slots = port
         .cluster()
         .look(|node, _, _| usize::from(node.config().rules.slots));
     let parts = slots.saturating_mul(fill::PARTS_PER_SLOT);
-    Ok(dump_each(
+    dump_each(
         dump,
         Command::BucketGet,
+        || node_generation(&port),
         |index| index < parts,
         |message, index| fill::buckets(message, port.cluster(), index),
-    ))
+    )
 }
 
 fn counter_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    Ok(dump_each(
+    dump_each(
         dump,
         Command::CounterGet,
+        unnumbered,
         |index| port.cluster().stats().get(index).is_some(),
         |message, index| fill::counter(message, port.cluster(), index),
-    ))
+    )
 }
 
 fn history_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    dump.set_generation(port.cluster().look(|node, _, _| node.generation().number as u32));
-    let known = |index| port.cluster().look(|node, _, _| node.history().nth(index).is_some());
-    Ok(dump_each(dump, Command::HistoryGet, known, |message, index| {
-        fill::history(message, port.cluster(), index)
-    }))
+    dump_each(
+        dump,
+        Command::HistoryGet,
+        || node_generation(&port),
+        |index| port.cluster().look(|node, _, _| node.history().nth(index).is_some()),
+        |message, index| fill::history(message, port.cluster(), index),
+    )
 }
 
 /// The id of the key that a request is about.
@@ -604,10 +627,13 @@ fn refuse_key(request: &Request<'_>, error: Error) -> Error {
 
 fn key_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    let known = |index| port.cluster().look(|_, keys, _| keys.nth(index).is_some());
-    Ok(dump_each(dump, Command::KeyGet, known, |message, index| {
-        fill::key(message, port.cluster(), index)
-    }))
+    dump_each(
+        dump,
+        Command::KeyGet,
+        unnumbered,
+        |index| port.cluster().look(|_, keys, _| keys.nth(index).is_some()),
+        |message, index| fill::key(message, port.cluster(), index),
+    )
 }
 
 fn heartbeat_in(registry: &Registry, request: &Request<'_>) -> Result {

@@ -432,17 +432,19 @@ impl Dump<'_> {
         }
     }
 
-    /// Says which state is dumped; when it changes in mid-dump, the receiver is told to start again.
+    /// Says which state is dumped; when it changes in mid-dump, the receiver is told to start again. To be said
+    /// before the first message of a buffer, and again after the last one of the dump.
     pub(crate) fn set_generation(&mut self, generation: u32) {
         self.callback.seq = generation.max(1);
     }
 
-    /// Writes one message of the dump with `fill`; false if it did not fit.
+    /// Writes one message of the dump with `fill`; false if it must wait for the next buffer. Errors: what `fill`
+    /// says; `EMSGSIZE` if the message does not fit into an empty buffer either.
     pub(crate) fn message(
         &mut self,
         command: u8,
         fill: impl FnOnce(&mut Message) -> Result,
-    ) -> bool {
+    ) -> Result<bool> {
         // SAFETY: The callback's headers are valid by the type invariant, the buffer is.
         let header = unsafe {
             let nlh = &*self.callback.nlh;
@@ -457,7 +459,7 @@ impl Dump<'_> {
             )
         };
         let Some(header) = NonNull::new(header) else {
-            return false;
+            return self.full(EMSGSIZE);
         };
         // SAFETY: As above.
         unsafe { bindings::nlb_helper_dump_check(self.callback, header.as_ptr()) };
@@ -466,12 +468,24 @@ impl Dump<'_> {
             skb: self.skb,
             header,
         };
-        if fill(&mut message).is_err() {
+        if let Err(error) = fill(&mut message) {
             message.cancel();
-            return false;
+            return self.full(error);
         }
         message.end();
-        true
+        Ok(true)
+    }
+
+    /// What it means that a message could not be written: it goes into the next buffer, unless this one is empty,
+    /// which netlink would take for the end of the dump, or room is not what was missing.
+    fn full(&self, error: Error) -> Result<bool> {
+        // SAFETY: The buffer is valid by the type invariant.
+        let len = unsafe { self.skb.as_ref().len };
+        if error == EMSGSIZE && len != 0 {
+            Ok(false)
+        } else {
+            Err(error)
+        }
     }
 }
 
