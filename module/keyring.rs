@@ -19,19 +19,33 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Prepares a key. Context: any.
-    pub(crate) fn new(id: u8, raw: &[u8; KEY_LEN]) -> Self {
-        let hmac = HmacKey::new(raw);
-        let mut derived = hmac.tag(STAMP_LABEL);
-        let mut bytes = [0u8; 16];
-        for (to, from) in bytes.iter_mut().zip(derived.iter()) {
-            *to = *from;
-        }
-        let stamp = SipKey::new(&bytes);
-        wipe(&mut derived);
-        wipe(&mut bytes);
-        Self { id, hmac, stamp }
+    /// Prepares a key, in memory of its own. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(id: u8, raw: &[u8; KEY_LEN]) -> Result<KBox<Self>> {
+        KBox::init(
+            init!(Self {
+                id,
+                hmac <- HmacKey::init(raw),
+                stamp: stamp_key(hmac),
+            }),
+            GFP_KERNEL,
+        )
     }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        // The prepared key wipes itself.
+        self.stamp = SipKey::new(&[0; 16]);
+        core::hint::black_box(&self.stamp);
+    }
+}
+
+/// The key of the stamps, which is made of the cluster's.
+fn stamp_key(hmac: &HmacKey) -> SipKey {
+    let mut derived = hmac.tag(STAMP_LABEL);
+    let key = SipKey::new(derived.first_chunk().unwrap_or(&[0; 16]));
+    wipe(&mut derived);
+    key
 }
 
 /// The keys of a cluster. Wiped when dropped.
@@ -57,7 +71,7 @@ impl Keyring {
         keyring.authenticated = true;
         keyring.sending = id;
         if let Some(place) = keyring.keys.first_mut() {
-            *place = Some(KBox::new(Key::new(id, raw), GFP_KERNEL)?);
+            *place = Some(Key::new(id, raw)?);
         }
         Ok(keyring)
     }

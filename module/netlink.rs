@@ -240,6 +240,14 @@ impl Service for Registry {
     const GROUPS: &'static [(&'static str, bool)] =
         &[(genl::GROUP_EVENTS, false), (genl::GROUP_RELAY, true)];
     const OPERATIONS: &'static [Operation<Self>] = OPERATIONS;
+
+    fn is_secret(command: u8, kind: u16) -> bool {
+        if command == Command::ClusterNew as u8 {
+            kind == cluster::KEY || kind == cluster::HASH_SEED
+        } else {
+            command == Command::KeySet as u8 && kind == key::KEY
+        }
+    }
 }
 
 /// The index of the interface that a request is about; attribute 1 in all sets.
@@ -590,7 +598,7 @@ fn key_set(registry: &Registry, request: &Request<'_>) -> Result {
         ));
     }
     if let Some(raw) = raw {
-        let new = KBox::new(Key::new(id, raw), GFP_KERNEL)?;
+        let new = Key::new(id, raw)?;
         let added = port.cluster().change_keys(|keys| keys.add(new));
         // The key that was not taken is dropped, and wiped, outside the lock.
         added.map_err(|(_, error)| refuse_key(request, error))?;

@@ -7,7 +7,6 @@
 
 use super::cluster::Description;
 use super::kapi::genetlink::Request;
-use super::kapi::hmac::wipe;
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::not_supported;
 use super::keyring::Keyring;
@@ -48,19 +47,10 @@ pub(crate) struct NewCluster {
     pub(crate) start: bool,
 }
 
-/// Secrets of a request; wiped when dropped.
-struct Secrets {
-    key: Option<(u8, [u8; KEY_LEN])>,
-    seed: [u8; SEED_LEN],
-}
-
-impl Drop for Secrets {
-    fn drop(&mut self) {
-        if let Some((_, key)) = &mut self.key {
-            wipe(key);
-        }
-        wipe(&mut self.seed);
-    }
+/// Secrets of a request, where they stand in it: it is wiped when it has been answered, so nothing is copied.
+struct Secrets<'a> {
+    key: Option<(u8, &'a [u8; KEY_LEN])>,
+    seed: &'a [u8; SEED_LEN],
 }
 
 /// An address of 4 or 16 bytes.
@@ -111,7 +101,7 @@ impl NewCluster {
 
         let list = rules(request)?;
         let base = Base {
-            seed: secrets.seed,
+            seed: *secrets.seed,
             virtual_mac,
         };
         let settings = base.settings(&vips, mode, list.rules());
@@ -137,12 +127,11 @@ impl NewCluster {
             versions: VERSIONS,
             moved_window_ns: MOVED_WINDOW_NS,
         }, GFP_KERNEL)?;
-        let keys = match &secrets.key {
-            Some((id, raw)) => Keyring::with_key(*id, raw)?,
+        let keys = match secrets.key {
+            Some((id, raw)) => Keyring::with_key(id, raw)?,
             None => Keyring::without_key(),
         };
         let no_key = secrets.key.is_none();
-        drop(secrets);
         Ok(Self {
             description: Description {
                 name,
@@ -388,11 +377,7 @@ fn given_mac(request: &Request<'_>, mode: Mode, device: &Device) -> Result<Optio
 }
 
 /// Key and seed: both, or the word that there shall be none.
-fn secrets(request: &Request<'_>) -> Result<Secrets> {
-    let mut secrets = Secrets {
-        key: None,
-        seed: PUBLIC_SEED,
-    };
+fn secrets<'a>(request: &Request<'a>) -> Result<Secrets<'a>> {
     let key = request.get(cluster::KEY);
     let seed = request.get(cluster::HASH_SEED);
     if request.has(cluster::NO_KEY) {
@@ -403,7 +388,10 @@ fn secrets(request: &Request<'_>) -> Result<Secrets> {
                 c_str!("a cluster has a key and a hash seed, or none of them"),
             ));
         }
-        return Ok(secrets);
+        return Ok(Secrets {
+            key: None,
+            seed: &PUBLIC_SEED,
+        });
     }
     let Some(key) = key.and_then(|a| a.payload.first_chunk::<KEY_LEN>()) else {
         return Err(request.refuse_at(
@@ -427,9 +415,10 @@ fn secrets(request: &Request<'_>) -> Result<Secrets> {
             c_str!("the key id must be 1 to 255"),
         ));
     }
-    secrets.key = Some((id, *key));
-    secrets.seed = *seed;
-    Ok(secrets)
+    Ok(Secrets {
+        key: Some((id, key)),
+        seed,
+    })
 }
 
 /// What the core found wrong with VIPs, rules or virtual MAC.

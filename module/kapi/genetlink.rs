@@ -8,7 +8,8 @@
 use super::bindings;
 use super::netdevice::Net;
 use super::netlink::{
-    is_net_admin, not_supported, Attribute, Attributes, Message, Policy, NLA_HDRLEN,
+    is_net_admin, not_supported, wipe_attributes, Attribute, Attributes, Message, Policy,
+    NLA_HDRLEN,
 };
 use super::once::Once;
 use super::rcu::{read_lock, synchronize_net};
@@ -59,6 +60,9 @@ pub(crate) trait Service: Send + Sync + Sized + 'static {
     const GROUPS: &'static [(&'static str, bool)];
     /// The operations.
     const OPERATIONS: &'static [Operation<Self>];
+
+    /// Whether an attribute of a request is a secret: it is wiped from the request once that has been answered.
+    fn is_secret(command: u8, kind: u16) -> bool;
 }
 
 /// A family's memory.
@@ -522,13 +526,22 @@ unsafe extern "C" fn answer<S: Service>(
     };
     let _ = family;
     let operation = S::OPERATIONS.iter().find(|o| o.command == command);
-    match operation.and_then(|o| o.answer) {
+    let result = match operation.and_then(|o| o.answer) {
         Some(function) => match function(service, &request) {
             Ok(()) => 0,
             Err(error) => error.to_errno(),
         },
         None => not_supported().to_errno(),
-    }
+    };
+    let len = request.attributes.len();
+    // SAFETY: The attributes begin there, as in `Request::new`, and the buffer is the kernel's own copy of what was
+    // sent; `request` is not used any more.
+    let attributes = unsafe {
+        let start = (*info).nlhdr.cast_mut().cast::<u8>().add(HEADERS);
+        core::slice::from_raw_parts_mut(start, len)
+    };
+    wipe_attributes(attributes, |kind| S::is_secret(command, kind));
+    result
 }
 
 /// # Safety

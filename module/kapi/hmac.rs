@@ -3,21 +3,22 @@
 //! HMAC-SHA256 with a prepared key, by the kernel's own library.
 
 use super::bindings;
-use core::mem::MaybeUninit;
+use kernel::prelude::*;
 
 /// A key that is ready for use: the two inner hash states. Wiped when dropped.
 pub(crate) struct HmacKey(bindings::hmac_sha256_key);
 
 impl HmacKey {
-    /// Prepares a key. Context: any.
-    pub(crate) fn new(raw: &[u8]) -> Self {
-        let mut key = MaybeUninit::<bindings::hmac_sha256_key>::uninit();
-        // SAFETY: `key` is valid for writes and the raw key for reads of its length; the call initialises it.
+    /// Prepares a key where it is to stay, so that no copy of it is left behind. Context: any.
+    pub(crate) fn init(raw: &[u8]) -> impl Init<Self> + '_ {
+        // SAFETY: The place is valid for writes and the raw key for reads of its length; the call initialises the
+        // only field, and cannot fail.
         unsafe {
-            bindings::hmac_sha256_preparekey(key.as_mut_ptr(), raw.as_ptr(), raw.len());
+            pin_init::init_from_closure(move |place: *mut Self| {
+                bindings::hmac_sha256_preparekey(&raw mut (*place).0, raw.as_ptr(), raw.len());
+                Ok::<(), core::convert::Infallible>(())
+            })
         }
-        // SAFETY: Initialised by the call above.
-        Self(unsafe { key.assume_init() })
     }
 
     /// The full tag of `data`. Context: any.

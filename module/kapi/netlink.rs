@@ -3,6 +3,7 @@
 //! Netlink attributes: what is allowed, what came, and what is sent.
 
 use super::bindings;
+use super::hmac::wipe;
 use super::netdevice::Net;
 use core::ptr::NonNull;
 use kernel::prelude::*;
@@ -145,6 +146,20 @@ impl<'a> Iterator for Attributes<'a> {
             kind: u16::from_ne_bytes([kind0, kind1]) & NLA_TYPE_MASK,
             payload,
         })
+    }
+}
+
+/// Overwrites the payloads of the attributes that `is_secret` names by their number.
+pub(super) fn wipe_attributes(mut bytes: &mut [u8], is_secret: impl Fn(u16) -> bool) {
+    while let Some(&[len0, len1, kind0, kind1]) = bytes.first_chunk::<NLA_HDRLEN>() {
+        let len = usize::from(u16::from_ne_bytes([len0, len1]));
+        let kind = u16::from_ne_bytes([kind0, kind1]) & NLA_TYPE_MASK;
+        if let Some(payload) = bytes.get_mut(NLA_HDRLEN..len).filter(|_| is_secret(kind)) {
+            wipe(payload);
+        }
+        // What is shorter than its header is no attribute, and nothing comes after it.
+        let next = len.max(NLA_HDRLEN).checked_next_multiple_of(NLA_HDRLEN);
+        bytes = next.and_then(|next| bytes.get_mut(next..)).unwrap_or_default();
     }
 }
 
