@@ -27,8 +27,12 @@ const ETH_SOURCE: usize = 6;
 
 /// Decides about an ARP message that arrived on the cluster interface. Context: softirq, RCU.
 pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    if skb.has_vlan_id() {
+        cluster.stats().reason(Reason::PassedVlan);
+        return Verdict::Accept;
+    }
     let mut bytes = [0u8; ARP_LEN];
-    if skb.has_vlan_id() || !skb.copy(0, &mut bytes) {
+    if !skb.copy(0, &mut bytes) {
         cluster.stats().reason(Reason::ArpMalformed);
         return Verdict::Accept;
     }
@@ -82,6 +86,10 @@ impl Hook for Egress {
     type Target = Cluster;
 
     fn handle(cluster: &Cluster, side: &ReadSide, skb: &mut Skb) -> Verdict {
+        // A frame with a VLAN id belongs to another network, which may use the same addresses.
+        if skb.has_vlan_id() {
+            return Verdict::Accept;
+        }
         match skb.protocol() {
             ETHERTYPE_ARP => guard(cluster, side, skb, ETH_HLEN),
             ETHERTYPE_IPV6 => {
