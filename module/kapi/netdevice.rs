@@ -320,7 +320,7 @@ impl DeviceRef<'_> {
 /// What happened to a device.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeviceEvent {
-    /// It goes away: unregistered, or moved to another namespace.
+    /// It goes away: unregistered, moved to another namespace, or about to become a device of another kind.
     Unregister,
     /// It was set up or down, or its carrier changed.
     Change,
@@ -384,7 +384,11 @@ impl<T: DeviceWatcher> Notifier<T> {
         info: *mut c_void,
     ) -> c_int {
         let event = match event as bindings::netdev_cmd {
-            bindings::netdev_cmd_NETDEV_UNREGISTER => DeviceEvent::Unregister,
+            // A device that becomes one of another kind, as a bond does for its first member, is no longer what
+            // hooks and addresses were made for; its address lists are flushed after this.
+            bindings::netdev_cmd_NETDEV_UNREGISTER | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => {
+                DeviceEvent::Unregister
+            }
             bindings::netdev_cmd_NETDEV_UP
             | bindings::netdev_cmd_NETDEV_DOWN
             | bindings::netdev_cmd_NETDEV_CHANGE => DeviceEvent::Change,
