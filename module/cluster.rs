@@ -89,6 +89,8 @@ struct Inner {
     retired: Option<Retired<Snapshot>>,
     /// Some context is sending what the node has to send; the others leave it to that one.
     busy: bool,
+    /// The cluster is being taken down: the node takes no command any more.
+    closed: bool,
 }
 
 /// A cluster on an interface.
@@ -137,6 +139,7 @@ impl Cluster {
             pending: None,
             retired: None,
             busy: false,
+            closed: false,
         };
         let published = RcuCell::empty();
         let _ = published.replace(Some(snapshot));
@@ -414,8 +417,21 @@ impl Port {
     pub(crate) fn command(&self, command: Command) -> core::result::Result<(), CommandError> {
         let random = random_u64();
         drive(&self.cluster, &self.timer, |inner, now| {
+            if inner.closed {
+                return Err(CommandError::Stopped);
+            }
             inner.node.handle_command(now, command, random)
         })
+    }
+
+    /// Halts the node for good. A request that found the port before can start it no more: its interface may be
+    /// in another namespace by then. Context: process.
+    pub(crate) fn close(&self) {
+        drive(&self.cluster, &self.timer, |inner, now| {
+            inner.closed = true;
+            // Halting is possible in every state.
+            let _ = inner.node.handle_command(now, Command::Halt, 0);
+        });
     }
 
     /// Stages new rules, or puts them in force at once if there is nobody to wait for. Context: process, may sleep,

@@ -7,7 +7,7 @@
 //!
 //! *Teardown* of a cluster, on request, with its interface, its namespace or the module:
 //! 1. it is taken out of the registry, so that no request finds it;
-//! 2. the node is halted: it owns nothing, says farewell if it can, and arms no timer;
+//! 2. the node is halted for good: it owns nothing, says nothing and arms no timer;
 //! 3. its hooks are unregistered, and one grace period is waited for: no packet is inside them;
 //! 4. the last reference to the port stops the timer, waiting for a running expiry;
 //! 5. the memory is freed and the reference to the device is given back.
@@ -41,8 +41,8 @@ struct Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         let cluster = self.port.cluster();
-        // Step 2. A node that is stopped already has nothing to halt.
-        let _ = self.port.command(Command::Halt);
+        // Step 2.
+        self.port.close();
         reception::close(cluster);
         notify::cluster_event(cluster, EventKind::ClusterDel);
     }
