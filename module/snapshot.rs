@@ -202,7 +202,7 @@ impl Owners {
                     // What is asked because a bucket moved must be known before the bucket is owned.
                     words.others.store(node.others_word(slot, word));
                     words.moved.store(node.moved_word(slot, word));
-                    words.mine.store(node.owned_word(slot, word));
+                    words.mine.store_release(node.owned_word(slot, word));
                 }
             }
         }
@@ -213,7 +213,7 @@ impl Owners {
 impl Buckets for Owners {
     #[inline(always)]
     fn mine(&self, slot: u16, word: u16) -> u64 {
-        self.place(slot, word).map_or(0, |words| words.mine.load())
+        self.place(slot, word).map_or(0, |words| words.mine.load_acquire())
     }
 
     #[inline(always)]
@@ -224,7 +224,7 @@ impl Buckets for Owners {
     #[inline(always)]
     fn word(&self, slot: u16, word: u16) -> (u64, u64) {
         self.place(slot, word)
-            .map_or((0, 0), |words| (words.mine.load(), words.moved.load()))
+            .map_or((0, 0), |words| (words.mine.load_acquire(), words.moved.load()))
     }
 
     fn others(&self, slot: u16, word: u16) -> u64 {

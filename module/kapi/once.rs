@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Words that one side writes while others read them, without a lock and without order.
+//! Words that one side writes while others read them, without a lock.
 
 use core::cell::UnsafeCell;
+use core::sync::atomic::{fence, Ordering};
 
 /// A word for `READ_ONCE` and `WRITE_ONCE`.
 ///
-/// A load sees one of the values that were stored, whole; nothing is said about the order of two words. The
-/// kernel crate's atomics offer the same as relaxed operations, but as calls of C functions; this is one
-/// instruction, which matters on the packet path.
+/// A load sees one of the values that were stored, whole; the order of two words is that of
+/// [`Once::store_release`] and [`Once::load_acquire`], and without these there is none. The kernel crate's
+/// atomics offer the same, but as calls of C functions; these are one instruction, which matters on the packet
+/// path.
 ///
 /// # Invariants
 ///
@@ -34,10 +36,26 @@ impl<T: Copy> Once<T> {
         unsafe { self.0.get().read_volatile() }
     }
 
-    /// `WRITE_ONCE`. Context: any; writers are serialised by the caller.
+    /// `WRITE_ONCE`. Context: any; of several writers at a time the last one wins.
     #[inline(always)]
     pub(crate) fn store(&self, value: T) {
         // SAFETY: The pointer is valid and aligned; concurrent loads are whole by the type invariant.
         unsafe { self.0.get().write_volatile(value) }
+    }
+
+    /// `smp_load_acquire`: what is read after this is at least as new as what was stored before the value that
+    /// this returns, if that was stored by [`Once::store_release`]. Context: any.
+    #[inline(always)]
+    pub(crate) fn load_acquire(&self) -> T {
+        let value = self.load();
+        fence(Ordering::Acquire);
+        value
+    }
+
+    /// `smp_store_release`: see [`Once::load_acquire`]. Context: any.
+    #[inline(always)]
+    pub(crate) fn store_release(&self, value: T) {
+        fence(Ordering::Release);
+        self.store(value);
     }
 }

@@ -105,9 +105,8 @@ impl<T> RcuCell<T> {
         let new = new.map_or(ptr::null_mut(), KBox::into_raw);
         let old = self.current.load();
         // The contents must be visible before the pointer is: `rcu_assign_pointer`.
-        core::sync::atomic::fence(core::sync::atomic::Ordering::Release);
         // INVARIANT: `new` is null or came from `into_raw`.
-        self.current.store(new);
+        self.current.store_release(new);
         // INVARIANT: It came from `into_raw` by the invariant of the cell, and was taken out above.
         NonNull::new(old).map(Retired)
     }
