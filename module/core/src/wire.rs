@@ -18,7 +18,7 @@
 //! | 16 | 8 | incarnation of the sender |
 //! | 24 | 8 | sequence: grows with every frame of this incarnation, from 1 |
 //! | 32 | 2 | length of the frame, header and tag included |
-//! | 34 | 2 | reserved: 0 when sent, ignored when received |
+//! | 34 | 2 | bit 0: the sender serves in a view; the others are 0 when sent, ignored when received |
 //! | 36 | 8 | stamp: a keyed hash of the 36 bytes before it (see [`super::auth`]) |
 //! | 44 | | body, by kind: [`super::heartbeat`], [`super::change`], [`super::mapframe`] |
 //! | length − 16 | 16 | tag over everything before it |
@@ -43,6 +43,9 @@ pub const STAMPED_LEN: usize = 36;
 
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 44;
+
+/// Bit of the header: the sender serves in a view.
+const SERVING: u16 = 1;
 
 /// Where the length is in the header.
 const LENGTH_AT: usize = 32;
@@ -295,6 +298,8 @@ pub struct Header {
     pub incarnation: u64,
     /// Its sequence.
     pub seq: u64,
+    /// It serves in a view. In the header, so that a host that does not understand the body knows it too.
+    pub serving: bool,
 }
 
 /// Why bytes are no frame.
@@ -346,6 +351,7 @@ impl<'a> Frame<'a> {
         let incarnation = reader.u64()?;
         let seq = reader.u64()?;
         let len = usize::from(reader.u16()?);
+        let serving = reader.u16()? & SERVING != 0;
         if len > FRAME_MAX || len < HEADER_LEN.saturating_add(TAG_LEN) {
             return None;
         }
@@ -362,6 +368,7 @@ impl<'a> Frame<'a> {
             cluster_id,
             incarnation,
             seq,
+            serving,
         };
         Some(Ok(Frame { header, bytes }))
     }
@@ -419,7 +426,7 @@ pub(super) fn seal<A: Authenticator>(
     writer.u64(header.seq);
     debug_assert_eq!(writer.position(), LENGTH_AT);
     writer.u16(len as u16);
-    writer.u16(0);
+    writer.u16(if header.serving { SERVING } else { 0 });
     writer.finish()?;
     let stamp = auth.stamp(header.key_id, buf.get(..STAMPED_LEN)?)?;
     copy(buf.get_mut(STAMPED_LEN..HEADER_LEN)?, &stamp.to_be_bytes());

@@ -9,7 +9,7 @@ use nlb_core::event::Event;
 use nlb_core::node::Command;
 use nlb_core::state::{Cause, HostState, OutReason};
 use nlb_core::time::Instant;
-use world::{config, owned, World, MS, PERIOD, TOLERANCE};
+use world::{config, owned, ToyKey, World, MS, PERIOD, TOLERANCE};
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 
@@ -367,9 +367,11 @@ fn versions_are_negotiated_and_an_incompatible_one_stays_out() {
         versions(2, (1, 1)),
         versions(3, (2, 2)),
     ]);
-    world.check_owners = false;
     world.start_all();
     world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
+    world.run(100 * PERIOD);
+    assert!(world.serves(&[0, 1]));
+    assert_eq!(world.nodes[2].out_reason(), OutReason::Version);
     let told = |event: &Event| {
         matches!(
             event,
@@ -399,4 +401,23 @@ fn a_timer_that_was_handled_is_not_due_again_before_anything_was_sent() {
             assert!(calls < 200, "host {} is called for ever", index + 1);
         }
     }
+}
+
+#[test]
+fn a_host_with_another_key_does_not_serve_beside_the_cluster() {
+    let mut world = World::new(3);
+    world.keys[2] = ToyKey(78);
+    world.start_all();
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
+    world.run(100 * PERIOD);
+    assert!(world.serves(&[0, 1]), "{}", world.summary());
+    assert_eq!(world.nodes[2].out_reason(), OutReason::Key);
+    let named = world.nodes[0]
+        .members()
+        .find(|member| member.host.get() == 3);
+    assert_eq!(named.map(|member| member.out), Some(OutReason::Key));
+    // Alone it serves: frames that nobody sends any more hold nobody.
+    world.command(0, Command::Stop);
+    world.command(1, Command::Stop);
+    world.run_to(4 * SILENCE, |world| world.serves(&[2]));
 }

@@ -140,7 +140,7 @@ impl<S: Storage> Node<S> {
             peer.versions = header.versions;
         }
         if header.version < min || header.version > max {
-            self.note_candidate(header, false);
+            self.note_other_version(header);
             return Received::Version;
         }
         match Kind::from_u8(header.kind) {

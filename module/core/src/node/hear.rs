@@ -154,6 +154,13 @@ impl<S: Storage> Node<S> {
         self.hurry(Urgency::Soon);
     }
 
+    /// A host with the right key speaks no version that is spoken here. Nothing of it can be proved, but this host must
+    /// not serve beside it: who serves already goes on, and of two that start, the one of older versions.
+    pub(super) fn note_other_version(&mut self, header: &Header) {
+        let older = header.versions.1 < self.config.versions.0;
+        self.note_candidate(header, header.serving || older);
+    }
+
     /// An incarnation has proved itself and is this host id from now on.
     #[inline(never)]
     fn open_session(&mut self, header: &Header) {

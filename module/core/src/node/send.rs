@@ -77,6 +77,7 @@ impl<S: Storage> Node<S> {
             cluster_id: self.config.cluster_id,
             incarnation: self.incarnation,
             seq: self.seq,
+            serving: self.in_view() && self.takes_part(),
         };
         seal(buf, end, &header, auth)
     }

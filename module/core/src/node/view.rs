@@ -12,9 +12,9 @@ use super::super::wire::{Flags, GenId, Phase};
 use super::{Committed, Node, Urgency};
 
 /// For how many times the silence the frames of hosts that cannot prove themselves keep a host, which hears nobody
-/// else, from forming a view of its own. It is a link that works one way only, or somebody replays old frames;
-/// the first must not lead to two owners, the second must not keep a host out for ever.
-const UNPROVED_HOLD: u64 = 60;
+/// else, from forming a view of its own. It is a link that works one way only, another version, another key; or
+/// somebody replays old frames. The first must not lead to two owners, the last must not keep a host out for ever.
+const UNPROVED_HOLD: u64 = 3600;
 
 /// What becomes of a host's own view on account of another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,10 +414,23 @@ impl<S: Storage> Node<S> {
             Some(leader) if leader != self.config.host => self.told,
             Some(_) => OutReason::None,
             None if self.best_view_heard().is_some() => OutReason::NoLink,
-            None if self.unproved_view_heard() => OutReason::NotFresh,
+            None if self.unproved_view_heard() => self.why_unproved(),
             None if self.is_held_for_key() => OutReason::Key,
             None if !self.listened => OutReason::Listening,
             None => OutReason::NoLink,
+        }
+    }
+
+    /// Why the hosts that hold this one do not count: their version, or no proof that they are there.
+    fn why_unproved(&self) -> OutReason {
+        let held_by = self
+            .others()
+            .filter(|host| self.peer(*host).candidate.serving);
+        let mut reasons = held_by.map(|host| self.why_out(host));
+        if reasons.any(|reason| reason == OutReason::Version) {
+            OutReason::Version
+        } else {
+            OutReason::NotFresh
         }
     }
 

@@ -132,7 +132,8 @@ pub struct World {
     pub nodes: Vec<Node<Tables>>,
     pub now: Instant,
     pub delay: u64,
-    pub key: ToyKey,
+    /// The key of each host.
+    pub keys: Vec<ToyKey>,
     /// `cut[a][b]`: nothing that a sends reaches b.
     pub cut: Vec<Vec<bool>>,
     pub crashed: Vec<bool>,
@@ -161,7 +162,7 @@ impl World {
                 .collect(),
             now: Instant(1_000_000_000),
             delay: MS,
-            key: ToyKey(77),
+            keys: vec![ToyKey(77); hosts],
             cut: vec![vec![false; hosts]; hosts],
             crashed: vec![false; hosts],
             events: vec![Vec::new(); hosts],
@@ -203,7 +204,7 @@ impl World {
     }
 
     pub fn deliver(&mut self, to: usize, path: Path, bytes: &[u8]) -> Received {
-        let received = self.nodes[to].handle_frame(self.now, path, bytes, &self.key);
+        let received = self.nodes[to].handle_frame(self.now, path, bytes, &self.keys[to]);
         *self.received.entry(received).or_default() += 1;
         self.drain(to);
         received
@@ -212,7 +213,7 @@ impl World {
     fn drain(&mut self, index: usize) {
         let mut buf = [0; FRAME_MAX];
         let mut frames = 0;
-        while let Some(transmit) = self.nodes[index].poll_transmit(&mut buf, &self.key) {
+        while let Some(transmit) = self.nodes[index].poll_transmit(&mut buf, &self.keys[index]) {
             frames += 1;
             assert!(frames < 400, "a node does not stop sending");
             let bytes = buf[..transmit.len].to_vec();
