@@ -135,3 +135,75 @@ pub(super) fn write(
         writer.u32(entry.epoch);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: ChangeHead = ChangeHead {
+        step: Step::Release,
+        number: 0x0102,
+        base: GenId {
+            number: 0x0101,
+            leader: 4,
+            incarnation: 0xa1,
+        },
+        base_digest: 0x11,
+        result: 0x21,
+        rules: 0x31,
+        cause: Cause::Died,
+        about: HostId::new(7),
+    };
+
+    const GOLDEN: &[u8] = &[
+        2, // step
+        0, 0, 0, 0, 0, 0, 1, 2, // number
+        0, 0, 0, 0, 0, 0, 1, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0xa1, // base
+        0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0x21, // digests: base, result
+        0, 0, 0, 0, 0, 0, 0, 0x31, // rules
+        2, 7, // cause, about
+        2, // members
+        1, 0, 0, 0, 0, 0, 0, 0, 0xb1, 0, 0, 0, 5, // host, incarnation, epoch
+        9, 0, 0, 0, 0, 0, 0, 0, 0xb2, 0, 0, 0, 6,
+    ];
+
+    fn entries() -> [Entry; 2] {
+        [(1, 0xb1, 5), (9, 0xb2, 6)].map(|(host, incarnation, epoch)| Entry {
+            host: HostId::new(host).unwrap(),
+            incarnation,
+            epoch,
+        })
+    }
+
+    #[test]
+    fn the_bytes_are_the_documented_ones_both_ways() {
+        let mut buf = [0; 200];
+        let mut writer = Writer::new(&mut buf, 0);
+        write(&mut writer, &HEAD, entries().into_iter());
+        let len = writer.finish().unwrap();
+        assert_eq!(&buf[..len], GOLDEN);
+        let change = Change::parse(GOLDEN).unwrap();
+        assert_eq!(change.head, HEAD);
+        assert!(change.entries().eq(entries()));
+        for len in 0..GOLDEN.len() {
+            assert!(Change::parse(&GOLDEN[..len]).is_none(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn members_out_of_order_or_range_are_refused() {
+        let first = GOLDEN.len() - 2 * ENTRY_LEN;
+        for (at, value) in [
+            (first, 9),
+            (first, 0),
+            (first + ENTRY_LEN, 65),
+            (0, 4),
+            (50, 200),
+        ] {
+            let mut bytes = [0; 200];
+            bytes[..GOLDEN.len()].copy_from_slice(GOLDEN);
+            bytes[at] = value;
+            assert!(Change::parse(&bytes[..GOLDEN.len()]).is_none(), "byte {at}");
+        }
+    }
+}

@@ -189,3 +189,148 @@ pub(super) fn write_echo(writer: &mut Writer<'_>, (host, incarnation, seq): (Hos
     writer.u64(incarnation);
     writer.u32(seq as u32);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::{FRAME_MAX, TAG_LEN};
+    use super::super::wire::{GenId, HEADER_LEN};
+    use super::*;
+
+    fn host(number: u8) -> HostId {
+        HostId::new(number).unwrap()
+    }
+
+    fn said() -> Said {
+        Said {
+            state: HostState::Draining,
+            out: OutReason::InterfaceCut,
+            flags: Flags::DRAINING.with(Flags::IDLE, true),
+            follows: Some(host(2)),
+            phase: Phase::Released,
+            links: HostSet(0x0102_0304_0506_0708),
+            committed: GenId {
+                number: 9,
+                leader: 2,
+                incarnation: 0xa1a2_a3a4_a5a6_a7a8,
+            },
+            members: HostSet(0x11),
+            digest: 0x2122_2324_2526_2728,
+            prepared: GenId {
+                number: 10,
+                leader: 3,
+                incarnation: 0xb1,
+            },
+            settings: 0x31,
+            rules: 0x41,
+            pending: 0x51,
+            residue: 0x61,
+            on_segment: HostSet(0x71),
+        }
+    }
+
+    /// The bytes that the table at the top of this file describes, written out by hand.
+    const GOLDEN: &[u8] = &[
+        3, 11, // state, out
+        0x01, 0x10, // flags: takes no buckets, draining
+        2, 3, // follows, phase
+        1, 2, 3, 4, 5, 6, 7, 8, // links
+        0, 0, 0, 0, 0, 0, 0, 9, 2, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
+        0xa8, // committed
+        0, 0, 0, 0, 0, 0, 0, 0x11, // members
+        0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, // digest
+        0, 0, 0, 0, 0, 0, 0, 10, 3, 0, 0, 0, 0, 0, 0, 0, 0xb1, // prepared
+        0, 0, 0, 0, 0, 0, 0, 0x31, 0, 0, 0, 0, 0, 0, 0, 0x41, // settings, rules
+        0, 0, 0, 0, 0, 0, 0, 0x51, 0, 0, 0, 0, 0, 0, 0, 0x61, // staged, residue
+        0, 0, 0, 0, 0, 0, 0, 0x71, // heard on the segment
+        0, 0, 1, 2, // epoch
+        2, 50, 100, // weights
+        1, 30, // staged weights
+        1, 7, 1, // out: host 7 is dead
+        4, 192, 0, 2, 1, // dedicated IP
+        1, 5, 0, 0, 0, 0, 0, 0, 0xc1, 0xc2, 0xd1, 0xd2, 0xd3, 0xd4, // echo of host 5
+    ];
+
+    fn write(buf: &mut [u8]) -> usize {
+        let mut writer = Writer::new(buf, 0);
+        write_said(&mut writer, &said());
+        writer.u32(0x0102);
+        write_weights(&mut writer, &[50, 100]);
+        write_weights(&mut writer, &[30]);
+        write_list(
+            &mut writer,
+            [(7u8, 1u8)].into_iter(),
+            |writer, (host, reason)| {
+                writer.u8(host);
+                writer.u8(reason);
+            },
+        );
+        write_weights(&mut writer, &[192, 0, 2, 1]);
+        let echo = (host(5), 0xc1c2, 0x00ff_0000_d1d2_d3d4);
+        write_list(&mut writer, [echo].into_iter(), write_echo);
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_documented() {
+        let mut buf = [0; 300];
+        let len = write(&mut buf);
+        assert_eq!(&buf[..len], GOLDEN);
+    }
+
+    #[test]
+    fn what_is_documented_is_what_is_read() {
+        let heartbeat = Heartbeat::parse(GOLDEN).unwrap();
+        assert_eq!(heartbeat.said, said());
+        assert_eq!(heartbeat.epoch, 0x0102);
+        assert_eq!(
+            (heartbeat.weights, heartbeat.staged_weights),
+            (&[50, 100][..], &[30][..])
+        );
+        assert_eq!(heartbeat.out_of(host(7)), Some(OutReason::Dead));
+        assert_eq!(heartbeat.out_of(host(8)), None);
+        assert_eq!(heartbeat.dedicated.as_bytes(), &[192, 0, 2, 1]);
+        assert_eq!(heartbeat.echo_of(host(5), 0xc1c2), Some(0xd1d2_d3d4));
+        assert_eq!(heartbeat.echo_of(host(5), 0xc1c3), None);
+    }
+
+    #[test]
+    fn bytes_of_a_later_version_are_ignored_and_missing_ones_are_not() {
+        let mut longer = [0xee; 300];
+        longer[..GOLDEN.len()].copy_from_slice(GOLDEN);
+        assert_eq!(
+            Heartbeat::parse(&longer).map(|heartbeat| heartbeat.said),
+            Some(said())
+        );
+        for len in 0..GOLDEN.len() {
+            assert!(Heartbeat::parse(&GOLDEN[..len]).is_none(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn fields_out_of_range_are_refused() {
+        for (at, value) in [(0, 5), (4, 65), (5, 7), (108, 66), (116, 5)] {
+            let mut bytes = [0; 300];
+            bytes[..GOLDEN.len()].copy_from_slice(GOLDEN);
+            bytes[at] = value;
+            assert!(Heartbeat::parse(&bytes).is_none(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn the_longest_heartbeat_fits_a_frame() {
+        let mut buf = [0; FRAME_MAX];
+        let mut writer = Writer::new(&mut buf, HEADER_LEN);
+        write_said(&mut writer, &said());
+        writer.u32(1);
+        write_weights(&mut writer, &[1; SLOTS_MAX]);
+        write_weights(&mut writer, &[1; SLOTS_MAX]);
+        write_list(&mut writer, 0..63u8, |writer, n| {
+            writer.u8(n);
+            writer.u8(1);
+        });
+        write_weights(&mut writer, &[0; 16]);
+        let echoes = (0..63 + CANDIDATE_ECHOES).map(|_| (host(1), 1, 1));
+        write_list(&mut writer, echoes, write_echo);
+        assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1472));
+    }
+}

@@ -184,3 +184,86 @@ pub(super) fn write_input(writer: &mut Writer<'_>, input: Input<'_>) {
     write_weights(writer, input.weights);
     write_weights(writer, input.staged_weights);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: GenId = GenId {
+        number: 3,
+        leader: 2,
+        incarnation: 0xa1,
+    };
+    const ID_BYTES: [u8; 17] = [0, 0, 0, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0xa1];
+
+    #[test]
+    fn a_request_is_what_is_documented_both_ways() {
+        let mut parts = PartSet::EMPTY;
+        for part in [0, 63, 64, 259] {
+            parts.insert(part);
+        }
+        let request = MapRequest {
+            asked: HostId::new(2).unwrap(),
+            id: ID,
+            inputs: true,
+            parts,
+        };
+        let mut buf = [0; 100];
+        let mut writer = Writer::new(&mut buf, 0);
+        request.write(&mut writer);
+        assert_eq!(writer.finish(), Some(59));
+        assert_eq!(buf[0], 2);
+        assert_eq!(buf[1..18], ID_BYTES);
+        assert_eq!(buf[18], 1);
+        assert_eq!(
+            buf[19..35],
+            [0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+        );
+        assert_eq!(buf[51..59], [0, 0, 0, 0, 0, 0, 0, 8]);
+        assert_eq!(MapRequest::parse(&buf[..59]), Some(request));
+        assert_eq!(MapRequest::parse(&buf[..58]), None);
+        assert_eq!(parts.first(), Some(0));
+        assert!(parts.contains(259) && !parts.contains(258) && !parts.contains(9999));
+    }
+
+    #[test]
+    fn a_part_is_what_is_documented_both_ways() {
+        let mut buf = [0; 100];
+        let part = MapPart {
+            id: ID,
+            part: 5,
+            owners: &[0, 64, 1],
+        };
+        let mut writer = Writer::new(&mut buf, 0);
+        part.write(&mut writer);
+        assert_eq!(writer.finish(), Some(24));
+        assert_eq!(buf[..17], ID_BYTES);
+        assert_eq!(buf[17..24], [0, 5, 0, 3, 0, 64, 1]);
+        assert_eq!(MapPart::parse(&buf[..24]), Some(part));
+        assert_eq!(MapPart::parse(&buf[..23]), None);
+        buf[22] = 65;
+        assert_eq!(MapPart::parse(&buf[..24]), None);
+    }
+
+    #[test]
+    fn weights_are_what_is_documented_both_ways() {
+        let golden = [
+            7, 0, 0, 0, 0, 0, 0, 0, 0xb1, 0, 0, 0, 9, 1, 2, 50, 60, 1, 70,
+        ];
+        let input = Input {
+            host: HostId::new(7).unwrap(),
+            incarnation: 0xb1,
+            epoch: 9,
+            idle: true,
+            weights: &[50, 60],
+            staged_weights: &[70],
+        };
+        let mut buf = [0; 50];
+        let mut writer = Writer::new(&mut buf, 0);
+        write_input(&mut writer, input);
+        assert_eq!(writer.finish(), Some(golden.len()));
+        assert_eq!(buf[..golden.len()], golden);
+        assert_eq!(next_input(&mut Reader::new(&golden)), Some(input));
+        assert_eq!(next_input(&mut Reader::new(&golden[..18])), None);
+    }
+}

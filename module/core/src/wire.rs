@@ -434,3 +434,81 @@ pub(super) fn seal<A: Authenticator>(
     copy(buf.get_mut(end..len)?, &tag);
     Some(len)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::auth::NoKey;
+    use super::*;
+
+    const HEADER: Header = Header {
+        version: 1,
+        versions: (1, 2),
+        kind: 1,
+        key_id: 0,
+        host: HostId::FIRST,
+        cluster_id: 0x0102_0304_0506_0708,
+        incarnation: 0x1112_1314_1516_1718,
+        seq: 0x2122_2324_2526_2728,
+        serving: true,
+    };
+
+    fn frame(buf: &mut [u8]) -> usize {
+        buf[HEADER_LEN..HEADER_LEN + 3].copy_from_slice(b"abc");
+        seal(buf, HEADER_LEN + 3, &HEADER, &NoKey).unwrap()
+    }
+
+    #[test]
+    fn the_header_is_what_is_documented_both_ways() {
+        let mut buf = [0xee; 100];
+        let len = frame(&mut buf);
+        let golden = [
+            b'n', b'b', 1, 1, 2, 1, 0, 1, // magic, versions, kind, key id, host
+            1, 2, 3, 4, 5, 6, 7, 8, // cluster id
+            0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, // incarnation
+            0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, // sequence
+            0, 63, 0, 1, // length, serving
+            0, 0, 0, 0, 0, 0, 0, 0, // stamp
+            b'a', b'b', b'c', // body
+        ];
+        assert_eq!(len, 63);
+        assert_eq!(buf[..47], golden);
+        assert_eq!(buf[47..63], [0; TAG_LEN]);
+        // Padding of a short Ethernet frame is none of ours.
+        let frame = Frame::parse(&buf).unwrap();
+        assert_eq!(frame.header, HEADER);
+        assert_eq!(frame.body(), b"abc");
+        assert_eq!(frame.stamp_holds(&NoKey), Some(true));
+        assert_eq!(frame.verify(&NoKey), Verified::Ok);
+    }
+
+    #[test]
+    fn frames_out_of_shape_are_refused_by_name() {
+        let mut buf = [0; 100];
+        let len = frame(&mut buf);
+        let error = |at: usize, value: u8| {
+            let mut bytes = buf;
+            bytes[at] = value;
+            Frame::parse(&bytes[..len]).map(|frame| frame.header).err()
+        };
+        assert_eq!(error(0, 0), Some(FrameError::Magic));
+        assert_eq!(error(7, 0), Some(FrameError::Host));
+        assert_eq!(error(7, 65), Some(FrameError::Host));
+        assert_eq!(error(33, 64), Some(FrameError::Length));
+        assert_eq!(error(33, 59), Some(FrameError::Length));
+        assert_eq!(error(32, 255), Some(FrameError::Length));
+        assert_eq!(
+            Frame::parse(&buf[..59]).map(|frame| frame.header),
+            Err(FrameError::Length)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_sealed() {
+        let mut buf = [0; 62];
+        assert_eq!(seal(&mut buf, 47, &HEADER, &NoKey), None);
+        let mut writer = Writer::new(&mut buf[..4], 0);
+        writer.u32(1);
+        writer.u8(1);
+        assert_eq!(writer.finish(), None);
+    }
+}
