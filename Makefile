@@ -61,6 +61,25 @@ lab-down: ## remove the lab
 test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
+##@ Proving the protocol
+
+# Runs the simulator: sim VERB OPTION…
+SIM = cd userspace && CARGO=../scripts/cargo.sh ../scripts/cargo.sh run --quiet --profile sim -p nlb-sim --
+SEEDS ?= 2000
+FROM ?= 1
+
+.PHONY: sim
+sim: ## simulate seeds (SEEDS=2000 FROM=1), or one (SEED=n, TRACE=1 to see it)
+	@$(SIM) run $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(SEEDS) --from $(FROM))
+
+.PHONY: sim-mutants
+sim-mutants: ## broken variants of the core: the simulator must catch each
+	@$(SIM) mutants
+
+.PHONY: bench-assign
+bench-assign: ## what a change of members moves, beside modulo and Maglev
+	@$(SIM) bench-assign
+
 ##@ Help
 
 .PHONY: help
