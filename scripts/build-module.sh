@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build nlb.ko into build/module/RELEASE/.
+# Build nlb.ko into build/module/RELEASE/, or the module whose Kbuild is in DIR
+# into the folder of its name below that: build-module.sh [DIR]
 #   NLB_KERNEL=…   a stock Debian kernel or its debug kernel
 #                  (kernel-release.sh); set up if need be
 #   KDIR=…         any kernel tree that has its Rust metadata
@@ -91,13 +92,20 @@ case $KDIR in
 	;;
 esac
 
+source=$NLB_ROOT
+name=nlb
 out=$NLB_ROOT/build/module/$release
+if [ -n "${1:-}" ]; then
+	source=$(realpath -- "$1")
+	name=$(sed -n 's/^obj-m := \(.*\)\.o$/\1/p' "$source/Kbuild")
+	out=$out/$name
+fi
 mkdir -p "$out"
 exec 9>"$out/.lock"
 flock 9
 
 # kbuild's own lines are the progress; standard output is for the answer.
-say "module: building for $release"
-"$maker" --no-print-directory -j"$(nproc)" -C "$KDIR" M="$NLB_ROOT" MO="$out" modules >&2
-"$NLB_ROOT/scripts/check-symbols.sh" "$out/nlb.ko" "$KDIR/Module.symvers" "$release" >&2
-printf '%s\n' "$out/nlb.ko"
+say "module: building $name for $release"
+"$maker" --no-print-directory -j"$(nproc)" -C "$KDIR" M="$source" MO="$out" modules >&2
+"$NLB_ROOT/scripts/check-symbols.sh" "$out/$name.ko" "$KDIR/Module.symvers" "$release" >&2
+printf '%s\n' "$out/$name.ko"
