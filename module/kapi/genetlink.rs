@@ -363,7 +363,7 @@ impl<'a> Request<'a> {
     ) -> Error {
         // The kernel turns the pointer into an offset; so one that is not within the request must not get there.
         let start = self.attributes.as_ptr() as usize;
-        let at = (attribute.payload.as_ptr() as usize).wrapping_sub(start + NLA_HDRLEN);
+        let at = (attribute.payload.as_ptr() as usize).wrapping_sub(start).wrapping_sub(NLA_HDRLEN);
         if let (Some(extack), Some(at)) = (NonNull::new(self.info.extack), self.attributes.get(at..)) {
             // SAFETY: The structure is valid while the request is answered, and the attribute is within the request.
             unsafe { (*extack.as_ptr()).bad_attr = at.as_ptr().cast() };
