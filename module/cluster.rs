@@ -133,8 +133,8 @@ impl Cluster {
             node: new_node(config, slots)?,
             keys,
             watch: Watch::new(),
-            received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
-            sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL)?,
+            received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
+            sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
             applied: 0,
             pending: None,
             retired: None,
@@ -157,7 +157,7 @@ impl Cluster {
                 inner <- BhLock::new(inner),
                 device,
             }? Error),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -367,7 +367,7 @@ impl Inner {
 #[inline(never)]
 fn new_node(config: &Config, slots: usize) -> Result<KBox<Node<NodeTables>>> {
     let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
-    Ok(KBox::new(node, GFP_KERNEL)?)
+    Ok(KBox::new(node, GFP_KERNEL_ACCOUNT)?)
 }
 
 /// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.
@@ -399,7 +399,7 @@ impl Port {
     /// Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
         let timer = Timer::new(cluster.clone())?;
-        Ok(Arc::new(Self { timer, cluster }, GFP_KERNEL)?)
+        Ok(Arc::new(Self { timer, cluster }, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// The cluster.

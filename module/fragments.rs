@@ -13,9 +13,9 @@ pub(crate) struct FragmentMemory(KVVec<Once<u64>>);
 impl FragmentMemory {
     /// An empty memory. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
-        let mut cells = KVVec::with_capacity(FRAGMENT_CELLS, GFP_KERNEL)?;
+        let mut cells = KVVec::with_capacity(FRAGMENT_CELLS, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..FRAGMENT_CELLS {
-            cells.push(Once::new(0), GFP_KERNEL)?;
+            cells.push(Once::new(0), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self(cells))
     }

@@ -29,8 +29,8 @@ impl RuleList {
     /// A list without rules, with room for as many as there can be. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            rules: KVec::with_capacity(RULES_MAX, GFP_KERNEL)?,
-            shares: KVec::with_capacity(RULES_MAX, GFP_KERNEL)?,
+            rules: KVec::with_capacity(RULES_MAX, GFP_KERNEL_ACCOUNT)?,
+            shares: KVec::with_capacity(RULES_MAX, GFP_KERNEL_ACCOUNT)?,
         })
     }
 

@@ -35,9 +35,9 @@ pub(crate) struct Tables {
 impl Tables {
     fn new(len: StorageLen) -> Result<Self> {
         Ok(Self {
-            vips: KVec::from_elem(VipEntry::EMPTY, len.vips, GFP_KERNEL)?,
-            rules: KVec::from_elem(RuleEntry::EMPTY, len.rules, GFP_KERNEL)?,
-            index: KVVec::from_elem(0, len.index, GFP_KERNEL)?,
+            vips: KVec::from_elem(VipEntry::EMPTY, len.vips, GFP_KERNEL_ACCOUNT)?,
+            rules: KVec::from_elem(RuleEntry::EMPTY, len.rules, GFP_KERNEL_ACCOUNT)?,
+            index: KVVec::from_elem(0, len.index, GFP_KERNEL_ACCOUNT)?,
         })
     }
 }
@@ -139,7 +139,7 @@ impl Snapshot {
             digest: rules.digest(),
             rules,
         };
-        Ok(Ok(KBox::new(snapshot, GFP_KERNEL)?))
+        Ok(Ok(KBox::new(snapshot, GFP_KERNEL_ACCOUNT)?))
     }
 }
 
@@ -163,7 +163,7 @@ impl Owners {
     /// Owns nothing, in any of `slots` slots. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(slots: usize) -> Result<Self> {
         let len = slots.checked_mul(BUCKET_WORDS).ok_or(EINVAL)?;
-        let mut words = KVVec::with_capacity(len, GFP_KERNEL)?;
+        let mut words = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..len {
             words.push(
                 Words {
@@ -171,7 +171,7 @@ impl Owners {
                     moved: Once::new(0),
                     others: Once::new(0),
                 },
-                GFP_KERNEL,
+                GFP_KERNEL_ACCOUNT,
             )?;
         }
         Ok(Self {

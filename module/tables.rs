@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The memory of a node, made once in process context.
+//!
+//! As all memory of a cluster it is charged to whoever asked for it: with a user namespace that can be anybody.
 
 use super::nlb_core::event::{Event, HistoryEntry};
 use super::nlb_core::limits::{BUCKETS, HOSTS_MAX};
@@ -22,11 +24,11 @@ impl NodeTables {
     pub(crate) fn new(slots: usize) -> Result<Self> {
         let sizes = Sizes::new(HOSTS_MAX, slots, BUCKETS);
         Ok(Self {
-            peers: KVVec::from_elem(Peer::EMPTY, sizes.peers, GFP_KERNEL)?,
-            maps: KVVec::from_elem(0, sizes.maps, GFP_KERNEL)?,
-            words: KVVec::from_elem(0, sizes.words, GFP_KERNEL)?,
-            events: KVVec::from_elem(None, sizes.events, GFP_KERNEL)?,
-            history: KVVec::from_elem(None, sizes.history, GFP_KERNEL)?,
+            peers: KVVec::from_elem(Peer::EMPTY, sizes.peers, GFP_KERNEL_ACCOUNT)?,
+            maps: KVVec::from_elem(0, sizes.maps, GFP_KERNEL_ACCOUNT)?,
+            words: KVVec::from_elem(0, sizes.words, GFP_KERNEL_ACCOUNT)?,
+            events: KVVec::from_elem(None, sizes.events, GFP_KERNEL_ACCOUNT)?,
+            history: KVVec::from_elem(None, sizes.history, GFP_KERNEL_ACCOUNT)?,
         })
     }
 }

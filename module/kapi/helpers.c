@@ -216,7 +216,7 @@ void nlb_helper_bh_enable(void)
 u64 __percpu *nlb_helper_percpu_alloc(size_t words)
 {
 	return __alloc_percpu_gfp(words * sizeof(u64), SMP_CACHE_BYTES,
-				  GFP_KERNEL | __GFP_ZERO);
+				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
 void nlb_helper_percpu_inc(u64 __percpu *counters, size_t index)
