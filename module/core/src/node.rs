@@ -232,8 +232,6 @@ pub struct Node<S: Storage> {
     inputs_wanted: bool,
     inputs_sent: HostSet,
     inputs_after: Instant,
-    /// No host is taken in before this.
-    joins_after: Instant,
     follows: Option<HostId>,
     links: HostSet,
     /// Why the leader says that this host is out.
@@ -315,7 +313,6 @@ impl<S: Storage> Node<S> {
             inputs_wanted: false,
             inputs_sent: HostSet::EMPTY,
             inputs_after: Instant(0),
-            joins_after: Instant(0),
             follows: None,
             links: HostSet::EMPTY,
             told: OutReason::None,

@@ -158,6 +158,8 @@ pub struct Peer {
     pub(super) next: (u64, u32),
     /// Why it is out, as last told to the caller.
     pub(super) out: OutReason,
+    /// It did not answer a proposal of ours that was to take it in, and is not taken in before this.
+    pub(super) stalled_until: Instant,
     /// It refused a proposal of ours and is not asked again before this.
     pub(super) refused_until: Instant,
     /// How often it came.
@@ -197,6 +199,7 @@ impl Peer {
         member: (0, 0),
         next: (0, 0),
         out: OutReason::None,
+        stalled_until: Instant(0),
         refused_until: Instant(0),
         flaps: Flaps {
             joins: 0,

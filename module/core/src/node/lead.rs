@@ -72,8 +72,10 @@ impl<S: Storage> Node<S> {
         if self.is_member(host, peer) {
             return is_serving(&peer.said) || joining;
         }
-        let may_join = self.now >= self.joins_after && self.is_known_to_members(host);
-        joining && (self.lead.is_some() || may_join)
+        // It must say itself that it hears this host, or it would not answer.
+        let hears_me = peer.said.links.contains(self.config.host);
+        let may_join = self.now >= peer.stalled_until && self.is_known_to_members(host);
+        joining && (self.lead.is_some() || (hears_me && may_join))
     }
 
     fn is_known_to_members(&self, host: HostId) -> bool {
@@ -372,9 +374,8 @@ impl<S: Storage> Node<S> {
     /// Gives a proposal up. Who has released something says so, and gets it back with the next generation.
     fn abandon(&mut self, lead: &Lead, prepared: &Prepared) {
         let until = self.now.after(self.silence_ns());
-        if self.in_view() && !self.stalling_joiners(lead, prepared).is_empty() {
-            // What is urgent goes first, without those who have not answered.
-            self.joins_after = self.now.after(self.config.period_ns);
+        if self.in_view() {
+            self.set_stalling_aside(lead, prepared);
         }
         for host in prepared.members.without(self.config.host).iter() {
             let Some(peer) = self.peer_mut(host) else {
@@ -387,11 +388,32 @@ impl<S: Storage> Node<S> {
         self.drop_lead();
     }
 
+    /// Others go first, without the joining hosts that have not answered: for a period, or, if they had one to answer
+    /// in, for the whole silence.
+    fn set_stalling_aside(&mut self, lead: &Lead, prepared: &Prepared) {
+        let aside = if self.is_stalled(lead, prepared) {
+            self.silence_ns()
+        } else {
+            self.config.period_ns
+        };
+        let until = self.now.after(aside);
+        for host in self.stalling_joiners(lead, prepared).iter() {
+            if let Some(peer) = self.peer_mut(host) {
+                peer.stalled_until = until;
+            }
+        }
+    }
+
     /// Stops leading a change. Saying so at once frees those who have acknowledged it.
     pub(super) fn drop_lead(&mut self) {
         self.lead = None;
-        if let Some(prepared) = &mut self.prepared {
-            prepared.phase = Phase::Idle;
+        let me = self.config.host.get();
+        if let Some(own) = self
+            .prepared
+            .as_mut()
+            .filter(|prepared| prepared.id.leader == me)
+        {
+            own.phase = Phase::Idle;
         }
         self.hurry(Urgency::Now);
     }

@@ -69,8 +69,6 @@ impl<S: Storage> Node<S> {
         }
         if let Some(lead) = &self.lead {
             next = next.min(lead.resend_at);
-        } else if self.joins_after > self.now {
-            next = next.min(self.joins_after);
         }
         if let Some(prepared) = &self.prepared {
             next = next.min(prepared.ask_at);
