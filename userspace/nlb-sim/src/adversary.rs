@@ -75,12 +75,20 @@ impl Adversary {
 
     fn recorded(&mut self) -> Option<Rc<Sent>> {
         let from_old = self.rng.bool();
-        let count = if from_old { self.old.len() } else { self.book.len() };
+        let count = if from_old {
+            self.old.len()
+        } else {
+            self.book.len()
+        };
         if count == 0 {
             return None;
         }
         let place = self.rng.usize(0..count);
-        let frame = if from_old { &self.old[place] } else { &self.book[place] };
+        let frame = if from_old {
+            &self.old[place]
+        } else {
+            &self.book[place]
+        };
         Some(Rc::clone(frame))
     }
 
@@ -102,7 +110,10 @@ impl Adversary {
             Attack::Flood => self.rng.u8(2..6),
         };
         if kind == 0 {
-            return Some(Shot { bytes: frame.bytes.as_ref().into(), copy_of: Some(frame) });
+            return Some(Shot {
+                bytes: frame.bytes.as_ref().into(),
+                copy_of: Some(frame),
+            });
         }
         let mut bytes = frame.bytes.to_vec();
         match kind {
@@ -112,7 +123,10 @@ impl Adversary {
             4 => self.splice(&mut bytes),
             _ => self.rubbish(&mut bytes),
         }
-        (bytes != frame.bytes.as_ref()).then(|| Shot { bytes: bytes.into(), copy_of: None })
+        (bytes != frame.bytes.as_ref()).then(|| Shot {
+            bytes: bytes.into(),
+            copy_of: None,
+        })
     }
 
     /// One to three bits are flipped anywhere.

@@ -20,8 +20,16 @@ impl Keyring {
     /// A ring with one key, in use; none for a cluster without a key.
     pub(crate) fn new(kind: AuthKind, id: u8, secret: u64) -> Self {
         match kind {
-            AuthKind::Open => Keyring { kind, known: Vec::new(), active: 0 },
-            _ => Keyring { kind, known: vec![(id, secret)], active: id },
+            AuthKind::Open => Keyring {
+                kind,
+                known: Vec::new(),
+                active: 0,
+            },
+            _ => Keyring {
+                kind,
+                known: vec![(id, secret)],
+                active: id,
+            },
         }
     }
 
@@ -44,7 +52,10 @@ impl Keyring {
     }
 
     fn secret(&self, id: u8) -> Option<u64> {
-        self.known.iter().find(|(known, _)| *known == id).map(|(_, secret)| *secret)
+        self.known
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map(|(_, secret)| *secret)
     }
 }
 
@@ -62,7 +73,9 @@ impl Authenticator for Keyring {
             return (key_id == 0).then_some(0);
         }
         let tag = fast(self.secret(key_id)? ^ STAMP, header);
-        Some(u64::from_le_bytes([tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7]]))
+        Some(u64::from_le_bytes([
+            tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7],
+        ]))
     }
 
     fn sign(&self, key_id: u8, message: &[u8]) -> Option<[u8; 16]> {

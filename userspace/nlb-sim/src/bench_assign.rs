@@ -42,11 +42,17 @@ struct Table<'a>(&'a Hosts);
 
 impl Weights for Table<'_> {
     fn eligible(&self) -> HostSet {
-        self.0.iter().filter_map(|(id, _)| HostId::new(*id)).fold(HostSet::EMPTY, HostSet::with)
+        self.0
+            .iter()
+            .filter_map(|(id, _)| HostId::new(*id))
+            .fold(HostSet::EMPTY, HostSet::with)
     }
 
     fn weight(&self, host: HostId) -> u8 {
-        self.0.iter().find(|(id, _)| *id == host.get()).map_or(0, |(_, weight)| *weight as u8)
+        self.0
+            .iter()
+            .find(|(id, _)| *id == host.get())
+            .map_or(0, |(_, weight)| *weight as u8)
     }
 }
 
@@ -62,7 +68,11 @@ struct Tally {
 impl Tally {
     fn change(&mut self, old: &[u8], new: &[u8], subject: u8) {
         self.entries += new.len() as u64;
-        for (before, after) in old.iter().zip(new).filter(|(before, after)| before != after) {
+        for (before, after) in old
+            .iter()
+            .zip(new)
+            .filter(|(before, after)| before != after)
+        {
             self.moved += 1;
             self.collateral += u64::from(*before != subject && *after != subject && *before != 0);
         }
@@ -107,7 +117,9 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     let jobs = thread::available_parallelism().map_or(1, usize::from) as u64;
     let mut total = [Result::default(), Result::default()];
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs).map(|job| scope.spawn(move || share(args, job, jobs))).collect();
+        let threads: Vec<_> = (0..jobs)
+            .map(|job| scope.spawn(move || share(args, job, jobs)))
+            .collect();
         for thread in threads {
             let part = thread.join().expect("a sequence panicked");
             for (total, part) in total.iter_mut().zip(part) {
@@ -121,8 +133,14 @@ pub(crate) fn main(args: &Args) -> ExitCode {
         }
     });
     let equal = equal_weights();
-    println!("{} sequences of {EVENTS} joins, leaves and reweightings, 3-64 hosts, {BUCKETS} buckets", args.sequences);
-    println!("{:<34} {:>9} {:>12} {:>16}", "", "moved", "collateral", "worst max/ideal");
+    println!(
+        "{} sequences of {EVENTS} joins, leaves and reweightings, 3-64 hosts, {BUCKETS} buckets",
+        args.sequences
+    );
+    println!(
+        "{:<34} {:>9} {:>12} {:>16}",
+        "", "moved", "collateral", "worst max/ideal"
+    );
     for (name, result) in ["equal weights", "weights 1-100"].iter().zip(&total) {
         row(&format!("min-move + Webster, {name}"), &result.ours);
         row(&format!("Maglev {MAGLEV_SIZE}, {name}"), &result.maglev);
@@ -131,11 +149,20 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     let off = total[0].off + total[1].off;
     let off_max = total[0].off_max.max(total[1].off_max);
     let collateral = total[0].ours.collateral + total[1].ours.collateral;
-    println!("modulo knows no weights; max/ideal is over hosts whose ideal share is {IDEAL_MIN} entries or more");
-    println!("{} events; hosts off Webster's share: {off}, by {off_max} at most (of 1)", total[0].events + total[1].events);
+    println!(
+        "modulo knows no weights; max/ideal is over hosts whose ideal share is {IDEAL_MIN} entries or more"
+    );
+    println!(
+        "{} events; hosts off Webster's share: {off}, by {off_max} at most (of 1)",
+        total[0].events + total[1].events
+    );
     println!("equal weights, each N from 1 to 64: worst max/mean {equal:.4} (of {EQUAL_MAX})");
     println!("collateral: {collateral} (of 0)");
-    if collateral == 0 && off_max <= 1 && equal <= EQUAL_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if collateral == 0 && off_max <= 1 && equal <= EQUAL_MAX {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn row(name: &str, tally: &Tally) {
@@ -164,7 +191,11 @@ fn sequence(rng: &mut Rng, weighted: bool, result: &mut Result) {
     let mut ids: Vec<u8> = (1..=64).collect();
     rng.shuffle(&mut ids);
     let count = rng.usize(3..=64);
-    let mut hosts: Hosts = ids.iter().take(count).map(|id| (*id, weight(rng))).collect();
+    let mut hosts: Hosts = ids
+        .iter()
+        .take(count)
+        .map(|id| (*id, weight(rng)))
+        .collect();
     hosts.sort_unstable();
     let mut map = vec![0u8; BUCKETS];
     assign(&mut map, SlotKind::Weighted, &Table(&hosts));
@@ -192,8 +223,12 @@ fn event(rng: &mut Rng, hosts: &mut Hosts, weighted: bool) -> u8 {
     let weight = if weighted { rng.u64(1..=100) } else { 50 };
     let kind = rng.u8(0..if weighted { 3 } else { 2 });
     if (kind == 0 || hosts.len() == 3) && hosts.len() < 64 {
-        let free: Vec<u8> = (1..=64).filter(|id| hosts.iter().all(|(taken, _)| taken != id)).collect();
-        let id = rng.choice(free).expect("fewer than 64 hosts leave an id free");
+        let free: Vec<u8> = (1..=64)
+            .filter(|id| hosts.iter().all(|(taken, _)| taken != id))
+            .collect();
+        let id = rng
+            .choice(free)
+            .expect("fewer than 64 hosts leave an id free");
         hosts.push((id, weight));
         hosts.sort_unstable();
         return id;
@@ -228,7 +263,10 @@ fn equal_weights() -> f64 {
             let hosts: Hosts = (1..=n).map(|id| (id, 50)).collect();
             let mut map = vec![0u8; BUCKETS];
             assign(&mut map, SlotKind::Weighted, &Table(&hosts));
-            let most = (1..=n).map(|id| map.iter().filter(|owner| **owner == id).count()).max().unwrap_or(0);
+            let most = (1..=n)
+                .map(|id| map.iter().filter(|owner| **owner == id).count())
+                .max()
+                .unwrap_or(0);
             most as f64 * f64::from(n) / BUCKETS as f64
         })
         .fold(0.0, f64::max)

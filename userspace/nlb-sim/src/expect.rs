@@ -42,7 +42,11 @@ impl World<'_> {
         };
         // Clocks differ by up to 2 %.
         let allowed = periods * self.plan.period_ns * 51 / 50;
-        if what == What::Cold { allowed } else { allowed + handover }
+        if what == What::Cold {
+            allowed
+        } else {
+            allowed + handover
+        }
     }
 
     /// Somebody or something acts on the cluster.
@@ -55,8 +59,15 @@ impl World<'_> {
 
     /// Nothing has been wrong for longer than it takes to notice it.
     fn is_quiet(&self, since: u64) -> bool {
-        let wrong = each(self.calm.running).map(|host| self.calm.disturbed_at(host)).max().unwrap_or(0);
-        let acted = if self.acted_at == since { self.acted_before } else { self.acted_at };
+        let wrong = each(self.calm.running)
+            .map(|host| self.calm.disturbed_at(host))
+            .max()
+            .unwrap_or(0);
+        let acted = if self.acted_at == since {
+            self.acted_before
+        } else {
+            self.acted_at
+        };
         let last = wrong.max(self.calm.rough_at()).max(acted);
         last == 0 || last + self.limits.detection < since
     }
@@ -69,7 +80,9 @@ impl World<'_> {
     pub(crate) fn expect(&mut self, what: What) {
         // After the healing one bound holds for all.
         let stands_still = |host: usize| self.hosts[host].paused.is_some();
-        if self.healed || matches!(what, What::Join(host) | What::Leave(host) | What::Drain(host) if stands_still(host)) {
+        if self.healed
+            || matches!(what, What::Join(host) | What::Leave(host) | What::Drain(host) if stands_still(host))
+        {
             return;
         }
         let now = self.now();
@@ -79,13 +92,17 @@ impl World<'_> {
             .filter_map(|other| self.hosts[other].node.as_ref())
             .any(|node| node.state() == HostState::Converged);
         if what == What::Cold || (fair && others) {
-            self.queue.push(now + self.allowance(what), Event::Expect(what, now));
+            self.queue
+                .push(now + self.allowance(what), Event::Expect(what, now));
         }
     }
 
     /// The time is up.
     pub(crate) fn expected(&mut self, what: What, since: u64) -> Result<(), Violation> {
-        let wrong = each(self.calm.running).map(|host| self.calm.disturbed_at(host)).max().unwrap_or(0);
+        let wrong = each(self.calm.running)
+            .map(|host| self.calm.disturbed_at(host))
+            .max()
+            .unwrap_or(0);
         let disturbed = wrong.max(self.calm.rough_at()) > since || self.acted_at > since;
         if disturbed || !self.is_fair() {
             return Ok(());
@@ -109,7 +126,10 @@ impl World<'_> {
         match missed {
             Some(why) => {
                 let periods = (self.now() - since) as f64 / self.plan.period_ns as f64;
-                Err(self.violation(Property::Timing, format!("{what:?}: after {periods:.2} periods {why}")))
+                Err(self.violation(
+                    Property::Timing,
+                    format!("{what:?}: after {periods:.2} periods {why}"),
+                ))
             }
             None => Ok(()),
         }
@@ -122,16 +142,25 @@ impl World<'_> {
             return Ok(());
         }
         if role != Role::OtherKey && self.hosts[stranger].bits.iter().any(|bits| *bits != 0) {
-            return Err(self.violation(Property::Stable, format!("stranger #{stranger} ({role:?}) serves")));
+            return Err(self.violation(
+                Property::Stable,
+                format!("stranger #{stranger} ({role:?}) serves"),
+            ));
         }
         for index in each(self.calm.running).filter(|index| *index != stranger) {
             let host = &self.hosts[index];
-            let Some(node) = host.node.as_ref().filter(|_| host.role == Role::Member) else { continue };
+            let Some(node) = host.node.as_ref().filter(|_| host.role == Role::Member) else {
+                continue;
+            };
             // The twin of a duplicate may have lost its id, and a member may be held out for reasons of its own.
-            if host.id != id && !matches!(node.state(), HostState::Converged | HostState::Draining) {
+            if host.id != id && !matches!(node.state(), HostState::Converged | HostState::Draining)
+            {
                 continue;
             }
-            let told = node.members().find(|info| info.host == id).map_or(OutReason::None, |info| info.out);
+            let told = node
+                .members()
+                .find(|info| info.host == id)
+                .map_or(OutReason::None, |info| info.out);
             let right = match role {
                 Role::OtherRules => told == OutReason::RulesDiffer,
                 Role::OtherSettings => told == OutReason::SettingsDiffer,
@@ -140,7 +169,10 @@ impl World<'_> {
                 Role::DuplicateId | Role::OtherKey | Role::Member => true,
             };
             if !right {
-                let text = format!("host #{index} says of stranger #{stranger} ({role:?}): {}", told.name());
+                let text = format!(
+                    "host #{index} says of stranger #{stranger} ({role:?}): {}",
+                    told.name()
+                );
                 return Err(self.violation(Property::Stable, text));
             }
         }
@@ -150,9 +182,22 @@ impl World<'_> {
     fn not_joined(&self, index: usize) -> Option<String> {
         let host = &self.hosts[index];
         let node = host.node.as_ref()?;
-        let twin = self.hosts.iter().any(|other| other.role == Role::DuplicateId && other.id == host.id);
-        let held = twin || matches!(node.out_reason(), OutReason::Flapping | OutReason::RulesDiffer) || host.role != Role::Member;
+        let twin = self
+            .hosts
+            .iter()
+            .any(|other| other.role == Role::DuplicateId && other.id == host.id);
+        let held =
+            twin || matches!(
+                node.out_reason(),
+                OutReason::Flapping | OutReason::RulesDiffer
+            ) || host.role != Role::Member;
         let serves = matches!(node.state(), HostState::Converged | HostState::Draining);
-        (!held && !serves).then(|| format!("host #{index} is {} ({})", node.state().name(), node.out_reason().name()))
+        (!held && !serves).then(|| {
+            format!(
+                "host #{index} is {} ({})",
+                node.state().name(),
+                node.out_reason().name()
+            )
+        })
     }
 }

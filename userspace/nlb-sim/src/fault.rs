@@ -141,7 +141,14 @@ pub(crate) enum Tempo {
 
 /// Draws the faults of a run: which kinds at all (a swarm: a kind that is off leaves room for rare meetings of the
 /// others), how often, and how long.
-pub(crate) fn draw(rng: &mut Rng, tempo: Tempo, begin: u64, end: u64, detection: u64, settle: u64) -> Vec<Fault> {
+pub(crate) fn draw(
+    rng: &mut Rng,
+    tempo: Tempo,
+    begin: u64,
+    end: u64,
+    detection: u64,
+    settle: u64,
+) -> Vec<Fault> {
     let mut enabled: Vec<(Kind, u32)> = Vec::new();
     while enabled.is_empty() {
         enabled = Kind::ALL
@@ -167,7 +174,12 @@ pub(crate) fn draw(rng: &mut Rng, tempo: Tempo, begin: u64, end: u64, detection:
             while at < end || faults.len() < FAULTS_MIN {
                 // Shorter than the detection time, about it, and well beyond it.
                 let lasts = rng.u64(detection / 8..=detection * 2);
-                faults.push(Fault { at, lasts, kind: kind(rng), pick: rng.u64(..) });
+                faults.push(Fault {
+                    at,
+                    lasts,
+                    kind: kind(rng),
+                    pick: rng.u64(..),
+                });
                 at += lasts + settle + rng.u64(0..=settle / 2);
             }
         }
@@ -175,7 +187,12 @@ pub(crate) fn draw(rng: &mut Rng, tempo: Tempo, begin: u64, end: u64, detection:
             let count = rng.usize(FAULTS_MIN..=FAULTS_MAX);
             for _ in 0..count {
                 let lasts = rng.u64(detection / 8..=detection * 4);
-                faults.push(Fault { at: rng.u64(begin..end), lasts, kind: kind(rng), pick: rng.u64(..) });
+                faults.push(Fault {
+                    at: rng.u64(begin..end),
+                    lasts,
+                    kind: kind(rng),
+                    pick: rng.u64(..),
+                });
             }
             faults.sort_by_key(|fault| fault.at);
         }

@@ -14,8 +14,8 @@ const CHANGE: u8 = 2;
 /// The bit of a heartbeat's flags that says that its sender takes no buckets.
 const IDLE: u16 = 1 << 8;
 
-/// Bytes of a heartbeat's body before the number of its inputs.
-const INPUTS_AT: usize = 1 + 1 + 2 + 1 + 1 + 8 + 17 + 8 + 8 + 17 + 8 * 4;
+/// Bytes of a heartbeat's body before the digest of the rules in force.
+const RULES_AT: usize = 1 + 1 + 2 + 1 + 1 + 8 + 17 + 8 + 8 + 17 + 8;
 
 /// A proposal, as its leader sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,11 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// The weights under the rules of this digest.
     pub(crate) fn weights_under(&self, rules: u64) -> &[u8] {
-        if rules != self.rules && rules == self.pending { &self.staged } else { &self.weights }
+        if rules != self.rules && rules == self.pending {
+            &self.staged
+        } else {
+            &self.weights
+        }
     }
 }
 
@@ -55,7 +59,10 @@ impl Fields<'_> {
     fn number(&mut self, len: usize) -> Option<u64> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
-        Some(head.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+        Some(
+            head.iter()
+                .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+        )
     }
 
     /// Bytes, after their number.
@@ -95,9 +102,20 @@ pub(crate) fn proposal(frame: &[u8]) -> Option<Proposal> {
     let _cause = (body.number(1)?, body.number(1)?);
     let count = body.number(1)?;
     let members = (0..count)
-        .map(|_| Some((body.number(1)? as u8, body.number(8)?, body.number(4)? as u32)))
+        .map(|_| {
+            Some((
+                body.number(1)? as u8,
+                body.number(8)?,
+                body.number(4)? as u32,
+            ))
+        })
         .collect::<Option<Vec<_>>>()?;
-    Some(Proposal { key, base, rules, members })
+    Some(Proposal {
+        key,
+        base,
+        rules,
+        members,
+    })
 }
 
 /// The inputs that a heartbeat tells.
@@ -108,10 +126,20 @@ pub(crate) fn inputs(frame: &[u8]) -> Option<Inputs> {
     }
     body.number(2)?;
     let flags = body.number(2)? as u16;
-    let mut rest = Fields(frame.get(HEADER_LEN + INPUTS_AT - 3 * 8..)?);
-    let (rules, pending, _residue) = (rest.number(8)?, rest.number(8)?, rest.number(8)?);
+    let mut rest = Fields(frame.get(HEADER_LEN + RULES_AT..)?);
+    let (rules, pending) = (rest.number(8)?, rest.number(8)?);
+    let (_residue, _heard) = (rest.number(8)?, rest.number(8)?);
     let epoch = rest.number(4)? as u32;
     let weights = rest.list()?;
     let staged = rest.list()?;
-    Some(Inputs { host, incarnation, epoch, idle: flags & IDLE != 0, rules, pending, weights, staged })
+    Some(Inputs {
+        host,
+        incarnation,
+        epoch,
+        idle: flags & IDLE != 0,
+        rules,
+        pending,
+        weights,
+        staged,
+    })
 }

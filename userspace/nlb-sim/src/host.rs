@@ -3,6 +3,7 @@
 //! A simulated host: one node of the real core, with a clock of its own and what an administrator wants of it.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
@@ -20,7 +21,7 @@ use crate::network::Way;
 use crate::plan::{Plan, SlotPlan, Versions};
 
 /// The tables of a node, as vectors.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     peers: Vec<Peer>,
     maps: Vec<u8>,
@@ -42,9 +43,23 @@ impl Store {
     }
 }
 
+/// Events and history are left out: the core writes them and never reads them.
+impl Hash for Store {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.peers.hash(state);
+        self.maps.hash(state);
+        self.words.hash(state);
+    }
+}
+
 impl Storage for Store {
     fn view(&self) -> View<'_> {
-        View { peers: &self.peers, maps: &self.maps, words: &self.words, history: &self.history }
+        View {
+            peers: &self.peers,
+            maps: &self.maps,
+            words: &self.words,
+            history: &self.history,
+        }
     }
 
     fn parts(&mut self) -> Parts<'_> {
@@ -178,7 +193,10 @@ impl Host {
         use nlb_core::state::HostState;
         self.paused.is_none()
             && self.node.as_ref().is_some_and(|node| {
-                matches!(node.state(), HostState::Joining | HostState::Converged | HostState::Draining)
+                matches!(
+                    node.state(),
+                    HostState::Joining | HostState::Converged | HostState::Draining
+                )
             })
     }
 
@@ -189,7 +207,12 @@ impl Host {
             && self.wish == Wish::Serve
             && self.carrier_down == 0
             && self.vip_missing == 0
-            && self.config.rules.weights.get(slot).is_none_or(|weight| *weight > 0)
+            && self
+                .config
+                .rules
+                .weights
+                .get(slot)
+                .is_none_or(|weight| *weight > 0)
     }
 }
 
@@ -228,6 +251,16 @@ pub(crate) fn rules(plan: &Plan, index: usize, digest: u64) -> Rules {
         weights[slot] = weight;
     }
     // Half of the changes are such that buckets mean the same before and after them.
-    let kept = if digest % 2 == 0 { SlotSet::EMPTY } else { SlotSet::ALL };
-    Rules { digest, slots: plan.slots.len() as u16, kinds, weights, kept }
+    let kept = if digest % 2 == 0 {
+        SlotSet::EMPTY
+    } else {
+        SlotSet::ALL
+    };
+    Rules {
+        digest,
+        slots: plan.slots.len() as u16,
+        kinds,
+        weights,
+        kept,
+    }
 }

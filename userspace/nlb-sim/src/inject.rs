@@ -29,7 +29,11 @@ pub(crate) enum Act {
     Cut(Links),
     Mend(Links),
     /// What is taken away from the rates of loss, duplication and reordering.
-    Clear { loss: u32, duplicate: u32, reorder: u32 },
+    Clear {
+        loss: u32,
+        duplicate: u32,
+        reorder: u32,
+    },
     /// A host that rests or drains takes part again.
     Return(usize),
     Carrier(usize),
@@ -58,7 +62,13 @@ impl World<'_> {
         let mut rng = Rng::with_seed(fault.pick);
         let before = self.now();
         self.note_act();
-        self.say(|| format!("fault {number}: {} for {:.3} s", fault.kind.name(), fault.lasts as f64 / 1e9));
+        self.say(|| {
+            format!(
+                "fault {number}: {} for {:.3} s",
+                fault.kind.name(),
+                fault.lasts as f64 / 1e9
+            )
+        });
         let happened = self.happen(fault, &mut rng)?;
         debug_assert_eq!(before, self.now(), "a fault takes no time");
         if happened {
@@ -77,7 +87,9 @@ impl World<'_> {
             }
             Kind::Swizzle => Ok(self.swizzle(rng, fault.lasts)),
             Kind::Loss | Kind::Reorder | Kind::Duplicate => Ok(self.weather(fault.kind, rng, end)),
-            Kind::Leave | Kind::Drain | Kind::Drainstop | Kind::Suspend => self.withdraw(fault.kind, rng, end),
+            Kind::Leave | Kind::Drain | Kind::Drainstop | Kind::Suspend => {
+                self.withdraw(fault.kind, rng, end)
+            }
             Kind::Reweight => self.reweight(rng),
             Kind::Carrier | Kind::VipMissing => self.interface(fault.kind, rng, end),
             Kind::Rotate => Ok(self.rotate(rng, fault.lasts)),
@@ -94,7 +106,9 @@ impl World<'_> {
     }
 
     fn crash(&mut self, fault: Fault, rng: &mut Rng) -> Result<bool, Violation> {
-        let Some(index) = self.choose(rng, |host| host.node.is_some()) else { return Ok(false) };
+        let Some(index) = self.choose(rng, |host| host.node.is_some()) else {
+            return Ok(false);
+        };
         let end = self.now() + fault.lasts;
         self.power_off(index)?;
         if fault.kind == Kind::Flap {
@@ -110,7 +124,8 @@ impl World<'_> {
     }
 
     fn pause(&mut self, rng: &mut Rng, end: u64) -> Result<bool, Violation> {
-        let Some(index) = self.choose(rng, |host| host.node.is_some() && host.paused.is_none()) else {
+        let Some(index) = self.choose(rng, |host| host.node.is_some() && host.paused.is_none())
+        else {
             return Ok(false);
         };
         let now = self.now();
@@ -127,7 +142,9 @@ impl World<'_> {
     /// A host that stood still goes on: what comes first, a frame that waited or its timer, is a matter of luck. The
     /// bits of the packet path count again from the first input on.
     pub(crate) fn resume(&mut self, index: usize) -> Result<(), Violation> {
-        let Some(since) = self.hosts[index].paused.take() else { return Ok(()) };
+        let Some(since) = self.hosts[index].paused.take() else {
+            return Ok(());
+        };
         let now = self.now();
         self.say(|| format!("#{index} goes on after {:.3} s", (now - since) as f64 / 1e9));
         self.show_bits(index, true);
@@ -146,15 +163,27 @@ impl World<'_> {
         self.calm.begins(now, index);
         self.after(index)?;
         let silence = self.plan.period_ns * u64::from(self.plan.tolerance);
-        if now - since > silence + silence / 20 && self.hosts[index].bits.iter().any(|bits| *bits != 0) {
-            let text = format!("host #{index} serves after it stood still for {:.3} ms", (now - since) as f64 / 1e6);
+        if now - since > silence + silence / 20
+            && self.hosts[index].bits.iter().any(|bits| *bits != 0)
+        {
+            let text = format!(
+                "host #{index} serves after it stood still for {:.3} ms",
+                (now - since) as f64 / 1e6
+            );
             return Err(self.violation(Property::OneOwner, text));
         }
         for command in std::mem::take(&mut self.hosts[index].unheard) {
             self.command(index, command)?;
         }
         for (way, frame) in backlog {
-            self.queue.push(now, Event::Deliver { to: index, way, frame });
+            self.queue.push(
+                now,
+                Event::Deliver {
+                    to: index,
+                    way,
+                    frame,
+                },
+            );
         }
         Ok(())
     }
@@ -232,7 +261,10 @@ impl World<'_> {
             let links: Links = Way::BOTH.into_iter().map(|way| (way, from, to)).collect();
             let begin = now + rng.u64(0..=lasts / 2);
             self.later(begin, Act::Cut(links.clone()));
-            self.later(begin + 1 + rng.u64(0..=now + lasts - begin), Act::Mend(links));
+            self.later(
+                begin + 1 + rng.u64(0..=now + lasts - begin),
+                Act::Mend(links),
+            );
         }
         true
     }
@@ -250,7 +282,14 @@ impl World<'_> {
         weather.duplicate += duplicate;
         weather.reorder += reorder;
         weather.reorder_ns_max = self.plan.period_ns * 2;
-        self.later(end, Act::Clear { loss, duplicate, reorder });
+        self.later(
+            end,
+            Act::Clear {
+                loss,
+                duplicate,
+                reorder,
+            },
+        );
         true
     }
 
@@ -296,7 +335,9 @@ impl World<'_> {
     }
 
     fn reweight(&mut self, rng: &mut Rng) -> Result<bool, Violation> {
-        let Some(index) = self.choose(rng, |_| true) else { return Ok(false) };
+        let Some(index) = self.choose(rng, |_| true) else {
+            return Ok(false);
+        };
         let slot = rng.usize(0..self.plan.slots.len());
         let rules = &mut self.hosts[index].config.rules;
         let weight = match rules.kinds[slot] {
@@ -306,9 +347,18 @@ impl World<'_> {
         };
         rules.weights[slot] = weight;
         self.set_eligible();
-        self.command(index, Command::SetWeight { slot: slot as u16, weight })?;
+        self.command(
+            index,
+            Command::SetWeight {
+                slot: slot as u16,
+                weight,
+            },
+        )?;
         // Rules that are staged carry weights too, which an administrator keeps up to date.
-        let pending = self.hosts[index].node.as_ref().map_or(0, |node| node.pending());
+        let pending = self.hosts[index]
+            .node
+            .as_ref()
+            .map_or(0, |node| node.pending());
         if pending != 0 {
             let mut rules = self.hosts[index].config.rules;
             rules.digest = pending;
@@ -318,7 +368,9 @@ impl World<'_> {
     }
 
     fn interface(&mut self, kind: Kind, rng: &mut Rng, end: u64) -> Result<bool, Violation> {
-        let Some(index) = self.choose(rng, |host| host.runs()) else { return Ok(false) };
+        let Some(index) = self.choose(rng, |host| host.runs()) else {
+            return Ok(false);
+        };
         let now = self.now();
         if kind == Kind::VipMissing {
             self.hosts[index].vip_missing += 1;
@@ -344,7 +396,10 @@ impl World<'_> {
         if self.hosts[index].bits.iter().all(|bits| *bits == 0) {
             return Ok(());
         }
-        Err(self.violation(Property::Stable, format!("host #{index} {why} and still takes new connections")))
+        Err(self.violation(
+            Property::Stable,
+            format!("host #{index} {why} and still takes new connections"),
+        ))
     }
 
     /// All links of a host's cluster interface.
@@ -368,7 +423,10 @@ impl World<'_> {
         for index in 0..self.hosts.len() {
             self.later(now + rng.u64(0..=step), Act::KeyAdd(index, new));
             self.later(now + step + 1 + rng.u64(0..=step), Act::KeyUse(index, new));
-            self.later(now + 2 * step + 2 + self.limits.gap + rng.u64(0..=step), Act::KeyDrop(index, old));
+            self.later(
+                now + 2 * step + 2 + self.limits.gap + rng.u64(0..=step),
+                Act::KeyDrop(index, old),
+            );
         }
         self.later(now + 3 * step + 3 + self.limits.gap, Act::RotationEnds);
         true
@@ -376,18 +434,28 @@ impl World<'_> {
 
     fn stranger(&mut self, kind: Kind, rng: &mut Rng, end: u64) -> Result<bool, Violation> {
         let n = self.plan.hosts.len();
-        let Some(index) = (n..n + STRANGERS).find(|&index| self.hosts[index].power_on_at == 0) else {
+        let Some(index) = (n..n + STRANGERS).find(|&index| self.hosts[index].power_on_at == 0)
+        else {
             return Ok(false);
         };
-        let Some(twin) = self.choose(rng, |host| host.runs()) else { return Ok(false) };
+        let Some(twin) = self.choose(rng, |host| host.runs()) else {
+            return Ok(false);
+        };
         let mut config = self.hosts[twin].config;
         let mut role = Role::DuplicateId;
         if kind == Kind::Stranger {
             let taken = |id: u8| self.hosts.iter().any(|host| host.id.get() == id);
             let free: Vec<u8> = (1..=self.ids() as u8).filter(|id| !taken(*id)).collect();
-            let Some(id) = rng.choice(free).and_then(nlb_core::host::HostId::new) else { return Ok(false) };
+            let Some(id) = rng.choice(free).and_then(nlb_core::host::HostId::new) else {
+                return Ok(false);
+            };
             config.host = id;
-            role = [Role::OtherRules, Role::OtherSettings, Role::OtherVersion, Role::OtherKey][rng.usize(0..4)];
+            role = [
+                Role::OtherRules,
+                Role::OtherSettings,
+                Role::OtherVersion,
+                Role::OtherKey,
+            ][rng.usize(0..4)];
             if role == Role::OtherVersion && self.plan.versions != Versions::Old {
                 role = Role::OtherRules;
             }
@@ -414,7 +482,12 @@ impl World<'_> {
         host.wish = Wish::Serve;
         host.carrier_down = 0;
         host.vip_missing = 0;
-        self.say(|| format!("#{index} is a stranger: {role:?} with id {}", config.host.get()));
+        self.say(|| {
+            format!(
+                "#{index} is a stranger: {role:?} with id {}",
+                config.host.get()
+            )
+        });
         self.power_on(index)?;
         self.expect(What::KeptOut(index));
         self.later(end, Act::Dismiss(index));
@@ -439,7 +512,9 @@ impl World<'_> {
 
     /// The adversary sends.
     pub(crate) fn adversary_turn(&mut self) {
-        let Some((attack, until, pause)) = self.adversary.doing else { return };
+        let Some((attack, until, pause)) = self.adversary.doing else {
+            return;
+        };
         let now = self.now();
         if now > until || self.healed {
             self.adversary.doing = None;
@@ -450,13 +525,29 @@ impl World<'_> {
         let relay = self.network.relay_exists;
         for shot in self.adversary.turn(attack) {
             let rng = &mut self.adversary.rng;
-            let way = if relay && rng.u8(0..4) == 0 { Way::Relay } else { Way::Segment };
-            let target = if attack == Attack::Flood || rng.bool() { Some(rng.usize(0..n)) } else { None };
+            let way = if relay && rng.u8(0..4) == 0 {
+                Way::Relay
+            } else {
+                Way::Segment
+            };
+            let target = if attack == Attack::Flood || rng.bool() {
+                Some(rng.usize(0..n))
+            } else {
+                None
+            };
             for to in (0..n).filter(|to| target.is_none_or(|target| target == *to)) {
                 let delay = self.adversary.rng.u64(0..=self.plan.delay_ns[0]);
                 let bytes = Rc::clone(&shot.bytes);
                 let copy_of = shot.copy_of.as_ref().map(Rc::clone);
-                self.queue.push(now + delay, Event::Attack { to, way, bytes, copy_of });
+                self.queue.push(
+                    now + delay,
+                    Event::Attack {
+                        to,
+                        way,
+                        bytes,
+                        copy_of,
+                    },
+                );
             }
         }
         self.queue.push(now + pause, Event::Adversary);
@@ -467,7 +558,10 @@ impl World<'_> {
         self.rules_digest += 1;
         let now = self.now();
         for index in 0..self.plan.hosts.len() {
-            self.later(now + rng.u64(0..=lasts), Act::Stage(index, self.rules_digest));
+            self.later(
+                now + rng.u64(0..=lasts),
+                Act::Stage(index, self.rules_digest),
+            );
         }
         true
     }
@@ -494,7 +588,11 @@ impl World<'_> {
                 self.survey();
                 Ok(())
             }
-            Act::Clear { loss, duplicate, reorder } => {
+            Act::Clear {
+                loss,
+                duplicate,
+                reorder,
+            } => {
                 self.network.weather.loss -= loss;
                 self.network.weather.duplicate -= duplicate;
                 self.network.weather.reorder -= reorder;
@@ -520,7 +618,10 @@ impl World<'_> {
     }
 
     fn key_step(&mut self, act: &Act) {
-        let (Act::KeyAdd(index, id) | Act::KeyUse(index, id) | Act::KeyDrop(index, id)) = *act else { return };
+        let (Act::KeyAdd(index, id) | Act::KeyUse(index, id) | Act::KeyDrop(index, id)) = *act
+        else {
+            return;
+        };
         if self.hosts[index].role == Role::OtherKey || self.plan.auth == AuthKind::Open {
             return;
         }
@@ -574,7 +675,11 @@ impl World<'_> {
         let mut rules = self.hosts[index].config.rules;
         rules.digest = digest;
         // Every other rule set gives its slots another meaning: all buckets move, also those that stay.
-        rules.kept = if digest % 2 == 0 { SlotSet::ALL } else { SlotSet::EMPTY };
+        rules.kept = if digest % 2 == 0 {
+            SlotSet::ALL
+        } else {
+            SlotSet::EMPTY
+        };
         self.owners.rules_in_flux |= digest % 2 == 1;
         self.hosts[index].config.rules = rules;
         self.command(index, Command::Stage(rules))

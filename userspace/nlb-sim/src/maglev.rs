@@ -8,7 +8,9 @@ pub(crate) const MAGLEV_SIZE: usize = 4093;
 /// Modulo: entry `i` belongs to the host at place `i mod N` of the sorted list, as in CLUSTERIP and xt_cluster.
 /// Weights do not exist there.
 pub(crate) fn modulo(hosts: &[(u8, u64)], size: usize) -> Vec<u8> {
-    (0..size).map(|entry| hosts[entry % hosts.len()].0).collect()
+    (0..size)
+        .map(|entry| hosts[entry % hosts.len()].0)
+        .collect()
 }
 
 /// Maglev (NSDI 2016, 3.4): the hosts take turns in claiming the next free entry of their own permutation. A host
@@ -21,7 +23,10 @@ pub(crate) fn maglev(hosts: &[(u8, u64)]) -> Vec<u8> {
         return table;
     }
     let size = MAGLEV_SIZE as u64;
-    let mut walks: Vec<Walk> = hosts.iter().map(|&(host, weight)| Walk::of(host, weight, size)).collect();
+    let mut walks: Vec<Walk> = hosts
+        .iter()
+        .map(|&(host, weight)| Walk::of(host, weight, size))
+        .collect();
     let mut free = MAGLEV_SIZE;
     loop {
         for walk in &mut walks {
@@ -91,8 +96,18 @@ mod tests {
         let table = maglev(&[(1, 10), (2, 20), (3, 30)]);
         let count = |host: u8| table.iter().filter(|&&owner| owner == host).count();
         assert_eq!(count(1) + count(2) + count(3), MAGLEV_SIZE);
-        assert!(count(2).abs_diff(2 * count(1)) <= 2, "{} and {}", count(1), count(2));
-        assert!(count(3).abs_diff(3 * count(1)) <= 3, "{} and {}", count(1), count(3));
+        assert!(
+            count(2).abs_diff(2 * count(1)) <= 2,
+            "{} and {}",
+            count(1),
+            count(2)
+        );
+        assert!(
+            count(3).abs_diff(3 * count(1)) <= 3,
+            "{} and {}",
+            count(1),
+            count(3)
+        );
     }
 
     #[test]

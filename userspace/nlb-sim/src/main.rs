@@ -15,6 +15,7 @@ mod frames;
 mod host;
 mod inject;
 mod maglev;
+mod model;
 mod mutants;
 mod network;
 mod plan;
@@ -43,6 +44,8 @@ enum Command {
     Run(run::Args),
     /// Builds broken variants of the core and requires that each is caught.
     Mutants(mutants::Args),
+    /// Searches all interleavings of a small cluster.
+    ModelCheck(model::Args),
     /// Measures what joins, leaves and reweightings move, beside modulo and Maglev.
     BenchAssign(bench_assign::Args),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Mutants(args) => mutants::main(&args),
+        Command::ModelCheck(args) => model::main(&args),
         Command::BenchAssign(args) => bench_assign::main(&args),
     }
 }

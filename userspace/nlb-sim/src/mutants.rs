@@ -75,12 +75,20 @@ pub(crate) fn main(args: &Args) -> ExitCode {
     };
     let mut survivors = 0;
     let mut count = 0;
-    println!("{:<28} {:>6} {:>8}  {:<14} what is broken", "variant", "seeds", "seconds", "caught by");
-    let chosen = |mutant: &&Mutant| args.only.as_ref().is_none_or(|only| mutant.name.contains(only.as_str()));
+    println!(
+        "{:<28} {:>6} {:>8}  {:<14} what is broken",
+        "variant", "seeds", "seconds", "caught by"
+    );
+    let chosen = |mutant: &&Mutant| {
+        args.only
+            .as_ref()
+            .is_none_or(|only| mutant.name.contains(only.as_str()))
+    };
     for mutant in list.mutant.iter().filter(chosen) {
         count += 1;
         let begin = Instant::now();
-        let fate = try_mutant(args, mutant).unwrap_or_else(|error| Fate::Unbuilt(error.to_string()));
+        let fate =
+            try_mutant(args, mutant).unwrap_or_else(|error| Fate::Unbuilt(error.to_string()));
         let (seeds, property) = match fate {
             Fate::Caught(seeds, property) => (seeds, property),
             Fate::Survived => {
@@ -93,10 +101,22 @@ pub(crate) fn main(args: &Args) -> ExitCode {
                 ("-".to_owned(), "NOT BUILT".to_owned())
             }
         };
-        println!("{:<28} {seeds:>6} {:>8.1}  {property:<14} {}", mutant.name, begin.elapsed().as_secs_f64(), mutant.what);
+        println!(
+            "{:<28} {seeds:>6} {:>8.1}  {property:<14} {}",
+            mutant.name,
+            begin.elapsed().as_secs_f64(),
+            mutant.what
+        );
     }
-    println!("{count} variants, {} caught, {survivors} not", count - survivors);
-    if count > 0 && survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!(
+        "{count} variants, {} caught, {survivors} not",
+        count - survivors
+    );
+    if count > 0 && survivors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Builds one variant and plays it.
@@ -110,21 +130,46 @@ fn try_mutant(args: &Args, mutant: &Mutant) -> io::Result<Fate> {
     let text = fs::read_to_string(&file)?;
     let places = text.matches(&mutant.find).count();
     if places != 1 {
-        return Ok(Fate::Unbuilt(format!("{}: its text occurs {places} times in {}", mutant.name, mutant.file.display())));
+        return Ok(Fate::Unbuilt(format!(
+            "{}: its text occurs {places} times in {}",
+            mutant.name,
+            mutant.file.display()
+        )));
     }
     fs::write(&file, text.replacen(&mutant.find, &mutant.replace, 1))?;
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(tree.join("userspace"))
-        .args(["build", "--quiet", "--locked", "--profile", "mutant", "--package", "nlb-sim", "--target-dir"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--profile",
+            "mutant",
+            "--package",
+            "nlb-sim",
+            "--target-dir",
+        ])
         .arg(&build)
         .output()?;
     if !built.status.success() {
-        return Ok(Fate::Unbuilt(String::from_utf8_lossy(&built.stderr).into_owned()));
+        return Ok(Fate::Unbuilt(
+            String::from_utf8_lossy(&built.stderr).into_owned(),
+        ));
     }
     let played = Command::new(build.join("mutant/nlb-sim"))
-        .args(["run", "--first", "--no-regressions", "--seeds", &args.seeds.to_string()])
+        .args([
+            "run",
+            "--first",
+            "--no-regressions",
+            "--seeds",
+            &args.seeds.to_string(),
+        ])
         .output()?;
-    Ok(if played.status.success() { Fate::Survived } else { caught(&played) })
+    Ok(if played.status.success() {
+        Fate::Survived
+    } else {
+        caught(&played)
+    })
 }
 
 /// Copies a directory with its sources, without what was built in it. What has not changed is not written, so that it is
@@ -157,9 +202,19 @@ fn caught(output: &Output) -> Fate {
         let (_, rest) = line.split_once(": VIOLATED: ")?;
         rest.split([' ', ':']).next()
     });
-    let seeds = text.lines().find_map(|line| line.strip_suffix(')').unwrap_or(line).split_once(" seeds (")).map(|(count, _)| count);
+    let seeds = text
+        .lines()
+        .find_map(|line| {
+            line.strip_suffix(')')
+                .unwrap_or(line)
+                .split_once(" seeds (")
+        })
+        .map(|(count, _)| count);
     match (property, seeds) {
         (Some(property), Some(seeds)) => Fate::Caught(seeds.to_owned(), property.to_owned()),
-        _ => Fate::Unbuilt(format!("the variant ended without a verdict:\n{text}{}", String::from_utf8_lossy(&output.stderr))),
+        _ => Fate::Unbuilt(format!(
+            "the variant ended without a verdict:\n{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }

@@ -34,7 +34,12 @@ pub(crate) struct Weather {
 
 impl Weather {
     /// Nothing is lost, doubled or held back.
-    pub(crate) const FAIR: Weather = Weather { loss: 0, duplicate: 0, reorder: 0, reorder_ns_max: 0 };
+    pub(crate) const FAIR: Weather = Weather {
+        loss: 0,
+        duplicate: 0,
+        reorder: 0,
+        reorder_ns_max: 0,
+    };
 }
 
 /// What becomes of one frame on one link.
@@ -66,7 +71,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(n: usize, relay_exists: bool, delay_ns: [u64; 2], jitter_ns: [u64; 2]) -> Self {
+    pub(crate) fn new(
+        n: usize,
+        relay_exists: bool,
+        delay_ns: [u64; 2],
+        jitter_ns: [u64; 2],
+    ) -> Self {
         Network {
             n,
             cuts: [vec![0; n * n], vec![0; n * n]],
@@ -100,7 +110,8 @@ impl Network {
 
     /// True if frames pass from one host to the other on this path.
     pub(crate) fn passes(&self, way: Way, from: usize, to: usize) -> bool {
-        (way == Way::Segment || self.relay_exists) && self.cuts[way as usize][from * self.n + to] == 0
+        (way == Way::Segment || self.relay_exists)
+            && self.cuts[way as usize][from * self.n + to] == 0
     }
 
     /// True if frames pass from one host to the other on some path.
@@ -109,7 +120,14 @@ impl Network {
     }
 
     /// Decides what becomes of a frame that is sent now.
-    pub(crate) fn fate(&mut self, rng: &mut Rng, now: u64, way: Way, from: usize, to: usize) -> Fate {
+    pub(crate) fn fate(
+        &mut self,
+        rng: &mut Rng,
+        now: u64,
+        way: Way,
+        from: usize,
+        to: usize,
+    ) -> Fate {
         if !self.passes(way, from, to) {
             return Fate::Lost;
         }

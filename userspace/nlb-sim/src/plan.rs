@@ -78,25 +78,46 @@ impl Plan {
     /// Draws the plan of a seed.
     pub(crate) fn draw(seed: u64) -> Plan {
         // The seed is mixed first: neighbouring seeds shall have nothing in common.
-        let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6e6c_622d_7369_6d21);
+        let mut rng =
+            Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6e6c_622d_7369_6d21);
         let n = hosts(&mut rng);
         let period_ns = period(&mut rng, n) * NS_PER_MS;
         let large = n > 32;
-        let tolerance = if rng.u8(0..4) == 0 { rng.u32(3..=if large { 5 } else { 8 }) } else { 5 };
+        let tolerance = if rng.u8(0..4) == 0 {
+            rng.u32(3..=if large { 5 } else { 8 })
+        } else {
+            5
+        };
         let detection = period_ns * u64::from(tolerance + 2);
         let cold_together = rng.u8(0..3) != 0;
         let hosts = host_plans(&mut rng, n, cold_together, period_ns);
         // A frame crosses a segment in far less than a period: a tenth is already a bad network.
-        let delay_ns = [rng.u64(20_000..=period_ns / 40), rng.u64(100_000..=period_ns / 25)];
+        let delay_ns = [
+            rng.u64(20_000..=period_ns / 40),
+            rng.u64(100_000..=period_ns / 25),
+        ];
         let jitter_ns = [rng.u64(0..=period_ns / 40), rng.u64(0..=period_ns / 25)];
         // Waiting for a large cluster to settle after each fault costs most of all.
-        let one_by_one = if large { rng.u8(0..8) == 0 } else { rng.u8(0..5) < 2 };
-        let tempo = if one_by_one { Tempo::OneByOne } else { Tempo::Chaos };
+        let one_by_one = if large {
+            rng.u8(0..8) == 0
+        } else {
+            rng.u8(0..5) < 2
+        };
+        let tempo = if one_by_one {
+            Tempo::OneByOne
+        } else {
+            Tempo::Chaos
+        };
         let settle = detection * 2 + period_ns * 4;
         let begin = period_ns * 12 + hosts.iter().map(|host| host.start).max().unwrap_or(0);
         let faults_end = (RUN_NS_MIN - settle).max(begin + settle);
         let faults = fault::draw(&mut rng, tempo, begin, faults_end, detection, settle);
-        let heal_at = faults.iter().map(|fault| fault.at + fault.lasts).max().unwrap_or(begin) + period_ns;
+        let heal_at = faults
+            .iter()
+            .map(|fault| fault.at + fault.lasts)
+            .max()
+            .unwrap_or(begin)
+            + period_ns;
         let buckets = match rng.u8(0..8) {
             0 | 1 => 4096,
             2 => 1024,
@@ -117,7 +138,11 @@ impl Plan {
             versions: [Versions::Old, Versions::Mixed, Versions::Both][rng.usize(0..3)],
             delay_ns,
             jitter_ns,
-            late_ns_max: if rng.bool() { 50_000 } else { rng.u64(50_000..=period_ns / 20) },
+            late_ns_max: if rng.bool() {
+                50_000
+            } else {
+                rng.u64(50_000..=period_ns / 20)
+            },
             hosts,
             period_ns,
             tolerance,
@@ -158,7 +183,11 @@ fn period(rng: &mut Rng, n: usize) -> u64 {
 
 fn host_plans(rng: &mut Rng, n: usize, together: bool, period_ns: u64) -> Vec<HostPlan> {
     // A node looks through all ids up to the highest: most small clusters have small ones.
-    let highest = if rng.u8(0..4) == 0 { 64 } else { (n as u8 + 4).min(64) };
+    let highest = if rng.u8(0..4) == 0 {
+        64
+    } else {
+        (n as u8 + 4).min(64)
+    };
     let mut ids: Vec<u8> = (1..=highest).collect();
     rng.shuffle(&mut ids);
     ids.truncate(n);
@@ -167,7 +196,11 @@ fn host_plans(rng: &mut Rng, n: usize, together: bool, period_ns: u64) -> Vec<Ho
     ids.into_iter()
         .map(|id| HostPlan {
             id,
-            start: if together { rng.u64(0..=period_ns) } else { rng.u64(0..=period_ns * 20) },
+            start: if together {
+                rng.u64(0..=period_ns)
+            } else {
+                rng.u64(0..=period_ns * 20)
+            },
             drift_ppm: rng.i64(-drift_max..=drift_max),
         })
         .collect()

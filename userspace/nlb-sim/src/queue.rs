@@ -42,7 +42,11 @@ pub(crate) struct Queue<E> {
 impl<E> Queue<E> {
     /// An empty queue at time zero.
     pub(crate) fn new() -> Self {
-        Queue { heap: BinaryHeap::new(), order: 0, now: 0 }
+        Queue {
+            heap: BinaryHeap::new(),
+            order: 0,
+            now: 0,
+        }
     }
 
     /// The virtual time of the last event taken, in nanoseconds.
@@ -53,7 +57,11 @@ impl<E> Queue<E> {
     /// Enters an event; one whose time has passed happens next.
     pub(crate) fn push(&mut self, at: u64, event: E) {
         self.order += 1;
-        self.heap.push(Reverse(Entry { at: at.max(self.now), order: self.order, event }));
+        self.heap.push(Reverse(Entry {
+            at: at.max(self.now),
+            order: self.order,
+            event,
+        }));
     }
 
     /// Takes the next event and moves time to it.

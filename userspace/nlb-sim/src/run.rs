@@ -78,13 +78,21 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 }
 
 fn verdict(good: bool) -> ExitCode {
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn one(seed: u64, args: &Args) -> ExitCode {
     let plan = Plan::draw(seed);
     let mut without = args.without.clone();
-    let verbosity = if args.trace && !args.shrink { Verbosity::Print } else { Verbosity::Tail };
+    let verbosity = if args.trace && !args.shrink {
+        Verbosity::Print
+    } else {
+        Verbosity::Tail
+    };
     let mut outcome = world::play(&plan, &without, verbosity);
     if args.shrink && outcome.violation.is_some() {
         for fault in 0..plan.faults.len() {
@@ -107,9 +115,15 @@ fn one(seed: u64, args: &Args) -> ExitCode {
     }
     let again = world::play(&plan, &without, Verbosity::Hash);
     print_failure(&outcome, !args.trace);
-    println!("seed {seed}: trace hash {:016x}, {} events", outcome.hash, outcome.events);
+    println!(
+        "seed {seed}: trace hash {:016x}, {} events",
+        outcome.hash, outcome.events
+    );
     if again.hash != outcome.hash {
-        println!("VIOLATED: deterministic: the same seed gave {:016x} the second time", again.hash);
+        println!(
+            "VIOLATED: deterministic: the same seed gave {:016x} the second time",
+            again.hash
+        );
     }
     let mut summary = Summary::default();
     summary.add(&outcome);
@@ -119,7 +133,9 @@ fn one(seed: u64, args: &Args) -> ExitCode {
 
 /// Prints why a run failed and how to see it again.
 fn print_failure(outcome: &Outcome, with_tail: bool) {
-    let Some(violation) = &outcome.violation else { return };
+    let Some(violation) = &outcome.violation else {
+        return;
+    };
     println!("seed {}: VIOLATED: {violation}", outcome.seed);
     if with_tail {
         for line in &outcome.tail {
@@ -132,17 +148,27 @@ fn print_failure(outcome: &Outcome, with_tail: bool) {
 pub(crate) fn regressions() -> impl Iterator<Item = u64> {
     REGRESSIONS.lines().filter_map(|line| {
         let line = line.split('#').next().unwrap_or("").trim();
-        line.split_whitespace().next().map(|seed| seed.parse().expect("a regression line begins with its seed"))
+        line.split_whitespace().next().map(|seed| {
+            seed.parse()
+                .expect("a regression line begins with its seed")
+        })
     })
 }
 
 fn many(args: &Args) -> ExitCode {
-    let mut seeds: Vec<u64> = if args.no_regressions { Vec::new() } else { regressions().collect() };
+    let mut seeds: Vec<u64> = if args.no_regressions {
+        Vec::new()
+    } else {
+        regressions().collect()
+    };
     let named = seeds.len();
     if !args.regressions {
         seeds.extend(args.from..args.from.saturating_add(args.seeds));
     }
-    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let jobs = args
+        .jobs
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+        .max(1);
     let begin = Instant::now();
     let mut summary = Summary::default();
     let mut replays_differ = 0u64;
@@ -152,7 +178,10 @@ fn many(args: &Args) -> ExitCode {
             replays += 1;
             if hash != outcome.hash {
                 replays_differ += 1;
-                println!("seed {}: VIOLATED: deterministic: {:016x}, then {hash:016x}", outcome.seed, outcome.hash);
+                println!(
+                    "seed {}: VIOLATED: deterministic: {:016x}, then {hash:016x}",
+                    outcome.seed, outcome.hash
+                );
             }
         }
         if outcome.violation.is_some() {
@@ -169,10 +198,16 @@ fn many(args: &Args) -> ExitCode {
     );
     println!("{}", summary.print());
     println!("replay:   {replays} runs played twice, {replays_differ} differed");
-    println!("verdict:  {} of {} seeds failed", summary.failed, summary.runs);
+    println!(
+        "verdict:  {} of {} seeds failed",
+        summary.failed, summary.runs
+    );
     let enough_large = args.regressions || summary.runs < 200 || summary.large_percent() >= 10.0;
     if !enough_large {
-        println!("FAILED: only {:.1} % of the seeds had more than 32 hosts", summary.large_percent());
+        println!(
+            "FAILED: only {:.1} % of the seeds had more than 32 hosts",
+            summary.large_percent()
+        );
     }
     verdict(summary.failed == 0 && replays_differ == 0 && enough_large)
 }
@@ -182,7 +217,9 @@ fn many(args: &Args) -> ExitCode {
 fn play_all(seeds: &[u64], jobs: usize, args: &Args) -> Vec<(Outcome, Option<u64>)> {
     let next = AtomicU64::new(0);
     let enough = AtomicBool::new(false);
-    let deadline = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let deadline = args
+        .seconds
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..jobs {
@@ -192,7 +229,10 @@ fn play_all(seeds: &[u64], jobs: usize, args: &Args) -> Vec<(Outcome, Option<u64
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed) as usize;
                     let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-                    let Some(&seed) = seeds.get(index).filter(|_| !late && !enough.load(Ordering::Relaxed)) else {
+                    let Some(&seed) = seeds
+                        .get(index)
+                        .filter(|_| !late && !enough.load(Ordering::Relaxed))
+                    else {
                         return;
                     };
                     let plan = Plan::draw(seed);

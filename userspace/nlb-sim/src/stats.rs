@@ -77,7 +77,10 @@ impl Summary {
         self.runs += 1;
         *self.hosts.entry(class(run.hosts)).or_default() += 1;
         *self.buckets.entry(run.buckets).or_default() += 1;
-        *self.periods_ms.entry(run.period_ns / 1_000_000).or_default() += 1;
+        *self
+            .periods_ms
+            .entry(run.period_ns / 1_000_000)
+            .or_default() += 1;
         *self.auth.entry(run.auth).or_default() += 1;
         self.one_by_one += u64::from(run.tempo == Tempo::OneByOne);
         let mut faults = 0;
@@ -96,11 +99,17 @@ impl Summary {
         self.virtual_ns += run.virtual_ns;
         if let Some(violation) = &run.violation {
             self.failed += 1;
-            *self.violations.entry(violation.property.name()).or_default() += 1;
+            *self
+                .violations
+                .entry(violation.property.name())
+                .or_default() += 1;
         } else {
             // A run that failed ended early and proves nothing about the least or the longest.
             self.faults_min = Some(self.faults_min.map_or(faults, |least| least.min(faults)));
-            self.virtual_ns_min = Some(self.virtual_ns_min.map_or(run.virtual_ns, |least| least.min(run.virtual_ns)));
+            self.virtual_ns_min = Some(
+                self.virtual_ns_min
+                    .map_or(run.virtual_ns, |least| least.min(run.virtual_ns)),
+            );
             self.gap_milli = self.gap_milli.max(run.gap_milli);
             self.failover_milli = self.failover_milli.max(run.failover_milli);
             self.heal_milli = self.heal_milli.max(run.heal_milli);

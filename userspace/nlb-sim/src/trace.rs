@@ -29,13 +29,19 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
-        Trace { hash: 0xcbf2_9ce4_8422_2325, verbosity, tail: VecDeque::new() }
+        Trace {
+            hash: 0xcbf2_9ce4_8422_2325,
+            verbosity,
+            tail: VecDeque::new(),
+        }
     }
 
     /// Adds a word to the hash. The multiplication spreads it over the upper bits, the rotation brings them
     /// back to where the next word meets them.
     pub(crate) fn word(&mut self, word: u64) {
-        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.hash = (self.hash ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
     }
 
     /// Adds bytes to the hash.

@@ -49,7 +49,11 @@ pub(crate) fn quotas(weights: &[(u8, u64)], buckets: usize) -> [u32; 65] {
     let mut bids: BinaryHeap<Bid> = weights
         .iter()
         .filter(|(_, weight)| *weight > 0)
-        .map(|&(host, weight)| Bid { weight, seats: 0, host })
+        .map(|&(host, weight)| Bid {
+            weight,
+            seats: 0,
+            host,
+        })
         .collect();
     for _ in 0..buckets {
         let Some(mut bid) = bids.pop() else { break };

@@ -42,9 +42,18 @@ pub(crate) const BACKLOG_MAX: usize = 64;
 /// What can happen next.
 pub(crate) enum Event {
     /// A frame arrives.
-    Deliver { to: usize, way: Way, frame: Rc<Sent> },
+    Deliver {
+        to: usize,
+        way: Way,
+        frame: Rc<Sent>,
+    },
     /// A frame of the adversary arrives; `copy_of` is the frame that it repeats to the letter.
-    Attack { to: usize, way: Way, bytes: Rc<[u8]>, copy_of: Option<Rc<Sent>> },
+    Attack {
+        to: usize,
+        way: Way,
+        bytes: Rc<[u8]>,
+        copy_of: Option<Rc<Sent>>,
+    },
     /// The timer of a host fires, if it was not set anew in the meantime.
     Timer { host: usize },
     /// Fault number so and so of the plan begins.
@@ -127,7 +136,11 @@ impl<'a> World<'a> {
         let mut rng = Rng::with_seed(plan.seed.rotate_left(17) ^ 0x776f_726c_6421);
         let slots = plan.slots.len();
         let delay = |way: usize| plan.delay_ns[way] + plan.jitter_ns[way];
-        let delay_max = if plan.relay { delay(0).max(delay(1)) } else { delay(0) };
+        let delay_max = if plan.relay {
+            delay(0).max(delay(1))
+        } else {
+            delay(0)
+        };
         let detection = plan.detection_ns();
         // Clocks differ by up to 2 %, timers fire late.
         let detection = detection + detection / 40 + 2 * plan.late_ns_max + 4 * delay_max;
@@ -143,7 +156,12 @@ impl<'a> World<'a> {
         let hosts: Vec<Host> = (0..n)
             .map(|index| {
                 let keys = Keyring::new(plan.auth, 1, plan.seed ^ 0x6b65_7931);
-                Host::of_plan(plan, index.min(plan.hosts.len() - 1), keys, rng.u64(1_000_000_000..u64::MAX / 4))
+                Host::of_plan(
+                    plan,
+                    index.min(plan.hosts.len() - 1),
+                    keys,
+                    rng.u64(1_000_000_000..u64::MAX / 4),
+                )
             })
             .collect();
         let kinds = hosts[0].config.rules.kinds[..slots].to_vec();
@@ -200,7 +218,9 @@ impl<'a> World<'a> {
 
     /// The run has shown what it can: all have converged again, and it has lasted.
     fn is_over(&self) -> bool {
-        let lasted = self.converged_at.is_some_and(|at| self.now() > at + self.limits.detection);
+        let lasted = self
+            .converged_at
+            .is_some_and(|at| self.now() > at + self.limits.detection);
         lasted && self.now() >= crate::plan::RUN_NS_MIN
     }
 
@@ -211,14 +231,23 @@ impl<'a> World<'a> {
 
     fn run(&mut self, without: &[usize]) -> Result<(), Violation> {
         for index in 0..self.plan.hosts.len() {
-            self.queue.push(self.plan.hosts[index].start, Event::Act(Act::PowerOn(index)));
+            self.queue.push(
+                self.plan.hosts[index].start,
+                Event::Act(Act::PowerOn(index)),
+            );
         }
         for (number, fault) in self.plan.faults.iter().enumerate() {
             if !without.contains(&number) {
                 self.queue.push(fault.at, Event::Fault(number));
             }
         }
-        let last_start = self.plan.hosts.iter().map(|host| host.start).max().unwrap_or(0);
+        let last_start = self
+            .plan
+            .hosts
+            .iter()
+            .map(|host| host.start)
+            .max()
+            .unwrap_or(0);
         if last_start <= self.plan.period_ns {
             self.queue.push(last_start + 1, Event::ColdStart);
         }
@@ -239,7 +268,12 @@ impl<'a> World<'a> {
     fn step(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Deliver { to, way, frame } => self.deliver(to, way, &frame),
-            Event::Attack { to, way, bytes, copy_of } => self.attacked(to, way, &bytes, copy_of.as_deref()),
+            Event::Attack {
+                to,
+                way,
+                bytes,
+                copy_of,
+            } => self.attacked(to, way, &bytes, copy_of.as_deref()),
             Event::Timer { host } => self.timer(host),
             Event::Fault(number) => self.fault(number),
             Event::Act(act) => self.act(act),
@@ -275,13 +309,18 @@ impl<'a> World<'a> {
             self.calm.heard(now, frame.from, to, self.limits.silence);
         }
         let received = self.receive(to, way, &frame.bytes);
-        self.trace.word(frame.serial << 8 | u64::from(received as u8));
+        self.trace
+            .word(frame.serial << 8 | u64::from(received as u8));
         if received.accepted() {
             self.frames_accepted += 1;
             if frame.serial <= self.accepted[pair] {
-                return Err(self.violation(Property::Attack, format!(
-                    "host #{to} accepted frame {} of host #{} after frame {}", frame.serial, frame.from, self.accepted[pair]
-                )));
+                return Err(self.violation(
+                    Property::Attack,
+                    format!(
+                        "host #{to} accepted frame {} of host #{} after frame {}",
+                        frame.serial, frame.from, self.accepted[pair]
+                    ),
+                ));
             }
             self.accepted[pair] = frame.serial;
         } else {
@@ -313,7 +352,13 @@ impl<'a> World<'a> {
 
     /// A frame of the adversary arrives. Only an exact copy that overtakes the original, of a frame that this host has
     /// not had, and that was sent after this host began, is no attack but a delay.
-    fn attacked(&mut self, to: usize, way: Way, bytes: &[u8], copy_of: Option<&Sent>) -> Result<(), Violation> {
+    fn attacked(
+        &mut self,
+        to: usize,
+        way: Way,
+        bytes: &[u8],
+        copy_of: Option<&Sent>,
+    ) -> Result<(), Violation> {
         if self.hosts[to].node.is_none() || self.hosts[to].paused.is_some() {
             return Ok(());
         }
@@ -322,11 +367,19 @@ impl<'a> World<'a> {
         self.trace.word(u64::from(received as u8));
         if received.accepted() {
             let delayed = copy_of.filter(|sent| {
-                sent.serial > self.accepted[sent.from * self.hosts.len() + to] && sent.at >= self.hosts[to].power_on_at
+                sent.serial > self.accepted[sent.from * self.hosts.len() + to]
+                    && sent.at >= self.hosts[to].power_on_at
             });
             let Some(sent) = delayed else {
-                let what = if copy_of.is_some() { "replayed" } else { "forged or altered" };
-                return Err(self.violation(Property::Attack, format!("host #{to} accepted a {what} frame as {}", received.name())));
+                let what = if copy_of.is_some() {
+                    "replayed"
+                } else {
+                    "forged or altered"
+                };
+                return Err(self.violation(
+                    Property::Attack,
+                    format!("host #{to} accepted a {what} frame as {}", received.name()),
+                ));
             };
             let pair = sent.from * self.hosts.len() + to;
             self.accepted[pair] = sent.serial;
@@ -341,7 +394,9 @@ impl<'a> World<'a> {
         }
         self.hosts[host].wake = u64::MAX;
         let clock = self.hosts[host].clock(now);
-        let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
+        let Some(node) = &mut self.hosts[host].node else {
+            return Ok(());
+        };
         node.handle_timeout(clock);
         self.after(host)
     }
@@ -356,7 +411,9 @@ impl<'a> World<'a> {
             }
             return Ok(());
         }
-        let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
+        let Some(node) = &mut self.hosts[host].node else {
+            return Ok(());
+        };
         let result = node.handle_command(clock, command, random);
         if !matches!(command, Command::SegmentSeen) {
             self.say(|| format!("#{host} {command:?}: {result:?}"));
@@ -375,7 +432,9 @@ impl<'a> World<'a> {
 
     fn apply_ownership(&mut self, index: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[index];
-        let Some(node) = &host.node else { return Ok(()) };
+        let Some(node) = &host.node else {
+            return Ok(());
+        };
         let seen = (node.ownership_changes(), node.generation());
         if seen == host.seen {
             return Ok(());
@@ -399,8 +458,17 @@ impl<'a> World<'a> {
                 self.owners.enter(index, slots, word, before, default);
             }
         }
-        let owned = |slot: usize| -> u32 { host.bits[slot * words..(slot + 1) * words].iter().map(|bits| bits.count_ones()).sum() };
-        let owned: Vec<u32> = if self.trace.wants_lines() { (0..slots).map(owned).collect() } else { Vec::new() };
+        let owned = |slot: usize| -> u32 {
+            host.bits[slot * words..(slot + 1) * words]
+                .iter()
+                .map(|bits| bits.count_ones())
+                .sum()
+        };
+        let owned: Vec<u32> = if self.trace.wants_lines() {
+            (0..slots).map(owned).collect()
+        } else {
+            Vec::new()
+        };
         self.say(|| format!("#{index} owns {owned:?} of generation {}", seen.1.number));
         self.generation(index)
     }
@@ -408,7 +476,9 @@ impl<'a> World<'a> {
     /// Enters what a host shows of its generation.
     fn generation(&mut self, index: usize) -> Result<(), Violation> {
         let host = &self.hosts[index];
-        let Some(node) = &host.node else { return Ok(()) };
+        let Some(node) = &host.node else {
+            return Ok(());
+        };
         let id = node.generation();
         if id.is_none() || host.role == Role::OtherKey {
             return Ok(());
@@ -417,20 +487,33 @@ impl<'a> World<'a> {
         let maps: Vec<Vec<u8>> = (0..self.plan.slots.len())
             .map(|slot| {
                 (0..self.plan.buckets)
-                    .map(|bucket| node.owner_of(slot as u16, bucket as u16).map_or(0, HostId::get))
+                    .map(|bucket| {
+                        node.owner_of(slot as u16, bucket as u16)
+                            .map_or(0, HostId::get)
+                    })
                     .collect()
             })
             .collect();
         let beyond = maps.iter().enumerate().find_map(|(slot, map)| {
             let words = self.plan.buckets.div_ceil(64);
-            let own = |bucket: usize| host.bits[slot * words + bucket / 64] >> (bucket % 64) & 1 == 1;
-            map.iter().enumerate().find(|(bucket, owner)| own(*bucket) && **owner != host.id.get()).map(|(bucket, owner)| (slot, bucket, *owner))
+            let own =
+                |bucket: usize| host.bits[slot * words + bucket / 64] >> (bucket % 64) & 1 == 1;
+            map.iter()
+                .enumerate()
+                .find(|(bucket, owner)| own(*bucket) && **owner != host.id.get())
+                .map(|(bucket, owner)| (slot, bucket, *owner))
         });
         if let Some((slot, bucket, owner)) = beyond {
-            let text = format!("host #{index} serves bucket {bucket} of slot {slot}, which its own map gives to {owner}");
+            let text = format!(
+                "host #{index} serves bucket {bucket} of slot {slot}, which its own map gives to {owner}"
+            );
             return Err(self.violation(Property::Agreement, text));
         }
-        let view = View { members: node.view_members().0, rules: node.config().rules.digest, maps };
+        let view = View {
+            members: node.view_members().0,
+            rules: node.config().rules.digest,
+            maps,
+        };
         self.agreement.show(self.queue.now(), index, key, view)
     }
 
@@ -444,7 +527,11 @@ impl<'a> World<'a> {
         }
         for slot in 0..=slots {
             for word in 0..words {
-                let bits = if slot == slots { host.bits[slots * words] } else { host.bits[slot * words + word] };
+                let bits = if slot == slots {
+                    host.bits[slots * words]
+                } else {
+                    host.bits[slot * words + word]
+                };
                 let (before, after) = if shown { (0, bits) } else { (bits, 0) };
                 self.owners.enter(index, slot, word, before, after);
             }
@@ -454,7 +541,9 @@ impl<'a> World<'a> {
     fn drain(&mut self, index: usize) -> Result<(), Violation> {
         for _ in 0..TRANSMIT_MAX {
             let host = &mut self.hosts[index];
-            let Some(node) = &mut host.node else { return Ok(()) };
+            let Some(node) = &mut host.node else {
+                return Ok(());
+            };
             let Some(transmit) = node.poll_transmit(&mut self.buffer, &host.keys) else {
                 return self.drain_events(index);
             };
@@ -462,7 +551,12 @@ impl<'a> World<'a> {
             let bytes: Box<[u8]> = self.buffer[..transmit.len].into();
             self.trace.bytes(&bytes);
             self.agreement.hear(&bytes);
-            let sent = Rc::new(Sent { from: index, serial: self.serial, at: self.queue.now(), bytes });
+            let sent = Rc::new(Sent {
+                from: index,
+                serial: self.serial,
+                at: self.queue.now(),
+                bytes,
+            });
             if host.role == Role::Member {
                 self.adversary.record(&sent);
             }
@@ -473,16 +567,26 @@ impl<'a> World<'a> {
                 self.broadcast(&sent, Way::Relay);
             }
         }
-        Err(self.violation(Property::Bounded, format!("host #{index} sends without end")))
+        Err(self.violation(
+            Property::Bounded,
+            format!("host #{index} sends without end"),
+        ))
     }
 
     fn drain_events(&mut self, index: usize) -> Result<(), Violation> {
         for _ in 0..TRANSMIT_MAX {
-            let Some(node) = &mut self.hosts[index].node else { return Ok(()) };
-            let Some(event) = node.poll_event() else { return Ok(()) };
+            let Some(node) = &mut self.hosts[index].node else {
+                return Ok(());
+            };
+            let Some(event) = node.poll_event() else {
+                return Ok(());
+            };
             self.say(|| format!("#{index} {event:?}"));
         }
-        Err(self.violation(Property::Bounded, format!("host #{index} has events without end")))
+        Err(self.violation(
+            Property::Bounded,
+            format!("host #{index} has events without end"),
+        ))
     }
 
     fn broadcast(&mut self, sent: &Rc<Sent>, way: Way) {
@@ -502,11 +606,25 @@ impl<'a> World<'a> {
                     if delay > self.limits.gap {
                         self.calm.rough(now);
                     }
-                    self.queue.push(now + delay, Event::Deliver { to, way, frame: Rc::clone(sent) });
+                    self.queue.push(
+                        now + delay,
+                        Event::Deliver {
+                            to,
+                            way,
+                            frame: Rc::clone(sent),
+                        },
+                    );
                 }
                 Fate::Twice(first, second) => {
                     for delay in [first, second] {
-                        self.queue.push(now + delay, Event::Deliver { to, way, frame: Rc::clone(sent) });
+                        self.queue.push(
+                            now + delay,
+                            Event::Deliver {
+                                to,
+                                way,
+                                frame: Rc::clone(sent),
+                            },
+                        );
                     }
                 }
             }
@@ -564,8 +682,14 @@ impl<'a> World<'a> {
                 .iter()
                 .enumerate()
                 .filter(|(index, host)| {
-                    let on_segment = !self.network.relay_exists || self.network.passes(Way::Segment, router, *index);
-                    on_segment && host.eligible(if slot == self.plan.slots.len() { usize::MAX } else { slot })
+                    let on_segment = !self.network.relay_exists
+                        || self.network.passes(Way::Segment, router, *index);
+                    on_segment
+                        && host.eligible(if slot == self.plan.slots.len() {
+                            usize::MAX
+                        } else {
+                            slot
+                        })
                 })
                 .fold(0, |set, (index, _)| set | one(index));
             self.owners.set_eligible(now, slot, eligible);
@@ -599,16 +723,25 @@ impl<'a> World<'a> {
 
     /// The highest host id that is known in this run.
     pub(crate) fn ids(&self) -> usize {
-        let highest = self.plan.hosts.iter().map(|host| usize::from(host.id)).max().unwrap_or(1);
+        let highest = self
+            .plan
+            .hosts
+            .iter()
+            .map(|host| usize::from(host.id))
+            .max()
+            .unwrap_or(1);
         highest.max(8)
     }
 
     /// Whether all hosts of the plan that have power have the same rules in force, and no others staged.
     fn rules_agree(&self) -> bool {
-        let powered = self.hosts[..self.plan.hosts.len()].iter().filter_map(|host| host.node.as_ref());
+        let powered = self.hosts[..self.plan.hosts.len()]
+            .iter()
+            .filter_map(|host| host.node.as_ref());
         let mut rules = powered.map(|node| (node.config().rules.digest, node.pending()));
         let first = rules.next();
-        first.is_none_or(|(digest, pending)| pending == 0 && rules.all(|other| other == (digest, 0)))
+        first
+            .is_none_or(|(digest, pending)| pending == 0 && rules.all(|other| other == (digest, 0)))
     }
 
     /// Powers a host on and starts its node.
@@ -622,14 +755,19 @@ impl<'a> World<'a> {
         let store = Store::new(peers, self.plan.slots.len(), self.plan.buckets);
         let node = match Node::new(&host.config, store) {
             Ok(node) => node,
-            Err(error) => return Err(self.violation(Property::Panic, format!("a node cannot be made: {error:?}"))),
+            Err(error) => {
+                return Err(
+                    self.violation(Property::Panic, format!("a node cannot be made: {error:?}"))
+                );
+            }
         };
         host.seen = (node.ownership_changes(), node.generation());
         host.node = Some(node);
         host.wake = u64::MAX;
         host.power_on_at = now;
         host.suspended = false;
-        let (no_carrier, vip_missing, wish) = (host.carrier_down > 0, host.vip_missing > 0, host.wish);
+        let (no_carrier, vip_missing, wish) =
+            (host.carrier_down > 0, host.vip_missing > 0, host.wish);
         self.say(|| format!("#{index} power on"));
         if no_carrier {
             self.command(index, Command::Carrier(false))?;
@@ -674,7 +812,11 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn violation(&self, property: Property, text: String) -> Violation {
-        Violation { property, at: self.queue.now(), text }
+        Violation {
+            property,
+            at: self.queue.now(),
+            text,
+        }
     }
 
     /// After the healing: notes when all serve in one generation, and how long they took.
@@ -695,25 +837,51 @@ impl<'a> World<'a> {
     /// How much longer the healing may take, in nanoseconds, because a host is held out by name for having come too
     /// often: at most 32 times the silence.
     fn held_out(&self) -> u64 {
-        let held = self.hosts.iter().filter_map(|host| host.node.as_ref()).any(|node| node.out_reason() == OutReason::Flapping);
-        if held { 33 * self.plan.period_ns * u64::from(self.plan.tolerance) } else { 0 }
+        let held = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.node.as_ref())
+            .any(|node| node.out_reason() == OutReason::Flapping);
+        if held {
+            33 * self.plan.period_ns * u64::from(self.plan.tolerance)
+        } else {
+            0
+        }
     }
 
     /// Why not all hosts of the plan serve in one generation, if they do not.
     pub(crate) fn unconverged(&self) -> Option<String> {
         let n = self.plan.hosts.len();
-        let all = self.hosts[..n].iter().fold(0u64, |set, host| set | 1 << host.id.index());
-        let first = self.hosts[0].node.as_ref().map(Node::generation).unwrap_or(nlb_core::wire::GenId::NONE);
+        let all = self.hosts[..n]
+            .iter()
+            .fold(0u64, |set, host| set | 1 << host.id.index());
+        let first = self.hosts[0]
+            .node
+            .as_ref()
+            .map(Node::generation)
+            .unwrap_or(nlb_core::wire::GenId::NONE);
         for (index, host) in self.hosts[..n].iter().enumerate() {
-            let Some(node) = &host.node else { return Some(format!("host #{index} has no power")) };
+            let Some(node) = &host.node else {
+                return Some(format!("host #{index} has no power"));
+            };
             if node.state() != HostState::Converged {
-                return Some(format!("host #{index} is {} ({})", node.state().name(), node.out_reason().name()));
+                return Some(format!(
+                    "host #{index} is {} ({})",
+                    node.state().name(),
+                    node.out_reason().name()
+                ));
             }
             if node.generation() != first {
-                return Some(format!("host #{index} has generation {:?}, host #0 {first:?}", node.generation()));
+                return Some(format!(
+                    "host #{index} has generation {:?}, host #0 {first:?}",
+                    node.generation()
+                ));
             }
             if node.view_members().0 != all {
-                return Some(format!("generation {first:?} has members {:#x} of {all:#x}", node.view_members().0));
+                return Some(format!(
+                    "generation {first:?} has members {:#x} of {all:#x}",
+                    node.view_members().0
+                ));
             }
         }
         self.unserved()
@@ -734,7 +902,9 @@ impl<'a> World<'a> {
     /// The end of the run: everything has to be as it was when all had converged.
     fn finally(&mut self) -> Result<(), Violation> {
         if self.converged_at.is_none() {
-            let why = self.unconverged().unwrap_or_else(|| "the run ended before".to_owned());
+            let why = self
+                .unconverged()
+                .unwrap_or_else(|| "the run ended before".to_owned());
             return Err(self.violation(Property::Heals, why));
         }
         match self.unconverged() {

@@ -68,7 +68,14 @@ impl Agreement {
         if let Some(proposal) = frames::proposal(frame) {
             self.proposals.entry(proposal.key).or_insert(proposal);
         } else if let Some(inputs) = frames::inputs(frame) {
-            self.inputs.entry((inputs.host, inputs.incarnation, inputs.epoch)).or_insert(inputs);
+            assert_eq!(
+                inputs.weights.len(),
+                self.kinds.len(),
+                "heartbeats have the layout that is documented"
+            );
+            self.inputs
+                .entry((inputs.host, inputs.incarnation, inputs.epoch))
+                .or_insert(inputs);
         }
     }
 
@@ -78,13 +85,22 @@ impl Agreement {
     }
 
     /// A host shows generation `key`: the first to do so has its shares checked, all others must show the same.
-    pub(crate) fn show(&mut self, now: u64, host: usize, key: Key, view: View) -> Result<(), Violation> {
+    pub(crate) fn show(
+        &mut self,
+        now: u64,
+        host: usize,
+        key: Key,
+        view: View,
+    ) -> Result<(), Violation> {
         let Some(known) = self.generations.get(&key) else {
             self.generations.insert(key, view);
             return self.check_shares(now, key);
         };
         let what = if known.members != view.members {
-            format!("members {:#x} instead of {:#x}", view.members, known.members)
+            format!(
+                "members {:#x} instead of {:#x}",
+                view.members, known.members
+            )
         } else if known.rules != view.rules {
             format!("rules {:#x} instead of {:#x}", view.rules, known.rules)
         } else if known.maps != view.maps {
@@ -112,7 +128,12 @@ impl Agreement {
                 return Ok(());
             };
             self.balanced(now, key, slot, &shares)?;
-            if proposal.rules == self.generations.get(&proposal.base).map_or(0, |base| base.rules) {
+            if proposal.rules
+                == self
+                    .generations
+                    .get(&proposal.base)
+                    .map_or(0, |base| base.rules)
+            {
                 self.minimal(now, key, proposal.base, slot, &shares)?;
             }
         }
@@ -128,13 +149,29 @@ impl Agreement {
         });
         let weights = weights.collect::<Option<Vec<_>>>()?;
         Some(match self.kinds[slot] {
-            SlotKind::Weighted => Shares::Weighted(weights.into_iter().map(|(id, weight)| (id, weight.into())).collect()),
-            SlotKind::Single => Shares::Single(weights.into_iter().filter(|(_, priority)| *priority > 0).collect()),
+            SlotKind::Weighted => Shares::Weighted(
+                weights
+                    .into_iter()
+                    .map(|(id, weight)| (id, weight.into()))
+                    .collect(),
+            ),
+            SlotKind::Single => Shares::Single(
+                weights
+                    .into_iter()
+                    .filter(|(_, priority)| *priority > 0)
+                    .collect(),
+            ),
         })
     }
 
     /// Checks the shares of a new generation: each host has its Webster quota.
-    fn balanced(&mut self, now: u64, key: Key, slot: usize, shares: &Shares) -> Result<(), Violation> {
+    fn balanced(
+        &mut self,
+        now: u64,
+        key: Key,
+        slot: usize,
+        shares: &Shares,
+    ) -> Result<(), Violation> {
         let quotas = self.quotas(shares);
         let view = &self.generations[&key];
         let mut counts = [0u32; 65];
@@ -147,7 +184,9 @@ impl Agreement {
                 return Err(Violation {
                     property: Property::Balanced,
                     at: now,
-                    text: format!("generation {key:?} slot {slot}: host {host} has {count} buckets, its share is {quota}"),
+                    text: format!(
+                        "generation {key:?} slot {slot}: host {host} has {count} buckets, its share is {quota}"
+                    ),
                 });
             }
         }
@@ -156,23 +195,42 @@ impl Agreement {
 
     /// Checks that a new generation moves from its base only what must move: what nobody or no member owned, and
     /// what is beyond its owner's new share.
-    fn minimal(&mut self, now: u64, key: Key, base: Key, slot: usize, shares: &Shares) -> Result<(), Violation> {
+    fn minimal(
+        &mut self,
+        now: u64,
+        key: Key,
+        base: Key,
+        slot: usize,
+        shares: &Shares,
+    ) -> Result<(), Violation> {
         let quotas = self.quotas(shares);
-        let (Some(old), Some(new)) = (self.generations.get(&base), self.generations.get(&key)) else {
+        let (Some(old), Some(new)) = (self.generations.get(&base), self.generations.get(&key))
+        else {
             return Ok(());
         };
         let mut counts = [0u32; 65];
         for &owner in &old.maps[slot] {
             counts[usize::from(owner)] += 1;
         }
-        let must: u32 = counts.iter().zip(&quotas).skip(1).map(|(count, quota)| count.saturating_sub(*quota)).sum();
-        let moved = old.maps[slot].iter().zip(&new.maps[slot]).filter(|(old, new)| **old != 0 && old != new).count();
+        let must: u32 = counts
+            .iter()
+            .zip(&quotas)
+            .skip(1)
+            .map(|(count, quota)| count.saturating_sub(*quota))
+            .sum();
+        let moved = old.maps[slot]
+            .iter()
+            .zip(&new.maps[slot])
+            .filter(|(old, new)| **old != 0 && old != new)
+            .count();
         self.moved += moved as u64;
         if moved as u64 > u64::from(must) {
             return Err(Violation {
                 property: Property::Minimal,
                 at: now,
-                text: format!("generation {key:?} from {base:?} slot {slot}: {moved} buckets moved, {must} had to"),
+                text: format!(
+                    "generation {key:?} from {base:?} slot {slot}: {moved} buckets moved, {must} had to"
+                ),
             });
         }
         Ok(())
@@ -182,14 +240,20 @@ impl Agreement {
         match shares {
             Shares::Single(members) => {
                 let mut quotas = [0; 65];
-                if let Some(&(best, _)) = members.iter().min_by_key(|(host, priority)| (*priority, *host)) {
+                if let Some(&(best, _)) = members
+                    .iter()
+                    .min_by_key(|(host, priority)| (*priority, *host))
+                {
                     quotas[usize::from(best)] = self.buckets as u32;
                 }
                 quotas
             }
             Shares::Weighted(weights) => {
                 let buckets = self.buckets;
-                *self.quotas.entry(weights.clone()).or_insert_with(|| webster::quotas(weights, buckets))
+                *self
+                    .quotas
+                    .entry(weights.clone())
+                    .or_insert_with(|| webster::quotas(weights, buckets))
             }
         }
     }

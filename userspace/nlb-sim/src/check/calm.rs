@@ -97,7 +97,10 @@ impl Calm {
 
     /// When the component of the host was last disturbed.
     pub(crate) fn disturbed_at(&self, host: usize) -> u64 {
-        each(self.component[host]).map(|other| self.disturbed[other]).max().unwrap_or(0)
+        each(self.component[host])
+            .map(|other| self.disturbed[other])
+            .max()
+            .unwrap_or(0)
     }
 
     /// `to` has received a frame of `from`. A silence longer than `silence_ns` before it was a disturbance.
@@ -157,7 +160,9 @@ impl Calm {
 
     /// True if all running hosts are in one component, each linked to each.
     pub(crate) fn whole(&self) -> bool {
-        let Some(first) = each(self.running).next() else { return false };
+        let Some(first) = each(self.running).next() else {
+            return false;
+        };
         self.component[first] == self.running && self.clique[first]
     }
 
@@ -170,7 +175,9 @@ impl Calm {
             let mut linked = one(host);
             let heard_before = std::mem::take(&mut self.hears[host]);
             if running & one(host) != 0 {
-                for other in each(running & !one(host)).filter(|other| network.connected(*other, host)) {
+                for other in
+                    each(running & !one(host)).filter(|other| network.connected(*other, host))
+                {
                     self.hears[host] |= one(other);
                     if network.connected(host, other) {
                         linked |= one(other);

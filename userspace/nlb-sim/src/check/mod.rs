@@ -73,6 +73,12 @@ pub(crate) struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {:.6} s: {}", self.property.name(), self.at as f64 / 1e9, self.text)
+        write!(
+            f,
+            "{} at {:.6} s: {}",
+            self.property.name(),
+            self.at as f64 / 1e9,
+            self.text
+        )
     }
 }

@@ -168,7 +168,13 @@ impl Owners {
     }
 
     /// Two hosts accept new connections of one bucket: right only while neither can know of the other.
-    fn two_owners(&mut self, now: u64, index: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+    fn two_owners(
+        &mut self,
+        now: u64,
+        index: usize,
+        calm: &Calm,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         let owners = self.owners[index];
         for a in each(owners) {
             for b in each(owners & !((one(a) << 1) - 1)) {
@@ -197,7 +203,14 @@ impl Owners {
     }
 
     /// A bucket has been without an owner since `since`, until now at least.
-    fn gap(&mut self, now: u64, index: usize, since: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+    fn gap(
+        &mut self,
+        now: u64,
+        index: usize,
+        since: u64,
+        calm: &Calm,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         let slot = index / self.buckets;
         // Parts of a partition each have to serve; `orphans_of_parts` looks at them.
         if self.eligible[slot] & calm.running == 0 || !calm.whole() {
@@ -238,7 +251,12 @@ impl Owners {
     }
 
     /// In a partition every part serves everything, once it has had the time to notice.
-    fn orphans_of_parts(&mut self, now: u64, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+    fn orphans_of_parts(
+        &mut self,
+        now: u64,
+        calm: &Calm,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         if calm.whole() {
             self.orphaned.clear();
             return Ok(());
@@ -258,7 +276,14 @@ impl Owners {
     }
 
     /// Looks at one slot in the part of `host`, which is its lowest.
-    fn orphan_of_part(&mut self, now: u64, host: usize, slot: usize, calm: &Calm, limits: &Limits) -> Result<(), Violation> {
+    fn orphan_of_part(
+        &mut self,
+        now: u64,
+        host: usize,
+        slot: usize,
+        calm: &Calm,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         let part = calm.component[host];
         // Replayed frames of a host that serves may hold a host that is in no view, for a bounded time: it has to
         // believe that it hears one way only.
@@ -277,12 +302,25 @@ impl Owners {
         };
         let since = *self.orphaned.entry((host, slot)).or_insert(now);
         if now - since > limits.detection {
-            return Err(self.orphan(now, index, since, calm.disturbed_at(host), Property::NoOrphan));
+            return Err(self.orphan(
+                now,
+                index,
+                since,
+                calm.disturbed_at(host),
+                Property::NoOrphan,
+            ));
         }
         Ok(())
     }
 
-    fn orphan(&self, now: u64, index: usize, since: u64, disturbed: u64, property: Property) -> Violation {
+    fn orphan(
+        &self,
+        now: u64,
+        index: usize,
+        since: u64,
+        disturbed: u64,
+        property: Property,
+    ) -> Violation {
         Violation {
             property,
             at: now,
