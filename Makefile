@@ -76,6 +76,10 @@ sim: ## simulate seeds (SEEDS=2000 FROM=1), or one (SEED=n, TRACE=1 to see it)
 sim-mutants: ## broken variants of the core: the simulator must catch each
 	@$(SIM) mutants
 
+.PHONY: model-check
+model-check: ## every interleaving of two and three hosts
+	@$(SIM) model-check
+
 .PHONY: bench-assign
 bench-assign: ## what a change of members moves, beside modulo and Maglev
 	@$(SIM) bench-assign
