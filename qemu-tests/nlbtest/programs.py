@@ -2,6 +2,7 @@
 """Builds what goes into guests, by the same scripts that people use."""
 
 import dataclasses
+import os
 import pathlib
 import subprocess
 
@@ -37,7 +38,8 @@ def build(with_nlb: bool = True) -> Programs:
     if with_nlb:
         crates += ["-p", "nlbadm"]
         files["bin/nlbadm"] = target / "nlbadm"
-        files["nlb.ko"] = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
+        module = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
+        files["nlb.ko"] = _without_debug_info(module)
         empty = _script("scripts/build-module.sh", "qemu-tests/bench/empty-hook")
         files["empty_hook.ko"] = pathlib.Path(empty.split()[-1])
     _script(
@@ -45,6 +47,15 @@ def build(with_nlb: bool = True) -> Programs:
         "--manifest-path", "userspace/Cargo.toml", *crates,
     )  # fmt: skip
     return Programs(release, files)
+
+
+def _without_debug_info(module: pathlib.Path) -> pathlib.Path:
+    """A copy that an emulated machine loads in a moment, symbols still in it."""
+    lean = module.with_suffix(".lean")
+    partial = lean.with_suffix(f".{os.getpid()}")
+    subprocess.run(["strip", "--strip-debug", "-o", partial, module], check=True)
+    os.replace(partial, lean)
+    return lean
 
 
 def runnable(program: pathlib.Path) -> list[str]:
