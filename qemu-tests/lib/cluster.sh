@@ -38,7 +38,7 @@ join() {
 	shift
 	[ -e "$KEY_FILE" ] || make_key
 	case " $* " in
-	*' --affinity '*) ;;
+	*' --affinity '* | *' --rules '*) ;;
 	*) set -- --affinity none "$@" ;;
 	esac
 	adm "h$n" up eth0 --cluster test --host-id "$n" --vip "$VIP" --key-file "$KEY_FILE" "$@"

@@ -2,7 +2,7 @@
 
 //! The verbs and their arguments. Help, manual page and completions come from here as well.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use nlb_core::{
@@ -13,7 +13,10 @@ use nlb_core::{
     },
 };
 
-use crate::endpoint::{Endpoint, usable_vip};
+use crate::{
+    endpoint::{Endpoint, usable_vip},
+    rulename::RuleName,
+};
 
 /// Exit codes, for people and for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -53,14 +56,20 @@ pub(crate) enum Verb {
     Start(Target),
     /// Leave the cluster at once; it stays configured
     Stop(Target),
-    /// Take no new connections and serve the old ones
-    Drain(Target),
+    /// Take no new connections, of one rule or of all, and serve the old ones
+    Drain(Drain),
     /// Drain, and stop when the last connection has ended
     Drainstop(Target),
     /// Stop, and be deaf to everything but resume
     Suspend(Target),
     /// End suspension; the host is stopped then
     Resume(Target),
+    /// Serve the traffic of a rule again
+    Enable(OneRule),
+    /// Serve nothing of a rule on this host, old connections included
+    Disable(OneRule),
+    /// Show, check or replace the port rules of a cluster
+    Rules(Rules),
     /// Change a parameter of this host while it serves
     Set(Set),
     /// Tell which host serves a connection, and why
@@ -141,9 +150,13 @@ pub(crate) struct Up {
     #[arg(long, value_enum, default_value_t = ModeArg::Multicast)]
     pub(crate) mode: ModeArg,
 
-    /// What of a client decides its host
+    /// What of a client decides its host, for the default rule
     #[arg(long, value_enum, default_value_t = AffinityArg::Single)]
     pub(crate) affinity: AffinityArg,
+
+    /// File of port rules, in place of the default rule: TOML, see `nlbadm help rules`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "affinity")]
+    pub(crate) rules: Option<PathBuf>,
 
     /// Time between two heartbeats, with a unit: 10ms to 10s
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = period)]
@@ -161,6 +174,78 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) stopped: bool,
 }
+
+/// Arguments of `drain`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Drain {
+    /// A rule: its number, or a port that it covers (192.0.2.10:443, all:443); or else the cluster interface
+    #[arg(value_name = "RULE|IFACE", value_hint = ValueHint::Other)]
+    what: Option<String>,
+
+    /// Cluster interface; may be left out if there is only one cluster
+    #[arg(value_name = "IFACE", value_hint = ValueHint::Other)]
+    interface: Option<String>,
+}
+
+impl Drain {
+    /// The rule, if one is named, and the cluster that is meant.
+    pub(crate) fn split(self) -> (Option<RuleName>, Target) {
+        let Drain { what, interface } = self;
+        match what.as_deref().map(str::parse) {
+            Some(Ok(rule)) => (Some(rule), Target { interface }),
+            _ => (None, Target { interface: what }),
+        }
+    }
+}
+
+/// A rule of a cluster.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OneRule {
+    /// Its number, or a port that it covers: 192.0.2.10:443, all:443
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: RuleName,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Arguments of `rules`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, after_help = RULES_HELP.as_str())]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    pub(crate) verb: Option<RulesVerb>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// What can be done with rules.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum RulesVerb {
+    /// Show the rules in force, and those that wait for the other hosts
+    Show(Target),
+    /// Replace all rules by those of a file; with other hosts they wait until all have the same
+    Apply {
+        /// TOML file, the same for all hosts; - for standard input
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Leave all checks to the kernel
+        #[arg(long, hide = true)]
+        unchecked: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Check a file of rules, without the kernel
+    Check {
+        /// TOML file; - for standard input
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+static RULES_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("A file of rules:\n\n{}", crate::rulefile::EXAMPLE));
 
 /// Arguments of `set`.
 #[derive(Args, Clone, Debug)]

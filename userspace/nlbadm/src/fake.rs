@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use nlb_core::{
     genl::{Affinity, Control, Mode},
     limits::KEY_LEN,
+    rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
     Error, Refusal,
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
-        Question,
+        NewRule, PortRule, Question, RuleChange,
     },
     route::{Address, Interface},
 };
@@ -32,6 +33,7 @@ pub(crate) struct Fake {
     pub(crate) counters: Vec<Counter>,
     pub(crate) history: Vec<Convergence>,
     pub(crate) keys: Vec<Key>,
+    pub(crate) rules: Vec<PortRule>,
     /// Every change that was asked for, in order.
     pub(crate) changes: Vec<String>,
     /// Changes that start like this are refused, with this error number.
@@ -144,6 +146,29 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
     }
 }
 
+/// A rule for a range of ports of all VIPs, in force on this host.
+pub(crate) fn rule(number: u16, first_port: u16, last_port: u16) -> PortRule {
+    PortRule {
+        number,
+        pending: false,
+        vip: None,
+        protocols: Protocols::Both.into(),
+        first_port,
+        last_port,
+        mode: FilteringMode::Multiple.into(),
+        affinity: Affinity::Single.into(),
+        prefix_v4: 24,
+        prefix_v6: 64,
+        track: Track::Quic.into(),
+        weight: None,
+        priority: None,
+        state: RuleState::Enabled.into(),
+        buckets_owned: Some(1366),
+        accepted: None,
+        dropped: None,
+    }
+}
+
 pub(crate) fn member(
     host_id: u8,
     state: HostState,
@@ -237,6 +262,32 @@ impl Kernel for Fake {
 
     fn history(&mut self, _ifindex: u32) -> Result<Vec<Convergence>, Error> {
         Ok(self.history.clone())
+    }
+
+    fn rules(&mut self, _ifindex: u32) -> Result<Vec<PortRule>, Error> {
+        Ok(self.rules.clone())
+    }
+
+    fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error> {
+        let text: String = rules
+            .iter()
+            .map(|new| {
+                let rule = &new.rule;
+                let weight = new.weight.map(|weight| format!(" weight {weight}"));
+                let weight = weight.unwrap_or_default();
+                format!(" {}-{}{weight}", rule.first_port, rule.last_port)
+            })
+            .collect();
+        Fake::change(self, format!("rules{text} on {ifindex}"))
+    }
+
+    fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error> {
+        let text = match change {
+            RuleChange::State(state) => state.name().to_owned(),
+            RuleChange::Weight(weight) => format!("weight {weight}"),
+            RuleChange::Priority(priority) => format!("priority {priority}"),
+        };
+        Fake::change(self, format!("rule {number} {text} on {ifindex}"))
     }
 
     fn keys(&mut self, _ifindex: u32) -> Result<Vec<Key>, Error> {

@@ -9,7 +9,7 @@ use nlb_netlink::{
     Client, Error, NetlinkSocket,
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
-        Question,
+        NewRule, PortRule, Question, RuleChange,
     },
     route::{Address, Interface, Route},
 };
@@ -31,6 +31,9 @@ pub(crate) trait Kernel {
     fn buckets(&mut self, ifindex: u32) -> Result<Vec<BucketMap>, Error>;
     fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error>;
     fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error>;
+    fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error>;
+    fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error>;
+    fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error>;
     fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error>;
     fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error>;
     fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
@@ -119,6 +122,18 @@ impl Kernel for Linux {
 
     fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error> {
         self.client()?.history(ifindex)
+    }
+
+    fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error> {
+        self.client()?.rules(ifindex)
+    }
+
+    fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error> {
+        self.client()?.set_rules(ifindex, rules)
+    }
+
+    fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error> {
+        self.client()?.change_rule(ifindex, number, change)
     }
 
     fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error> {

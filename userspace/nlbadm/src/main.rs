@@ -12,17 +12,20 @@ mod fake;
 mod kernel;
 mod keyfile;
 mod output;
+mod rulefile;
+mod rulename;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use nlb_core::genl::Control;
+use nlb_core::{genl::Control, rules::RuleState};
 
 use crate::{
-    cli::{Cli, Target, Verb},
+    cli::{Cli, RulesVerb, Target, Verb},
     failure::{Exit, Failure},
     kernel::{Kernel, Linux},
     output::print,
+    rulefile::RuleFile,
 };
 
 fn main() -> ExitCode {
@@ -47,7 +50,30 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
         Verb::Down(target) => return cmd::down::run(kernel, &target),
         Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
         Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),
-        Verb::Drain(target) => return cmd::control::run(kernel, &target, Control::Drain),
+        Verb::Drain(args) => match args.split() {
+            (Some(rule), target) => {
+                return cmd::rules::control(kernel, rule, &target, RuleState::Draining);
+            }
+            (None, target) => return cmd::control::run(kernel, &target, Control::Drain),
+        },
+        Verb::Enable(args) => {
+            return cmd::rules::control(kernel, args.rule, &args.target, RuleState::Enabled);
+        }
+        Verb::Disable(args) => {
+            return cmd::rules::control(kernel, args.rule, &args.target, RuleState::Disabled);
+        }
+        Verb::Rules(args) => match args.verb.unwrap_or(RulesVerb::Show(args.target)) {
+            RulesVerb::Show(target) => print(json, &cmd::rules::show(kernel, &target)?),
+            RulesVerb::Apply {
+                file,
+                unchecked,
+                target,
+            } => {
+                let file = RuleFile::read(&file)?;
+                print(json, &cmd::rules::apply(kernel, &target, &file, unchecked)?)
+            }
+            RulesVerb::Check { file } => print(json, &cmd::rules::check(&RuleFile::read(&file)?)?),
+        },
         Verb::Drainstop(target) => return cmd::control::run(kernel, &target, Control::Drainstop),
         Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
         Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),

@@ -192,7 +192,7 @@ pub struct NewCluster {
     pub vips: Vec<IpAddr>,
     /// This host's own address.
     pub dedicated_ip: Option<IpAddr>,
-    /// Affinity of the default rule.
+    /// Affinity of the default rule; not looked at if there are other rules.
     pub affinity: Affinity,
     /// Milliseconds between two heartbeats.
     pub period_ms: u32,
@@ -219,11 +219,10 @@ impl NewCluster {
         ];
         attributes.extend(self.vips.iter().copied().map(A::Vip));
         attributes.extend(self.dedicated_ip.map(A::DedicatedIp));
-        attributes.extend([
-            A::Affinity(self.affinity.into()),
-            A::PeriodMs(self.period_ms),
-            A::Tolerance(self.tolerance),
-        ]);
+        if self.rules.is_empty() {
+            attributes.push(A::Affinity(self.affinity.into()));
+        }
+        attributes.extend([A::PeriodMs(self.period_ms), A::Tolerance(self.tolerance)]);
         attributes.extend(self.weight.map(A::Weight));
         match &self.key {
             ClusterKey::Key { id, key, seed } => {

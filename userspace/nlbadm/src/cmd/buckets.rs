@@ -2,15 +2,29 @@
 
 //! `nlbadm buckets`
 
-use crate::{cli::Buckets, failure::Failure, kernel::Kernel, output::json::BucketsShape};
+use crate::{
+    cli::Buckets,
+    failure::Failure,
+    kernel::Kernel,
+    output::json::{BucketsShape, MapShape},
+    rulename::coverage,
+};
 
 /// The bucket maps of a cluster.
 pub(crate) fn run(kernel: &mut impl Kernel, args: &Buckets) -> Result<BucketsShape, Failure> {
     let cluster = super::cluster(kernel, &args.target)?;
     let maps = kernel.buckets(cluster.ifindex)?;
+    let rules = kernel.rules(cluster.ifindex)?;
+    let mut maps: Vec<MapShape> = maps.into_iter().map(Into::into).collect();
+    for map in &mut maps {
+        let rule = rules
+            .iter()
+            .find(|rule| !rule.pending && rule.number == map.slot);
+        map.rule = rule.map(coverage);
+    }
     Ok(BucketsShape {
         interface: cluster.ifname,
-        maps: maps.into_iter().map(Into::into).collect(),
+        maps,
         all: args.all,
     })
 }

@@ -14,6 +14,7 @@ pub(crate) mod key;
 pub(crate) mod monitor;
 pub(crate) mod owner;
 pub(crate) mod relay;
+pub(crate) mod rules;
 pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod up;
@@ -32,7 +33,7 @@ use nlb_netlink::{
 
 use crate::{cli::Target, failure::Failure, kernel::Kernel};
 
-/// How often a host that leaves is looked at.
+/// How often it is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(10);
 
 /// What a busy machine may be late by.

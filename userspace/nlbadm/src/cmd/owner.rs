@@ -12,12 +12,19 @@ use crate::{
     failure::{Exit, Failure},
     kernel::Kernel,
     output::{json::OwnerShape, print, print_line},
+    rulename::coverage,
 };
 
 /// Which host serves a connection, or many, and why.
 pub(crate) fn run(kernel: &mut impl Kernel, json: bool, args: &Owner) -> Result<(), Failure> {
     if let (Some(client), Some(vip)) = (args.client, args.vip) {
-        return Ok(print(json, &one(kernel, args, client, vip)?)?);
+        let mut shape = one(kernel, args, client, vip)?;
+        let rules = kernel.rules(shape.ifindex)?;
+        let rule = rules
+            .iter()
+            .find(|rule| !rule.pending && Some(rule.number) == shape.rule);
+        shape.coverage = rule.map(coverage);
+        return Ok(print(json, &shape)?);
     }
     for (number, line) in std::io::stdin().lines().enumerate() {
         let line = line.map_err(|error| Failure::usage(format!("standard input: {error}")))?;

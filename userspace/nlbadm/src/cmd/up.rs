@@ -15,6 +15,7 @@ use crate::{
     failure::{Exit, Failure},
     kernel::Kernel,
     keyfile::KeyFile,
+    rulefile::RuleFile,
     warn,
 };
 
@@ -27,6 +28,14 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
     if let Some(dedicated) = args.dedicated {
         check_dedicated(dedicated, &args.vips)?;
     }
+    let rules = match &args.rules {
+        None => Vec::new(),
+        Some(path) => {
+            let file = RuleFile::read(path)?;
+            file.check_for(&args.vips)?;
+            file.for_host(args.host_id)
+        }
+    };
     let (key, warning) = read_key(args)?;
     let interface = super::interface(kernel, &args.interface)?;
     check_interface(&interface)?;
@@ -48,7 +57,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         tolerance: args.tolerance,
         weight: args.weight,
         key,
-        rules: Vec::new(),
+        rules,
     };
     warn(warning);
     if !interface.up {

@@ -4,14 +4,14 @@
 
 use std::net::IpAddr;
 
-use nlb_core::{genl::EventKind, limits::BUCKETS};
+use nlb_core::{genl::EventKind, limits::BUCKETS, rules::FilteringMode};
 
 use super::{
     Report,
     json::{
-        BucketsShape, ClusterShape, Clusters, ConvergenceShape, CountersShape, EventShape,
-        GenkeyShape, HistoryShape, HostShape, KeysShape, MacsShape, MapShape, OwnerShape,
-        RelayShape,
+        AppliedShape, BucketsShape, CheckedShape, ClusterShape, Clusters, ConvergenceShape,
+        CountersShape, EventShape, GenkeyShape, HistoryShape, HostShape, KeysShape, MacsShape,
+        MapShape, OwnerShape, RelayShape, RuleShape, RulesShape,
     },
     table::layout,
 };
@@ -47,8 +47,11 @@ fn cluster(cluster: &ClusterShape) -> String {
     lines.push(format!("  heartbeats: {}", timing(cluster)));
     lines.push(format!("  key: {}", key(cluster)));
     lines.push(format!("  generation: {}", generation(cluster)));
-    if let Some(digest) = &cluster.pending {
-        lines.push(format!("  rules that wait for the other hosts: {digest}"));
+    if let Some(number) = cluster.rules.filter(|&number| number != 1) {
+        lines.push(format!("  rules: {number}; `nlbadm rules` shows them"));
+    }
+    if cluster.pending.is_some() {
+        lines.push(format!("  new rules: {}", waiting(&cluster.pending_hosts)));
     }
     let mut text = lines.join("\n");
     text.push('\n');
@@ -57,6 +60,87 @@ fn cluster(cluster: &ClusterShape) -> String {
         text.push_str(&hosts(&cluster.hosts));
     }
     text
+}
+
+/// Whom rules wait for.
+fn waiting(hosts: &[u8]) -> String {
+    if hosts.is_empty() {
+        "about to come into force".into()
+    } else {
+        format!("wait until host {} has the same", list(hosts))
+    }
+}
+
+impl Report for RulesShape {
+    fn human(&self) -> String {
+        let mut text = rules(&self.rules);
+        if let Some(pending) = &self.pending {
+            text.push_str(&format!(
+                "\nnew rules, which {}:\n",
+                waiting(&pending.waits_for)
+            ));
+            text.push_str(&rules(&pending.rules));
+        }
+        text
+    }
+}
+
+fn rules(rules: &[RuleShape]) -> String {
+    if rules.is_empty() {
+        return "no rules: the default host serves everything\n".into();
+    }
+    let heading = [
+        "rule",
+        "vip",
+        "protocols",
+        "ports",
+        "mode",
+        "affinity",
+        "weight",
+        "state",
+        "share",
+    ];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    rows.extend(rules.iter().map(rule));
+    layout("", &rows)
+}
+
+fn rule(rule: &RuleShape) -> Vec<String> {
+    let [ports, affinity] = &rule.text;
+    let single = rule.mode == FilteringMode::Single.name();
+    let part = match (rule.weight, rule.priority) {
+        (_, Some(priority)) if single => format!("priority {priority}"),
+        (_, None) if single => "priority by host id".into(),
+        (Some(weight), _) => weight.to_string(),
+        (None, _) => "of the host".into(),
+    };
+    vec![
+        rule.number.to_string(),
+        rule.vip.map_or_else(|| "all".into(), |vip| vip.to_string()),
+        rule.protocols.clone(),
+        ports.clone(),
+        rule.mode.clone(),
+        affinity.clone(),
+        part,
+        rule.state.clone(),
+        rule.share_percent.map_or_else(|| "-".into(), percent),
+    ]
+}
+
+impl Report for AppliedShape {
+    fn human(&self) -> String {
+        if self.in_force {
+            "in force\n".into()
+        } else {
+            format!("staged; they {}\n", waiting(&self.waits_for))
+        }
+    }
+}
+
+impl Report for CheckedShape {
+    fn human(&self) -> String {
+        format!("{} rules, nothing wrong with them\n", self.rules)
+    }
 }
 
 fn standing(cluster: &ClusterShape) -> String {
@@ -159,8 +243,10 @@ impl Report for OwnerShape {
             None => String::new(),
         };
         lines.push(match self.rule {
-            Some(0) => format!("  rule: default{affinity}"),
-            Some(number) => format!("  rule: {number}{affinity}"),
+            Some(number) => match &self.coverage {
+                Some(coverage) => format!("  rule: {number} ({coverage}){affinity}"),
+                None => format!("  rule: {number}{affinity}"),
+            },
             None if self.owner.is_some() => "  rule: none, so it is the default host's".into(),
             None => "  rule: none".into(),
         });
@@ -253,9 +339,9 @@ impl Report for BucketsShape {
 
 fn bucket_map(map: &MapShape, all: bool) -> String {
     let host = |id: Option<u8>| id.map_or_else(|| "nobody".into(), |id| format!("host {id}"));
-    let rule = match map.slot {
-        0 => "default rule".into(),
-        slot => format!("slot {slot}"),
+    let rule = match &map.rule {
+        Some(coverage) => format!("rule {} ({coverage})", map.slot),
+        None => "what no rule covers".into(),
     };
     let mut text = format!("{rule}, generation {}\n", map.generation);
     let shares: Vec<_> = map

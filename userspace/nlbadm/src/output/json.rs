@@ -11,12 +11,13 @@ use nlb_core::{limits::BUCKETS, state::OutReason};
 use nlb_netlink::{
     Code,
     object::{
-        Answer, BucketMap, Cluster, Convergence, Counter, Event, Key, Member, Question, host_ids,
+        Answer, BucketMap, Cluster, Convergence, Counter, Event, Key, Member, PortRule, Question,
+        host_ids,
     },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::cli::Protocol;
+use crate::{cli::Protocol, rulename};
 
 /// Answer of `show`: a list of clusters.
 #[derive(Debug, Serialize)]
@@ -49,6 +50,10 @@ pub(crate) struct ClusterShape {
     pub(crate) default_host: Option<u8>,
     pub(crate) buckets_owned: u32,
     pub(crate) pending: Option<String>,
+    /// The members that have not staged the rules that wait here.
+    pub(crate) pending_hosts: Vec<u8>,
+    /// Number of port rules in force.
+    pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
 }
 
@@ -98,6 +103,8 @@ impl ClusterShape {
             default_host: cluster.default_host,
             buckets_owned: cluster.buckets_owned,
             pending: cluster.pending.map(hex),
+            pending_hosts: waiting_hosts(cluster, members),
+            rules: cluster.rules,
             hosts: members.iter().map(HostShape::new).collect(),
         }
     }
@@ -131,17 +138,141 @@ impl HostShape {
     }
 }
 
+/// The members that have not staged the rules that wait on this host; nobody if none wait.
+pub(crate) fn waiting_hosts(cluster: &Cluster, members: &[Member]) -> Vec<u8> {
+    let lacks = |member: &&Member| {
+        cluster.pending.is_some()
+            && member.member
+            && !member.this
+            && member.pending != cluster.pending
+    };
+    let hosts = members.iter().filter(lacks);
+    hosts.map(|member| member.host_id).collect()
+}
+
+/// Answer of `rules`.
+#[derive(Debug, Serialize)]
+pub(crate) struct RulesShape {
+    pub(crate) interface: String,
+    /// Load weight of this host in rules that do not name one.
+    pub(crate) weight: Option<u8>,
+    pub(crate) rules: Vec<RuleShape>,
+    /// Null if no rules wait for other hosts.
+    pub(crate) pending: Option<PendingShape>,
+}
+
+/// Rules that wait for other hosts.
+#[derive(Debug, Serialize)]
+pub(crate) struct PendingShape {
+    pub(crate) digest: String,
+    pub(crate) waits_for: Vec<u8>,
+    pub(crate) rules: Vec<RuleShape>,
+}
+
+/// A port rule.
+#[derive(Debug, Serialize)]
+pub(crate) struct RuleShape {
+    pub(crate) number: u16,
+    /// Null: all.
+    pub(crate) vip: Option<IpAddr>,
+    pub(crate) protocols: String,
+    pub(crate) first_port: u16,
+    pub(crate) last_port: u16,
+    pub(crate) mode: String,
+    pub(crate) affinity: String,
+    pub(crate) prefix_v4: u8,
+    pub(crate) prefix_v6: u8,
+    pub(crate) track: String,
+    /// Null: that of the host.
+    pub(crate) weight: Option<u8>,
+    /// Null: the host id.
+    pub(crate) priority: Option<u8>,
+    pub(crate) state: String,
+    pub(crate) buckets: Option<u32>,
+    pub(crate) share_percent: Option<f64>,
+    pub(crate) accepted: Option<u64>,
+    pub(crate) dropped: Option<u64>,
+    /// What it covers, and what the affinity looks at, for people.
+    #[serde(skip)]
+    pub(crate) text: [String; 2],
+}
+
+impl RulesShape {
+    pub(crate) fn new(cluster: &Cluster, members: &[Member], rules: &[PortRule]) -> Self {
+        let list = |pending: bool| {
+            let rules = rules.iter().filter(|rule| rule.pending == pending);
+            rules.map(RuleShape::new).collect()
+        };
+        RulesShape {
+            interface: cluster.ifname.clone(),
+            weight: cluster.weight,
+            rules: list(false),
+            pending: cluster.pending.map(|digest| PendingShape {
+                digest: hex(digest),
+                waits_for: waiting_hosts(cluster, members),
+                rules: list(true),
+            }),
+        }
+    }
+}
+
+impl RuleShape {
+    fn new(rule: &PortRule) -> Self {
+        RuleShape {
+            number: rule.number,
+            vip: rule.vip,
+            protocols: rule.protocols.to_string(),
+            first_port: rule.first_port,
+            last_port: rule.last_port,
+            mode: rule.mode.to_string(),
+            affinity: rule.affinity.to_string(),
+            prefix_v4: rule.prefix_v4,
+            prefix_v6: rule.prefix_v6,
+            track: rule.track.to_string(),
+            weight: rule.weight,
+            priority: rule.priority,
+            state: rule.state.to_string(),
+            buckets: rule.buckets_owned,
+            share_percent: rule
+                .buckets_owned
+                .map(|buckets| share_percent(buckets as usize)),
+            accepted: rule.accepted,
+            dropped: rule.dropped,
+            text: [rulename::ports(rule), rulename::affinity(rule)],
+        }
+    }
+}
+
+/// Answer of `rules apply`.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppliedShape {
+    pub(crate) rules: usize,
+    pub(crate) in_force: bool,
+    pub(crate) waits_for: Vec<u8>,
+}
+
+/// Answer of `rules check`.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckedShape {
+    pub(crate) rules: usize,
+}
+
 /// Answer of `owner`.
 #[derive(Debug, Serialize)]
 pub(crate) struct OwnerShape {
     pub(crate) interface: String,
+    #[serde(skip)]
+    pub(crate) ifindex: u32,
     pub(crate) client: IpAddr,
     pub(crate) client_port: Option<u16>,
     pub(crate) vip: IpAddr,
     pub(crate) vip_port: Option<u16>,
     pub(crate) protocol: &'static str,
-    /// Null if no rule covers the flow; 0 is the default rule.
+    /// Null if no rule covers the flow.
     pub(crate) rule: Option<u16>,
+    /// What the rule covers, for people.
+    #[serde(skip)]
+    pub(crate) coverage: Option<String>,
     pub(crate) affinity: Option<String>,
     pub(crate) hash: Option<String>,
     pub(crate) bucket: Option<u16>,
@@ -163,12 +294,14 @@ impl OwnerShape {
         let given = |port: u16| Some(port).filter(|&port| port != 0);
         OwnerShape {
             interface: cluster.ifname.clone(),
+            ifindex: cluster.ifindex,
             client: question.client,
             client_port: given(question.client_port),
             vip: question.vip,
             vip_port: given(question.vip_port),
             protocol: protocol.name(),
             rule: answer.rule,
+            coverage: None,
             affinity: answer.affinity.map(|affinity| affinity.to_string()),
             hash: answer.hash.map(hex),
             bucket: answer.bucket,
@@ -242,8 +375,11 @@ pub(crate) struct BucketsShape {
 /// A bucket map.
 #[derive(Debug, Serialize)]
 pub(crate) struct MapShape {
-    /// 0 is the map of the default rule.
+    /// The number of the rule; the slot after the last is for what no rule covers.
     pub(crate) slot: u16,
+    /// What the rule covers, for people.
+    #[serde(skip)]
+    pub(crate) rule: Option<String>,
     pub(crate) generation: u64,
     pub(crate) hosts: Vec<ShareShape>,
     pub(crate) ranges: Vec<RangeShape>,
@@ -296,6 +432,7 @@ impl From<BucketMap> for MapShape {
         }
         MapShape {
             slot: map.slot,
+            rule: None,
             generation: map.generation,
             hosts,
             ranges,

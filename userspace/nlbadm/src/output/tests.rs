@@ -4,9 +4,10 @@
 
 use nlb_core::{
     genl::{Affinity, EventKind},
+    rules::{FilteringMode, Protocols, RuleState},
     state::{Cause, HostState, OutReason},
 };
-use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key};
+use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key, PortRule};
 
 use super::{
     Report,
@@ -16,7 +17,7 @@ use crate::{
     cli::{Buckets, Counters, Owner, Protocol, Target},
     cmd,
     failure::Failure,
-    fake::{Fake, cluster, member},
+    fake::{Fake, cluster, member, rule},
 };
 
 /// Both forms of an answer in one text.
@@ -51,6 +52,43 @@ fn show_of_a_host_that_is_out() {
     kernel.members[1].this = false;
     let shapes = cmd::show::run(&mut kernel, &Target::default()).unwrap();
     insta::assert_snapshot!(both(&shapes));
+}
+
+#[test]
+fn rules() {
+    let vip = Some("192.0.2.10".parse().unwrap());
+    let mut kernel = Fake::in_cluster();
+    kernel.clusters[0].pending = Some(0x0123_4567_89ab_cdef);
+    kernel.members[0].pending = kernel.clusters[0].pending;
+    kernel.rules = vec![
+        PortRule {
+            vip,
+            protocols: Protocols::Tcp.into(),
+            weight: Some(100),
+            ..rule(0, 443, 443)
+        },
+        PortRule {
+            mode: FilteringMode::Single.into(),
+            priority: Some(3),
+            state: RuleState::Draining.into(),
+            buckets_owned: Some(0),
+            ..rule(1, 8000, 8099)
+        },
+        PortRule {
+            pending: true,
+            affinity: Affinity::Network.into(),
+            buckets_owned: None,
+            ..rule(0, 0, u16::MAX)
+        },
+    ];
+    let shape = cmd::rules::show(&mut kernel, &Target::default()).unwrap();
+    insta::assert_snapshot!(both(&shape));
+    let show = cmd::show::run(&mut kernel, &Target::default()).unwrap();
+    assert!(show.human().contains("new rules: wait until host"));
+    kernel.rules.clear();
+    kernel.clusters[0].pending = None;
+    let shape = cmd::rules::show(&mut kernel, &Target::default()).unwrap();
+    assert!(shape.human().contains("the default host serves everything"));
 }
 
 #[test]
