@@ -151,10 +151,11 @@ pub(crate) fn draw(
 ) -> Vec<Fault> {
     let mut enabled: Vec<(Kind, u32)> = Vec::new();
     while enabled.is_empty() {
-        enabled = Kind::ALL
-            .into_iter()
-            .filter_map(|kind| rng.bool().then(|| (kind, rng.u32(1..=8))))
-            .collect();
+        for kind in Kind::ALL {
+            if rng.bool() {
+                enabled.push((kind, rng.u32(1..=8)));
+            }
+        }
     }
     let total: u32 = enabled.iter().map(|(_, share)| share).sum();
     let kind = |rng: &mut Rng| {

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use fastrand::Rng;
-use nlb_core::config::{SlotKind, SlotSet};
+use nlb_core::config::SlotKind;
 use nlb_core::node::Command;
 use nlb_core::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::plan::{AuthKind, Versions};
 use crate::world::{Event, STRANGERS, World};
 
 /// A set of directed links.
-type Links = Vec<(Way, usize, usize)>;
+pub(crate) type Links = Vec<(Way, usize, usize)>;
 
 /// A part of a fault that happens at a time of its own.
 pub(crate) enum Act {
@@ -48,7 +48,7 @@ pub(crate) enum Act {
 
 impl World<'_> {
     /// The secret of a key id, the same on all hosts.
-    fn secret(&self, id: u8) -> u64 {
+    pub(crate) fn secret(&self, id: u8) -> u64 {
         self.plan.seed ^ 0x6b65_7930 ^ u64::from(id)
     }
 
@@ -229,7 +229,7 @@ impl World<'_> {
         true
     }
 
-    fn cut(&mut self, links: &Links) {
+    pub(crate) fn cut(&mut self, links: &Links) {
         for &(way, from, to) in links {
             self.network.cut(way, from, to);
         }
@@ -238,7 +238,7 @@ impl World<'_> {
     }
 
     /// A host that loses or regains the rest of the segment finds out by its silence, as others find out a death.
-    fn segment_changed(&mut self, links: &Links) {
+    pub(crate) fn segment_changed(&mut self, links: &Links) {
         let now = self.now();
         let n = self.hosts.len();
         for &(way, from, to) in links {
@@ -403,7 +403,7 @@ impl World<'_> {
     }
 
     /// All links of a host's cluster interface.
-    fn cable(&self, index: usize) -> Links {
+    pub(crate) fn cable(&self, index: usize) -> Links {
         (0..=self.router())
             .filter(|&other| other != index)
             .flat_map(|other| [(Way::Segment, index, other), (Way::Segment, other, index)])
@@ -564,160 +564,5 @@ impl World<'_> {
             );
         }
         true
-    }
-
-    /// A part of a fault happens.
-    pub(crate) fn act(&mut self, act: Act) -> Result<(), Violation> {
-        if self.healed {
-            return Ok(());
-        }
-        self.note_act();
-        match act {
-            Act::PowerOn(index) => self.power_on(index),
-            Act::PowerOff(index) => self.power_off(index),
-            Act::Resume(index) => self.resume(index),
-            Act::Cut(links) => {
-                self.cut(&links);
-                Ok(())
-            }
-            Act::Mend(links) => {
-                for &(way, from, to) in &links {
-                    self.network.mend(way, from, to);
-                }
-                self.segment_changed(&links);
-                self.survey();
-                Ok(())
-            }
-            Act::Clear {
-                loss,
-                duplicate,
-                reorder,
-            } => {
-                self.network.weather.loss -= loss;
-                self.network.weather.duplicate -= duplicate;
-                self.network.weather.reorder -= reorder;
-                if self.network.weather.reorder + self.network.weather.duplicate == 0 {
-                    self.network.weather.reorder_ns_max = 0;
-                }
-                Ok(())
-            }
-            Act::Return(index) => self.back_to_service(index),
-            Act::Carrier(index) => self.carrier_returns(index),
-            Act::Vip(index) => self.vip_returns(index),
-            Act::KeyAdd(..) | Act::KeyUse(..) | Act::KeyDrop(..) => {
-                self.key_step(&act);
-                Ok(())
-            }
-            Act::RotationEnds => {
-                self.rotating = false;
-                Ok(())
-            }
-            Act::Dismiss(index) => self.power_off(index),
-            Act::Stage(index, digest) => self.stage(index, digest),
-        }
-    }
-
-    fn key_step(&mut self, act: &Act) {
-        let (Act::KeyAdd(index, id) | Act::KeyUse(index, id) | Act::KeyDrop(index, id)) = *act
-        else {
-            return;
-        };
-        if self.hosts[index].role == Role::OtherKey || self.plan.auth == AuthKind::Open {
-            return;
-        }
-        let secret = self.secret(id);
-        let keys = &mut self.hosts[index].keys;
-        match act {
-            Act::KeyAdd(..) => keys.add(id, secret),
-            Act::KeyUse(..) => keys.use_key(id),
-            _ => keys.drop_key(id),
-        }
-    }
-
-    fn back_to_service(&mut self, index: usize) -> Result<(), Violation> {
-        self.hosts[index].wish = Wish::Serve;
-        if std::mem::take(&mut self.hosts[index].suspended) {
-            self.command(index, Command::Resume)?;
-        }
-        self.command(index, Command::Start)?;
-        self.expect(What::Join(index));
-        self.set_eligible();
-        Ok(())
-    }
-
-    fn carrier_returns(&mut self, index: usize) -> Result<(), Violation> {
-        self.hosts[index].carrier_down -= 1;
-        for (way, from, to) in self.cable(index) {
-            self.network.mend(way, from, to);
-        }
-        let now = self.now();
-        self.calm.disturb(now, index);
-        self.survey();
-        if self.hosts[index].carrier_down == 0 {
-            self.command(index, Command::Carrier(true))?;
-        }
-        Ok(())
-    }
-
-    fn vip_returns(&mut self, index: usize) -> Result<(), Violation> {
-        self.hosts[index].vip_missing -= 1;
-        self.set_eligible();
-        if self.hosts[index].vip_missing == 0 {
-            self.command(index, Command::VipMissing(false))?;
-        }
-        Ok(())
-    }
-
-    fn stage(&mut self, index: usize, digest: u64) -> Result<(), Violation> {
-        if digest < self.rules_digest {
-            return Ok(());
-        }
-        let mut rules = self.hosts[index].config.rules;
-        rules.digest = digest;
-        // Every other rule set gives its slots another meaning: all buckets move, also those that stay.
-        rules.kept = if digest % 2 == 0 {
-            SlotSet::ALL
-        } else {
-            SlotSet::EMPTY
-        };
-        self.owners.rules_in_flux |= digest % 2 == 1;
-        self.hosts[index].config.rules = rules;
-        self.command(index, Command::Stage(rules))
-    }
-
-    /// Everything that is wrong ends: from here on all must converge within the bound.
-    pub(crate) fn heal(&mut self) -> Result<(), Violation> {
-        self.healed = true;
-        self.say(|| "everything heals".to_owned());
-        self.network.mend_all();
-        for index in 0..self.hosts.len() {
-            self.hosts[index].carrier_down = 0;
-            self.hosts[index].vip_missing = 0;
-            if index >= self.plan.hosts.len() {
-                self.power_off(index)?;
-            }
-        }
-        self.survey();
-        let newest = self.key_id;
-        for index in 0..self.plan.hosts.len() {
-            self.key_step(&Act::KeyAdd(index, newest));
-            self.key_step(&Act::KeyUse(index, newest));
-        }
-        for index in 0..self.plan.hosts.len() {
-            self.heal_host(index)?;
-        }
-        Ok(())
-    }
-
-    fn heal_host(&mut self, index: usize) -> Result<(), Violation> {
-        self.resume(index)?;
-        self.power_on(index)?;
-        self.command(index, Command::Carrier(true))?;
-        self.command(index, Command::VipMissing(false))?;
-        let digest = self.rules_digest;
-        if self.hosts[index].config.rules.digest != digest {
-            self.stage(index, digest)?;
-        }
-        self.back_to_service(index)
     }
 }

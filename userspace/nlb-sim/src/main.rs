@@ -5,10 +5,12 @@
 //! `run` plays seeds, `mutants` shows that it can fail, `model-check` searches small clusters exhaustively and
 //! `bench-assign` measures what a change of the members moves.
 
+mod act;
 mod adversary;
 mod auth;
 mod bench_assign;
 mod check;
+mod converge;
 mod expect;
 mod fault;
 mod frames;
@@ -19,6 +21,7 @@ mod model;
 mod mutants;
 mod network;
 mod plan;
+mod power;
 mod queue;
 mod run;
 mod stats;

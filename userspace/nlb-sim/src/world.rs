@@ -7,22 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use fastrand::Rng;
-use nlb_core::host::HostId;
 use nlb_core::limits::FRAME_MAX;
-use nlb_core::node::{Command, Node};
+use nlb_core::node::Command;
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
-use nlb_core::state::{HostState, OutReason};
 
 use crate::adversary::Adversary;
 use crate::auth::Keyring;
-use crate::check::agreement::{Agreement, View};
+use crate::check::agreement::Agreement;
 use crate::check::calm::{Calm, one};
 use crate::check::owner::{Limits, Owners};
 use crate::check::{Property, Violation};
 use crate::expect::What;
 use crate::fault::Kind;
-use crate::host::{Host, Role, Sent, Store};
+use crate::host::{Host, Role, Sent};
 use crate::inject::Act;
 use crate::network::{Fate, Network, Way};
 use crate::plan::{AuthKind, Plan};
@@ -146,7 +144,7 @@ impl<'a> World<'a> {
         let detection = detection + detection / 40 + 2 * plan.late_ns_max + 4 * delay_max;
         let limits = Limits {
             detection,
-            held: 60 * plan.period_ns * u64::from(plan.tolerance),
+            held: 3600 * plan.period_ns * u64::from(plan.tolerance),
             cold: detection + 3 * plan.period_ns,
             excuse: 2 * detection + 4 * plan.period_ns,
             gap: 4 * delay_max,
@@ -430,114 +428,6 @@ impl<'a> World<'a> {
         self.owners.step(self.queue.now(), &self.calm, &self.limits)
     }
 
-    fn apply_ownership(&mut self, index: usize) -> Result<(), Violation> {
-        let host = &mut self.hosts[index];
-        let Some(node) = &host.node else {
-            return Ok(());
-        };
-        let seen = (node.ownership_changes(), node.generation());
-        if seen == host.seen {
-            return Ok(());
-        }
-        host.seen = seen;
-        let words = self.plan.buckets.div_ceil(64);
-        let slots = self.plan.slots.len();
-        for slot in 0..slots {
-            for word in 0..words {
-                let bits = node.owned_word(slot as u16, word as u16);
-                let before = std::mem::replace(&mut host.bits[slot * words + word], bits);
-                if bits != before && host.role != Role::OtherKey {
-                    self.owners.enter(index, slot, word, before, bits);
-                }
-            }
-        }
-        let default = if node.is_default() { u64::MAX } else { 0 };
-        let before = std::mem::replace(&mut host.bits[slots * words], default);
-        if default != before && host.role != Role::OtherKey {
-            for word in 0..words {
-                self.owners.enter(index, slots, word, before, default);
-            }
-        }
-        let owned = |slot: usize| -> u32 {
-            host.bits[slot * words..(slot + 1) * words]
-                .iter()
-                .map(|bits| bits.count_ones())
-                .sum()
-        };
-        let owned: Vec<u32> = if self.trace.wants_lines() {
-            (0..slots).map(owned).collect()
-        } else {
-            Vec::new()
-        };
-        self.say(|| format!("#{index} owns {owned:?} of generation {}", seen.1.number));
-        self.generation(index)
-    }
-
-    /// Enters what a host shows of its generation.
-    fn generation(&mut self, index: usize) -> Result<(), Violation> {
-        let host = &self.hosts[index];
-        let Some(node) = &host.node else {
-            return Ok(());
-        };
-        let id = node.generation();
-        if id.is_none() || host.role == Role::OtherKey {
-            return Ok(());
-        }
-        let key = (id.number, id.leader, id.incarnation);
-        let maps: Vec<Vec<u8>> = (0..self.plan.slots.len())
-            .map(|slot| {
-                (0..self.plan.buckets)
-                    .map(|bucket| {
-                        node.owner_of(slot as u16, bucket as u16)
-                            .map_or(0, HostId::get)
-                    })
-                    .collect()
-            })
-            .collect();
-        let beyond = maps.iter().enumerate().find_map(|(slot, map)| {
-            let words = self.plan.buckets.div_ceil(64);
-            let own =
-                |bucket: usize| host.bits[slot * words + bucket / 64] >> (bucket % 64) & 1 == 1;
-            map.iter()
-                .enumerate()
-                .find(|(bucket, owner)| own(*bucket) && **owner != host.id.get())
-                .map(|(bucket, owner)| (slot, bucket, *owner))
-        });
-        if let Some((slot, bucket, owner)) = beyond {
-            let text = format!(
-                "host #{index} serves bucket {bucket} of slot {slot}, which its own map gives to {owner}"
-            );
-            return Err(self.violation(Property::Agreement, text));
-        }
-        let view = View {
-            members: node.view_members().0,
-            rules: node.config().rules.digest,
-            maps,
-        };
-        self.agreement.show(self.queue.now(), index, key, view)
-    }
-
-    /// Takes the bits of a host out of the packet path, or puts them back.
-    pub(crate) fn show_bits(&mut self, index: usize, shown: bool) {
-        let words = self.plan.buckets.div_ceil(64);
-        let slots = self.plan.slots.len();
-        let host = &self.hosts[index];
-        if host.role == Role::OtherKey {
-            return;
-        }
-        for slot in 0..=slots {
-            for word in 0..words {
-                let bits = if slot == slots {
-                    host.bits[slots * words]
-                } else {
-                    host.bits[slot * words + word]
-                };
-                let (before, after) = if shown { (0, bits) } else { (bits, 0) };
-                self.owners.enter(index, slot, word, before, after);
-            }
-        }
-    }
-
     fn drain(&mut self, index: usize) -> Result<(), Violation> {
         for _ in 0..TRANSMIT_MAX {
             let host = &mut self.hosts[index];
@@ -721,195 +611,11 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// The highest host id that is known in this run.
-    pub(crate) fn ids(&self) -> usize {
-        let highest = self
-            .plan
-            .hosts
-            .iter()
-            .map(|host| usize::from(host.id))
-            .max()
-            .unwrap_or(1);
-        highest.max(8)
-    }
-
-    /// Whether all hosts of the plan that have power have the same rules in force, and no others staged.
-    fn rules_agree(&self) -> bool {
-        let powered = self.hosts[..self.plan.hosts.len()]
-            .iter()
-            .filter_map(|host| host.node.as_ref());
-        let mut rules = powered.map(|node| (node.config().rules.digest, node.pending()));
-        let first = rules.next();
-        first
-            .is_none_or(|(digest, pending)| pending == 0 && rules.all(|other| other == (digest, 0)))
-    }
-
-    /// Powers a host on and starts its node.
-    pub(crate) fn power_on(&mut self, index: usize) -> Result<(), Violation> {
-        let now = self.now();
-        let peers = self.ids();
-        let host = &mut self.hosts[index];
-        if host.node.is_some() {
-            return Ok(());
-        }
-        let store = Store::new(peers, self.plan.slots.len(), self.plan.buckets);
-        let node = match Node::new(&host.config, store) {
-            Ok(node) => node,
-            Err(error) => {
-                return Err(
-                    self.violation(Property::Panic, format!("a node cannot be made: {error:?}"))
-                );
-            }
-        };
-        host.seen = (node.ownership_changes(), node.generation());
-        host.node = Some(node);
-        host.wake = u64::MAX;
-        host.power_on_at = now;
-        host.suspended = false;
-        let (no_carrier, vip_missing, wish) =
-            (host.carrier_down > 0, host.vip_missing > 0, host.wish);
-        self.say(|| format!("#{index} power on"));
-        if no_carrier {
-            self.command(index, Command::Carrier(false))?;
-        }
-        if vip_missing {
-            self.command(index, Command::VipMissing(true))?;
-        }
-        if wish != crate::host::Wish::Rest {
-            self.command(index, Command::Start)?;
-            if self.hosts[index].role == Role::Member {
-                self.expect(What::Join(index));
-            }
-        }
-        if wish == crate::host::Wish::Drain {
-            self.command(index, Command::Drain)?;
-        }
-        Ok(())
-    }
-
-    /// Takes the power of a host away.
-    pub(crate) fn power_off(&mut self, index: usize) -> Result<(), Violation> {
-        let now = self.now();
-        if self.hosts[index].node.is_none() {
-            return Ok(());
-        }
-        self.say(|| format!("#{index} power off"));
-        if self.calm.running & one(index) != 0 {
-            self.calm.disturb(now, index);
-        }
-        if self.hosts[index].paused.is_none() {
-            self.show_bits(index, false);
-        }
-        let host = &mut self.hosts[index];
-        host.bits.fill(0);
-        host.node = None;
-        host.paused = None;
-        host.backlog.clear();
-        host.unheard.clear();
-        host.wake = u64::MAX;
-        self.survey();
-        self.owners.step(now, &self.calm, &self.limits)
-    }
-
     pub(crate) fn violation(&self, property: Property, text: String) -> Violation {
         Violation {
             property,
             at: self.queue.now(),
             text,
-        }
-    }
-
-    /// After the healing: notes when all serve in one generation, and how long they took.
-    fn look_for_convergence(&mut self) -> Result<(), Violation> {
-        match self.unconverged() {
-            None => {
-                self.converged_at = Some(self.now());
-                self.say(|| "all have converged".to_owned());
-                Ok(())
-            }
-            Some(why) if self.now() > self.plan.heal_at + self.heal_bound() + self.held_out() => {
-                Err(self.violation(Property::Heals, why))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// How much longer the healing may take, in nanoseconds, because a host is held out by name for having come too
-    /// often: at most 32 times the silence.
-    fn held_out(&self) -> u64 {
-        let held = self
-            .hosts
-            .iter()
-            .filter_map(|host| host.node.as_ref())
-            .any(|node| node.out_reason() == OutReason::Flapping);
-        if held {
-            33 * self.plan.period_ns * u64::from(self.plan.tolerance)
-        } else {
-            0
-        }
-    }
-
-    /// Why not all hosts of the plan serve in one generation, if they do not.
-    pub(crate) fn unconverged(&self) -> Option<String> {
-        let n = self.plan.hosts.len();
-        let all = self.hosts[..n]
-            .iter()
-            .fold(0u64, |set, host| set | 1 << host.id.index());
-        let first = self.hosts[0]
-            .node
-            .as_ref()
-            .map(Node::generation)
-            .unwrap_or(nlb_core::wire::GenId::NONE);
-        for (index, host) in self.hosts[..n].iter().enumerate() {
-            let Some(node) = &host.node else {
-                return Some(format!("host #{index} has no power"));
-            };
-            if node.state() != HostState::Converged {
-                return Some(format!(
-                    "host #{index} is {} ({})",
-                    node.state().name(),
-                    node.out_reason().name()
-                ));
-            }
-            if node.generation() != first {
-                return Some(format!(
-                    "host #{index} has generation {:?}, host #0 {first:?}",
-                    node.generation()
-                ));
-            }
-            if node.view_members().0 != all {
-                return Some(format!(
-                    "generation {first:?} has members {:#x} of {all:#x}",
-                    node.view_members().0
-                ));
-            }
-        }
-        self.unserved()
-    }
-
-    /// A bucket that has not one owner, if there is one.
-    fn unserved(&self) -> Option<String> {
-        let slots = self.plan.slots.len();
-        (0..=slots).find_map(|slot| {
-            let right = u32::from(self.owners.somebody_eligible(slot));
-            (0..self.plan.buckets)
-                .map(|bucket| (bucket, self.owners.of(slot, bucket).count_ones()))
-                .find(|(_, count)| *count != right)
-                .map(|(bucket, count)| format!("bucket {bucket} of slot {slot} has {count} owners"))
-        })
-    }
-
-    /// The end of the run: everything has to be as it was when all had converged.
-    fn finally(&mut self) -> Result<(), Violation> {
-        if self.converged_at.is_none() {
-            let why = self
-                .unconverged()
-                .unwrap_or_else(|| "the run ended before".to_owned());
-            return Err(self.violation(Property::Heals, why));
-        }
-        match self.unconverged() {
-            Some(why) => Err(self.violation(Property::Stable, format!("after convergence: {why}"))),
-            None => Ok(()),
         }
     }
 

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `nlb-sim model-check`: every interleaving of deliveries, losses, timers, crashes, joins and leaves of a small cluster,
+//! over the same core, by a depth-first search that remembers a 128-bit hash of every state it has seen.
+//!
+//! What is bounded: time (a horizon, so that sequences and clocks stay finite), the number of each fault, and how long
+//! a frame may be under way. Within these bounds nothing is left out; what is left out of the hash of a state (events
+//! and history waiting to be read) is read by nobody in the core.
+
+mod state;
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::process::ExitCode;
+use std::time::Instant as Clock;
+
+use state::{BEGIN, State, Step};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Ends a search at so many distinct states.
+    #[arg(long, default_value_t = 12_000_000)]
+    states: usize,
+    /// Only the model with this name.
+    #[arg(long)]
+    only: Option<String>,
+    /// Prints the steps that lead to a violation.
+    #[arg(long)]
+    trace: bool,
+}
+
+/// What may happen in a model, and how often.
+#[derive(Clone, Copy)]
+struct Bounds {
+    name: &'static str,
+    hosts: usize,
+    /// Hosts that run from the beginning.
+    first: usize,
+    crashes: u8,
+    losses: u8,
+    joins: u8,
+    leaves: u8,
+    /// Longest time that a frame is under way.
+    delay: u64,
+    /// Faults happen up to here, in periods.
+    faults_until: u64,
+    /// The end of time, in periods: long enough after the last fault for all to converge.
+    horizon: u64,
+    /// The search has to close, however many states it takes.
+    must_close: bool,
+}
+
+const MODELS: [Bounds; 4] = [
+    Bounds {
+        name: "2-hosts-join-leave",
+        hosts: 2,
+        first: 1,
+        crashes: 0,
+        losses: 0,
+        joins: 1,
+        leaves: 1,
+        delay: 1,
+        faults_until: 6,
+        horizon: 15,
+        must_close: true,
+    },
+    Bounds {
+        name: "2-hosts-crash-loss",
+        hosts: 2,
+        first: 2,
+        crashes: 1,
+        losses: 1,
+        joins: 1,
+        leaves: 0,
+        delay: 0,
+        faults_until: 6,
+        horizon: 18,
+        must_close: true,
+    },
+    Bounds {
+        name: "3-hosts-leave",
+        hosts: 3,
+        first: 3,
+        crashes: 0,
+        losses: 1,
+        joins: 0,
+        leaves: 1,
+        delay: 0,
+        faults_until: 6,
+        horizon: 15,
+        must_close: false,
+    },
+    Bounds {
+        name: "3-hosts-crash-loss-join",
+        hosts: 3,
+        first: 2,
+        crashes: 1,
+        losses: 1,
+        joins: 1,
+        leaves: 0,
+        delay: 0,
+        faults_until: 7,
+        horizon: 19,
+        must_close: false,
+    },
+];
+
+/// The set of states holds hashes already.
+#[derive(Default)]
+struct Taken(u64);
+
+impl Hasher for Taken {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |value, byte| value << 8 | u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.0 = value as u64;
+    }
+}
+
+type Seen = HashSet<u128, BuildHasherDefault<Taken>>;
+
+/// The verb `model-check`.
+pub(crate) fn main(args: &Args) -> ExitCode {
+    let mut good = true;
+    for bounds in MODELS.iter().filter(|bounds| {
+        args.only
+            .as_ref()
+            .is_none_or(|only| bounds.name.contains(only.as_str()))
+    }) {
+        good &= check(bounds, args);
+    }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Searches one model; true if nothing was violated and enough was seen.
+fn check(bounds: &Bounds, args: &Args) -> bool {
+    let begin = Clock::now();
+    let mut search = Search {
+        bounds,
+        seen: Seen::default(),
+        transitions: 0,
+        ends: 0,
+        depth_max: 0,
+    };
+    let result = search.run(args.states);
+    let seconds = begin.elapsed().as_secs_f64();
+    let (closed, violation) = match result {
+        Ok(closed) => (closed, None),
+        Err((text, path)) => (false, Some((text, path))),
+    };
+    println!(
+        "{}: {} distinct states, {} transitions, {} ends, depth {}, {} in {seconds:.1} s",
+        bounds.name,
+        search.seen.len(),
+        search.transitions,
+        search.ends,
+        search.depth_max,
+        if closed { "closed" } else { "not closed" },
+    );
+    if let Some((text, path)) = violation {
+        println!("VIOLATED: {text} after {} steps", path.len());
+        if args.trace {
+            replay(bounds, &path);
+        }
+        return false;
+    }
+    let enough = closed || (!bounds.must_close && search.seen.len() >= 10_000_000);
+    if !enough {
+        println!("FAILED: neither closed nor 10,000,000 states");
+    }
+    enough
+}
+
+/// A search in depth.
+struct Search<'a> {
+    bounds: &'a Bounds,
+    seen: Seen,
+    transitions: u64,
+    ends: u64,
+    depth_max: usize,
+}
+
+/// A state whose successors are being looked at.
+struct Level {
+    state: State,
+    steps: Vec<Step>,
+    next: usize,
+}
+
+type Violated = (String, Vec<Step>);
+
+impl Search<'_> {
+    /// True if all states within the bounds were seen, false if there were too many.
+    fn run(&mut self, states_max: usize) -> Result<bool, Violated> {
+        let first = State::first(self.bounds);
+        self.seen.insert(first.key());
+        let steps = first.steps(self.bounds);
+        let mut levels = vec![Level {
+            state: first,
+            steps,
+            next: 0,
+        }];
+        while let Some(level) = levels.last_mut() {
+            let Some(&step) = level.steps.get(level.next) else {
+                levels.pop();
+                continue;
+            };
+            level.next += 1;
+            let result = level.state.after(step, self.bounds);
+            self.transitions += 1;
+            let failed = |text: String, levels: &[Level]| {
+                let path = levels
+                    .iter()
+                    .map(|level| level.steps[level.next - 1])
+                    .collect();
+                (text, path)
+            };
+            let state = match result {
+                Ok(state) => state,
+                Err(text) => return Err(failed(text, &levels)),
+            };
+            if !self.seen.insert(state.key()) {
+                continue;
+            }
+            let steps = state.steps(self.bounds);
+            if steps.is_empty() {
+                self.ends += 1;
+                if let Some(text) = state.unconverged(self.bounds) {
+                    return Err(failed(text, &levels));
+                }
+                continue;
+            }
+            if self.seen.len() >= states_max {
+                return Ok(false);
+            }
+            levels.push(Level {
+                state,
+                steps,
+                next: 0,
+            });
+            self.depth_max = self.depth_max.max(levels.len());
+        }
+        Ok(true)
+    }
+}
+
+/// Prints what happens along a path.
+fn replay(bounds: &Bounds, path: &[Step]) {
+    let mut state = State::first(bounds);
+    for step in path {
+        let what = match step {
+            Step::Deliver(flight) | Step::Lose(flight) => {
+                let flight = &state.flights[*flight];
+                format!(
+                    "{step:?}: kind {} of host {} to host {}",
+                    flight.bytes[5],
+                    flight.from + 1,
+                    flight.to + 1
+                )
+            }
+            _ => format!("{step:?}"),
+        };
+        println!("{:>5} {what}", state.now - BEGIN);
+        match state.after(*step, bounds) {
+            Ok(next) => state = next,
+            Err(_) => break,
+        }
+        let views: Vec<String> = state
+            .nodes
+            .iter()
+            .map(|placed| {
+                placed
+                    .as_ref()
+                    .map_or("-".to_owned(), |placed| placed.say())
+            })
+            .collect();
+        println!("      {}", views.join(" | "));
+    }
+}
