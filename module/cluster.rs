@@ -11,6 +11,7 @@
 //! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the
 //! timer (waiting for a running one), and only after that the cluster is freed.
 
+use super::conflict::{self, Conflicts};
 use super::fragments::FragmentMemory;
 use super::kapi::bh_lock::{BhGuard, BhLock, BhLockGuard};
 use super::kapi::clock::now_ns;
@@ -31,6 +32,7 @@ use super::nlb_core::genl::Mode;
 use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX};
 use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::peer::Path;
+use super::nlb_core::received::Received;
 use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
@@ -61,6 +63,8 @@ pub(crate) struct Description {
     pub(crate) heartbeat_mac: [u8; 6],
     /// The cluster has no key.
     pub(crate) no_key: bool,
+    /// Packets for a VIP are served whichever interface they arrive on.
+    pub(crate) allow_other_interfaces: bool,
 }
 
 /// The timer is never set to expire sooner than this, in nanoseconds.
@@ -109,6 +113,8 @@ pub(crate) struct Cluster {
     fragments: FragmentMemory,
     family: Arc<Family>,
     #[pin]
+    conflicts: Conflicts,
+    #[pin]
     inner: BhLock<Inner>,
     // Given back last: the packet path and the timer use it.
     device: Device,
@@ -154,6 +160,7 @@ impl Cluster {
                 stats: Stats::new()?,
                 fragments: FragmentMemory::new()?,
                 family,
+                conflicts <- Conflicts::new(),
                 inner <- BhLock::new(inner),
                 device,
             }? Error),
@@ -205,6 +212,11 @@ impl Cluster {
     #[inline(always)]
     pub(crate) fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Claims of other stations to the VIPs.
+    pub(crate) fn conflicts(&self) -> &Conflicts {
+        &self.conflicts
     }
 
     /// The memory of first fragments.
@@ -478,7 +490,7 @@ impl Port {
             cluster.stats.event(stats::Event::FrameTooLong);
             return Verdict::Consume;
         }
-        drive(cluster, &self.timer, |inner, now| {
+        let result = drive(cluster, &self.timer, |inner, now| {
             let Inner {
                 node,
                 keys,
@@ -486,10 +498,29 @@ impl Port {
                 ..
             } = inner;
             let frame = whole(skb, received, len);
-            let result = node.handle_frame(now, Path::Segment, frame, keys);
-            cluster.stats.received(result);
+            node.handle_frame(now, Path::Segment, frame, keys)
         });
+        cluster.stats.received(result);
+        if result == Received::OtherCluster {
+            self.other_cluster(skb);
+        }
         Verdict::Consume
+    }
+
+    /// A frame of another cluster arrived. If it was sent where our own heartbeats go, that cluster has our primary
+    /// VIP, for the destination is derived from it; and as its virtual MAC is ours, ARP would not show it.
+    #[cold]
+    fn other_cluster(&self, skb: &Skb) {
+        let cluster = self.cluster();
+        let (Some([to @ .., _, _, _, _, _, _, _, _]), Some(&vip)) =
+            (skb.ethernet(), cluster.vips().first())
+        else {
+            return;
+        };
+        let from = skb.ethernet().and_then(|header| header.last_chunk::<8>());
+        if let (true, Some([from @ .., _, _])) = (*to == cluster.description.heartbeat_mac, from) {
+            conflict::report(cluster, vip, *from);
+        }
     }
 
     /// Hands a frame that came on the second path to the node. Context: process.

@@ -7,6 +7,7 @@
 //! packet sockets included.
 
 use super::cluster::Cluster;
+use super::conflict;
 use super::kapi::netdevice::DeviceRef;
 use super::kapi::netfilter::{OutputHook, Verdict};
 use super::kapi::rcu::ReadSide;
@@ -51,8 +52,9 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
             cluster.stats().reason(reason);
             Verdict::Consume
         }
-        NdVerdict::Conflict { .. } => {
+        NdVerdict::Conflict { vip, mac } => {
             cluster.stats().reason(Reason::NdConflict);
+            conflict::report(cluster, vip.into(), mac);
             Verdict::Consume
         }
         NdVerdict::Reply { to, bytes } => {

@@ -17,6 +17,7 @@ use super::nlb_core::time::NS_PER_MS;
 use super::nlb_core::rules::Rule;
 use super::request::{address, address_bytes};
 use super::rules::Share;
+use core::net::IpAddr;
 use kernel::c_str;
 use kernel::prelude::*;
 
@@ -52,11 +53,35 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
     message.put_u8(at::WEIGHT, cluster.weight())?;
     message.put_u32(at::PERIOD_MS, description.period_ms)?;
     message.put_u32(at::TOLERANCE, description.tolerance)?;
-    if let Some(snapshot) = cluster.snapshot(&read_lock()) {
-        message.put(at::VIRTUAL_MAC, &snapshot.filter.mac_v4())?;
-    }
+    virtual_macs(message, cluster)?;
     message.put_flag(at::NO_KEY, description.no_key)?;
+    message.put_flag(at::ALLOW_OTHER_INTERFACES, description.allow_other_interfaces)?;
+    if let Some((claim, age_ns)) = cluster.conflicts().last() {
+        message.put(at::CONFLICT_VIP, address_bytes(claim.vip, &mut buffer))?;
+        message.put(at::CONFLICT_MAC, &claim.mac)?;
+        message.put_u64(at::CONFLICT_AGE_MS, age_ns / NS_PER_MS)?;
+    }
     node_of(message, cluster)
+}
+
+/// Writes what the VIPs resolve to: one MAC for each family that they are of, once if it is the same.
+fn virtual_macs(message: &mut Message, cluster: &Cluster) -> Result {
+    use genl::cluster as at;
+    let macs = cluster
+        .snapshot(&read_lock())
+        .map(|snapshot| (snapshot.filter.mac_v4(), snapshot.filter.mac_v6()));
+    let Some((v4, v6)) = macs else {
+        return Ok(());
+    };
+    let has = |family: fn(&IpAddr) -> bool| cluster.vips().iter().any(family);
+    if !has(IpAddr::is_ipv4) {
+        return message.put(at::VIRTUAL_MAC, &v6);
+    }
+    message.put(at::VIRTUAL_MAC, &v4)?;
+    if has(IpAddr::is_ipv6) && v4 != v6 {
+        message.put(at::VIRTUAL_MAC_V6, &v6)?;
+    }
+    Ok(())
 }
 
 /// Writes what the node says of itself.

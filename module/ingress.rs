@@ -90,12 +90,12 @@ fn packet(
         fast_v6(&snapshot.filter, &snapshot.owners, vip, meta.len, l3)
     };
     let verdict = match fast {
-        Fast::Drop { reason, .. } => {
-            cluster.stats().reason(reason);
+        Fast::Drop { reason, rule } => {
+            cluster.stats().packet(reason, rule);
             return Verdict::Drop;
         }
-        Fast::Accept { reason, .. } => {
-            cluster.stats().reason(reason);
+        Fast::Accept { reason, rule } => {
+            cluster.stats().packet(reason, rule);
             return accept(skb, &meta);
         }
         Fast::Moved(it) => decide::moved(&snapshot.owners, it, l3),
@@ -222,11 +222,20 @@ fn finish(port: &Port, skb: &mut Skb, meta: &Meta, verdict: decide::Verdict) -> 
     let Some(reason) = verdict.reason() else {
         return unreadable(port);
     };
-    port.cluster().stats().reason(reason);
+    let stats = port.cluster().stats();
     match verdict {
-        decide::Verdict::Accept { .. } => accept(skb, meta),
-        decide::Verdict::Drop { .. } => Verdict::Drop,
-        _ => Verdict::Accept,
+        decide::Verdict::Accept { rule, .. } => {
+            stats.packet(reason, rule);
+            accept(skb, meta)
+        }
+        decide::Verdict::Drop { rule, .. } => {
+            stats.packet(reason, rule);
+            Verdict::Drop
+        }
+        _ => {
+            stats.reason(reason);
+            Verdict::Accept
+        }
     }
 }
 

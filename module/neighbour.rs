@@ -6,6 +6,7 @@
 //! other sees every frame that leaves the cluster interface, those of packet sockets included.
 
 use super::cluster::Cluster;
+use super::conflict;
 use super::discovery;
 use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::{RcuCell, ReadSide};
@@ -45,8 +46,9 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
             cluster.stats().reason(reason);
             Verdict::Consume
         }
-        ArpVerdict::Conflict { .. } => {
+        ArpVerdict::Conflict { vip, mac } => {
             cluster.stats().reason(Reason::ArpConflict);
+            conflict::report(cluster, vip.into(), mac);
             Verdict::Consume
         }
         ArpVerdict::Reply { to, bytes } => {
@@ -57,11 +59,19 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
     }
 }
 
-/// Tells the segment which MAC the VIPs resolve to. Context: any.
+/// Tells the segment which MAC the VIPs resolve to, and asks for them in this host's own name: if a stranger answers,
+/// that is a conflict. Context: any.
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     for vip in cluster.vips() {
         match vip {
-            IpAddr::V4(vip) => send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip)),
+            IpAddr::V4(vip) => {
+                send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip));
+                // Asked without an address of its own, hosts would take it for a claim.
+                if let Some(own) = dedicated(cluster) {
+                    let question = arp::question(cluster.device().mac(), own, *vip);
+                    send(cluster, &BROADCAST, &question);
+                }
+            }
             IpAddr::V6(vip) => discovery::announce(cluster, snapshot, *vip),
         }
     }
@@ -90,6 +100,13 @@ impl Hook for Egress {
         if skb.has_vlan_id() {
             return Verdict::Accept;
         }
+        let Some(snapshot) = cluster.snapshot(side) else {
+            return Verdict::Accept;
+        };
+        if has_virtual_source(snapshot, skb) {
+            cluster.stats().reason(Reason::DroppedVirtualSource);
+            return Verdict::Drop;
+        }
         match skb.protocol() {
             ETHERTYPE_ARP => guard(cluster, side, skb, ETH_HLEN),
             ETHERTYPE_IPV6 => {
@@ -98,6 +115,14 @@ impl Hook for Egress {
             _ => Verdict::Accept,
         }
     }
+}
+
+/// Whether a frame would teach the switch where the virtual MAC is: a packet socket or a guest behind a bridge can
+/// send what it likes.
+#[inline(always)]
+fn has_virtual_source(snapshot: &Snapshot, skb: &Skb) -> bool {
+    let source = skb.head().get(ETH_SOURCE..).and_then(<[u8]>::first_chunk::<6>);
+    source.is_some_and(|source| snapshot.filter.is_virtual_mac(source))
 }
 
 /// Clusters of a namespace.

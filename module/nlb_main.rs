@@ -11,6 +11,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 mod cluster;
+mod conflict;
 mod discovery;
 mod fill;
 mod fragments;
@@ -24,6 +25,7 @@ mod netlink;
 #[path = "core/src/lib.rs"]
 mod nlb_core;
 mod notify;
+mod presence;
 mod reception;
 mod registry;
 mod request;
@@ -33,6 +35,7 @@ mod rules;
 mod segment;
 mod snapshot;
 mod stats;
+mod stray;
 mod tables;
 
 use kapi::genetlink::{Family, Registration};

@@ -3,12 +3,14 @@
 //! What userspace is told without having asked: state changes, and heartbeats for the second path.
 
 use super::cluster::Cluster;
+use super::conflict::Claim;
 use super::kapi::netlink::Message;
 use super::nlb_core::event::Event;
 use super::nlb_core::genl::{self, EventKind};
 use super::nlb_core::host::HostId;
 use super::nlb_core::node::Node;
 use super::nlb_core::state::{Cause, HostState, OutReason};
+use super::request::address_bytes;
 use super::tables::NodeTables;
 use kernel::prelude::*;
 
@@ -51,6 +53,7 @@ struct Fields {
     state: Option<HostState>,
     out: Option<OutReason>,
     cause: Option<Cause>,
+    claim: Option<Claim>,
 }
 
 /// Tells that something happened in a cluster. Context: any.
@@ -101,6 +104,15 @@ pub(crate) fn cluster_event(cluster: &Cluster, kind: EventKind) {
     send(cluster, kind, None, &Fields::default());
 }
 
+/// Tells that another station claims a VIP. Context: any.
+pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
+    let fields = Fields {
+        claim: Some(*claim),
+        ..Fields::default()
+    };
+    send(cluster, EventKind::Conflict, None, &fields);
+}
+
 fn send(cluster: &Cluster, kind: EventKind, told: Option<&Told>, fields: &Fields) {
     let device = cluster.device();
     cluster.family().notify(
@@ -138,6 +150,11 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     }
     if let Some(cause) = fields.cause {
         message.put_u8(genl::event::CAUSE, cause as u8)?;
+    }
+    if let Some(claim) = fields.claim {
+        let mut buffer = [0u8; 16];
+        message.put(genl::event::VIP, address_bytes(claim.vip, &mut buffer))?;
+        message.put(genl::event::MAC, &claim.mac)?;
     }
     Ok(())
 }

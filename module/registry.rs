@@ -18,6 +18,7 @@
 use super::cluster::Port;
 use super::discovery::Ip6Output;
 use super::ingress::Ingress;
+use super::kapi::address::{AddressNotifier, AddressWatcher};
 use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceEvent, DeviceWatcher, Net, NetId, Rtnl};
 use super::kapi::netfilter::{Hooks, Point};
@@ -27,6 +28,7 @@ use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
 use super::reception;
+use super::stray::Stray;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 
@@ -34,6 +36,7 @@ use kernel::sync::{Arc, Mutex};
 struct Attached {
     // Dropped first: step 3 of the teardown.
     hooks: Hooks,
+    addresses: Option<Pin<KBox<AddressNotifier<Port>>>>,
     port: Arc<Port>,
     ifindex: u32,
 }
@@ -165,13 +168,16 @@ impl Registry {
         // From here on dropping it undoes everything.
         let mut attached = Attached {
             hooks: Hooks::new(),
+            addresses: None,
             port: port.clone(),
             ifindex,
         };
         let hooked = attached
             .hooks
             .add::<Egress>(Point::Egress(device), port.shared_cluster())
-            .and_then(|()| attached.hooks.add::<Ingress>(Point::Ingress(device), port.clone()));
+            .and_then(|()| attached.hooks.add::<Ingress>(Point::Ingress(device), port.clone()))
+            .and_then(|()| AddressNotifier::new(port.clone()))
+            .map(|notifier| attached.addresses = Some(notifier));
         if let Err(error) = hooked {
             drop(attached);
             Self::tidy(&mut namespaces, place);
@@ -182,6 +188,7 @@ impl Registry {
         namespace.publish();
         self.changed();
         notify::cluster_event(port.cluster(), EventKind::ClusterNew);
+        port.addresses_changed();
         Ok(())
     }
 
@@ -213,6 +220,8 @@ impl Registry {
         let mut hooks = Hooks::new();
         hooks.add::<ArpOutput>(Point::ArpOut(net), guard.clone())?;
         hooks.add_output::<Ip6Output>(Point::Ip6Out(net), guard.clone())?;
+        hooks.add_input::<Stray>(Point::Ip4In(net), guard.clone())?;
+        hooks.add_input::<Stray>(Point::Ip6In(net), guard.clone())?;
         let place = namespaces.len();
         // There is room, it was reserved.
         let _ = namespaces.push_within_capacity(Namespace {

@@ -144,6 +144,7 @@ impl NewCluster {
                 // virtual MAC would do, but then every bystander's NIC would have to look at them too.
                 heartbeat_mac: virtual_mac_multicast(primary),
                 no_key,
+                allow_other_interfaces: request.has(cluster::ALLOW_OTHER_INTERFACES),
             },
             config,
             snapshot,

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The counters of a cluster: one for each reason of the packet path and each outcome of the protocol.
+//!
+//! Packets are counted by rule and reason at once, so that a packet costs one increment: a row of reasons for what no
+//! rule covers, and one for each number that a rule can have. What a reason came to is the sum of its column.
 
+use super::kapi::once::Once;
 use super::kapi::percpu::Counters;
+use super::nlb_core::filter::NO_RULE;
+use super::nlb_core::limits::RULES_MAX;
 use super::nlb_core::reason::Reason;
 use super::nlb_core::received::Received;
 use kernel::prelude::*;
@@ -39,50 +45,94 @@ impl Event {
     ];
 }
 
-/// Counters of the packet path come first, so that a reason is its own index.
-const RECEIVED: usize = Reason::COUNT;
+/// Rows of the packet path: none, then the numbers of the rules.
+const ROWS: usize = RULES_MAX + 1;
+
+/// Counters of the packet path come first, so that the reason of a packet without a rule is its own index.
+const RECEIVED: usize = ROWS * Reason::COUNT;
 const EVENTS: usize = RECEIVED + Received::ALL.len();
 const COUNT: usize = EVENTS + Event::NAMES.len();
 
 /// The counters of a cluster, per CPU.
-pub(crate) struct Stats(Counters);
+pub(crate) struct Stats {
+    counters: Counters,
+    /// Rows that were ever used: no sum has to look at the others.
+    rows: Once<usize>,
+}
 
 impl Stats {
-    /// All at zero. Context: process. Errors: `ENOMEM`.
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self(Counters::new(COUNT)?))
+    /// All at zero, for a list of so many rules. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(rules: usize) -> Result<Self> {
+        let stats = Self {
+            counters: Counters::new(COUNT)?,
+            rows: Once::new(1),
+        };
+        stats.expect_rules(rules);
+        Ok(stats)
     }
 
-    /// Counts a packet. Context: any.
+    /// Before a list of so many rules comes into force. Context: process; callers are serialised.
+    pub(crate) fn expect_rules(&self, rules: usize) {
+        self.rows.store(self.rows.load().max(rules + 1).min(ROWS));
+    }
+
+    /// Counts a packet that has no rule. Context: any.
     #[inline(always)]
     pub(crate) fn reason(&self, reason: Reason) {
-        self.0.inc(reason as usize);
+        self.counters.inc(reason as usize);
+    }
+
+    /// Counts a packet with the number of its rule, or [`super::nlb_core::filter::NO_RULE`]. Context: any.
+    #[inline(always)]
+    pub(crate) fn packet(&self, reason: Reason, rule: u8) {
+        const { assert!(NO_RULE.wrapping_add(1) == 0) };
+        let row = usize::from(rule.wrapping_add(1));
+        let place = row.wrapping_mul(Reason::COUNT);
+        self.counters.inc(place.wrapping_add(reason as usize));
     }
 
     /// Counts a frame of the protocol that arrived. Context: any.
     pub(crate) fn received(&self, received: Received) {
-        self.0.inc(RECEIVED + received as usize);
+        self.counters.inc(RECEIVED + received as usize);
     }
 
     /// Counts something of the module's own. Context: any.
     pub(crate) fn event(&self, event: Event) {
-        self.0.inc(EVENTS + event as usize);
+        self.counters.inc(EVENTS + event as usize);
     }
 
-    /// How often a reason was counted. Context: any.
+    /// How often a reason was counted, whatever the rule. Context: any.
     pub(crate) fn sum_of(&self, reason: Reason) -> u64 {
-        self.0.sum(reason as usize)
+        (0..self.rows.load())
+            .map(|row| self.counters.sum(row * Reason::COUNT + reason as usize))
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// Packets of a rule that were served, and those that were not. Context: any.
+    pub(crate) fn of_rule(&self, rule: u16) -> (u64, u64) {
+        let row = (usize::from(rule) + 1).min(ROWS - 1) * Reason::COUNT;
+        let mut counts = (0u64, 0u64);
+        for &reason in Reason::ALL {
+            let count = self.counters.sum(row + reason as usize);
+            if reason.name().starts_with("accepted-") {
+                counts.0 = counts.0.wrapping_add(count);
+            } else {
+                counts.1 = counts.1.wrapping_add(count);
+            }
+        }
+        counts
     }
 
     /// Name and sum of the counter with this index; none beyond the last.
     pub(crate) fn get(&self, index: usize) -> Option<(&'static str, u64)> {
-        let name = if index < RECEIVED {
-            Reason::ALL.get(index)?.name()
-        } else if index < EVENTS {
-            Received::ALL.get(index - RECEIVED)?.name()
-        } else {
-            Event::NAMES.get(index - EVENTS)?
+        if let Some(&reason) = Reason::ALL.get(index) {
+            return Some((reason.name(), self.sum_of(reason)));
+        }
+        let index = index.checked_sub(Reason::COUNT)?;
+        let name = match Received::ALL.get(index) {
+            Some(received) => received.name(),
+            None => Event::NAMES.get(index.checked_sub(Received::ALL.len())?)?,
         };
-        Some((name, self.0.sum(index)))
+        Some((name, self.counters.sum(RECEIVED + index)))
     }
 }

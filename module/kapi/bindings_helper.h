@@ -9,6 +9,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
@@ -20,6 +21,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/timekeeping.h>
+#include <net/addrconf.h>
 #include <net/genetlink.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
@@ -48,6 +50,7 @@ enum {
 	NLB_NETDEV_INGRESS = NF_NETDEV_INGRESS,
 	NLB_NETDEV_EGRESS = NF_NETDEV_EGRESS,
 	NLB_INET_LOCAL_OUT = NF_INET_LOCAL_OUT,
+	NLB_INET_PRE_ROUTING = NF_INET_PRE_ROUTING,
 	NLB_NLA_VALIDATE_RANGE = NLA_VALIDATE_RANGE,
 	NLB_GENL_MCAST_CAP_NET_ADMIN = GENL_MCAST_CAP_NET_ADMIN,
 	NLB_EOPNOTSUPP = EOPNOTSUPP,

@@ -170,6 +170,53 @@ void nlb_helper_leave6(struct net_device *dev, const u8 *group)
 #endif
 }
 
+bool nlb_helper_dev_is_vrf(const struct net_device *dev)
+{
+	return netif_is_l3_master(dev);
+}
+
+bool nlb_helper_has4(const struct net_device *dev, __be32 addr)
+{
+	const struct in_device *in_dev;
+	const struct in_ifaddr *ifa;
+	bool found = false;
+
+	rcu_read_lock();
+	in_dev = __in_dev_get_rcu(dev);
+	if (in_dev) {
+		in_dev_for_each_ifa_rcu(ifa, in_dev) {
+			if (ifa->ifa_local == addr) {
+				found = true;
+				break;
+			}
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+bool nlb_helper_has6(const struct net_device *dev, const u8 *addr)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct in6_addr address;
+
+	memcpy(&address, addr, sizeof(address));
+	return ipv6_chk_addr(dev_net(dev), &address, dev, 1);
+#else
+	return false;
+#endif
+}
+
+const struct net_device *nlb_helper_ifa4_dev(const void *ifa)
+{
+	return ((const struct in_ifaddr *)ifa)->ifa_dev->dev;
+}
+
+const struct net_device *nlb_helper_ifa6_dev(const void *ifa)
+{
+	return ((const struct inet6_ifaddr *)ifa)->idev->dev;
+}
+
 /*
  * The link-local address of a device that duplicate address detection is done with: ipv6_get_lladdr(), which
  * is not exported.

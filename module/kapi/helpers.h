@@ -30,6 +30,11 @@ int nlb_helper_join4(struct net_device *dev, __be32 group);
 void nlb_helper_leave4(struct net_device *dev, __be32 group);
 int nlb_helper_join6(struct net_device *dev, const u8 *group);
 void nlb_helper_leave6(struct net_device *dev, const u8 *group);
+bool nlb_helper_dev_is_vrf(const struct net_device *dev);
+bool nlb_helper_has4(const struct net_device *dev, __be32 addr);
+bool nlb_helper_has6(const struct net_device *dev, const u8 *addr);
+const struct net_device *nlb_helper_ifa4_dev(const void *ifa);
+const struct net_device *nlb_helper_ifa6_dev(const void *ifa);
 bool nlb_helper_link_local(const struct net_device *dev, u8 *addr);
 
 /* BH and per-CPU */

@@ -6,6 +6,7 @@
 //! it were to go upstream; nothing here knows what a cluster is. The bindings come from the module's own
 //! bindgen run over `bindings_helper.h`; the helpers in C stand in for macros and inline functions.
 
+pub(crate) mod address;
 pub(crate) mod bh_lock;
 pub(crate) mod clock;
 pub(crate) mod genetlink;

@@ -307,6 +307,24 @@ impl DeviceRef<'_> {
         }
     }
 
+    /// Whether it is this device.
+    #[inline(always)]
+    pub(crate) fn is(&self, device: &Device) -> bool {
+        self.dev == device.dev
+    }
+
+    /// Whether it is a loopback device.
+    pub(crate) fn is_loopback(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { (*self.dev.as_ptr()).flags & bindings::NLB_IFF_LOOPBACK != 0 }
+    }
+
+    /// Whether it is a VRF, to which packets come from its ports.
+    pub(crate) fn is_vrf(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::nlb_helper_dev_is_vrf(self.dev.as_ptr()) }
+    }
+
     /// The link-local IPv6 address of the device, if it has one that is in use. Context: any but hard interrupts,
     /// under RCU.
     pub(crate) fn link_local(&self, _side: &ReadSide) -> Option<Ipv6Addr> {

@@ -49,6 +49,20 @@ pub(crate) trait OutputHook: 'static {
     ) -> Verdict;
 }
 
+/// A hook function that is told which device a packet comes from; else as [`OutputHook`].
+pub(crate) trait InputHook: 'static {
+    /// What it works on.
+    type Target: Send + Sync + 'static;
+
+    /// Decides a packet that came from `device`.
+    fn handle(
+        target: &Self::Target,
+        side: &ReadSide,
+        skb: &mut Skb,
+        device: &DeviceRef<'_>,
+    ) -> Verdict;
+}
+
 /// Where a hook is put.
 pub(crate) enum Point<'a> {
     /// Received by a device, before any protocol.
@@ -59,6 +73,10 @@ pub(crate) enum Point<'a> {
     ArpOut(Net<'a>),
     /// IPv6 of the host's own, sent by any device of a namespace; the data begins with the IPv6 header.
     Ip6Out(Net<'a>),
+    /// IPv4 that was received by any device of a namespace, before routing; the data begins with the IPv4 header.
+    Ip4In(Net<'a>),
+    /// The same for IPv6.
+    Ip6In(Net<'a>),
 }
 
 /// Hooks run before those of nft and others, whose netdev chains start at priorities around 0: what this host
@@ -114,6 +132,15 @@ impl Hooks {
         self.register(point, target, call_output::<H>)
     }
 
+    /// Registers a hook that is told the device. As [`Hooks::add`].
+    pub(crate) fn add_input<H: InputHook>(
+        &mut self,
+        point: Point<'_>,
+        target: Arc<H::Target>,
+    ) -> Result {
+        self.register(point, target, call_input::<H>)
+    }
+
     fn register<T: Send + Sync + 'static>(
         &mut self,
         point: Point<'_>,
@@ -152,6 +179,18 @@ impl Hooks {
                 core::ptr::null_mut(),
                 bindings::NFPROTO_IPV6,
                 bindings::NLB_INET_LOCAL_OUT,
+            ),
+            Point::Ip4In(net) => (
+                net.as_ptr(),
+                core::ptr::null_mut(),
+                bindings::NFPROTO_IPV4,
+                bindings::NLB_INET_PRE_ROUTING,
+            ),
+            Point::Ip6In(net) => (
+                net.as_ptr(),
+                core::ptr::null_mut(),
+                bindings::NFPROTO_IPV6,
+                bindings::NLB_INET_PRE_ROUTING,
             ),
         };
         let target = Arc::into_raw(target);
@@ -238,6 +277,28 @@ unsafe extern "C" fn call_output<H: OutputHook>(
     let target = unsafe { &*target.cast::<H::Target>() };
     // SAFETY: By the contract of this function; the device stays while the hook runs, which is under RCU.
     let device = unsafe { DeviceRef::from_raw((*state).out) };
+    let Some(device) = device else {
+        return bindings::NF_ACCEPT;
+    };
+    // SAFETY: By the contract of this function.
+    let skb = unsafe { Skb::from_raw(skb) };
+    // SAFETY: Hooks run under RCU until they return.
+    let side = unsafe { ReadSide::assume() };
+    carry_out(H::handle(target, side, skb, &device), skb)
+}
+
+/// # Safety
+///
+/// As [`call`]; `state` is that of an input hook.
+unsafe extern "C" fn call_input<H: InputHook>(
+    target: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const bindings::nf_hook_state,
+) -> c_uint {
+    // SAFETY: As in `call`.
+    let target = unsafe { &*target.cast::<H::Target>() };
+    // SAFETY: By the contract of this function; the device stays while the hook runs, which is under RCU.
+    let device = unsafe { DeviceRef::from_raw((*state).in_) };
     let Some(device) = device else {
         return bindings::NF_ACCEPT;
     };

@@ -121,8 +121,18 @@ pub mod cluster {
     pub const RULE: u16 = 27;
     /// u16: number of port rules in force (replies).
     pub const RULES: u16 = 28;
+    /// binary 6: the virtual MAC of IPv6 VIPs, where it is another than that of the IPv4 ones (replies).
+    pub const VIRTUAL_MAC_V6: u16 = 29;
+    /// binary 4 or 16: a VIP that another station claims (replies).
+    pub const CONFLICT_VIP: u16 = 30;
+    /// binary 6: the MAC that it claims it for, or its own (replies).
+    pub const CONFLICT_MAC: u16 = 31;
+    /// u64: milliseconds since it last did so (replies).
+    pub const CONFLICT_AGE_MS: u16 = 32;
+    /// flag: packets for a VIP are served whichever interface they arrive on.
+    pub const ALLOW_OTHER_INTERFACES: u16 = 33;
     /// Highest number in use.
-    pub const MAX: u16 = 28;
+    pub const MAX: u16 = 33;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -162,9 +172,9 @@ pub mod rule {
     pub const PENDING: u16 = 16;
     /// u32: buckets of the rule that this host owns (replies).
     pub const BUCKETS_OWNED: u16 = 17;
-    /// u64: packets of the rule that this host served since the rule is in force (replies).
+    /// u64: packets that this host served under this number since the cluster was made (replies).
     pub const ACCEPTED: u16 = 18;
-    /// u64: packets of the rule that this host left to others since the rule is in force (replies).
+    /// u64: packets that this host did not serve under this number since the cluster was made (replies).
     pub const DROPPED: u16 = 19;
     /// Highest number in use.
     pub const MAX: u16 = 19;
@@ -336,8 +346,12 @@ pub mod event {
     pub const CAUSE: u16 = 9;
     /// u8: host id of the default host.
     pub const DEFAULT_HOST: u16 = 10;
+    /// binary 4 or 16: the VIP that another station claims.
+    pub const VIP: u16 = 11;
+    /// binary 6: the MAC that it claims it for, or its own.
+    pub const MAC: u16 = 12;
     /// Highest number in use.
-    pub const MAX: u16 = 10;
+    pub const MAX: u16 = 12;
 }
 
 named! {
@@ -399,5 +413,7 @@ named! {
         HostSeen = 6 "host-seen",
         /// The default host changed.
         DefaultHost = 7 "default-host",
+        /// Another station claims a VIP. Told once a minute at most for the same one.
+        Conflict = 8 "conflict",
     }
 }

@@ -89,3 +89,13 @@ pub const EXTENSION_HEADERS_MAX: usize = 8;
 /// How long a first fragment is remembered: as long as Linux waits for the rest of an IPv6 packet (60 s); for
 /// IPv4 it waits 30 s.
 pub const FRAGMENT_MEMORY_NS: u64 = 60 * super::time::NS_PER_SEC;
+
+/// How long a station that claims a VIP is shown after it last did so: long enough to be found by whoever looks
+/// because something is wrong.
+pub const CONFLICT_SHOWN_NS: u64 = 600 * super::time::NS_PER_SEC;
+
+/// How often the same claim to a VIP is told: it is news once, and then a reminder.
+pub const CONFLICT_AGAIN_NS: u64 = 60 * super::time::NS_PER_SEC;
+
+/// How often claims are told whatever they say, so that nobody floods the log by making some up.
+pub const CONFLICT_GAP_NS: u64 = super::time::NS_PER_SEC;

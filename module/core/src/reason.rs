@@ -103,6 +103,10 @@ named! {
         NdLeakDropped = 44 "nd-leak-dropped",
         /// An outgoing neighbour solicitation whose source was a VIP, mended.
         NdLeakMended = 45 "nd-leak-mended",
+        /// To a VIP, but it arrived on another interface than the cluster's.
+        DroppedOtherInterface = 46 "dropped-other-interface",
+        /// An outgoing frame with the virtual MAC as its source, which no switch may learn.
+        DroppedVirtualSource = 47 "dropped-virtual-source",
     }
 }
 

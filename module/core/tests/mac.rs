@@ -58,9 +58,15 @@ fn the_group_of_a_mac_is_the_one_that_leads_to_it() {
         let mac = virtual_mac(Mode::Igmp, ip(vip));
         assert_eq!(group_of(mac), Some(igmp_group(ip(vip))), "{vip}");
     }
-    assert_eq!(group_of([0x01, 0x00, 0x5e, 0x01, 2, 3]), Some(ip("239.129.2.3")));
+    assert_eq!(
+        group_of([0x01, 0x00, 0x5e, 0x01, 2, 3]),
+        Some(ip("239.129.2.3"))
+    );
     assert_eq!(group_of([0x01, 0x00, 0x5e, 0x81, 2, 3]), None);
-    assert_eq!(group_of(virtual_mac(Mode::Multicast, ip("192.0.2.10"))), None);
+    assert_eq!(
+        group_of(virtual_mac(Mode::Multicast, ip("192.0.2.10"))),
+        None
+    );
 }
 
 #[test]

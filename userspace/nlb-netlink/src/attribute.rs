@@ -167,6 +167,11 @@ attributes! {
         Pending(u64) = PENDING,
         Rule(Nest<RuleAttribute>) = RULE,
         Rules(u16) = RULES,
+        VirtualMacV6([u8; 6]) = VIRTUAL_MAC_V6,
+        ConflictVip(IpAddr) = CONFLICT_VIP,
+        ConflictMac([u8; 6]) = CONFLICT_MAC,
+        ConflictAgeMs(u64) = CONFLICT_AGE_MS,
+        AllowOtherInterfaces(()) = ALLOW_OTHER_INTERFACES,
     }
 }
 
@@ -301,5 +306,7 @@ attributes! {
         Members(u64) = MEMBERS,
         Cause(Code<Cause>) = CAUSE,
         DefaultHost(u8) = DEFAULT_HOST,
+        Vip(IpAddr) = VIP,
+        Mac([u8; 6]) = MAC,
     }
 }

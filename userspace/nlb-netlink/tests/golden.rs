@@ -19,7 +19,7 @@ use nlb_netlink::{
     attribute::{CounterAttribute, EventAttribute, KeyAttribute},
     message::{Attributes, NlbMessage},
     object::{
-        Answer, BucketMap, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Event,
+        Answer, BucketMap, Claim, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Event,
         Heartbeat, Key, Member, NewCluster, NewRule, PortRule, Question, RuleChange,
     },
 };
@@ -84,6 +84,8 @@ fn new_cluster() -> NewCluster {
             seed: std::array::from_fn(|index| index as u8),
         },
         rules: Vec::new(),
+        virtual_mac: None,
+        allow_other_interfaces: false,
     }
 }
 
@@ -224,6 +226,13 @@ fn cluster_get() {
         cause: Some(Cause::Joined.into()),
         pending: None,
         rules: None,
+        virtual_mac_v6: None,
+        conflict: Some(Claim {
+            vip: "192.0.2.10".parse().unwrap(),
+            mac: [2, 0, 0, 0, 0, 0x77],
+            age_ms: 1500,
+        }),
+        allow_other_interfaces: true,
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);
@@ -377,6 +386,8 @@ fn event_ntf() {
         members: Some(0b11),
         cause: Some(Cause::Died.into()),
         default_host: Some(1),
+        vip: Some("192.0.2.10".parse().unwrap()),
+        mac: Some([2, 0, 0, 0, 0, 0x77]),
     };
     assert_eq!(Event::from_attributes(attributes).unwrap(), expected);
 }
@@ -403,7 +414,7 @@ fn unknown_commands_are_kept() {
     golden[0] = 200;
     let message = round_trip(&golden);
     assert_eq!(message.command.known(), None);
-    assert!(matches!(message.attributes, Attributes::Other(attributes) if attributes.len() == 10));
+    assert!(matches!(message.attributes, Attributes::Other(attributes) if attributes.len() == 12));
 }
 
 #[test]

@@ -150,6 +150,14 @@ pub(crate) struct Up {
     #[arg(long, value_enum, default_value_t = ModeArg::Multicast)]
     pub(crate) mode: ModeArg,
 
+    /// The virtual MAC, the same on every host [default: made of the mode and the primary VIP, see ip2mac]
+    #[arg(long, value_name = "MAC", value_parser = mac)]
+    pub(crate) virtual_mac: Option<[u8; 6]>,
+
+    /// Serve packets for a VIP whichever interface they arrive on; else those on others are dropped
+    #[arg(long)]
+    pub(crate) allow_other_interfaces: bool,
+
     /// What of a client decides its host, for the default rule
     #[arg(long, value_enum, default_value_t = AffinityArg::Single)]
     pub(crate) affinity: AffinityArg,
@@ -462,6 +470,21 @@ fn weight(text: &str) -> Result<u8, String> {
     small(text, 0..=100, "a load weight")
 }
 
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let byte = |part: &str| {
+        let value = u8::from_str_radix(part, 16).ok()?;
+        // A sign is a part of a number for the parser, but not of a MAC.
+        part.chars()
+            .all(|digit| digit.is_ascii_hexdigit())
+            .then_some(value)
+            .filter(|_| part.len() == 2)
+    };
+    let bytes: Option<Vec<u8>> = text.split([':', '-']).map(byte).collect();
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| "a MAC is six bytes in hexadecimal, such as 03:bf:c0:00:02:0a".into())
+}
+
 fn tolerance(text: &str) -> Result<u32, String> {
     number(
         text,
@@ -516,6 +539,22 @@ mod tests {
         assert_eq!(period("10s"), Ok(Duration::from_secs(10)));
         for wrong in ["200", "9ms", "11s", "200500us", "", "soon"] {
             assert!(period(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn macs_have_six_bytes() {
+        assert_eq!(mac("03:bf:C0:00:02:0a"), Ok([3, 0xbf, 0xc0, 0, 2, 10]));
+        assert_eq!(mac("03-bf-c0-00-02-0a"), Ok([3, 0xbf, 0xc0, 0, 2, 10]));
+        for wrong in [
+            "",
+            "03:bf",
+            "3:bf:c0:0:2:a",
+            "03:bf:c0:00:02:0a:00",
+            "+3:bf:c0:00:02:0a",
+            "03:bf:c0:00:02:zz",
+        ] {
+            assert!(mac(wrong).is_err(), "{wrong:?}");
         }
     }
 

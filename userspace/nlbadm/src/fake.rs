@@ -143,6 +143,9 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         cause: Some(Cause::Died.into()),
         pending: None,
         rules: Some(1),
+        virtual_mac_v6: None,
+        conflict: None,
+        allow_other_interfaces: false,
     }
 }
 

@@ -61,6 +61,23 @@ pub struct Cluster {
     pub pending: Option<u64>,
     /// Number of port rules in force.
     pub rules: Option<u16>,
+    /// What the IPv6 VIPs resolve to, where it is not `virtual_mac`.
+    pub virtual_mac_v6: Option<[u8; 6]>,
+    /// The last claim of another station to a VIP, unless it was long ago.
+    pub conflict: Option<Claim>,
+    /// Whether packets for a VIP are served whichever interface they arrive on.
+    pub allow_other_interfaces: bool,
+}
+
+/// Another station claims a VIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The VIP.
+    pub vip: IpAddr,
+    /// The MAC that it is claimed for; that of the station, if it is a host of another cluster with this VIP.
+    pub mac: [u8; 6],
+    /// Milliseconds since it was last claimed.
+    pub age_ms: u64,
 }
 
 impl Cluster {
@@ -72,6 +89,7 @@ impl Cluster {
     pub fn from_attributes(attributes: Vec<ClusterAttribute>) -> Result<Self, DecodeError> {
         use ClusterAttribute as A;
         let (mut ifindex, mut ifname, mut name, mut host_id) = (None, None, None, None);
+        let (mut claimed, mut claimed_for, mut claim_age) = (None, None, None);
         let mut cluster = Cluster::unknown();
         for attribute in attributes {
             match attribute {
@@ -97,9 +115,17 @@ impl Cluster {
                 A::Cause(value) => cluster.cause = Some(value),
                 A::Pending(value) => cluster.pending = Some(value).filter(|&digest| digest != 0),
                 A::Rules(value) => cluster.rules = Some(value),
+                A::VirtualMacV6(value) => cluster.virtual_mac_v6 = Some(value),
+                A::ConflictVip(value) => claimed = Some(value),
+                A::ConflictMac(value) => claimed_for = Some(value),
+                A::ConflictAgeMs(value) => claim_age = Some(value),
+                A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
+        }
+        if let (Some(vip), Some(mac), Some(age_ms)) = (claimed, claimed_for, claim_age) {
+            cluster.conflict = Some(Claim { vip, mac, age_ms });
         }
         cluster.ifindex = required(ifindex, "ifindex of a cluster")?;
         cluster.ifname = required(ifname, "ifname of a cluster")?;
@@ -132,6 +158,9 @@ impl Cluster {
             cause: None,
             pending: None,
             rules: None,
+            virtual_mac_v6: None,
+            conflict: None,
+            allow_other_interfaces: false,
         }
     }
 
@@ -204,6 +233,10 @@ pub struct NewCluster {
     pub key: ClusterKey,
     /// The port rules; the default rule if there are none.
     pub rules: Vec<NewRule>,
+    /// The virtual MAC, where it shall be another than the one that mode and primary VIP lead to.
+    pub virtual_mac: Option<[u8; 6]>,
+    /// Packets for a VIP are served whichever interface they arrive on.
+    pub allow_other_interfaces: bool,
 }
 
 impl NewCluster {
@@ -229,6 +262,10 @@ impl NewCluster {
                 attributes.extend([A::Key(*key), A::KeyId(*id), A::HashSeed(*seed)]);
             }
             ClusterKey::NoKey => attributes.push(A::NoKey(())),
+        }
+        attributes.extend(self.virtual_mac.map(A::VirtualMac));
+        if self.allow_other_interfaces {
+            attributes.push(A::AllowOtherInterfaces(()));
         }
         attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));
         attributes

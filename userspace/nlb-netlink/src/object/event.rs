@@ -2,6 +2,8 @@
 
 //! State changes.
 
+use std::net::IpAddr;
+
 use netlink_packet_core::DecodeError;
 use nlb_core::{
     genl::EventKind,
@@ -34,6 +36,10 @@ pub struct Event {
     pub cause: Option<Code<Cause>>,
     /// Host id of the default host, 0 for none.
     pub default_host: Option<u8>,
+    /// The VIP that another station claims.
+    pub vip: Option<IpAddr>,
+    /// The MAC that it claims it for, or its own.
+    pub mac: Option<[u8; 6]>,
 }
 
 impl Event {
@@ -56,6 +62,8 @@ impl Event {
             members: None,
             cause: None,
             default_host: None,
+            vip: None,
+            mac: None,
         };
         for attribute in attributes {
             match attribute {
@@ -69,6 +77,8 @@ impl Event {
                 A::Members(value) => event.members = Some(value),
                 A::Cause(value) => event.cause = Some(value),
                 A::DefaultHost(value) => event.default_host = Some(value),
+                A::Vip(value) => event.vip = Some(value),
+                A::Mac(value) => event.mac = Some(value),
                 A::Other(_) => {}
             }
         }

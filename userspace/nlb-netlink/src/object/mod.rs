@@ -17,7 +17,7 @@ mod owner;
 mod rule;
 
 pub use bucket::BucketMap;
-pub use cluster::{Cluster, ClusterChange, ClusterKey, NewCluster, host_ids};
+pub use cluster::{Claim, Cluster, ClusterChange, ClusterKey, NewCluster, host_ids};
 pub use counter::Counter;
 pub use event::Event;
 pub use heartbeat::Heartbeat;

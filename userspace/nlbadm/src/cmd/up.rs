@@ -58,8 +58,11 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         weight: args.weight,
         key,
         rules,
+        virtual_mac: args.virtual_mac,
+        allow_other_interfaces: args.allow_other_interfaces,
     };
     warn(warning);
+    warn(outside(&interface, &addresses, &args.vips));
     if !interface.up {
         warn(Some(format!(
             "{0} is down: the host takes part when `ip link set {0} up` has been done",
@@ -75,7 +78,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
 fn build(kernel: &mut impl Kernel, cluster: &NewCluster, stopped: bool) -> Result<(), Failure> {
     kernel.create(cluster)?;
     let mut added = Vec::new();
-    let result = add_vips(kernel, cluster, &mut added).and_then(|()| {
+    let result = add_vips(kernel, cluster.ifindex, &cluster.vips, &mut added).and_then(|()| {
         if stopped {
             return Ok(());
         }
@@ -97,13 +100,15 @@ fn build(kernel: &mut impl Kernel, cluster: &NewCluster, stopped: bool) -> Resul
     result
 }
 
-fn add_vips(
+/// Adds the VIPs that the interface does not have; `added` is told which those were, even if one fails.
+pub(super) fn add_vips(
     kernel: &mut impl Kernel,
-    cluster: &NewCluster,
+    ifindex: u32,
+    vips: &[IpAddr],
     added: &mut Vec<IpAddr>,
 ) -> Result<(), Failure> {
-    for &vip in &cluster.vips {
-        match kernel.add_address(cluster.ifindex, vip) {
+    for &vip in vips {
+        match kernel.add_address(ifindex, vip) {
             Ok(()) => added.push(vip),
             // It was there before: it stays when the cluster goes.
             Err(error) if error.errno() == Some(EEXIST) => {}
@@ -169,6 +174,34 @@ fn check_vips(vips: &[IpAddr]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A warning if nobody on the segment would look for a VIP there: it is in no subnet of the interface.
+fn outside(interface: &Interface, addresses: &[Address], vips: &[IpAddr]) -> Option<String> {
+    let inside = |vip: &IpAddr| {
+        addresses
+            .iter()
+            .any(|address| !vips.contains(&address.address) && same_subnet(address, *vip))
+    };
+    let vip = vips.iter().find(|vip| !inside(vip))?;
+    Some(format!(
+        "the VIP {vip} is in no subnet of {}: stations of the segment will not look for it there, unless a router \
+         has a route to it through this segment",
+        interface.name
+    ))
+}
+
+fn same_subnet(address: &Address, vip: IpAddr) -> bool {
+    let prefix = u32::from(address.prefix);
+    match (address.address, vip) {
+        (IpAddr::V4(own), IpAddr::V4(vip)) => {
+            (own.to_bits() ^ vip.to_bits()).leading_zeros() >= prefix
+        }
+        (IpAddr::V6(own), IpAddr::V6(vip)) => {
+            (own.to_bits() ^ vip.to_bits()).leading_zeros() >= prefix
+        }
+        _ => false,
+    }
 }
 
 fn check_dedicated(dedicated: IpAddr, vips: &[IpAddr]) -> Result<(), Failure> {
@@ -295,6 +328,24 @@ mod tests {
         assert_eq!(created.dedicated_ip, Some("192.0.2.1".parse().unwrap()));
         assert_eq!((created.period_ms, created.tolerance), (200, 5));
         assert_eq!(created.key, ClusterKey::NoKey);
+    }
+
+    #[test]
+    fn a_vip_outside_all_subnets_is_warned_of() {
+        let eth0 = interface(2, "eth0", false, true);
+        let addresses = [
+            address("192.0.2.1", 24, false),
+            address("2001:db8::1", 64, false),
+        ];
+        let warning = |vip: &str| outside(&eth0, &addresses, &[vip.parse().unwrap()]);
+        assert_eq!(warning("192.0.2.10"), None);
+        assert_eq!(warning("2001:db8::10"), None);
+        for vip in ["192.0.3.10", "2001:db8:1::10"] {
+            assert!(warning(vip).is_some_and(|text| text.contains(vip)), "{vip}");
+        }
+        // A VIP that is there already, as a single address, is no subnet of its own.
+        let alone = [address("192.0.3.10", 32, false)];
+        assert!(outside(&eth0, &alone, &["192.0.3.10".parse().unwrap()]).is_some());
     }
 
     #[test]

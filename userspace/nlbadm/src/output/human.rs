@@ -35,7 +35,18 @@ fn cluster(cluster: &ClusterShape) -> String {
         format!("  vip: {}", list(&cluster.vips)),
     ];
     if let Some(mac) = &cluster.virtual_mac {
-        lines.push(format!("  virtual mac: {mac}"));
+        lines.push(match &cluster.virtual_mac_v6 {
+            Some(v6) => format!("  virtual mac: {mac}, for IPv6 {v6}"),
+            None => format!("  virtual mac: {mac}"),
+        });
+    }
+    if let Some(claim) = &cluster.conflict {
+        lines.push(format!(
+            "  CONFLICT: {} claimed {} {} s ago; no other station may have a VIP of this cluster",
+            claim.mac,
+            claim.vip,
+            claim.age_ms / 1000
+        ));
     }
     if let Some(address) = cluster.dedicated_ip {
         lines.push(format!("  dedicated ip: {address}"));
@@ -415,6 +426,9 @@ impl Report for EventShape {
                 .map(|members| format!("members {}", list(members))),
         );
         words.extend(self.default_host.map(|id| format!("default host {id}")));
+        if let (Some(vip), Some(mac)) = (self.vip, &self.mac) {
+            words.push(format!("{vip} is claimed by {mac}"));
+        }
         let (head, tail) = words.split_at(3);
         let mut text = head.join(" ");
         if !tail.is_empty() {

@@ -37,6 +37,12 @@ pub(crate) struct ClusterShape {
     pub(crate) mode: String,
     pub(crate) vips: Vec<IpAddr>,
     pub(crate) virtual_mac: Option<String>,
+    /// Null if it is `virtual_mac`.
+    pub(crate) virtual_mac_v6: Option<String>,
+    /// Another station that claims a VIP, if there was one lately.
+    pub(crate) conflict: Option<ClaimShape>,
+    /// Packets for a VIP are served whichever interface they arrive on.
+    pub(crate) allow_other_interfaces: bool,
     pub(crate) dedicated_ip: Option<IpAddr>,
     pub(crate) affinity: String,
     pub(crate) weight: Option<u8>,
@@ -55,6 +61,14 @@ pub(crate) struct ClusterShape {
     /// Number of port rules in force.
     pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
+}
+
+/// A claim of another station to a VIP.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClaimShape {
+    pub(crate) vip: IpAddr,
+    pub(crate) mac: String,
+    pub(crate) age_ms: u64,
 }
 
 /// A host of a cluster.
@@ -90,6 +104,13 @@ impl ClusterShape {
             mode: cluster.mode.to_string(),
             vips: cluster.vips.clone(),
             virtual_mac: cluster.virtual_mac.map(mac),
+            virtual_mac_v6: cluster.virtual_mac_v6.map(mac),
+            conflict: cluster.conflict.map(|claim| ClaimShape {
+                vip: claim.vip,
+                mac: mac(claim.mac),
+                age_ms: claim.age_ms,
+            }),
+            allow_other_interfaces: cluster.allow_other_interfaces,
             dedicated_ip: cluster.dedicated_ip,
             affinity: cluster.affinity.to_string(),
             weight: cluster.weight,
@@ -478,6 +499,10 @@ pub(crate) struct EventShape {
     pub(crate) members: Option<Vec<u8>>,
     pub(crate) cause: Option<String>,
     pub(crate) default_host: Option<u8>,
+    /// A VIP that another station claims.
+    pub(crate) vip: Option<IpAddr>,
+    /// The MAC that it claims it for, or its own.
+    pub(crate) mac: Option<String>,
 }
 
 impl EventShape {
@@ -494,6 +519,8 @@ impl EventShape {
             members: event.members.map(|set| host_ids(set).collect()),
             cause: event.cause.map(|cause| cause.to_string()),
             default_host: event.default_host.filter(|&id| id != 0),
+            vip: event.vip,
+            mac: event.mac.map(mac),
         }
     }
 }

@@ -250,6 +250,14 @@ fn events() {
         members: None,
         cause: None,
         default_host: None,
+        vip: None,
+        mac: None,
+    };
+    let claim = Event {
+        kind: EventKind::Conflict.into(),
+        vip: Some("192.0.2.10".parse().unwrap()),
+        mac: Some([2, 0, 0, 0, 0, 0x77]),
+        ..bare.clone()
     };
     let full = Event {
         ifname: Some("eth0".into()),
@@ -275,6 +283,7 @@ fn events() {
         both(&EventShape::new(time(), bare))
             + &both(&EventShape::new(time(), full))
             + &both(&EventShape::new(time(), back))
+            + &both(&EventShape::new(time(), claim))
     );
 }
 
