@@ -329,8 +329,8 @@ mod tests {
             writer.u8(1);
         });
         write_weights(&mut writer, &[0; 16]);
-        let echoes = (0..63 + CANDIDATE_ECHOES).map(|_| (host(1), 1, 1));
+        let echoes = (0..64 + CANDIDATE_ECHOES).map(|_| (host(1), 1, 1));
         write_list(&mut writer, echoes, write_echo);
-        assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1472));
+        assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1485));
     }
 }

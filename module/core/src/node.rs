@@ -196,6 +196,8 @@ pub struct Node<S: Storage> {
     out: OutReason,
     incarnation: u64,
     seq: u64,
+    /// Version of the last frame that was sent.
+    version: u8,
     epoch: u32,
     marks: [(u64, Instant); MARKS],
     marks_len: u8,
@@ -279,6 +281,7 @@ impl<S: Storage> Node<S> {
             out: OutReason::None,
             incarnation: 0,
             seq: 0,
+            version: config.versions.0,
             epoch: 0,
             marks: [(0, Instant(0)); MARKS],
             marks_len: 0,

@@ -421,3 +421,14 @@ fn a_host_with_another_key_does_not_serve_beside_the_cluster() {
     world.command(1, Command::Stop);
     world.run_to(4 * SILENCE, |world| world.serves(&[2]));
 }
+
+#[test]
+fn a_duplicate_of_a_lone_host_stays_out() {
+    let mut world = World::with(vec![config(2), config(2)]);
+    world.command(0, Command::Start);
+    world.run_to(10 * PERIOD, |world| world.serves(&[0]));
+    world.command(1, Command::Start);
+    world.run(30 * PERIOD);
+    assert!(world.serves(&[0]), "{}", world.summary());
+    assert_eq!(world.nodes[1].out_reason(), OutReason::DuplicateId);
+}

@@ -68,8 +68,12 @@ impl<S: Storage> Node<S> {
         let end = end?;
         self.seq = self.seq.saturating_add(1);
         self.mark_seq();
+        if self.takes_part() {
+            // Farewells go out in the version of the frames before them: those who hear them are forgotten by then.
+            self.version = self.spoken_version();
+        }
         let header = Header {
-            version: self.spoken_version(),
+            version: self.version,
             versions: self.config.versions,
             kind: kind as u8,
             key_id: auth.key_id(),
@@ -127,7 +131,8 @@ impl<S: Storage> Node<S> {
         let dedicated = self.config.dedicated;
         writer.u8(dedicated.as_bytes().len() as u8);
         writer.bytes(dedicated.as_bytes());
-        let proved = self.others().filter_map(|host| self.proved_echo(host));
+        // With the rival of this host's own id, if there is one: it must be able to prove this host.
+        let proved = self.ids.iter().filter_map(|host| self.proved_echo(host));
         let chosen = self.candidates_to_echo();
         let unproved = chosen.iter().map(|host| {
             let candidate = self.peer(host).candidate;

@@ -203,7 +203,8 @@ impl<S: Storage> Node<S> {
             self.peer(host)
                 .said
                 .follows
-                .filter(|leader| self.two_way(*leader))
+                // Its leader of this host's id is another incarnation: a rival, or this host before it restarted.
+                .filter(|leader| *leader != self.config.host && self.two_way(*leader))
         } else if self.unproved_view_heard() || self.is_held_for_key() {
             None
         } else {
@@ -259,7 +260,7 @@ impl<S: Storage> Node<S> {
     fn unproved_view_heard(&self) -> bool {
         let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
         let (now, period) = (self.now, self.config.period_ns);
-        self.others().any(|host| {
+        self.ids.iter().any(|host| {
             let peer = self.peer(host);
             let serves = is_serving(&peer.said) && peer.said.flags.has(Flags::SEGMENT_ALIVE);
             let heard = peer.live && !peer.gone && serves;
