@@ -147,6 +147,7 @@ impl Cluster {
             busy: false,
             closed: false,
         };
+        let stats = Stats::new(snapshot.rules.rules().len())?;
         let published = RcuCell::empty();
         let _ = published.replace(Some(snapshot));
         Arc::pin_init(
@@ -157,7 +158,7 @@ impl Cluster {
                 is_default_host: Once::new(false),
                 weight: Once::new(weight),
                 changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
-                stats: Stats::new()?,
+                stats,
                 fragments: FragmentMemory::new()?,
                 family,
                 conflicts <- Conflicts::new(),
@@ -205,6 +206,7 @@ impl Cluster {
         &self,
         rules: RuleList,
     ) -> Result<core::result::Result<KBox<Snapshot>, FilterError>> {
+        self.stats.expect_rules(rules.rules().len());
         Snapshot::new(&self.base, &self.description.vips, self.description.mode, rules)
     }
 

@@ -196,7 +196,10 @@ pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Re
     if it.waits {
         return message.put_flag(at::PENDING, true);
     }
-    message.put_u32(at::BUCKETS_OWNED, it.owned)
+    message.put_u32(at::BUCKETS_OWNED, it.owned)?;
+    let (accepted, dropped) = cluster.stats().of_rule(it.number);
+    message.put_u64(at::ACCEPTED, accepted)?;
+    message.put_u64(at::DROPPED, dropped)
 }
 
 /// Writes one part of the bucket maps.
