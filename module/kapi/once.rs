@@ -23,9 +23,12 @@ pub(crate) struct Once<T: Copy>(UnsafeCell<T>);
 unsafe impl<T: Copy + Send> Sync for Once<T> {}
 
 impl<T: Copy> Once<T> {
-    /// A word with a first value. Refuses to compile for what is wider than a machine word.
+    /// A word with a first value. Refuses to compile for what the machine does not read in one piece.
     pub(crate) const fn new(value: T) -> Self {
-        const { assert!(size_of::<T>() <= size_of::<usize>()) };
+        const {
+            assert!(size_of::<T>() <= size_of::<usize>() && size_of::<T>().is_power_of_two());
+            assert!(align_of::<T>() == size_of::<T>());
+        };
         Self(UnsafeCell::new(value))
     }
 
