@@ -267,13 +267,11 @@ fn ask(
     if question.tables != Tables::Tcp || flow.protocol != PROTO_TCP {
         return Answer::Unknown;
     }
-    let device = port.cluster().device();
     let socket = tcp_lookup(
         side,
-        device.net(),
+        port.cluster().device(),
         (flow.client, flow.client_port),
         (flow.vip, flow.vip_port),
-        device.ifindex(),
     );
     match socket {
         TcpSocket::None => Answer::Unknown,

@@ -15,6 +15,7 @@
 #include <net/if_inet6.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
+#include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 #include <net/sock.h>
@@ -357,27 +358,39 @@ static u32 nlb_state_of(struct sock *sk)
 	return state;
 }
 
-/*
- * The state of the TCP socket with this 4-tuple. TIME_WAIT and half-open sockets are found as well.
- * Context: RCU read side.
- */
-u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
-			  __be32 daddr, u16 dport, int ifindex)
+/* What the stack will take a packet from @dev to come from: a VRF takes its ports' packets over. */
+static int nlb_dif(const struct net_device *dev, int *sdif)
 {
-	return nlb_state_of(__inet_lookup_established(net, saddr, sport, daddr,
-						      dport, ifindex, 0));
+	int vrf = l3mdev_master_ifindex_rcu(dev);
+
+	*sdif = vrf ? dev->ifindex : 0;
+	return vrf ?: dev->ifindex;
 }
 
-u32 nlb_helper_tcp6_state(struct net *net, const u8 *saddr, __be16 sport,
-			  const u8 *daddr, u16 dport, int ifindex)
+/*
+ * The state of the TCP socket with this 4-tuple that packets from @dev would reach. TIME_WAIT and half-open sockets
+ * are found as well. Context: RCU read side.
+ */
+u32 nlb_helper_tcp4_state(const struct net_device *dev, __be32 saddr, __be16 sport,
+			  __be32 daddr, u16 dport)
+{
+	int sdif, dif = nlb_dif(dev, &sdif);
+
+	return nlb_state_of(__inet_lookup_established(dev_net(dev), saddr, sport, daddr,
+						      dport, dif, sdif));
+}
+
+u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 sport,
+			  const u8 *daddr, u16 dport)
 {
 #if IS_ENABLED(CONFIG_IPV6)
+	int sdif, dif = nlb_dif(dev, &sdif);
 	struct in6_addr from, to;
 
 	memcpy(&from, saddr, sizeof(from));
 	memcpy(&to, daddr, sizeof(to));
-	return nlb_state_of(__inet6_lookup_established(net, &from, sport, &to,
-						       dport, ifindex, 0));
+	return nlb_state_of(__inet6_lookup_established(dev_net(dev), &from, sport, &to,
+						       dport, dif, sdif));
 #else
 	return 0;
 #endif

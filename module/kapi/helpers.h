@@ -62,10 +62,10 @@ u32 nlb_helper_netlink_portid(const struct sk_buff *skb);
 void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
 
 /* sockets */
-u32 nlb_helper_tcp4_state(struct net *net, __be32 saddr, __be16 sport,
-			  __be32 daddr, u16 dport, int ifindex);
-u32 nlb_helper_tcp6_state(struct net *net, const u8 *saddr, __be16 sport,
-			  const u8 *daddr, u16 dport, int ifindex);
+u32 nlb_helper_tcp4_state(const struct net_device *dev, __be32 saddr, __be16 sport,
+			  __be32 daddr, u16 dport);
+u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 sport,
+			  const u8 *daddr, u16 dport);
 
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);

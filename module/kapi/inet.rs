@@ -3,10 +3,9 @@
 //! The kernel's own tables of TCP connections.
 
 use super::bindings;
-use super::netdevice::Net;
+use super::netdevice::Device;
 use super::rcu::ReadSide;
 use core::net::IpAddr;
-use kernel::prelude::*;
 
 /// What the table of connections says of a 4-tuple.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,37 +26,33 @@ const TCP_TIME_WAIT: u32 = 6;
 /// `TCP_NEW_SYN_RECV` of the same file.
 const TCP_NEW_SYN_RECV: u32 = 12;
 
-/// Looks for a TCP connection of this host by its addresses and ports (in host byte order), the client's first.
-/// Addresses of different families belong to none. Context: any, under RCU.
+/// Looks for a TCP connection of this host that packets from `device` would reach, by its addresses and ports (in
+/// host byte order), the client's first. Addresses of different families belong to none. Context: any, under RCU.
 pub(crate) fn tcp_lookup(
     _side: &ReadSide,
-    net: Net<'_>,
+    device: &Device,
     client: (IpAddr, u16),
     local: (IpAddr, u16),
-    ifindex: u32,
 ) -> TcpSocket {
-    let ifindex = c_int::try_from(ifindex).unwrap_or(0);
     let states = match (client.0, local.0) {
-        // SAFETY: The namespace is alive, RCU is held; a reference that the look-up takes is given back inside.
+        // SAFETY: The device is held, RCU as well; a reference that the look-up takes is given back inside.
         (IpAddr::V4(from), IpAddr::V4(to)) => unsafe {
             bindings::nlb_helper_tcp4_state(
-                net.as_ptr(),
+                device.as_ptr(),
                 u32::from_ne_bytes(from.octets()),
                 client.1.to_be(),
                 u32::from_ne_bytes(to.octets()),
                 local.1,
-                ifindex,
             )
         },
         // SAFETY: As above; both addresses are 16 bytes that live during the call.
         (IpAddr::V6(from), IpAddr::V6(to)) => unsafe {
             bindings::nlb_helper_tcp6_state(
-                net.as_ptr(),
+                device.as_ptr(),
                 from.octets().as_ptr(),
                 client.1.to_be(),
                 to.octets().as_ptr(),
                 local.1,
-                ifindex,
             )
         },
         _ => 0,
