@@ -11,9 +11,12 @@ use super::super::wire::{Flags, GenId, Phase};
 use super::view::{is_ready, is_serving};
 use super::{Lead, Node, Prepared, Urgency};
 
-/// The first repetition of a step comes after this part of a period, each further one after twice the time of the
-/// one before, up to a period.
+/// A step is repeated after this part of a period for the first [`RESENDS_OFTEN`] times, and then once in a period. With 64
+/// hosts and frames that get lost, the last answer takes many repetitions.
 const RESEND_PART: u64 = 8;
+
+/// See [`RESEND_PART`].
+const RESENDS_OFTEN: u8 = 16;
 
 /// A member that does not report the committed generation within this many periods needs a new one.
 const LAG_PERIODS: u64 = 2;
@@ -463,9 +466,13 @@ impl<S: Storage> Node<S> {
         let waiting = !self.waited_for(&lead, &prepared).is_empty();
         let period = self.config.period_ns;
         let first = period.checked_div(RESEND_PART).unwrap_or(period).max(1);
-        let pause = first.saturating_mul(1u64.wrapping_shl(u32::from(lead.sent).min(3)));
+        let pause = if lead.sent < RESENDS_OFTEN {
+            first
+        } else {
+            period
+        };
         lead.send |= waiting || lead.sent == 0;
-        lead.resend_at = self.now.after(pause.min(period));
+        lead.resend_at = self.now.after(pause);
         lead.sent = lead.sent.saturating_add(1);
         self.lead = Some(lead);
     }
