@@ -53,6 +53,12 @@ const RECEIVED: usize = ROWS * Reason::COUNT;
 const EVENTS: usize = RECEIVED + Received::ALL.len();
 const COUNT: usize = EVENTS + Event::NAMES.len();
 
+/// Where the counter of a reason is in a row. It cannot overflow, for there are few rows.
+#[inline(always)]
+const fn place(row: usize, reason: Reason) -> usize {
+    row.wrapping_mul(Reason::COUNT).wrapping_add(reason as usize)
+}
+
 /// The counters of a cluster, per CPU.
 pub(crate) struct Stats {
     counters: Counters,
@@ -73,7 +79,7 @@ impl Stats {
 
     /// Before a list of so many rules comes into force. Context: process; callers are serialised.
     pub(crate) fn expect_rules(&self, rules: usize) {
-        self.rows.store(self.rows.load().max(rules + 1).min(ROWS));
+        self.rows.store(self.rows.load().max(rules.saturating_add(1)).min(ROWS));
     }
 
     /// Counts a packet that has no rule. Context: any.
@@ -86,9 +92,8 @@ impl Stats {
     #[inline(always)]
     pub(crate) fn packet(&self, reason: Reason, rule: u8) {
         const { assert!(NO_RULE.wrapping_add(1) == 0) };
-        let row = usize::from(rule.wrapping_add(1));
-        let place = row.wrapping_mul(Reason::COUNT);
-        self.counters.inc(place.wrapping_add(reason as usize));
+        self.counters
+            .inc(place(usize::from(rule.wrapping_add(1)), reason));
     }
 
     /// Counts a frame of the protocol that arrived. Context: any.
@@ -104,16 +109,16 @@ impl Stats {
     /// How often a reason was counted, whatever the rule. Context: any.
     pub(crate) fn sum_of(&self, reason: Reason) -> u64 {
         (0..self.rows.load())
-            .map(|row| self.counters.sum(row * Reason::COUNT + reason as usize))
+            .map(|row| self.counters.sum(place(row, reason)))
             .fold(0, u64::wrapping_add)
     }
 
     /// Packets of a rule that were served, and those that were not. Context: any.
     pub(crate) fn of_rule(&self, rule: u16) -> (u64, u64) {
-        let row = (usize::from(rule) + 1).min(ROWS - 1) * Reason::COUNT;
+        let row = usize::from(rule).saturating_add(1).min(ROWS - 1);
         let mut counts = (0u64, 0u64);
         for &reason in Reason::ALL {
-            let count = self.counters.sum(row + reason as usize);
+            let count = self.counters.sum(place(row, reason));
             if reason.name().starts_with("accepted-") {
                 counts.0 = counts.0.wrapping_add(count);
             } else {

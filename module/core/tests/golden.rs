@@ -343,7 +343,10 @@ fn the_core_judges_as_the_table_says() {
             "accepted-cookie",
             "dropped-fragment",
             "arp-leak-dropped",
-            "arp-leak-mended"
+            "arp-leak-mended",
+            // Decided by hooks on other interfaces and on the way out, not by the core.
+            "dropped-other-interface",
+            "dropped-virtual-source"
         ]
     );
 }

@@ -154,6 +154,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Frames that only count in a session that a heartbeat has opened.
+    #[inline(never)]
     fn dispatch_in_session(&mut self, path: Path, frame: &Frame<'_>, kind: Kind) -> Received {
         let header = &frame.header;
         let live = self.peer(header.host);

@@ -18,6 +18,7 @@ use super::{CommandError, Node, Prepared};
 
 impl<S: Storage> Node<S> {
     /// Refuses rules that cannot be staged, or cannot be any more.
+    #[inline(never)]
     pub(super) fn check_stage(&self, rules: Option<&Rules>) -> Result<(), CommandError> {
         if let Some(rules) = rules {
             rules.check().map_err(|_| CommandError::Rules)?;
@@ -39,6 +40,7 @@ impl<S: Storage> Node<S> {
 
     /// Stages rules, or forgets the staged ones. The rules in force are nothing to wait for: those that were staged are
     /// forgotten, and the weights are taken over. A host that takes no part has nobody to wait for.
+    #[inline(never)]
     pub(super) fn stage(&mut self, rules: Option<Rules>) {
         let (same, rules) = match rules {
             Some(rules) if rules.digest == self.config.rules.digest => (Some(rules), None),
@@ -85,6 +87,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Puts the staged rules in force if they are those: the slots that were kept; all if they are not.
+    #[inline(never)]
     pub(super) fn activate_rules(&mut self, digest: u64) -> SlotSet {
         if digest == self.config.rules.digest {
             return SlotSet::ALL;
