@@ -62,7 +62,10 @@ fn cluster(cluster: &ClusterShape) -> String {
         lines.push(format!("  rules: {number}; `nlbadm rules` shows them"));
     }
     if cluster.pending.is_some() {
-        lines.push(format!("  new rules: {}", waiting(&cluster.pending_hosts)));
+        lines.push(format!(
+            "  new rules: they {}",
+            waiting(&cluster.pending_hosts)
+        ));
     }
     let mut text = lines.join("\n");
     text.push('\n');
@@ -75,10 +78,10 @@ fn cluster(cluster: &ClusterShape) -> String {
 
 /// Whom rules wait for.
 fn waiting(hosts: &[u8]) -> String {
-    if hosts.is_empty() {
-        "about to come into force".into()
-    } else {
-        format!("wait until host {} has the same", list(hosts))
+    match hosts {
+        [] => "are about to come into force".into(),
+        [host] => format!("wait until host {host} has the same"),
+        hosts => format!("wait until hosts {} have the same", list(hosts)),
     }
 }
 

@@ -84,7 +84,10 @@ fn rules() {
     let shape = cmd::rules::show(&mut kernel, &Target::default()).unwrap();
     insta::assert_snapshot!(both(&shape));
     let show = cmd::show::run(&mut kernel, &Target::default()).unwrap();
-    assert!(show.human().contains("new rules: wait until host"));
+    assert!(
+        show.human()
+            .contains("new rules: they wait until host 2 has the same")
+    );
     kernel.rules.clear();
     kernel.clusters[0].pending = None;
     let shape = cmd::rules::show(&mut kernel, &Target::default()).unwrap();
