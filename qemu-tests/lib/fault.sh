@@ -10,7 +10,7 @@ FAULTS="/sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc"
 # none does. A scenario that uses faults ends with none.
 fault_scope() {
 	local dir range
-	range=$(awk '$3 ~ /^[tT]$/ && $4 == "[nlb]" { print $1 }' /proc/kallsyms | sort | sed -n '1p;$p')
+	range=$(awk '$2 ~ /^[tT]$/ && $4 == "[nlb]" { print $1 }' /proc/kallsyms | sort | sed -n '1p;$p')
 	[ -n "$range" ]
 	for dir in $FAULTS; do
 		echo N >"$dir/ignore-gfp-wait"
@@ -55,17 +55,17 @@ fail_each() {
 	local after=$1 ns=$2 n code before silent=0
 	shift 2
 	FAILED_ALLOCATIONS=0
-	for ((n = 1; silent < 4; n++)); do
+	for ((n = 1; silent < 6; n++)); do
 		before=$(faults)
 		code=0
 		with_fault "$n" "$ns" "$@" >/run/test/out 2>&1 || code=$?
 		if [ "$(faults)" -gt "$before" ]; then
 			FAILED_ALLOCATIONS=$((FAILED_ALLOCATIONS + 1))
 			silent=0
-			note "allocation $n of \"${*:1:2}\" failed: exit code $code: $(head -n 1 /run/test/out)"
 		else
 			silent=$((silent + 1))
 		fi
+		note "${*:1:2}: allocation $n, faults $(faults), exit code $code: $(head -n 1 /run/test/out)"
 		"$after" "$code"
 	done
 }

@@ -29,6 +29,20 @@ def memory(release: str) -> int:
     return MEMORY if is_debug(release) else 1
 
 
+def arguments(release: str) -> list[str]:
+    """Words for a guest's kernel command line."""
+    words = [f"nlb.patience={patience(release)}"]
+    if is_debug(release):
+        # Each allocation of the ACPI interpreter is traced several times over:
+        # asking it how interrupts are routed takes minutes, and it gives up.
+        words.append("pci=noacpi")
+        # A busy machine stalls its emulation long enough to spoil the TSC's
+        # calibration, and guest time would run a hundred times too fast. The
+        # PM timer needs none.
+        words += ["notsc", "clocksource=acpi_pm"]
+    return words
+
+
 def suits(one: scenario.Scenario, release: str) -> bool:
     """Whether a scenario runs on a kernel.
 

@@ -142,7 +142,7 @@ class Guest:
             # Emulation on a busy machine stalls for seconds; only a real
             # lock-up lasts this long.
             "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
-            f"nlb.name={self.name}", f"nlb.patience={debugkernel.patience(shape.release)}",
+            f"nlb.name={self.name}", *debugkernel.arguments(shape.release),
         ]  # fmt: skip
         return " ".join(words)
 

@@ -14,7 +14,7 @@ LEFT=0
 # What a failed "up" leaves behind, and a successful one, are removed alike.
 after_up() {
 	if [ "$1" != 0 ]; then
-		if [ "$(adm h1 -j show | jq '.clusters | length')" != 0 ] ||
+		if [ "$(adm h1 -j show | jq length)" != 0 ] ||
 			[ -n "$(ip -n h1 -o addr show dev eth0 to "$VIP")" ]; then
 			LEFT=$((LEFT + 1))
 			note "left behind after: $(cat /run/test/out)"
@@ -37,7 +37,6 @@ after_request() {
 }
 for verb in show history counters; do
 	fail_each after_request h1 nlbadm "$verb" eth0
-	check "$verb: allocations were made to fail ($FAILED_ALLOCATIONS)" [ "$FAILED_ALLOCATIONS" -ge 1 ]
 done
 same "requests after which the cluster was another" 0 "$BROKEN"
 
@@ -59,4 +58,4 @@ after_down() {
 }
 fail_each after_down h2 nlbadm down eth0
 adm h2 down eth0
-same "clusters left on host 2" 0 "$(adm h2 -j show | jq '.clusters | length')"
+same "clusters left on host 2" 0 "$(adm h2 -j show | jq length)"
