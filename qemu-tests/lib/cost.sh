@@ -15,7 +15,7 @@ cost_device() {
 	modprobe pktgen
 	ip link add "$COST_DEVICE" type dummy
 	defer ip link del "$COST_DEVICE"
-	ip link set "$COST_DEVICE" arp on up
+	ip link set "$COST_DEVICE" arp on multicast on up
 	ip addr add 10.99.0.1/16 dev "$COST_DEVICE"
 }
 

@@ -129,7 +129,7 @@ class Worker:
                 ident = machine.start(f"exec /nlb/run {one.name}")
                 seconds = one.timeout * debugkernel.patience(self.programs.release)
                 machine.finish(ident, seconds, lambda line: _write(out, line))
-            text = results.read_text(errors="replace")[offset:]
+            text = results.read_bytes()[offset:].decode(errors="replace")
             splats = machine.splats()[splats_before:]
             trouble += [f"kernel: {line}" for line in splats[:5]]
             clean = not splats
