@@ -36,8 +36,8 @@ use super::nlb_core::received::Received;
 use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
-use super::segment::{Probes, Watch};
 use super::rules::RuleList;
+use super::segment::{Probes, Watch};
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
@@ -207,7 +207,12 @@ impl Cluster {
         rules: RuleList,
     ) -> Result<core::result::Result<KBox<Snapshot>, FilterError>> {
         self.stats.expect_rules(rules.rules().len());
-        Snapshot::new(&self.base, &self.description.vips, self.description.mode, rules)
+        Snapshot::new(
+            &self.base,
+            &self.description.vips,
+            self.description.mode,
+            rules,
+        )
     }
 
     /// The counters.
@@ -257,7 +262,10 @@ impl Cluster {
     }
 
     /// Looks at the node and its keys. Context: process or softirq; `look` must be short and must not sleep.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Node<NodeTables>, &Keyring, Instant) -> R) -> R {
+    pub(crate) fn look<R>(
+        &self,
+        look: impl FnOnce(&Node<NodeTables>, &Keyring, Instant) -> R,
+    ) -> R {
         let inner = self.inner.lock();
         look(&inner.node, &inner.keys, Instant(now_ns()))
     }
@@ -359,7 +367,9 @@ impl Inner {
             return Err(Refused::Waiting);
         }
         let side = read_lock();
-        let before = cluster.snapshot(&side).map_or(&[][..], |old| old.rules.rules());
+        let before = cluster
+            .snapshot(&side)
+            .map_or(&[][..], |old| old.rules.rules());
         let kept = kept(before, rules.rules.rules());
         let for_node = rules
             .rules
@@ -579,11 +589,7 @@ fn set_timer(timer: &Timer<Cluster>, inner: &Inner) {
 }
 
 /// Sends what the node has to send and tells what happened, until there is no more.
-fn send_all<'a>(
-    cluster: &'a Cluster,
-    timer: &Timer<Cluster>,
-    mut inner: BhLockGuard<'a, Inner>,
-) {
+fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockGuard<'a, Inner>) {
     for _ in 0..BURST_MAX {
         let frame = cluster.next_frame(&mut inner);
         let event = match frame {

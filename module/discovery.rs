@@ -67,7 +67,11 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
 
 /// Tells the segment which MAC a VIP resolves to. Context: any.
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot, vip: Ipv6Addr) {
-    send(cluster, &ALL_NODES_MAC, &nd::announcement(&snapshot.filter, vip));
+    send(
+        cluster,
+        &ALL_NODES_MAC,
+        &nd::announcement(&snapshot.filter, vip),
+    );
 }
 
 fn send(cluster: &Cluster, to: &Mac, bytes: &[u8; ADVERTISEMENT_LEN]) {
@@ -156,7 +160,11 @@ fn leaving(
 /// (RFC 6980 section 5 forbids fragments, and Linux takes no others).
 fn is_neighbour_message(skb: &Skb, offset: usize) -> bool {
     let mut copy = [0u8; TELLING];
-    let head = match skb.head().get(offset..).and_then(<[u8]>::first_chunk::<TELLING>) {
+    let head = match skb
+        .head()
+        .get(offset..)
+        .and_then(<[u8]>::first_chunk::<TELLING>)
+    {
         Some(head) => head,
         None => {
             if !skb.copy(offset, &mut copy) {

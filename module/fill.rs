@@ -13,8 +13,8 @@ use super::nlb_core::genl::{self, bucket, counter, history as past, owner as own
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{BUCKETS, BUCKET_WORDS};
 use super::nlb_core::packet::{Flow, PROTO_TCP};
-use super::nlb_core::time::NS_PER_MS;
 use super::nlb_core::rules::Rule;
+use super::nlb_core::time::NS_PER_MS;
 use super::request::{address, address_bytes};
 use super::rules::Share;
 use core::net::IpAddr;
@@ -55,7 +55,10 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
     message.put_u32(at::TOLERANCE, description.tolerance)?;
     virtual_macs(message, cluster)?;
     message.put_flag(at::NO_KEY, description.no_key)?;
-    message.put_flag(at::ALLOW_OTHER_INTERFACES, description.allow_other_interfaces)?;
+    message.put_flag(
+        at::ALLOW_OTHER_INTERFACES,
+        description.allow_other_interfaces,
+    )?;
     if let Some((claim, age_ns)) = cluster.conflicts().last() {
         message.put(at::CONFLICT_VIP, address_bytes(claim.vip, &mut buffer))?;
         message.put(at::CONFLICT_MAC, &claim.mac)?;
@@ -127,7 +130,10 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> 
     message.put_u32(at::BUCKETS_OWNED, u32::from(info.buckets))?;
     message.put_flag(at::SELF, info.is_self)?;
     message.put_flag(at::DEFAULT, info.is_default)?;
-    message.put_u8(at::PATHS, u8::from(info.on_segment) | u8::from(info.on_relay) << 1)?;
+    message.put_u8(
+        at::PATHS,
+        u8::from(info.on_segment) | u8::from(info.on_relay) << 1,
+    )?;
     message.put_u32(at::LOSS_PERMILLE, u32::from(info.loss_permille))?;
     if !info.dedicated.as_bytes().is_empty() {
         message.put(at::DEDICATED_IP, info.dedicated.as_bytes())?;
@@ -163,7 +169,9 @@ pub(crate) fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
             waits,
             rule: *rule,
             share: *share,
-            owned: words.map(|word| node.owned_word(number, word).count_ones()).sum(),
+            owned: words
+                .map(|word| node.owned_word(number, word).count_ones())
+                .sum(),
         })
     })
 }
@@ -238,7 +246,10 @@ pub(crate) fn history(message: &mut Message, cluster: &Cluster, index: usize) ->
     message.put_u8(past::CAUSE, entry.cause as u8)?;
     message.put_u8(past::HOST_ID, entry.host.map_or(0, HostId::get))?;
     message.put_u64(past::AGE_MS, now.since(entry.at) / NS_PER_MS)?;
-    message.put_u32(past::TOOK_US, u32::try_from(entry.took_ns / 1000).unwrap_or(u32::MAX))?;
+    message.put_u32(
+        past::TOOK_US,
+        u32::try_from(entry.took_ns / 1000).unwrap_or(u32::MAX),
+    )?;
     message.put_u32(past::MOVED, entry.moved)
 }
 

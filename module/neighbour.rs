@@ -65,7 +65,11 @@ pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     for vip in cluster.vips() {
         match vip {
             IpAddr::V4(vip) => {
-                send(cluster, &BROADCAST, &arp::announcement(&snapshot.filter, *vip));
+                send(
+                    cluster,
+                    &BROADCAST,
+                    &arp::announcement(&snapshot.filter, *vip),
+                );
                 // Asked without an address of its own, hosts would take it for a claim.
                 if let Some(own) = dedicated(cluster) {
                     let question = arp::question(cluster.device().mac(), own, *vip);
@@ -109,9 +113,13 @@ impl Hook for Egress {
         }
         match skb.protocol() {
             ETHERTYPE_ARP => guard(cluster, side, skb, ETH_HLEN),
-            ETHERTYPE_IPV6 => {
-                discovery::guard(cluster, side, skb, ETH_HLEN, &cluster.device().as_device_ref())
-            }
+            ETHERTYPE_IPV6 => discovery::guard(
+                cluster,
+                side,
+                skb,
+                ETH_HLEN,
+                &cluster.device().as_device_ref(),
+            ),
             _ => Verdict::Accept,
         }
     }
@@ -121,7 +129,10 @@ impl Hook for Egress {
 /// send what it likes.
 #[inline(always)]
 fn has_virtual_source(snapshot: &Snapshot, skb: &Skb) -> bool {
-    let source = skb.head().get(ETH_SOURCE..).and_then(<[u8]>::first_chunk::<6>);
+    let source = skb
+        .head()
+        .get(ETH_SOURCE..)
+        .and_then(<[u8]>::first_chunk::<6>);
     source.is_some_and(|source| snapshot.filter.is_virtual_mac(source))
 }
 

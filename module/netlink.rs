@@ -38,7 +38,6 @@ const OWNER_SIZE: usize = 512;
 /// How long a drained host waits for its last session before it stops, in nanoseconds: one hour.
 const DRAINSTOP_NS: u64 = 3_600_000_000_000;
 
-
 /// The policy of a request, attribute by attribute; what is not named is rejected.
 macro_rules! policy {
     ($max:expr; $($kind:expr => $policy:expr,)*) => {{
@@ -435,7 +434,9 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
         Refusal::Now(Refused::Waiting) => request.refuse_at(
             kind,
             EBUSY,
-            c_str!("other rules wait for the other hosts; apply those in force again to withdraw them"),
+            c_str!(
+                "other rules wait for the other hosts; apply those in force again to withdraw them"
+            ),
         ),
         Refusal::Now(Refused::Replaced | Refused::Unfreed) => request.refuse_at(
             kind,
@@ -524,7 +525,8 @@ fn unnumbered() -> u32 {
 
 /// The number of the state that members, maps and history of a cluster are in.
 fn node_generation(port: &Port) -> u32 {
-    port.cluster().look(|node, _, _| node.generation().number as u32)
+    port.cluster()
+        .look(|node, _, _| node.generation().number as u32)
 }
 
 fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
@@ -533,7 +535,10 @@ fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
         dump,
         Command::MemberGet,
         || node_generation(&port),
-        |index| port.cluster().look(|node, _, _| node.members().nth(index).is_some()),
+        |index| {
+            port.cluster()
+                .look(|node, _, _| node.members().nth(index).is_some())
+        },
         |message, index| fill::member(message, port.cluster(), index),
     )
 }
@@ -570,7 +575,10 @@ fn history_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
         dump,
         Command::HistoryGet,
         || node_generation(&port),
-        |index| port.cluster().look(|node, _, _| node.history().nth(index).is_some()),
+        |index| {
+            port.cluster()
+                .look(|node, _, _| node.history().nth(index).is_some())
+        },
         |message, index| fill::history(message, port.cluster(), index),
     )
 }
@@ -616,7 +624,9 @@ fn key_del(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let id = key_id(request)?;
     let removed = port.cluster().change_keys(|keys| keys.remove(id));
-    removed.map(drop).map_err(|error| refuse_key(request, error))
+    removed
+        .map(drop)
+        .map_err(|error| refuse_key(request, error))
 }
 
 fn refuse_key(request: &Request<'_>, error: Error) -> Error {

@@ -126,7 +126,8 @@ impl Registry {
 
     /// The list has changed. Context: under the mutex.
     fn changed(&self) {
-        self.generation.store(self.generation.load().wrapping_add(1));
+        self.generation
+            .store(self.generation.load().wrapping_add(1));
     }
 
     /// The cluster on an interface. Context: process.
@@ -175,7 +176,11 @@ impl Registry {
         let hooked = attached
             .hooks
             .add::<Egress>(Point::Egress(device), port.shared_cluster())
-            .and_then(|()| attached.hooks.add::<Ingress>(Point::Ingress(device), port.clone()))
+            .and_then(|()| {
+                attached
+                    .hooks
+                    .add::<Ingress>(Point::Ingress(device), port.clone())
+            })
             .and_then(|()| AddressNotifier::new(port.clone()))
             .map(|notifier| attached.addresses = Some(notifier));
         if let Err(error) = hooked {

@@ -15,8 +15,9 @@ use super::nlb_core::filter::{FilterError, Settings};
 use super::nlb_core::genl::{cluster, Affinity, Mode};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
-    BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN, PUBLIC_SEED,
-    SEED_LEN, TOLERANCE_DEFAULT, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX, WEIGHT_DEFAULT,
+    BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
+    PUBLIC_SEED, SEED_LEN, TOLERANCE_DEFAULT, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX,
+    WEIGHT_DEFAULT,
 };
 use super::nlb_core::mac::{is_of_mode, virtual_mac};
 use super::nlb_core::rules::Rule;
@@ -113,20 +114,23 @@ impl NewCluster {
         };
         let primary = vips.first().copied().ok_or(EINVAL)?;
         let mut buffer = [0u8; 16];
-        let config = KBox::new(Config {
-            cluster_id: cluster_id(text(&name)),
-            host,
-            period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
-            tolerance,
-            buckets: BUCKETS as u16,
-            settings,
-            rules: for_node,
-            dedicated: dedicated
-                .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
-                .unwrap_or(Dedicated::NONE),
-            versions: VERSIONS,
-            moved_window_ns: MOVED_WINDOW_NS,
-        }, GFP_KERNEL)?;
+        let config = KBox::new(
+            Config {
+                cluster_id: cluster_id(text(&name)),
+                host,
+                period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
+                tolerance,
+                buckets: BUCKETS as u16,
+                settings,
+                rules: for_node,
+                dedicated: dedicated
+                    .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
+                    .unwrap_or(Dedicated::NONE),
+                versions: VERSIONS,
+                moved_window_ns: MOVED_WINDOW_NS,
+            },
+            GFP_KERNEL,
+        )?;
         let keys = match secrets.key {
             Some((id, raw)) => Keyring::with_key(id, raw)?,
             None => Keyring::without_key(),

@@ -203,7 +203,9 @@ pub(crate) fn refuse(request: &Request<'_>, kind: u16, error: RuleError) -> Erro
         RuleError::TunnelAffinity { rule } => (
             rule,
             Some(at::AFFINITY),
-            c_str!("affinity none would part a tunnel's data, which has no ports, from its control"),
+            c_str!(
+                "affinity none would part a tunnel's data, which has no ports, from its control"
+            ),
         ),
     };
     let Some(nest) = request.attributes().filter(|a| a.kind == kind).nth(rule) else {

@@ -61,7 +61,10 @@ impl RuleList {
 
     /// The rule with this number, to be changed in what is this host's own.
     pub(crate) fn get_mut(&mut self, number: usize) -> Option<(&mut RuleState, &mut Share)> {
-        Some((&mut self.rules.get_mut(number)?.state, self.shares.get_mut(number)?))
+        Some((
+            &mut self.rules.get_mut(number)?.state,
+            self.shares.get_mut(number)?,
+        ))
     }
 
     /// The states of the rules of another list that cover the same are taken over, where `told` does not say that

@@ -8,12 +8,12 @@
 //! and their answer, or their own question, is such a sign.
 
 use super::cluster::Cluster;
+use super::neighbour;
 use super::nlb_core::arp;
 use super::nlb_core::limits::HOSTS_MAX;
 use super::nlb_core::node::{Command, Node};
 use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
-use super::neighbour;
 use super::stats::Stats;
 use super::tables::NodeTables;
 use core::net::{IpAddr, Ipv4Addr};

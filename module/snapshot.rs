@@ -213,7 +213,8 @@ impl Owners {
 impl Buckets for Owners {
     #[inline(always)]
     fn mine(&self, slot: u16, word: u16) -> u64 {
-        self.place(slot, word).map_or(0, |words| words.mine.load_acquire())
+        self.place(slot, word)
+            .map_or(0, |words| words.mine.load_acquire())
     }
 
     #[inline(always)]
@@ -223,12 +224,14 @@ impl Buckets for Owners {
 
     #[inline(always)]
     fn word(&self, slot: u16, word: u16) -> (u64, u64) {
-        self.place(slot, word)
-            .map_or((0, 0), |words| (words.mine.load_acquire(), words.moved.load()))
+        self.place(slot, word).map_or((0, 0), |words| {
+            (words.mine.load_acquire(), words.moved.load())
+        })
     }
 
     fn others(&self, slot: u16, word: u16) -> u64 {
-        self.place(slot, word).map_or(0, |words| words.others.load())
+        self.place(slot, word)
+            .map_or(0, |words| words.others.load())
     }
 
     fn is_default_host(&self) -> bool {

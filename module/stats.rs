@@ -56,7 +56,8 @@ const COUNT: usize = EVENTS + Event::NAMES.len();
 /// Where the counter of a reason is in a row. It cannot overflow, for there are few rows.
 #[inline(always)]
 const fn place(row: usize, reason: Reason) -> usize {
-    row.wrapping_mul(Reason::COUNT).wrapping_add(reason as usize)
+    row.wrapping_mul(Reason::COUNT)
+        .wrapping_add(reason as usize)
 }
 
 /// The counters of a cluster, per CPU.
@@ -79,7 +80,8 @@ impl Stats {
 
     /// Before a list of so many rules comes into force. Context: process; callers are serialised.
     pub(crate) fn expect_rules(&self, rules: usize) {
-        self.rows.store(self.rows.load().max(rules.saturating_add(1)).min(ROWS));
+        self.rows
+            .store(self.rows.load().max(rules.saturating_add(1)).min(ROWS));
     }
 
     /// Counts a packet that has no rule. Context: any.

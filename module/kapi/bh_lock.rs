@@ -4,9 +4,9 @@
 
 use super::bindings;
 use core::ops::{Deref, DerefMut};
+use kernel::new_spinlock;
 use kernel::prelude::*;
 use kernel::sync::lock::spinlock::SpinLockGuard;
-use kernel::new_spinlock;
 use kernel::sync::SpinLock;
 
 /// Bottom halves are off on this CPU while it lives.

@@ -278,8 +278,7 @@ impl<'a> Request<'a> {
         unsafe {
             let info = &*info;
             let len = ((*info.nlhdr).nlmsg_len as usize).saturating_sub(HEADERS);
-            let attributes =
-                core::slice::from_raw_parts(info.nlhdr.cast::<u8>().add(HEADERS), len);
+            let attributes = core::slice::from_raw_parts(info.nlhdr.cast::<u8>().add(HEADERS), len);
             // INVARIANT: By the contract of this function.
             Self {
                 skb,
@@ -340,9 +339,10 @@ impl<'a> Request<'a> {
             match attributes.next() {
                 None => break,
                 Some(attribute) if attribute.kind == kind => {
-                    if let (Some(extack), Some(at)) =
-                        (NonNull::new(self.info.extack), self.attributes.get(offset..))
-                    {
+                    if let (Some(extack), Some(at)) = (
+                        NonNull::new(self.info.extack),
+                        self.attributes.get(offset..),
+                    ) {
                         // SAFETY: The structure is valid while the request is answered, and the attribute
                         // is within the request.
                         unsafe { (*extack.as_ptr()).bad_attr = at.as_ptr().cast() };
@@ -363,8 +363,12 @@ impl<'a> Request<'a> {
     ) -> Error {
         // The kernel turns the pointer into an offset; so one that is not within the request must not get there.
         let start = self.attributes.as_ptr() as usize;
-        let at = (attribute.payload.as_ptr() as usize).wrapping_sub(start).wrapping_sub(NLA_HDRLEN);
-        if let (Some(extack), Some(at)) = (NonNull::new(self.info.extack), self.attributes.get(at..)) {
+        let at = (attribute.payload.as_ptr() as usize)
+            .wrapping_sub(start)
+            .wrapping_sub(NLA_HDRLEN);
+        if let (Some(extack), Some(at)) =
+            (NonNull::new(self.info.extack), self.attributes.get(at..))
+        {
             // SAFETY: The structure is valid while the request is answered, and the attribute is within the request.
             unsafe { (*extack.as_ptr()).bad_attr = at.as_ptr().cast() };
         }
@@ -380,7 +384,14 @@ impl<'a> Request<'a> {
         fill: impl FnOnce(&mut Message) -> Result,
     ) -> Result {
         let mut message = family
-            .start(size, false, command, self.info.snd_portid, self.info.snd_seq, 0)
+            .start(
+                size,
+                false,
+                command,
+                self.info.snd_portid,
+                self.info.snd_seq,
+                0,
+            )
             .ok_or(ENOMEM)?;
         if let Err(error) = fill(&mut message) {
             // SAFETY: The buffer is ours.
@@ -500,7 +511,9 @@ unsafe fn family_of<'a>(family: *const bindings::genl_family) -> &'a Family {
     // SAFETY: All families that get here are the `family` of a `Family`.
     unsafe {
         &*kernel::container_of!(
-            family.cast_mut().cast::<UnsafeCell<bindings::genl_family>>(),
+            family
+                .cast_mut()
+                .cast::<UnsafeCell<bindings::genl_family>>(),
             Family,
             family
         )

@@ -203,10 +203,9 @@ impl Device {
         // SAFETY: Held by the type invariant, the RTNL is held; the addresses live during the calls.
         kernel::error::to_result(unsafe {
             match group {
-                IpAddr::V4(group) => bindings::nlb_helper_join4(
-                    self.as_ptr(),
-                    u32::from_ne_bytes(group.octets()),
-                ),
+                IpAddr::V4(group) => {
+                    bindings::nlb_helper_join4(self.as_ptr(), u32::from_ne_bytes(group.octets()))
+                }
                 IpAddr::V6(group) => {
                     bindings::nlb_helper_join6(self.as_ptr(), group.octets().as_ptr())
                 }
@@ -219,10 +218,9 @@ impl Device {
         // SAFETY: As for `join`; the helpers do nothing if the family is gone from the device, and the group with it.
         unsafe {
             match group {
-                IpAddr::V4(group) => bindings::nlb_helper_leave4(
-                    self.as_ptr(),
-                    u32::from_ne_bytes(group.octets()),
-                ),
+                IpAddr::V4(group) => {
+                    bindings::nlb_helper_leave4(self.as_ptr(), u32::from_ne_bytes(group.octets()))
+                }
                 IpAddr::V6(group) => {
                     bindings::nlb_helper_leave6(self.as_ptr(), group.octets().as_ptr());
                 }
@@ -404,9 +402,8 @@ impl<T: DeviceWatcher> Notifier<T> {
         let event = match event as bindings::netdev_cmd {
             // A device that becomes one of another kind, as a bond does for its first member, is no longer what
             // hooks and addresses were made for; its address lists are flushed after this.
-            bindings::netdev_cmd_NETDEV_UNREGISTER | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => {
-                DeviceEvent::Unregister
-            }
+            bindings::netdev_cmd_NETDEV_UNREGISTER
+            | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => DeviceEvent::Unregister,
             bindings::netdev_cmd_NETDEV_UP
             | bindings::netdev_cmd_NETDEV_DOWN
             | bindings::netdev_cmd_NETDEV_CHANGE => DeviceEvent::Change,
@@ -415,7 +412,11 @@ impl<T: DeviceWatcher> Notifier<T> {
         };
         // SAFETY: `block` is a field of a living `Notifier<T>`, by the contract of this function.
         let this = unsafe {
-            &*kernel::container_of!(block.cast::<UnsafeCell<bindings::notifier_block>>(), Self, block)
+            &*kernel::container_of!(
+                block.cast::<UnsafeCell<bindings::notifier_block>>(),
+                Self,
+                block
+            )
         };
         // SAFETY: The chain passes a `netdev_notifier_info` whose device is valid during the call.
         let (net, ifindex) = unsafe {

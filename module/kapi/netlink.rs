@@ -43,7 +43,10 @@ impl Policy {
 
     /// Attributes, for which this policy holds.
     pub(crate) const fn nested(policies: &'static [Policy]) -> Self {
-        let mut policy = Self::with(bindings::NLA_NESTED, policies.len().saturating_sub(1) as u16);
+        let mut policy = Self::with(
+            bindings::NLA_NESTED,
+            policies.len().saturating_sub(1) as u16,
+        );
         policy.0.__bindgen_anon_1.nested_policy = Self::as_raw(policies);
         policy
     }
@@ -159,7 +162,9 @@ pub(super) fn wipe_attributes(mut bytes: &mut [u8], is_secret: impl Fn(u16) -> b
         }
         // What is shorter than its header is no attribute, and nothing comes after it.
         let next = len.max(NLA_HDRLEN).checked_next_multiple_of(NLA_HDRLEN);
-        bytes = next.and_then(|next| bytes.get_mut(next..)).unwrap_or_default();
+        bytes = next
+            .and_then(|next| bytes.get_mut(next..))
+            .unwrap_or_default();
     }
 }
 

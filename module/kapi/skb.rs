@@ -67,7 +67,8 @@ impl Skb {
     /// Whom the frame is for, as the driver saw it.
     #[inline(always)]
     pub(crate) fn target(&self) -> Target {
-        let kind = u32::from(self.field::<u8>(bindings::NLB_SKB_PKT_TYPE)) & bindings::NLB_SKB_PKT_TYPE_MASK;
+        let kind = u32::from(self.field::<u8>(bindings::NLB_SKB_PKT_TYPE))
+            & bindings::NLB_SKB_PKT_TYPE_MASK;
         // On big-endian machines the bits are the upper ones of the byte.
         match kind >> bindings::NLB_SKB_PKT_TYPE_MASK.trailing_zeros() {
             bindings::PACKET_HOST => Target::Host,
