@@ -37,7 +37,7 @@ use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
 use super::rules::RuleList;
-use super::segment::{Probes, Watch};
+use super::segment::{Asked, Probes, Watch};
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
@@ -111,6 +111,7 @@ pub(crate) struct Cluster {
     changes: Mutex<()>,
     stats: Stats,
     fragments: FragmentMemory,
+    asked: Asked,
     family: Arc<Family>,
     #[pin]
     conflicts: Conflicts,
@@ -160,6 +161,7 @@ impl Cluster {
                 changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
                 stats,
                 fragments: FragmentMemory::new()?,
+                asked: Asked::nobody(),
                 family,
                 conflicts <- Conflicts::new(),
                 inner <- BhLock::new(inner),
@@ -224,6 +226,11 @@ impl Cluster {
     /// Claims of other stations to the VIPs.
     pub(crate) fn conflicts(&self) -> &Conflicts {
         &self.conflicts
+    }
+
+    /// Peers that were asked by ARP.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// The memory of first fragments.

@@ -25,6 +25,7 @@ use super::nlb_core::packet::{
 };
 use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
+use super::segment;
 use super::snapshot::Snapshot;
 use super::stats::Event;
 
@@ -63,7 +64,10 @@ impl Hook for Ingress {
 #[inline(never)]
 fn other(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
     match skb.protocol() {
-        ETHERTYPE_ARP => neighbour::arrived(port.cluster(), snapshot, skb),
+        ETHERTYPE_ARP => {
+            segment::arp_arrived(port, skb);
+            neighbour::arrived(port.cluster(), snapshot, skb)
+        }
         ETHERTYPE => port.frame_arrived(skb),
         _ => Verdict::Accept,
     }

@@ -3,28 +3,40 @@
 //! Whether anything of the segment reaches this host, when it is no heartbeat.
 //!
 //! The node hears of heartbeats itself. Other frames are counted by the packet path anyway, so here the counters are
-//! looked at once in a period: a sum that grew is a sign of the segment, and no packet pays for it. Where peers are
-//! heard on the second path alone, nothing may arrive by itself; then peers are asked for their dedicated IP by ARP,
-//! and their answer, or their own question, is such a sign.
+//! looked at once in a period: a sum that grew is a sign of the segment, and no packet pays for it. Peers that are heard
+//! on the second path alone are asked for their dedicated IP by ARP; an answer, or a question of their own, shows that
+//! it is only heartbeats that get lost.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Port};
+use super::kapi::once::Once;
+use super::kapi::skb::Skb;
 use super::neighbour;
-use super::nlb_core::arp;
+use super::nlb_core::arp::{self, ARP_LEN};
+use super::nlb_core::host::HostId;
 use super::nlb_core::limits::HOSTS_MAX;
 use super::nlb_core::node::{Command, Node};
-use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
 use super::stats::Stats;
 use super::tables::NodeTables;
 use core::net::{IpAddr, Ipv4Addr};
 
-/// Peers asked in one period: with the fewest heartbeats that may be missed, three, there are two periods in which to
-/// ask before the segment counts as cut, so several are asked in each; all in turn if they do not answer.
+/// Peers asked in one period. All are asked in turn; with 64 hosts each is then asked by several others before a host
+/// that nobody hears counts as cut off, with the fewest heartbeats that may be missed, three, by six.
 const PROBES: usize = 3;
 
-/// Peers to be asked for by ARP.
+/// A peer to be asked.
+#[derive(Clone, Copy)]
+struct Probe {
+    host: HostId,
+    address: Ipv4Addr,
+}
+
+/// Peers to be asked.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Probes([Option<Ipv4Addr>; PROBES]);
+pub(crate) struct Probes([Option<Probe>; PROBES]);
+
+/// Peers that were asked last and have not answered: host id and address in one word, or 0.
+pub(crate) struct Asked([Once<u64>; PROBES]);
 
 /// What was seen at the last look.
 pub(crate) struct Watch {
@@ -44,10 +56,10 @@ impl Watch {
         }
     }
 
-    /// Looks, at most once in a period, and tells the node what it sees. Whoever is to be probed is returned.
+    /// Looks, at most once in a period, and tells the node what it sees. Whoever is to be asked is returned.
     ///
-    /// Without a second path on which peers are heard there is nothing to be told apart, and nothing is done.
-    /// Context: under the lock of the node.
+    /// If all peers are heard on the segment, or none on a second path, there is nothing to be told apart, and nothing
+    /// is done. Context: under the lock of the node.
     pub(crate) fn look(
         &mut self,
         node: &mut Node<NodeTables>,
@@ -57,50 +69,47 @@ impl Watch {
         let period = node.config().period_ns;
         let since = now.since(self.looked);
         // Timers are a little early or late against each other.
-        if since < period.saturating_sub(period / 8) {
+        if since < period.saturating_sub(period / 8) || node.unheard_on_segment(now).is_empty() {
             return Probes::default();
         }
-        if !node.members().any(|host| host.on_relay) {
-            return Probes::default();
-        }
-        let packets = stats.arrived();
+        let packets = stats.signs();
         let grew = packets != self.packets;
         // What was counted since a look long ago may be as old as that.
         let lately = since <= period.saturating_mul(2);
         self.packets = packets;
         self.looked = now;
         if grew && lately {
-            // Nothing is random about it, and a node that takes no part refuses it.
+            // Nothing is random about it, and a node that takes no part does not care.
             let _ = node.handle_command(now, Command::SegmentSeen, 0);
         }
-        if node.segment_silence(now) >= period {
-            self.probes(node)
-        } else {
-            Probes::default()
-        }
+        self.probes(node, now)
     }
 
-    /// Peers that are heard on the second path alone, the next few in turn.
-    fn probes(&mut self, node: &Node<NodeTables>) -> Probes {
+    /// The next few peers, in turn.
+    fn probes(&mut self, node: &Node<NodeTables>, now: Instant) -> Probes {
+        let unheard = node.unheard_on_segment(now);
         let mut probes = Probes::default();
         let mut places = probes.0.iter_mut();
         let peers = || {
             (0..HOSTS_MAX)
                 .zip(node.members())
-                .filter(|(_, host)| host.on_relay && !host.is_self)
+                .filter(|(_, peer)| unheard.contains(peer.host))
         };
         let turn = self.turn;
         let in_turn = peers()
             .filter(|(index, _)| *index >= turn)
             .chain(peers().filter(|(index, _)| *index < turn));
-        for (index, host) in in_turn {
-            let Some(address) = ipv4(host.dedicated.as_bytes()) else {
+        for (index, peer) in in_turn {
+            let Some(address) = ipv4(peer.dedicated.as_bytes()) else {
                 continue;
             };
             let Some(place) = places.next() else {
                 return probes;
             };
-            *place = Some(address);
+            *place = Some(Probe {
+                host: peer.host,
+                address,
+            });
             self.turn = index.saturating_add(1);
         }
         probes
@@ -111,36 +120,64 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from)
 }
 
+impl Probe {
+    fn to_word(self) -> u64 {
+        u64::from(self.host.get()) << 32 | u64::from(self.address.to_bits())
+    }
+
+    fn from_word(word: u64) -> Option<Self> {
+        Some(Self {
+            host: HostId::new((word >> 32) as u8)?,
+            address: Ipv4Addr::from_bits(word as u32),
+        })
+    }
+}
+
 impl Probes {
-    /// Sends the probes. Context: any, without locks that a driver could take.
+    /// Asks. Context: any, without locks that a driver could take.
     pub(crate) fn send(self, cluster: &Cluster) {
         let own = match cluster.dedicated() {
             Some(IpAddr::V4(own)) => own,
             // RFC 5227: a question of somebody who has no address.
             _ => Ipv4Addr::UNSPECIFIED,
         };
-        for target in self.0.into_iter().flatten() {
-            let bytes = arp::question(cluster.device().mac(), own, target);
+        for (probe, asked) in self.0.into_iter().zip(&cluster.asked().0) {
+            let Some(probe) = probe else { continue };
+            asked.store(probe.to_word());
+            let bytes = arp::question(cluster.device().mac(), own, probe.address);
             neighbour::send(cluster, &neighbour::BROADCAST, &bytes);
         }
     }
 }
 
-impl Stats {
-    /// How many packets have arrived on the cluster interface: those that the packet path decided about.
-    fn arrived(&self) -> u64 {
-        let outgoing = |reason: Reason| {
-            matches!(
-                reason,
-                Reason::ArpLeakDropped
-                    | Reason::ArpLeakMended
-                    | Reason::NdLeakDropped
-                    | Reason::NdLeakMended
-            )
-        };
-        Reason::ALL
-            .iter()
-            .filter(|reason| !outgoing(**reason))
-            .fold(0, |sum, reason| sum.wrapping_add(self.sum_of(*reason)))
+impl Asked {
+    /// Nobody.
+    pub(crate) const fn nobody() -> Self {
+        Self([const { Once::new(0) }; PROBES])
+    }
+}
+
+/// Tells the node if an ARP message is of a peer that was asked. Context: softirq.
+pub(crate) fn arp_arrived(port: &Port, skb: &Skb) {
+    let asked = &port.cluster().asked().0;
+    if asked.iter().all(|word| word.load() == 0) {
+        return;
+    }
+    let mut bytes = [0u8; ARP_LEN];
+    if skb.has_vlan_id() || !skb.copy(0, &mut bytes) {
+        return;
+    }
+    let Some(sender) = arp::sender(&bytes) else {
+        return;
+    };
+    for word in asked {
+        match Probe::from_word(word.load()) {
+            Some(probe) if probe.address == sender => {
+                // One answer is enough: a flood of them costs no lock.
+                word.store(0);
+                let _ = port.command(Command::PeerSeen(probe.host));
+            }
+            _ => {}
+        }
     }
 }

@@ -108,6 +108,31 @@ impl Stats {
         self.counters.inc(EVENTS + event as usize);
     }
 
+    /// A sum that grows when packets arrive on the cluster interface: all that have no rule and, so that it stays short,
+    /// of those with a rule the two reasons that nearly all have. Context: any.
+    pub(crate) fn signs(&self) -> u64 {
+        let arriving = |reason: Reason| {
+            !matches!(
+                reason,
+                Reason::ArpLeakDropped
+                    | Reason::ArpLeakMended
+                    | Reason::NdLeakDropped
+                    | Reason::NdLeakMended
+            )
+        };
+        let of_none = Reason::ALL
+            .iter()
+            .filter(|reason| arriving(**reason))
+            .map(|reason| self.counters.sum(*reason as usize));
+        let of_rules = (1..self.rows.load())
+            .map(|row| row.wrapping_mul(Reason::COUNT))
+            .flat_map(|row| {
+                [Reason::AcceptedOwner, Reason::DroppedNotOwner]
+                    .map(|reason| self.counters.sum(row.wrapping_add(reason as usize)))
+            });
+        Iterator::chain(of_none, of_rules).fold(0, u64::wrapping_add)
+    }
+
     /// How often a reason was counted, whatever the rule. Context: any.
     pub(crate) fn sum_of(&self, reason: Reason) -> u64 {
         (0..self.rows.load())

@@ -12,8 +12,8 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 impl Device {
-    /// Whether the device has this address, and may use it: one whose uniqueness is still being checked, or was
-    /// refuted, does not count. Context: any but hard interrupts.
+    /// Whether the device has this address. One whose uniqueness is still being checked counts: nobody is told when
+    /// the check has passed. One that failed it does not. Context: any but hard interrupts.
     pub(crate) fn has_address(&self, address: IpAddr) -> bool {
         // SAFETY: Held by the type invariant of `Device`; the address lives during the call.
         unsafe {

@@ -202,7 +202,9 @@ bool nlb_helper_has6(const struct net_device *dev, const u8 *addr)
 	struct in6_addr address;
 
 	memcpy(&address, addr, sizeof(address));
-	return ipv6_chk_addr(dev_net(dev), &address, dev, 1);
+	/* The chain of addresses does not tell when a check for duplicates has passed. */
+	return ipv6_chk_addr_and_flags(dev_net(dev), &address, dev, false, 1,
+				       IFA_F_DADFAILED);
 #else
 	return false;
 #endif

@@ -188,6 +188,12 @@ pub fn leaving<S: Storage>(
     }
 }
 
+/// The address of the sender of an ARP message.
+#[must_use]
+pub fn sender(bytes: &[u8]) -> Option<Ipv4Addr> {
+    Message::parse(bytes).map(|message| message.sender)
+}
+
 /// The question which MAC `target` has, from the ARP header on: sent to the broadcast MAC. `sender` is the dedicated
 /// IP; without one it is 0.0.0.0, and the question is a probe as in RFC 5227.
 #[must_use]

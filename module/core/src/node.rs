@@ -66,6 +66,9 @@ pub enum Command {
     /// Something of the segment reached this host that is no frame of the cluster. The caller may say so
     /// at most once in a period.
     SegmentSeen,
+    /// Something of the segment reached this host that came from this host id and is no frame of the cluster: its
+    /// answer to a probe. See [`Node::unheard_on_segment`].
+    PeerSeen(HostId),
     /// Sessions that this host still has, for [`Command::Drainstop`].
     Sessions(u64),
     /// The rules that shall be in force as soon as all members have staged the same.

@@ -122,6 +122,8 @@ pub struct Peer {
     pub(super) path_seq: [u64; 2],
     /// When it was last heard on each path.
     pub(super) path_heard: [Option<Instant>; 2],
+    /// When something else than a heartbeat of it was last seen on the segment.
+    pub(super) seen: Option<Instant>,
     /// When it proved itself.
     pub(super) since: Instant,
     /// When the last of its frames was accepted.
@@ -181,6 +183,7 @@ impl Peer {
         seq: 0,
         path_seq: [0; 2],
         path_heard: [None; 2],
+        seen: None,
         since: Instant(0),
         heard: Instant(0),
         heard_me: Instant(0),

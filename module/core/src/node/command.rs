@@ -46,6 +46,12 @@ impl<S: Storage> Node<S> {
                 self.inputs_changed(changed);
             }
             Command::SegmentSeen => self.segment_seen = Some(now),
+            Command::PeerSeen(host) => {
+                self.segment_seen = Some(now);
+                if let Some(peer) = self.peer_mut(host) {
+                    peer.seen = Some(now);
+                }
+            }
             Command::Sessions(left) => {
                 if left == 0 && self.drain_deadline.is_some() {
                     self.leave(false);

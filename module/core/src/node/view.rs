@@ -338,15 +338,6 @@ impl<S: Storage> Node<S> {
                 .is_some_and(|seen| self.now.since(seen) < self.silence_ns())
     }
 
-    /// Nanoseconds since anything of the segment reached this host, as far as the node was told.
-    #[must_use]
-    pub fn segment_silence(&self, now: Instant) -> u64 {
-        match self.segment_seen {
-            Some(seen) => now.since(seen),
-            None => u64::MAX,
-        }
-    }
-
     /// The segment counts as cut if nothing of it reaches this host, while a host that is heard on the second path
     /// says that frames reach it there. If nobody says so, a quiet segment proves nothing.
     fn check_segment(&mut self) {
@@ -383,9 +374,24 @@ impl<S: Storage> Node<S> {
         let heard = self.others().filter(|host| {
             let peer = self.peer(*host);
             let [segment, _] = peer.path_heard;
-            peer.live && segment.is_some_and(|heard| self.now.since(heard) < self.silence_ns())
+            let last = segment.max(peer.seen);
+            peer.live && last.is_some_and(|last| self.now.since(last) < self.silence_ns())
         });
         heard.fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    /// Hosts that were heard lately on the second path, and nothing of them on the segment for more than a period: to be
+    /// probed, so that lost heartbeats are told from a host that the segment does not reach.
+    pub fn unheard_on_segment(&self, now: Instant) -> HostSet {
+        let period = self.config.period_ns;
+        let patience = period.saturating_add(period.wrapping_shr(2));
+        let lately = |at: Option<Instant>| at.is_some_and(|at| now.since(at) < patience);
+        let unheard = self.others().filter(|host| {
+            let peer = self.peer(*host);
+            let [segment, relay] = peer.path_heard;
+            peer.live && lately(relay) && !lately(segment.max(peer.seen))
+        });
+        unheard.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Why this host is out, or owns nothing.
