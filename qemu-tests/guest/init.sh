@@ -26,6 +26,7 @@ for word in $(</proc/cmdline); do
 	case $word in
 	nlb.name=*) hostname "${word#*=}" ;;
 	nlb.patience=*) export NLB_PATIENCE=${word#*=} ;;
+	nlb.long=*) export LONG=${word#*=} ;;
 	esac
 done
 hostname >/etc/hostname

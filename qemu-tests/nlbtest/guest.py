@@ -25,6 +25,18 @@ from . import debugkernel, paths, splat
 BOOT_SECONDS = 120
 
 
+# Runs a command until it ends or the lock on a file is free, whichever comes
+# first, and then ends the other.
+_KEEPER = """
+lock=$1; shift
+"$@" & child=$!
+echo "$child" >pid
+flock "$lock" true & watch=$!
+wait -n "$child" "$watch"
+kill -9 "$child" "$watch" 2>/dev/null
+"""
+
+
 class GuestError(Exception):
     """A guest that did not boot, died, or did not answer in time."""
 
@@ -44,6 +56,8 @@ class Shape:
     counted_clock: bool = False
     # Stays when its maker exits (the lab); otherwise dies with it.
     detached: bool = False
+    # A file that somebody else keeps locked: the guest dies when that ends.
+    lives_with: pathlib.Path | None = None
 
 
 class Answer:
@@ -85,7 +99,9 @@ class Guest:
         command = self._command(shape)
         if shape.netns:
             command = ["ip", "netns", "exec", shape.netns, *command]
-        if not shape.detached:
+        if shape.lives_with:
+            command = ["bash", "-c", _KEEPER, "keeper", str(shape.lives_with), *command]
+        elif not shape.detached:
             command = ["setpriv", "--pdeathsig", "KILL", *command]
         with open(self.dir / "qemu.log", "wb") as log:
             self.process = subprocess.Popen(
@@ -96,7 +112,12 @@ class Guest:
                 stderr=log,
                 start_new_session=True,
             )
-        (self.dir / "pid").write_text(f"{self.process.pid}\n")
+        if shape.lives_with:
+            # The process that counts is the keeper's child, which it names.
+            self.process = None
+            self._wait_pid()
+        else:
+            (self.dir / "pid").write_text(f"{self.process.pid}\n")
 
     def _command(self, shape: Shape) -> list[str]:
         kernel = paths.kernel(shape.release)
@@ -144,6 +165,9 @@ class Guest:
             "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
             f"nlb.name={self.name}", *debugkernel.arguments(shape.release),
         ]  # fmt: skip
+        if os.environ.get("LONG"):
+            # Scenarios that have a long form run it.
+            words.append("nlb.long=1")
         return " ".join(words)
 
     def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:
@@ -157,6 +181,13 @@ class Guest:
         if self.process is not None:
             return self.process.poll() is None
         return self._pid_is_ours()
+
+    def _wait_pid(self) -> None:
+        deadline = time.monotonic() + BOOT_SECONDS
+        while not self._pid_is_ours():
+            if time.monotonic() > deadline:
+                raise GuestError(f"{self.name}: its emulator did not start")
+            time.sleep(0.05)
 
     def _pid(self) -> int:
         return int((self.dir / "pid").read_text())

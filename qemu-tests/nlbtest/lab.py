@@ -2,6 +2,7 @@
 """A cluster of several guests and a client, for people and for scenarios."""
 
 import dataclasses
+import fcntl
 import json
 import pathlib
 import shutil
@@ -38,6 +39,9 @@ class Lab:
         self.dir = directory
         self.plan: Plan | None = None
         self.guests: dict[int, guest.Guest] = {}
+        # Made by another process, which may outlive this one or not.
+        self.attached = False
+        self._lock = None
         self.segment: segment.Segment | None = None
 
     # Life
@@ -51,6 +55,8 @@ class Lab:
             netns, hosts, built.release, str(image), programs.runnable(built.files["bin/tt"]), detached
         )
         (self.dir / "lab.json").write_text(json.dumps(dataclasses.asdict(self.plan)))
+        self._lock = open(self.dir / "owner", "w", encoding="utf-8")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._attach()
         self.segment.make(hosts)
         for number in range(1, hosts + 1):
@@ -60,6 +66,7 @@ class Lab:
     def existing(cls, directory: pathlib.Path) -> "Lab":
         """A lab that another process has made."""
         lab = cls(directory)
+        lab.attached = True
         try:
             lab.plan = Plan(**json.loads((directory / "lab.json").read_text()))
         except FileNotFoundError:
@@ -71,6 +78,10 @@ class Lab:
         self.segment = segment.Segment(self.plan.netns)
         for number in range(1, self.plan.hosts + 1):
             self.guests[number] = guest.Guest(self.dir / f"host{number}")
+
+    def _owner(self) -> pathlib.Path | None:
+        """The lock that the maker of an attended lab holds."""
+        return None if self.plan.detached else self.dir / "owner"
 
     def boot(self, number: int) -> None:
         """Start one guest. What its last life left is kept beside it."""
@@ -88,6 +99,7 @@ class Lab:
                 taps=[(f"t{number}", segment.mac(number))],
                 netns=self.plan.netns,
                 detached=self.plan.detached,
+                lives_with=self._owner() if self.attached else None,
             )
         )
 

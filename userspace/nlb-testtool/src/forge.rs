@@ -6,15 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use nlb_core::auth::STAMP_LABEL;
+use nlb_core::auth::Authenticator;
 use nlb_core::limits::{ETHERTYPE, TAG_LEN};
-use nlb_core::siphash::SipKey;
 use nlb_core::wire::{HEADER_LEN, Kind, STAMPED_LEN};
-use sha2::Sha256;
 
+use crate::key::Key;
 use crate::{capture, inject};
 
 /// What to send.
@@ -62,7 +58,7 @@ const SEQUENCE_AT: usize = 24;
 
 /// Send the frames and print how many.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let key = read_key(&args.key_file)?;
+    let key = Key::read(args.key_id, &args.key_file)?;
     let mut frame = recorded_heartbeat(&args.file)?;
     let mut sender = inject::Sender::open(&args.dev)?;
     let began = Instant::now();
@@ -76,21 +72,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         message[INCARNATION_AT..INCARNATION_AT + 8]
             .copy_from_slice(&args.incarnation.to_be_bytes());
         message[SEQUENCE_AT..SEQUENCE_AT + 8].copy_from_slice(&(number + 1).to_be_bytes());
-        sign(message, &key);
+        sign(message, &key).context("the key signs with its own id")?;
         sender.send(&frame)?;
     }
     println!("{{\"sent\":{}}}", sender.sent);
     Ok(())
-}
-
-/// The raw key of a key file.
-fn read_key(path: &Path) -> Result<Vec<u8>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let encoded = text
-        .lines()
-        .find_map(|line| line.strip_prefix("key "))
-        .with_context(|| format!("{}: no line with a key", path.display()))?;
-    Ok(STANDARD.decode(encoded.trim())?)
 }
 
 /// The first whole heartbeat of a recording, with its Ethernet header and
@@ -114,19 +100,10 @@ fn whole_heartbeat(frame: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Put stamp and tag of the key into a message.
-fn sign(message: &mut [u8], key: &[u8]) {
-    let derived = hmac(key, STAMP_LABEL);
-    let stamp = SipKey::new(&derived).hash(&message[..STAMPED_LEN]);
+fn sign(message: &mut [u8], key: &Key) -> Option<()> {
+    let stamp = key.stamp(key.key_id(), &message[..STAMPED_LEN])?;
     message[STAMPED_LEN..HEADER_LEN].copy_from_slice(&stamp.to_be_bytes());
     let (signed, tag) = message.split_at_mut(message.len() - TAG_LEN);
-    tag.copy_from_slice(&hmac(key, signed));
-}
-
-/// HMAC-SHA256, cut to the length of a tag.
-fn hmac(key: &[u8], bytes: &[u8]) -> [u8; TAG_LEN] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
-    mac.update(bytes);
-    let mut tag = [0; TAG_LEN];
-    tag.copy_from_slice(&mac.finalize().into_bytes()[..TAG_LEN]);
-    tag
+    tag.copy_from_slice(&key.sign(key.key_id(), signed)?);
+    Some(())
 }

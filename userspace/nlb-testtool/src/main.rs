@@ -8,12 +8,15 @@ mod analyse;
 mod capture;
 mod client;
 mod connect;
+mod cost;
 mod forge;
 mod hold;
 mod inject;
+mod key;
 mod replay;
 mod serve;
 mod sources;
+mod spin;
 mod summary;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +41,10 @@ enum Verb {
     Analyse(analyse::Args),
     /// Sign a recorded heartbeat anew, as another host or version.
     Forge(forge::Args),
+    /// Say what the work of the protocol costs.
+    Cost(cost::Args),
+    /// Say how often a loop runs in a given time.
+    Spin(spin::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
     /// Send recorded frames again, whole or altered.
@@ -51,6 +58,11 @@ fn main() -> anyhow::Result<()> {
         Verb::Hold(args) => hold::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Forge(args) => forge::run(&args),
+        Verb::Cost(args) => cost::run(&args),
+        Verb::Spin(args) => {
+            spin::run(&args);
+            Ok(())
+        }
         Verb::Inject(args) => inject::run(&args),
         Verb::Replay(args) => replay::run(&args),
     }

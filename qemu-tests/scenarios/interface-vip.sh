@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# title: a host without a VIP, a cable or an interface that is up serves nothing, and comes back
+# timeout: 420
+
+cluster 3 --vip "$VIP6"
+
+reason_is() {
+	[ "$(out_reason "$1")" = "$2" ]
+}
+
+# One VIP is taken off the interface of host 1.
+ip -n h1 addr del "$VIP/32" dev eth0
+check "VIP missing: named at once" wait_until 3 reason_is 1 vip-missing
+check "VIP missing: the others take over" wait_until 10 buckets_are 2 1 0
+requests 100 without
+same "VIP missing: everything answered" 100 "$(field without .answered)"
+same "VIP missing: nothing by host 1" 0 "$(share without 1)"
+adm h1 start eth0
+check "start puts it back" grep -qw "$VIP/32" <<<"$(ip -n h1 -br addr show dev eth0)"
+check "VIP back: serves again" wait_until 10 buckets_about 1365 2 1
+
+# Set down and up: the stack forgets IPv6 addresses.
+ip -n h2 link set eth0 down
+check "interface down: the others take over" wait_until 10 buckets_are 1 2 0
+ip -n h2 link set eth0 up
+# The routes went with it; those are for the host's own network scripts.
+ip -n h2 route replace "$SOURCES" via "$CLIENT"
+check "interface up again: the IPv6 VIP is missing, and named" wait_until 10 reason_is 2 vip-missing
+adm h2 start eth0
+check "after a start it serves again" wait_until 20 buckets_about 1365 1 2
+
+# The cable.
+cut_cable 3
+check "cable out: named" wait_until 5 reason_is 3 interface-cut
+check "cable out: the others take over" wait_until 10 buckets_are 1 3 0
+plug_cable 3
+check "cable in: serves again" wait_until 20 buckets_about 1365 1 3
+
+# Another name, another MTU, another MAC: it serves on.
+ip -n h3 link set eth0 name lan0
+same "after a rename: show" lan0 "$(adm h3 -j show | jq -r '.[0].interface')"
+ip -n h3 link set lan0 name eth0
+ip -n h3 link set eth0 mtu 2000
+ip -n h3 link set eth0 mtu 1500
+ip -n h3 link set eth0 address 02:00:00:00:03:03
+ip -n c neigh flush all
+requests 300 changed
+same "after changes of name, MTU and MAC: answered" 300 "$(field changed .answered)"
+same "after changes of name, MTU and MAC: by all" 3 "$(field changed '.hosts | length')"
+on h1 ping -q -c 1 -W 2 10.0.0.3 >/run/test/ping.log
+check "its dedicated IP is reached at the new MAC" [ $? = 0 ]
+
+# Into another namespace: the cluster ends there, and can be made again.
+add_netns other
+ip -n h3 link set eth0 netns other
+check "moved away: the others take over" wait_until 10 agree 1 2
+same "moved away: no cluster is left" 0 "$(adm h3 -j show | jq length)"
+same "moved away: none is made elsewhere" 0 "$(adm other -j show | jq length)"
+ip -n other link set eth0 netns h3
+ip -n h3 link set eth0 up
+ip -n h3 addr replace 10.0.0.3/16 dev eth0
+ip -n h3 route replace "$SOURCES" via "$CLIENT"
+join 3 --vip "$VIP6"
+check "moved back: a member again" wait_agree 20 1 2 3
+
+# What `up` added is gone after `down`, what was there before stays.
+ip -n h1 addr show dev eth0 | grep -q "inet6 $VIP6/128.*deprecated" && deprecated=yes
+same "the IPv6 VIP is never a source by itself" yes "${deprecated:-no}"
+leave 1
+same "after down no VIP is left" "" "$(ip -n h1 -br addr show dev eth0 | grep -owE "$VIP|$VIP6" || :)"
