@@ -73,8 +73,8 @@ const MODELS: [Bounds; 4] = [
         joins: 1,
         leaves: 0,
         delay: 0,
-        faults_until: 6,
-        horizon: 18,
+        faults_until: 4,
+        horizon: 15,
         must_close: true,
     },
     Bounds {
