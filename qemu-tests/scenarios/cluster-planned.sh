@@ -38,12 +38,21 @@ seen_by() {
 	if [ "$1" = 1 ]; then echo 4; else echo 1; fi
 }
 
+# drained N: host N takes nothing new, and what it had begun is done.
+drained() {
+	[ "$(adm "h$1" -j show eth0 | jq '.[0].buckets_owned')" = 0 ] &&
+		[ -z "$(on "h$1" ss -Htn state established state syn-recv src "$VIP")" ]
+}
+
 began=$(wall_ms)
 changes=0
 for ((round = 0; round < 25; round++)); do
 	n=$((round % 4 + 1))
 	eye=$(seen_by "$n")
 	forget_events "$eye"
+	# To stop ends the sessions that a host still has, so it is drained first, as the README says.
+	adm "h$n" drain eth0
+	wait_until 10 drained "$n"
 	adm "h$n" stop eth0
 	# shellcheck disable=SC2046
 	converged "$eye" 10 $(others "$n")
