@@ -75,6 +75,8 @@ requests() {
 	local count=$1 name=$2
 	shift 2
 	client tt connect --to "$VIP:80" --from "$SOURCES" --count "$count" "$@" >"$RUN/$name.json"
+	# A request that failed is explained by its kind, and by when it did.
+	note "$name: $(cat "$RUN/$name.json")"
 }
 
 # load NAME [OPTION…]: requests until load_end NAME.
