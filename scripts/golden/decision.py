@@ -205,7 +205,7 @@ def decide_frame(cluster, host, frame):
         raise Done("pass", "passed-foreign")
     size, at = (20, 16) if version == 4 else (40, 24)
     if len(l3) < size:
-        raise malformed("truncated")
+        raise Done("pass", "passed-vlan") if tagged else malformed("truncated")
     if ipaddress.ip_address(l3[at:size]) not in cluster.vips:
         if version == 6 and not tagged and l3[6] == 58 and l3[40:41] in (b"\x87", b"\x88"):
             raise Done("neighbour")

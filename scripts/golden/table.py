@@ -277,6 +277,7 @@ def add_link(table):
                          ("other-station", OTHER_MAC)):
             table.add(f"{family}/to-{name}", PLAIN, EVEN, packet, to=to)
         table.add(f"{family}/vlan", PLAIN, OWNER, packet, vlan=7)
+        table.add(f"{family}/vlan-truncated", PLAIN, OWNER, packet[:17], vlan=7)
     table.add("v4/unicast-mode", UNICAST, OWNER, packets[0][1])
     table.add("v4/unicast-mode-own-mac", UNICAST, OWNER, packets[0][1], to=OWN)
     table.add("v4/unicast-mode-other-station", UNICAST, OWNER, packets[0][1], to=OTHER_MAC)

@@ -260,7 +260,8 @@ fn payload_len(l3: &[u8]) -> Option<usize> {
 }
 
 impl Message {
-    /// Checks a message as RFC 4861 sections 7.1.1 and 7.1.2 demand.
+    /// Checks a message as RFC 4861 sections 7.1.1 and 7.1.2 demand, and its source as the stack does before it comes
+    /// that far (`ip6_rcv_core` of the kernel): an answer to a group would be malformed itself.
     fn check(l3: &[u8]) -> Option<Message> {
         let (kind, src, target) = glance(l3)?;
         let dst = address(l3, 24)?;
@@ -272,6 +273,9 @@ impl Message {
         };
         let (&hops, &code) = (l3.get(7)?, icmp.get(1)?);
         if hops != HOPS || code != 0 || icmp.len() < body || target.is_multicast() {
+            return None;
+        }
+        if src.is_multicast() || src.is_loopback() || src.to_ipv4_mapped().is_some() {
             return None;
         }
         let wanted = if kind == ADVERTISEMENT {

@@ -171,6 +171,14 @@ fn each_check_of_rfc_4861_is_made() {
             solicitation(NOBODY, VIP, VIP, None),
         ),
         (
+            "asked by a group",
+            solicitation(ALL_NODES, SOLICITED_NODE, VIP, Some(CLIENT_MAC)),
+        ),
+        (
+            "asked by the loopback",
+            solicitation(Ipv6Addr::LOCALHOST, SOLICITED_NODE, VIP, Some(CLIENT_MAC)),
+        ),
+        (
             "solicited to all",
             packet(CLIENT, ALL_NODES, &message(NA, 0x40, VIP, Some(CLIENT_MAC))),
         ),
