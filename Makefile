@@ -61,6 +61,14 @@ lab-down: ## remove the lab
 test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
+# How long make fuzz runs each target, and which ones.
+SECONDS = 60
+TARGET ?=
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser for SECONDS=60 each (TARGET=name: one of them)
+	@NLB_FUZZ_SECONDS=$(SECONDS) NLB_FUZZ_TARGET=$(TARGET) scripts/fuzz.sh
+
 ##@ Proving the protocol
 
 # Runs the simulator: sim VERB OPTION…

@@ -138,7 +138,10 @@ pub(super) fn write(
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::vec::Vec;
 
     const HEAD: ChangeHead = ChangeHead {
         step: Step::Release,
@@ -205,5 +208,38 @@ mod tests {
             bytes[at] = value;
             assert!(Change::parse(&bytes[..GOLDEN.len()]).is_none(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn fuzz_change() {
+        let fuzz = nlb_fuzz::Fuzz::new("change").seeds([GOLDEN]);
+        fuzz.longest(1500).run(|body| {
+            let Some(change) = Change::parse(body) else {
+                return 0;
+            };
+            let mut buf = [0; 4000];
+            let mut writer = Writer::new(&mut buf, 0);
+            write(&mut writer, &change.head, change.entries());
+            let len = writer.finish().expect("it is no longer than it was");
+            let about = 51;
+            assert_eq!(buf[..about], body[..about]);
+            // A host id that there cannot be is read as none.
+            assert!(buf[about] == body[about] || buf[about] == 0);
+            assert_eq!(buf[about + 1..len], body[about + 1..len]);
+            let again = Change::parse(&buf[..len]).expect("what was understood can be read");
+            assert_eq!(again.head, change.head);
+            assert!(
+                Change::parse(&buf[..len - 1]).is_none(),
+                "a byte is missing"
+            );
+            let hosts: Vec<HostId> = change.entries().map(|entry| entry.host).collect();
+            assert!(hosts.is_sorted_by(|a, b| a < b), "each member once");
+            nlb_fuzz::outcome((
+                change.head.step,
+                change.head.cause,
+                change.head.about.is_some(),
+                hosts.len(),
+            ))
+        });
     }
 }

@@ -333,4 +333,58 @@ mod tests {
         write_list(&mut writer, echoes, write_echo);
         assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1485));
     }
+
+    /// What was understood, written again.
+    fn rewrite(heartbeat: &Heartbeat<'_>, buf: &mut [u8]) -> Option<usize> {
+        let mut writer = Writer::new(buf, 0);
+        write_said(&mut writer, &heartbeat.said);
+        writer.u32(heartbeat.epoch);
+        write_weights(&mut writer, heartbeat.weights);
+        write_weights(&mut writer, heartbeat.staged_weights);
+        let outs = heartbeat.outs.chunks_exact(2);
+        write_list(&mut writer, outs, |writer, pair| writer.bytes(pair));
+        write_weights(&mut writer, heartbeat.dedicated.as_bytes());
+        let echoes = heartbeat.echoes.chunks_exact(ECHO_LEN);
+        write_list(&mut writer, echoes, |writer, echo| writer.bytes(echo));
+        writer.finish()
+    }
+
+    #[test]
+    fn fuzz_heartbeat() {
+        let fuzz = nlb_fuzz::Fuzz::new("heartbeat").seeds([GOLDEN]);
+        fuzz.longest(FRAME_MAX).run(|body| {
+            let Some(heartbeat) = Heartbeat::parse(body) else {
+                return 0;
+            };
+            let mut buf = [0; 2 * FRAME_MAX];
+            let len = rewrite(&heartbeat, &mut buf).expect("it is no longer than it was");
+            // A reason that is not known is read as none; all else is as it was.
+            buf[1] = body[1];
+            assert_eq!(buf[..len], body[..len]);
+            let again = Heartbeat::parse(&buf[..len]).expect("what was understood can be read");
+            assert_eq!(again.said, heartbeat.said);
+            assert!(
+                Heartbeat::parse(&buf[..len - 1]).is_none(),
+                "a byte is missing"
+            );
+            for id in 0..=u8::MAX {
+                let Some(host) = HostId::new(id) else {
+                    continue;
+                };
+                let _ = (heartbeat.out_of(host), heartbeat.echo_of(host, 0xc1c2));
+            }
+            let said = heartbeat.said;
+            nlb_fuzz::outcome((
+                said.state,
+                said.out,
+                said.phase,
+                said.follows.is_some(),
+                heartbeat.weights.len(),
+                heartbeat.staged_weights.len(),
+                heartbeat.outs.len(),
+                heartbeat.echoes.len(),
+                heartbeat.dedicated.as_bytes().len(),
+            ))
+        });
+    }
 }

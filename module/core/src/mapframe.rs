@@ -187,7 +187,10 @@ pub(super) fn write_input(writer: &mut Writer<'_>, input: Input<'_>) {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::{vec, vec::Vec};
 
     const ID: GenId = GenId {
         number: 3,
@@ -265,5 +268,96 @@ mod tests {
         assert_eq!(buf[..golden.len()], golden);
         assert_eq!(next_input(&mut Reader::new(&golden)), Some(input));
         assert_eq!(next_input(&mut Reader::new(&golden[..18])), None);
+    }
+
+    #[test]
+    fn fuzz_map_request() {
+        let mut seed = vec![2];
+        seed.extend(ID_BYTES);
+        seed.push(1);
+        seed.extend([0x80, 0, 0, 0, 0, 0, 0, 1].repeat(5));
+        nlb_fuzz::Fuzz::new("map-request")
+            .seeds([seed])
+            .run(|body| {
+                let Some(request) = MapRequest::parse(body) else {
+                    return 0;
+                };
+                let mut buf = [0; 100];
+                let mut writer = Writer::new(&mut buf, 0);
+                request.write(&mut writer);
+                let len = writer.finish().expect("requests have one length");
+                // Of the wishes one bit is known.
+                assert_eq!(buf[18], body[18] & 1);
+                buf[18] = body[18];
+                assert_eq!(buf[..len], body[..len]);
+                assert!(MapRequest::parse(&body[..len - 1]).is_none());
+                let parts = (0..PARTS_MAX).filter(|part| request.parts.contains(*part));
+                assert_eq!(
+                    parts.clone().next(),
+                    request.parts.first().filter(|first| *first < PARTS_MAX)
+                );
+                let mut left = request.parts;
+                let mut merged = PartSet::EMPTY;
+                merged.merge(&request.parts, PARTS_MAX);
+                for part in parts.clone() {
+                    assert!(merged.contains(part));
+                    left.remove(part);
+                }
+                assert!(left.first().is_none_or(|first| first >= PARTS_MAX));
+                nlb_fuzz::outcome((request.asked, request.inputs, parts.count()))
+            });
+    }
+
+    #[test]
+    fn fuzz_map_part() {
+        let mut seed = ID_BYTES.to_vec();
+        seed.extend([0, 5, 0, 3, 0, 64, 1]);
+        let mut whole = ID_BYTES.to_vec();
+        whole.extend([0, 0, 4, 0]);
+        whole.extend((0..PART_BUCKETS).map(|bucket| (bucket % 65) as u8));
+        let fuzz = nlb_fuzz::Fuzz::new("map-part").seeds([seed, whole]);
+        fuzz.longest(1500).run(|body| {
+            let Some(part) = MapPart::parse(body) else {
+                return 0;
+            };
+            let mut buf = [0; 1500];
+            let mut writer = Writer::new(&mut buf, 0);
+            part.write(&mut writer);
+            let len = writer.finish().expect("it is no longer than it was");
+            assert_eq!(buf[..len], body[..len]);
+            assert!(
+                MapPart::parse(&body[..len - 1]).is_none(),
+                "a byte is missing"
+            );
+            assert!(part.owners.len() <= PART_BUCKETS);
+            assert!(part.owners.iter().all(|owner| *owner <= 64));
+            nlb_fuzz::outcome((part.part > 259, part.owners.len()))
+        });
+    }
+
+    #[test]
+    fn fuzz_weights() {
+        let one = [
+            7, 0, 0, 0, 0, 0, 0, 0, 0xb1, 0, 0, 0, 9, 1, 2, 50, 60, 1, 70,
+        ];
+        let fuzz = nlb_fuzz::Fuzz::new("weights").seeds([one.to_vec(), one.repeat(3)]);
+        fuzz.longest(1500).run(|body| {
+            let mut reader = Reader::new(body);
+            let (mut at, mut lengths) = (0, Vec::new());
+            while let Some(input) = next_input(&mut reader) {
+                let mut buf = [0; 200];
+                let mut writer = Writer::new(&mut buf, 0);
+                write_input(&mut writer, input);
+                let len = writer.finish().expect("weights of one member are short");
+                assert_eq!(buf[13], u8::from(body[at + 13] != 0));
+                buf[13] = body[at + 13];
+                assert_eq!(buf[..len], body[at..at + len]);
+                assert!(input.weights.len() <= SLOTS_MAX);
+                assert!(input.staged_weights.len() <= SLOTS_MAX);
+                lengths.push((input.weights.len(), input.staged_weights.len()));
+                at += len;
+            }
+            nlb_fuzz::outcome(lengths)
+        });
     }
 }

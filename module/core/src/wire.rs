@@ -437,8 +437,11 @@ pub(super) fn seal<A: Authenticator>(
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::super::auth::NoKey;
     use super::*;
+    use std::{format, vec};
 
     const HEADER: Header = Header {
         version: 1,
@@ -510,5 +513,54 @@ mod tests {
         writer.u32(1);
         writer.u8(1);
         assert_eq!(writer.finish(), None);
+    }
+
+    #[test]
+    fn fuzz_frame() {
+        let mut buf = [0; 100];
+        let len = frame(&mut buf);
+        let mut long = [7; FRAME_MAX];
+        let end = FRAME_MAX - TAG_LEN;
+        assert_eq!(seal(&mut long, end, &HEADER, &NoKey), Some(FRAME_MAX));
+        let fuzz = nlb_fuzz::Fuzz::new("frame").seeds([&buf[..len], &buf, &long]);
+        fuzz.longest(FRAME_MAX + 100).run(|bytes| {
+            let frame = match Frame::parse(bytes) {
+                Ok(frame) => frame,
+                Err(error) => return nlb_fuzz::outcome(format!("{error:?}")),
+            };
+            let header = frame.header;
+            let len = HEADER_LEN + frame.body().len() + TAG_LEN;
+            assert!(len <= bytes.len() && len <= FRAME_MAX);
+            assert_eq!(len, usize::from(u16::from_be_bytes([bytes[32], bytes[33]])));
+            // Nothing behind the frame counts, and nothing of it may be missing.
+            let alone = Frame::parse(&bytes[..len]).expect("padding is none of ours");
+            assert_eq!((alone.header, alone.body()), (header, frame.body()));
+            assert_eq!(
+                Frame::parse(&bytes[..len - 1]).map(|frame| frame.header),
+                Err(FrameError::Length)
+            );
+            // Sealed again, all but reserved bits, stamp and tag is as it was.
+            let mut again = vec![0; len];
+            again[HEADER_LEN..len - TAG_LEN].copy_from_slice(frame.body());
+            if header.key_id == 0 {
+                assert_eq!(seal(&mut again, len - TAG_LEN, &header, &NoKey), Some(len));
+                assert_eq!(again[..34], bytes[..34]);
+                assert_eq!(again[35], bytes[35] & 1);
+                let again = Frame::parse(&again).expect("what was sealed can be read");
+                assert_eq!(again.header, header);
+                assert_eq!(again.verify(&NoKey), Verified::Ok);
+            } else {
+                assert_eq!(seal(&mut again, len - TAG_LEN, &header, &NoKey), None);
+                assert_eq!(frame.verify(&NoKey), Verified::UnknownKey);
+            }
+            nlb_fuzz::outcome((
+                header.kind,
+                header.version,
+                header.host,
+                header.serving,
+                frame.stamp_holds(&NoKey),
+                format!("{:?}", frame.verify(&NoKey)),
+            ))
+        });
     }
 }

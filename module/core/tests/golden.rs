@@ -4,146 +4,17 @@
 
 mod common;
 
+use common::table::{bytes, cluster, table, Line};
 use common::*;
 use nlb_core::arp::{self, ArpVerdict};
 use nlb_core::decide::{decide, Answer, Buckets, Verdict};
-use nlb_core::filter::{Echo, Filter, Settings, NO_RULE};
-use nlb_core::genl::{Affinity, Mode};
+use nlb_core::filter::{Filter, NO_RULE};
 use nlb_core::packet::{Meta, Target, ETHERTYPE_ARP, SNAP_LEN};
 use nlb_core::reason::Reason;
-use nlb_core::rules::{FilteringMode, Protocols, Rule, RuleState, Track};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::process::Command;
 
 /// The NIC's own MAC in the table.
 const OWN: [u8; 6] = [0x52, 0x54, 0, 0, 0, 1];
-
-/// The table, made anew: python3 is all it needs.
-fn table() -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/golden/table.py");
-    let output = Command::new("python3")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .arg(script)
-        .output()
-        .expect("python3 makes the golden packets");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("the table is text")
-}
-
-/// A line of the table: its name, and its fields by their keys.
-struct Line<'a> {
-    name: &'a str,
-    fields: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Line<'a> {
-    fn parse(text: &'a str) -> Line<'a> {
-        let mut words = text.split(' ').skip(1);
-        let name = words.next().expect("a line has a name");
-        let fields = words
-            .map(|word| word.split_once('=').expect("a field has a value"))
-            .collect();
-        Line { name, fields }
-    }
-
-    fn all(&self, key: &'a str) -> impl Iterator<Item = &'a str> + '_ {
-        self.fields
-            .iter()
-            .filter(move |(other, _)| *other == key)
-            .map(|(_, value)| *value)
-    }
-
-    fn get(&self, key: &'a str) -> Option<&'a str> {
-        self.all(key).next()
-    }
-
-    fn need(&self, key: &'a str) -> &'a str {
-        self.get(key)
-            .unwrap_or_else(|| panic!("{} has no {key}", self.name))
-    }
-
-    fn flag(&self, key: &'a str) -> bool {
-        match self.need(key) {
-            "yes" => true,
-            "no" => false,
-            other => panic!("{}: {key}={other}", self.name),
-        }
-    }
-}
-
-fn rule(text: &str) -> Rule {
-    let fields: Vec<&str> = text.split('/').collect();
-    let [vip, protocols, ports, mode, affinity, p4, p6, track, state] = fields[..] else {
-        panic!("a rule has nine fields: {text}");
-    };
-    let (first, last) = ports.split_once('-').expect("a range of ports");
-    Rule {
-        vip: (vip != "all").then(|| vip.parse().expect("a VIP")),
-        protocols: match protocols {
-            "tcp" => Protocols::Tcp,
-            "udp" => Protocols::Udp,
-            _ => Protocols::Both,
-        },
-        first_port: first.parse().expect("a port"),
-        last_port: last.parse().expect("a port"),
-        mode: match mode {
-            "single" => FilteringMode::Single,
-            "disabled" => FilteringMode::Disabled,
-            _ => FilteringMode::Multiple,
-        },
-        affinity: Affinity::from_name(affinity).expect("an affinity"),
-        prefix_v4: p4.parse().expect("a prefix length"),
-        prefix_v6: p6.parse().expect("a prefix length"),
-        track: match track {
-            "on" => Track::On,
-            "off" => Track::Off,
-            _ => Track::Quic,
-        },
-        state: if state == "disabled" {
-            RuleState::Disabled
-        } else {
-            RuleState::Enabled
-        },
-    }
-}
-
-fn cluster(line: &Line<'_>) -> Filter<Heap> {
-    let vips: Vec<IpAddr> = line
-        .all("vip")
-        .map(|vip| vip.parse().expect("a VIP"))
-        .collect();
-    let rules: Vec<Rule> = line.all("rule").map(rule).collect();
-    let seed: [u8; 16] = bytes(line.need("seed"))
-        .try_into()
-        .expect("a seed has 16 bytes");
-    let echo = match line.need("echo") {
-        "all" => Echo::All,
-        "hash" => Echo::Hash,
-        "drop" => Echo::Drop,
-        _ => Echo::DefaultHost,
-    };
-    let mode = Mode::from_name(line.need("mode")).expect("a mode");
-    let spread_slot = line.need("spread").parse().unwrap_or(DEFAULT_SLOT);
-    build(&Settings {
-        seed: &seed,
-        mode,
-        echo,
-        spread_slot,
-        ..settings(&vips, &rules)
-    })
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("text"), 16).expect("hex"))
-        .collect()
-}
 
 /// Ownership as a line of the table gives it.
 struct Host {

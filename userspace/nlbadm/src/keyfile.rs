@@ -201,4 +201,43 @@ mod tests {
         assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.message.contains("nlbadm genkey"));
     }
+
+    #[test]
+    fn fuzz_key_file() {
+        let (key, seed) = (
+            STANDARD.encode([7; KEY_LEN]),
+            STANDARD.encode([9; SEED_LEN]),
+        );
+        let fuzz = nlb_fuzz::Fuzz::new("key-file").seeds([
+            format!("# comment\nkey {key}\nseed {seed}\n"),
+            format!("key\t{key}"),
+        ]);
+        fuzz.inputs(50_000).run(|bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            match KeyFile::parse(&text) {
+                Ok(file) => {
+                    let key = STANDARD.encode(file.key);
+                    let seed = file.seed.map(|seed| format!("seed {}", STANDARD.encode(seed)));
+                    let again = format!("key {key}\n{}", seed.unwrap_or_default());
+                    assert!(KeyFile::parse(&again) == Ok(file.clone()), "read as it was written");
+                    nlb_fuzz::outcome((file.seed.is_some(), text.lines().count()))
+                }
+                Err(why) => {
+                    // Whatever is in the file: a message has nothing of it but numbers.
+                    let words = why.replace(|c: char| c.is_ascii_digit(), "");
+                    let known = [
+                        "line  starts with neither `key` nor `seed`; `nlbadm genkey` prints a right one",
+                        "line  gives a second value; one file holds one key",
+                        "line : the key is not base",
+                        "line : the seed is not base",
+                        "line : the key has  bytes and must have ; `nlbadm genkey` prints a right one",
+                        "line : the seed has  bytes and must have ; `nlbadm genkey` prints a right one",
+                        "there is no line `key`; `nlbadm genkey` prints one",
+                    ];
+                    assert!(known.contains(&words.as_str()), "{why}");
+                    nlb_fuzz::outcome(why)
+                }
+            }
+        });
+    }
 }

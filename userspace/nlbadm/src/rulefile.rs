@@ -452,4 +452,50 @@ mod tests {
         );
         assert!(file.check_for(&["192.0.2.11".parse().unwrap()]).is_ok());
     }
+
+    #[test]
+    fn fuzz_rule_file() {
+        let words = "[[rule]]\nvip = \"2001:db8::1\"\nports = \"1-65535\"\nprotocols = \"both\"\nmode = \"multiple\"";
+        let fuzz = nlb_fuzz::Fuzz::new("rule-file").seeds([EXAMPLE, words, "rule = []"]);
+        fuzz.inputs(20_000).run(|bytes| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let file = match parse(&text) {
+                Ok(file) => file,
+                Err(failure) => {
+                    let message = failure.message;
+                    assert!(message.starts_with("rules.toml"), "{message}");
+                    let said = message.split_once(": ").expect("a place, then words").1;
+                    assert!(!said.is_empty());
+                    // The first words say which check it was.
+                    let words: Vec<_> = said.split_whitespace().take(3).collect();
+                    let words = words
+                        .join(" ")
+                        .replace(|c: char| !c.is_ascii_lowercase(), "");
+                    return nlb_fuzz::outcome(words);
+                }
+            };
+            let rules = file.rules();
+            assert!(rules.len() <= RULES_MAX);
+            let vips: Vec<_> = rules.iter().filter_map(|rule| rule.vip).collect();
+            assert_eq!(
+                check(&rules, &vips),
+                Ok(()),
+                "what is right here is right in the module"
+            );
+            // Each host says the same rules, with numbers of its own in range.
+            for host in [1, 2, 64] {
+                let own = file.for_host(host);
+                assert!(own.iter().map(|new| new.rule).eq(rules.iter().copied()));
+                assert!(
+                    own.iter()
+                        .all(|new| new.weight.is_none_or(|weight| weight <= 100))
+                );
+                assert!(
+                    own.iter()
+                        .all(|new| new.priority.is_none_or(|n| (1..=64).contains(&n)))
+                );
+            }
+            nlb_fuzz::outcome(format!("{rules:?}"))
+        });
+    }
 }

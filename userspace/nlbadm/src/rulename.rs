@@ -177,4 +177,35 @@ mod tests {
         let failure = RuleName::Port(None, 53).find(&both).unwrap_err();
         assert!(failure.message.contains("0 or 1"), "{failure}");
     }
+
+    #[test]
+    fn fuzz_names() {
+        let fuzz = nlb_fuzz::Fuzz::new("names").seeds([
+            "12",
+            "all:443",
+            "192.0.2.10:443",
+            "[2001:db8::10]:443",
+            "2001:db8::10",
+        ]);
+        fuzz.longest(60).inputs(50_000).run(|bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let (name, endpoint) = (text.parse::<RuleName>(), text.parse::<Endpoint>());
+            if let Ok(endpoint) = endpoint {
+                assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+            }
+            if let Ok(RuleName::Port(Some(vip), port)) = name {
+                let same = Endpoint {
+                    address: vip,
+                    port: Some(port),
+                };
+                assert_eq!(endpoint, Ok(same));
+            }
+            nlb_fuzz::outcome(format!(
+                "{:?} {:?} {}",
+                name.is_ok(),
+                endpoint.map(|endpoint| (endpoint.address.is_ipv4(), endpoint.port.is_some())),
+                text.len()
+            ))
+        });
+    }
 }

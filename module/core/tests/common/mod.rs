@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
+pub mod table;
+
 use nlb_core::decide::Buckets;
 use nlb_core::filter::{
     storage_len, Echo, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry,

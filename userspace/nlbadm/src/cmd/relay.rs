@@ -311,6 +311,8 @@ fn admit(datagram: &[u8], from: SocketAddr, peers: &[SocketAddr]) -> Admission {
 
 #[cfg(test)]
 mod tests {
+    use nlb_core::wire::{Frame, FrameError};
+
     use super::*;
     use crate::failure::Exit;
 
@@ -405,5 +407,32 @@ mod tests {
         assert_eq!((shape.received, shape.refused), (1, 2));
         let end = settle(Err(crate::fake::refusal(19)), &counters).unwrap_err();
         assert_eq!(end.exit, Exit::NoInterface);
+    }
+
+    #[test]
+    fn fuzz_relay_datagram() {
+        let mut frame = vec![0; FRAME_MIN + 20];
+        frame[..8].copy_from_slice(b"nb\x01\x01\x02\x01\x00\x05");
+        frame[23] = 1;
+        frame[31] = 1;
+        frame[33] = frame.len() as u8;
+        let (peer, stranger) = (at("192.0.2.2:7000"), at("198.51.100.2:7000"));
+        let fuzz = nlb_fuzz::Fuzz::new("relay-datagram").seeds([frame]);
+        fuzz.longest(FRAME_MAX + 200).run(|datagram| {
+            let admission = admit(datagram, peer, &[peer]);
+            assert_eq!(admit(datagram, stranger, &[peer]), Admission::NotAPeer);
+            let parsed = Frame::parse(datagram);
+            // What is a frame is carried; only padding, which a relay never adds, can make it too long.
+            if parsed.is_ok() && datagram.len() <= FRAME_MAX {
+                assert_eq!(admission, Admission::Frame);
+            }
+            if admission == Admission::BadLength && datagram.len() <= FRAME_MAX {
+                assert_eq!(parsed.map(|frame| frame.header), Err(FrameError::Length));
+            }
+            nlb_fuzz::outcome(format!(
+                "{admission:?} {:?}",
+                parsed.map(|frame| frame.header.host)
+            ))
+        });
     }
 }
