@@ -300,12 +300,7 @@ impl Question {
 }
 
 /// Writes who owns a flow, and why.
-pub(crate) fn owner(
-    message: &mut Message,
-    cluster: &Cluster,
-    question: &Question,
-    admin: bool,
-) -> Result {
+pub(crate) fn owner(message: &mut Message, cluster: &Cluster, question: &Question) -> Result {
     let flow = &question.flow;
     let mut buffer = [0u8; 16];
     message.put_u32(own::IFINDEX, cluster.device().ifindex())?;
@@ -332,9 +327,7 @@ pub(crate) fn owner(
     }
     message.put_u8(own::AFFINITY, explanation.affinity as u8)?;
     if let Some(place) = explanation.place {
-        if admin {
-            message.put_u64(own::HASH, place.hash)?;
-        }
+        message.put_u64(own::HASH, place.hash)?;
         message.put_u16(own::BUCKET, place.bucket)?;
     }
     message.put_flag(own::SELF, host == Some(this))?;

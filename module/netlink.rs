@@ -112,7 +112,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
     },
     Operation {
         command: Command::OwnerGet as u8,
-        admin: false,
+        admin: true,
         policy: policy!(owner::MAX;
             owner::IFINDEX => Policy::U32,
             owner::CLIENT => Policy::bytes(4, 16),
@@ -481,12 +481,11 @@ fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {
 fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let question = fill::Question::read(request)?;
-    let admin = request.is_net_admin();
     request.reply(
         registry.family(),
         Command::OwnerGet as u8,
         OWNER_SIZE,
-        |message| fill::owner(message, port.cluster(), &question, admin),
+        |message| fill::owner(message, port.cluster(), &question),
     )
 }
 

@@ -8,8 +8,7 @@
 use super::bindings;
 use super::netdevice::Net;
 use super::netlink::{
-    is_net_admin, not_supported, wipe_attributes, Attribute, Attributes, Message, Policy,
-    NLA_HDRLEN,
+    not_supported, wipe_attributes, Attribute, Attributes, Message, Policy, NLA_HDRLEN,
 };
 use super::once::Once;
 use super::rcu::{read_lock, synchronize_net};
@@ -261,9 +260,8 @@ impl<S: Service> Drop for Registration<S> {
 ///
 /// # Invariants
 ///
-/// `skb` and `info` are those of a request that is being answered, for `'a`.
+/// `info` is that of a request that is being answered, for `'a`.
 pub(crate) struct Request<'a> {
-    skb: *mut bindings::sk_buff,
     info: &'a bindings::genl_info,
     attributes: &'a [u8],
 }
@@ -271,8 +269,8 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// # Safety
     ///
-    /// Both are those of a request that is being answered, for the lifetime chosen.
-    unsafe fn new(skb: *mut bindings::sk_buff, info: *const bindings::genl_info) -> Self {
+    /// `info` is that of a request that is being answered, for the lifetime chosen.
+    unsafe fn new(info: *const bindings::genl_info) -> Self {
         // SAFETY: By the contract of this function; the core has checked that the message is as long as its
         // header says, and that the header is complete.
         unsafe {
@@ -280,11 +278,7 @@ impl<'a> Request<'a> {
             let len = ((*info.nlhdr).nlmsg_len as usize).saturating_sub(HEADERS);
             let attributes = core::slice::from_raw_parts(info.nlhdr.cast::<u8>().add(HEADERS), len);
             // INVARIANT: By the contract of this function.
-            Self {
-                skb,
-                info,
-                attributes,
-            }
+            Self { info, attributes }
         }
     }
 
@@ -313,12 +307,6 @@ impl<'a> Request<'a> {
     /// Whether there is an attribute of a kind.
     pub(crate) fn has(&self, kind: u16) -> bool {
         self.get(kind).is_some()
-    }
-
-    /// Whether the sender has CAP_NET_ADMIN in the namespace.
-    pub(crate) fn is_net_admin(&self) -> bool {
-        // SAFETY: The buffer is valid by the type invariant.
-        unsafe { is_net_admin(self.skb, self.net()) }
     }
 
     /// Says why the request is refused, and returns the error.
@@ -421,13 +409,13 @@ pub(crate) struct Dump<'a> {
 }
 
 impl Dump<'_> {
-    /// The request that began it. Its sender's capability cannot be asked any more.
+    /// The request that began it.
     pub(crate) fn request(&self) -> Request<'_> {
         let callback: *const bindings::netlink_callback = &*self.callback;
         // SAFETY: The information lives as long as the dump, by the type invariant.
         unsafe {
             let info = bindings::nlb_helper_genl_info_dump(callback.cast_mut());
-            Request::new((*callback).skb, info)
+            Request::new(info)
         }
     }
 
@@ -524,20 +512,17 @@ unsafe fn family_of<'a>(family: *const bindings::genl_family) -> &'a Family {
 ///
 /// Called by the netlink core with a request to a family that was registered with service `S`.
 unsafe extern "C" fn answer<S: Service>(
-    skb: *mut bindings::sk_buff,
+    _skb: *mut bindings::sk_buff,
     info: *mut bindings::genl_info,
 ) -> c_int {
     // SAFETY: By the contract of this function; the service is set and alive while the family is registered.
-    let (family, service, command, request) = unsafe {
-        let family = family_of((*info).family);
+    let (service, command, request) = unsafe {
         (
-            family,
-            &*family.service.load().cast::<S>(),
+            &*family_of((*info).family).service.load().cast::<S>(),
             (*(*info).genlhdr).cmd,
-            Request::new(skb, info),
+            Request::new(info),
         )
     };
-    let _ = family;
     let operation = S::OPERATIONS.iter().find(|o| o.command == command);
     let result = match operation.and_then(|o| o.answer) {
         Some(function) => match function(service, &request) {

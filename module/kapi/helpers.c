@@ -332,11 +332,6 @@ const struct genl_info *nlb_helper_genl_info_dump(struct netlink_callback *cb)
 	return genl_info_dump(cb);
 }
 
-bool nlb_helper_capable_net_admin(struct sk_buff *skb, struct net *net)
-{
-	return netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN);
-}
-
 u32 nlb_helper_netlink_portid(const struct sk_buff *skb)
 {
 	return NETLINK_CB(skb).portid;

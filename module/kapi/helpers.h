@@ -57,7 +57,6 @@ bool nlb_helper_genl_has_listeners(const struct genl_family *family,
 void nlb_helper_nlmsg_free(struct sk_buff *skb);
 struct net *nlb_helper_genl_net(const struct genl_info *info);
 const struct genl_info *nlb_helper_genl_info_dump(struct netlink_callback *cb);
-bool nlb_helper_capable_net_admin(struct sk_buff *skb, struct net *net);
 u32 nlb_helper_netlink_portid(const struct sk_buff *skb);
 void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
 

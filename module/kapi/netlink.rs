@@ -4,7 +4,6 @@
 
 use super::bindings;
 use super::hmac::wipe;
-use super::netdevice::Net;
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
@@ -244,14 +243,4 @@ impl Message {
         // SAFETY: By the type invariant.
         unsafe { bindings::nlb_helper_genlmsg_cancel(self.skb.as_ptr(), self.header.as_ptr()) };
     }
-}
-
-/// Whether the sender of the message in `skb` has CAP_NET_ADMIN in the namespace.
-///
-/// # Safety
-///
-/// `skb` is a valid request.
-pub(super) unsafe fn is_net_admin(skb: *mut bindings::sk_buff, net: Net<'_>) -> bool {
-    // SAFETY: By the contract of this function.
-    unsafe { bindings::nlb_helper_capable_net_admin(skb, net.as_ptr()) }
 }

@@ -50,6 +50,9 @@ refused "unknown verb" 2 'usage|unrecognized' adm h1 frobnicate
 adm h1 "${up[@]}"
 wait_agree 20 1
 picture=$(picture)
+# Whoever may ask for many flows could choose those that fall on one host.
+refused "whose a flow is, without permission" 4 'CAP_NET_ADMIN' \
+	on h1 setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-all nlbadm owner 10.1.0.1:1024 "$VIP:80"
 refused "interface already in a cluster" 7 'already|exists|has a cluster' adm h1 "${up[@]}"
 refused "interface in another cluster" 7 'already|exists|has a cluster' \
 	adm h1 up eth0 --cluster other --host-id 5 --vip 10.0.0.11 --key-file "$KEY_FILE"

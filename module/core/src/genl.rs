@@ -35,7 +35,8 @@ named! {
         EventNtf = 5 "event-ntf",
         /// Dump the hosts of a cluster: attributes [`member`].
         MemberGet = 6 "member-get",
-        /// Who owns a flow, and why: attributes [`owner`].
+        /// Who owns a flow, and why: attributes [`owner`]. Needs CAP_NET_ADMIN, since whoever may ask for many flows
+        /// can choose those that fall on one host.
         OwnerGet = 7 "owner-get",
         /// Dump a bucket map: attributes [`bucket`].
         BucketGet = 8 "bucket-get",
@@ -238,7 +239,7 @@ pub mod owner {
     pub const RULE: u16 = 9;
     /// u8: [`super::Affinity`] (replies).
     pub const AFFINITY: u16 = 10;
-    /// u64: the keyed hash (replies; CAP_NET_ADMIN).
+    /// u64: the keyed hash (replies).
     pub const HASH: u16 = 11;
     /// u16: bucket (replies).
     pub const BUCKET: u16 = 12;

@@ -54,7 +54,7 @@ pub struct Answer {
     pub rule: Option<u16>,
     /// Affinity of the rule.
     pub affinity: Option<Code<Affinity>>,
-    /// The keyed hash; only told to CAP_NET_ADMIN.
+    /// The keyed hash; absent if no map decides.
     pub hash: Option<u64>,
     /// The bucket.
     pub bucket: Option<u16>,
