@@ -189,6 +189,26 @@ enum Urgency {
 /// that matters.
 const MARKS: usize = 16;
 
+/// What is kept of an earlier look so that the next one is cheaper. It follows from the rest of a node and changes
+/// nothing that the node does, so two nodes that differ in it alone are equal.
+#[derive(Clone, Copy, Debug)]
+struct Cached<T>(T);
+
+impl<T> PartialEq for Cached<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Cached<T> {}
+
+impl<T> core::hash::Hash for Cached<T> {
+    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
+}
+
+/// What the own view was compared with the others' under: generation, proposal, links.
+type Judged = (GenId, Option<(GenId, Phase)>, HostSet);
+
 /// A host of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node<S: Storage> {
@@ -245,6 +265,12 @@ pub struct Node<S: Storage> {
     refused: (HostSet, Instant),
     /// When this host noticed that it had been paused, until it has heard the others again.
     resumed: Option<Instant>,
+    /// Hosts of which something may have changed since everything was last looked at.
+    touched: Cached<HostSet>,
+    /// No link ends and no candidate is forgotten before this.
+    expires_at: Cached<Instant>,
+    /// See [`Judged`]; as long as it is the same, only hosts that were touched need be compared.
+    judged: Cached<Option<Judged>>,
     /// The time of the last input.
     now: Instant,
     /// A heartbeat waits to be taken by `poll_transmit`.
@@ -324,6 +350,9 @@ impl<S: Storage> Node<S> {
             told: OutReason::None,
             refused: (HostSet::EMPTY, Instant(0)),
             resumed: None,
+            touched: Cached(ids),
+            expires_at: Cached(Instant(0)),
+            judged: Cached(None),
             now: Instant(0),
             beat: false,
             changes: 0,

@@ -174,8 +174,10 @@ impl Host {
 
     /// What its clock shows at a virtual time.
     pub(crate) fn clock(&self, at: u64) -> Instant {
-        let drifted = i128::from(at) * i128::from(1_000_000 + self.drift_ppm) / 1_000_000;
-        Instant(self.clock_begin + drifted as u64)
+        // In two parts, so that 64 bits are enough: a run is shorter than 2^63 ns, and a drift smaller than 2^20 ppm.
+        let rate = (1_000_000 + self.drift_ppm) as u64;
+        let (whole, rest) = (at / 1_000_000, at % 1_000_000);
+        Instant(self.clock_begin + whole * rate + rest * rate / 1_000_000)
     }
 
     /// The virtual time at which its clock shows `instant` or more; `u64::MAX` if never.
@@ -183,9 +185,12 @@ impl Host {
         if instant == Instant::NEVER {
             return u64::MAX;
         }
-        let since = i128::from(instant.0.saturating_sub(self.clock_begin));
-        let rate = i128::from(1_000_000 + self.drift_ppm);
-        u64::try_from((since * 1_000_000 + rate - 1) / rate).unwrap_or(u64::MAX)
+        let since = instant.0.saturating_sub(self.clock_begin);
+        let rate = (1_000_000 + self.drift_ppm) as u64;
+        let (whole, rest) = (since / rate, since % rate);
+        (rest * 1_000_000)
+            .div_ceil(rate)
+            .saturating_add(whole.saturating_mul(1_000_000))
     }
 
     /// It has power, does not stand still, and its node takes part.

@@ -136,6 +136,7 @@ impl<S: Storage> Node<S> {
     fn dispatch(&mut self, path: Path, frame: &Frame<'_>) -> Received {
         let header = &frame.header;
         let (min, max) = self.config.versions;
+        self.touched.0.insert(header.host);
         if let Some(peer) = self.peer_mut(header.host) {
             peer.versions = header.versions;
         }

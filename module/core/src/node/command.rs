@@ -65,6 +65,7 @@ impl<S: Storage> Node<S> {
             }
         }
         if self.takes_part() {
+            self.touched.0 = self.ids;
             self.settle();
         }
         Ok(())
@@ -146,6 +147,7 @@ impl<S: Storage> Node<S> {
                 ..Peer::EMPTY
             };
         }
+        self.touched.0 = self.ids;
         self.view = Committed::NONE;
         self.prepared = None;
         self.lead = None;

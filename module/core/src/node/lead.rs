@@ -173,11 +173,12 @@ impl<S: Storage> Node<S> {
     /// Why a host that shall be a member needs a change.
     fn change_for(&self, host: HostId) -> Option<Cause> {
         let member = self.peer(host).member;
-        let (incarnation, epoch, said) = if host == self.config.host {
-            (self.incarnation, self.epoch, self.said())
+        let own = host == self.config.host;
+        let peer = self.peer(host);
+        let (incarnation, epoch, flags) = if own {
+            (self.incarnation, self.epoch, self.flags())
         } else {
-            let peer = self.peer(host);
-            (peer.incarnation, peer.epoch, peer.said)
+            (peer.incarnation, peer.epoch, peer.said.flags)
         };
         if !self.view.members.contains(host) {
             return Some(Cause::Joined);
@@ -186,16 +187,13 @@ impl<S: Storage> Node<S> {
             return Some(Cause::Restarted);
         }
         if epoch != member.1 {
-            return Some(self.cause_of_inputs(said.flags));
+            return Some(self.cause_of_inputs(flags));
         }
         let patience = self.config.period_ns.saturating_mul(LAG_PERIODS);
-        let dropped = said.prepared != self.view.id && self.peer(host).heard > self.view.since;
-        let lagging = host != self.config.host
-            && said.committed != self.view.id
-            && (dropped || self.now.since(self.view.since) > patience);
-        let deficit = said.flags.has(Flags::DEFICIT)
-            && !said.flags.has(Flags::IDLE)
-            && said.committed == self.view.id;
+        let behind = !own && peer.said.committed != self.view.id;
+        let dropped = peer.said.prepared != self.view.id && peer.heard > self.view.since;
+        let lagging = behind && (dropped || self.now.since(self.view.since) > patience);
+        let deficit = flags.has(Flags::DEFICIT) && !flags.has(Flags::IDLE) && !behind;
         (lagging || deficit).then_some(Cause::Recovered)
     }
 

@@ -98,13 +98,43 @@ impl<S: Storage> Node<S> {
         peer.live && !peer.gone && self.now < self.link_ends(peer)
     }
 
+    /// When the link with a host ends, or the candidate of its id is forgotten, unless they are heard again.
+    fn expires(&self, host: HostId) -> Instant {
+        let peer = self.peer(host);
+        let mut at = Instant::NEVER;
+        if peer.live {
+            let ends = self.link_ends(peer);
+            at = if ends > self.now {
+                ends
+            } else {
+                peer.heard.after(self.silence_ns())
+            };
+        }
+        if peer.candidate.incarnation != 0 {
+            at = at.min(peer.candidate.heard.after(self.silence_ns()));
+        }
+        at
+    }
+
     /// Declares hosts dead that were silent too long, and forgets candidates that are.
+    ///
+    /// A frame touches its sender alone: as long as nobody's time is up, only that one has to be looked at. With 64
+    /// hosts that is most of what a heartbeat costs.
     #[inline(never)]
     pub(super) fn expire(&mut self) {
         let (now, silence) = (self.now, self.silence_ns());
         let challenge = self.seq.saturating_add(1);
-        let mut links = HostSet::EMPTY;
-        for host in self.ids.iter() {
+        if now >= self.expires_at.0 {
+            self.touched.0 = self.ids;
+        }
+        let touched = self.touched.0;
+        let mut links = self.links.minus(touched);
+        let mut expires_at = if touched == self.ids {
+            Instant::NEVER
+        } else {
+            self.expires_at.0
+        };
+        for host in touched.iter() {
             let Some(peer) = self.peer_mut(host) else {
                 continue;
             };
@@ -115,10 +145,12 @@ impl<S: Storage> Node<S> {
                 peer.live = false;
                 peer.challenge = challenge;
             }
+            expires_at = expires_at.min(self.expires(host));
             if host != self.config.host && self.two_way(host) {
                 links.insert(host);
             }
         }
+        self.expires_at.0 = expires_at;
         if links != self.links {
             self.links = links;
             self.hurry(Urgency::Soon);
@@ -143,10 +175,11 @@ impl<S: Storage> Node<S> {
         self.refused.0.contains(host) && self.now.since(self.refused.1) < self.silence_ns()
     }
 
-    /// Tells the caller of hosts that are out for a new reason.
+    /// Tells the caller of hosts that are out for a new reason. All are looked at with the next heartbeat of this host
+    /// at the latest.
     #[inline(never)]
     pub(super) fn tell_outs(&mut self) {
-        for host in self.others() {
+        for host in self.touched.0.without(self.config.host).iter() {
             let reason = self.why_out(host);
             let known = self.peer(host).incarnation != 0;
             let Some(peer) = self.peer_mut(host) else {

@@ -218,7 +218,7 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    fn flags(&self) -> Flags {
+    pub(super) fn flags(&self) -> Flags {
         Flags::EMPTY
             .with(Flags::LISTENED, self.listened)
             .with(Flags::DEFICIT, self.deficit)

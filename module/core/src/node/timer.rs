@@ -21,6 +21,7 @@ impl<S: Storage> Node<S> {
             return;
         }
         self.notice_pause(now);
+        self.touched.0 = self.ids;
         if self.now >= self.next_beat
             || (self.urgency == Urgency::Soon && self.now >= self.soon_at())
         {
@@ -55,17 +56,9 @@ impl<S: Storage> Node<S> {
                 Instant::NEVER
             };
         }
-        let mut next = beat.min(self.moved_turn);
+        let mut next = beat.min(self.moved_turn).min(self.expires_at.0);
         if !self.listened {
             next = next.min(self.started.after(self.silence_ns()));
-        }
-        for host in self.ids.iter() {
-            let peer = self.peer(host);
-            if peer.live {
-                let ends = self.link_ends(peer);
-                let unheard = peer.heard.after(self.silence_ns());
-                next = next.min(if ends > self.now { ends } else { unheard });
-            }
         }
         if let Some(lead) = &self.lead {
             next = next.min(lead.resend_at);
@@ -112,6 +105,7 @@ impl<S: Storage> Node<S> {
             peer.heard = now;
             peer.heard_me = now;
         }
+        self.touched.0 = self.ids;
         self.clear_owned();
         self.deficit = !self.view.id.is_none();
         self.prepared = None;

@@ -53,6 +53,7 @@ impl<S: Storage> Node<S> {
         }
         self.update_out();
         self.tell_outs();
+        self.touched.0 = HostSet::EMPTY;
         self.finish_leaving();
     }
 
@@ -83,12 +84,24 @@ impl<S: Storage> Node<S> {
     /// Compares the own view with what each live host says of its own.
     #[inline(never)]
     fn judge_views(&mut self) {
-        for host in self.others() {
+        let proposal = self.prepared.map(|prepared| (prepared.id, prepared.phase));
+        let judged = Some((self.view.id, proposal, self.links));
+        let all = self.ids.without(self.config.host);
+        let mut hosts = if judged == self.judged.0 {
+            self.touched.0.intersection(all)
+        } else {
+            all
+        };
+        self.judged.0 = judged;
+        while let Some(host) = hosts.lowest() {
+            hosts.remove(host);
             match self.judge(host) {
-                Judgement::Keep => {}
+                Judgement::Keep => continue,
                 Judgement::Commit => self.commit_prepared(),
                 Judgement::Yield => self.yield_view(),
             }
+            // The own view is another one now.
+            hosts = all.minus(HostSet::lowest_ids(usize::from(host.get())));
         }
     }
 
@@ -214,23 +227,18 @@ impl<S: Storage> Node<S> {
 
     fn leader_of_view(&self) -> Option<HostId> {
         let me = self.config.host;
-        let mut live = HostSet::only(me);
-        for host in self.view.members.without(me).iter() {
-            let peer = self.peer(host);
-            if self.two_way(host) && peer.incarnation == peer.member.0 && is_serving(&peer.said) {
-                live.insert(host);
-            }
+        let live = |host: &HostId| {
+            let peer = self.peer(*host);
+            peer.incarnation == peer.member.0 && is_serving(&peer.said) && self.two_way(*host)
+        };
+        // Lowest first, so that all but a leader need only look at one or two.
+        let mut hosts = self.view.members.without(me).iter().filter(live);
+        match hosts.next() {
+            Some(first) if first < me => Some(first),
+            Some(first) if self.follows_better(first) => None,
+            _ if hosts.any(|host| self.follows_better(host)) => None,
+            _ => Some(me),
         }
-        let leader = live.lowest()?;
-        if leader == me
-            && live
-                .without(me)
-                .iter()
-                .any(|host| self.follows_better(host))
-        {
-            return None;
-        }
-        Some(leader)
     }
 
     /// Whether a host follows one of lower id than this host: it has a link there that this host lacks.
