@@ -118,6 +118,32 @@ pub(crate) fn proposal(frame: &[u8]) -> Option<Proposal> {
     })
 }
 
+/// A frame for people; `None` for those that say nothing new.
+pub(crate) fn describe(frame: &[u8]) -> Option<String> {
+    let (kind, _, _, mut body) = header(frame)?;
+    if let Some(proposal) = proposal(frame) {
+        let step = ["?", "prepare", "release", "commit"][body.number(1)?.min(3) as usize];
+        let hosts = proposal
+            .members
+            .iter()
+            .fold(0u64, |set, (host, ..)| set | 1 << (host - 1));
+        let (number, base) = (proposal.key.0, proposal.base.0);
+        return Some(format!("{step} {number} from {base}, members {hosts:#x}"));
+    }
+    if kind != HEARTBEAT {
+        return None;
+    }
+    let (state, out, flags) = (body.number(1)?, body.number(1)?, body.number(2)?);
+    let (follows, phase, links) = (body.number(1)?, body.number(1)?, body.number(8)?);
+    let committed = body.generation()?.0;
+    let (members, _digest) = (body.number(8)?, body.number(8)?);
+    let prepared = body.generation()?;
+    Some(format!(
+        "state {state} out {out} flags {flags:#x} follows {follows} links {links:#x}, in {committed} of {members:#x}, phase {phase} of {} by {}",
+        prepared.0, prepared.1
+    ))
+}
+
 /// The inputs that a heartbeat tells.
 pub(crate) fn inputs(frame: &[u8]) -> Option<Inputs> {
     let (kind, host, incarnation, mut body) = header(frame)?;

@@ -450,6 +450,11 @@ impl<'a> World<'a> {
             if host.role == Role::Member {
                 self.adversary.record(&sent);
             }
+            if self.trace.wants_lines() {
+                if let Some(text) = crate::frames::describe(&sent.bytes) {
+                    self.say(|| format!("#{index} sends frame {}: {text}", sent.serial));
+                }
+            }
             if transmit.segment {
                 self.broadcast(&sent, Way::Segment);
             }

@@ -41,7 +41,9 @@ impl<S: Storage> Node<S> {
             let before = self.lead.map(|lead| lead.step);
             match self.lead {
                 Some(_) => self.progress(),
-                None => self.consider(),
+                // Who has just finished the change that took itself out leads nothing any more.
+                None if self.follows == Some(self.config.host) => self.consider(),
+                None => {}
             }
             if self.lead.map(|lead| lead.step) == before {
                 break;
