@@ -12,6 +12,7 @@
 //! timer (waiting for a running one), and only after that the cluster is freed.
 
 use super::conflict::{self, Conflicts};
+use super::delivery::{self, Probed};
 use super::fragments::FragmentMemory;
 use super::kapi::bh_lock::{BhGuard, BhLock, BhLockGuard};
 use super::kapi::clock::now_ns;
@@ -26,6 +27,7 @@ use super::kapi::skb::{Frame, Skb};
 use super::keyring::Keyring;
 use super::neighbour;
 use super::nlb_core::config::Config;
+use super::nlb_core::delivery::Delivery;
 use super::nlb_core::event::Event;
 use super::nlb_core::filter::FilterError;
 use super::nlb_core::genl::Mode;
@@ -79,6 +81,7 @@ struct Inner {
     node: KBox<Node<NodeTables>>,
     keys: Keyring,
     watch: Watch,
+    delivery: Delivery,
     /// Frames that are not in one piece are copied here.
     received: KVec<u8>,
     /// Frames are made here.
@@ -112,6 +115,7 @@ pub(crate) struct Cluster {
     stats: Stats,
     fragments: FragmentMemory,
     asked: Asked,
+    probed: Probed,
     family: Arc<Family>,
     #[pin]
     conflicts: Conflicts,
@@ -140,6 +144,7 @@ impl Cluster {
             node: new_node(config, slots)?,
             keys,
             watch: Watch::new(),
+            delivery: Delivery::new(),
             received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
             sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
             applied: 0,
@@ -162,6 +167,7 @@ impl Cluster {
                 stats,
                 fragments: FragmentMemory::new()?,
                 asked: Asked::nobody(),
+                probed: Probed::never(),
                 family,
                 conflicts <- Conflicts::new(),
                 inner <- BhLock::new(inner),
@@ -231,6 +237,11 @@ impl Cluster {
     /// Peers that were asked by ARP.
     pub(crate) fn asked(&self) -> &Asked {
         &self.asked
+    }
+
+    /// What has been seen of probes to the virtual MAC.
+    pub(crate) fn probed(&self) -> &Probed {
+        &self.probed
     }
 
     /// The memory of first fragments.
@@ -542,6 +553,11 @@ impl Port {
         }
     }
 
+    /// Sets the timer anew, for something else than the node waits as well. Context: process or softirq.
+    pub(crate) fn wake(&self) {
+        drive(&self.cluster, &self.timer, |_, _| ());
+    }
+
     /// Hands a frame that came on the second path to the node. Context: process.
     pub(crate) fn frame_relayed(&self, frame: &[u8]) {
         drive(&self.cluster, &self.timer, |inner, now| {
@@ -556,11 +572,17 @@ impl Port {
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
         let mut probes = Probes::default();
-        drive(self, timer, |inner, now| {
+        let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, &self.stats, now);
             inner.node.handle_timeout(now);
+            let Inner { delivery, node, .. } = inner;
+            delivery::look(self, delivery, node, now)
         });
         probes.send(self);
+        if let Some(look) = look {
+            delivery::act(self, look);
+        }
+        conflict::expired(self);
     }
 }
 
@@ -585,9 +607,9 @@ fn drive<R>(
     result
 }
 
-/// Sets the timer to what the node waits for. Context: under the lock.
-fn set_timer(timer: &Timer<Cluster>, inner: &Inner) {
-    let at = inner.node.poll_timeout();
+/// Sets the timer to what comes first: what the node waits for, or a VIP that is to be defended. Context: under the lock.
+fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
+    let at = inner.node.poll_timeout().min(cluster.conflicts.due());
     if at != Instant::NEVER {
         // Whatever the node asks for, the timer softirq must not run in a circle.
         let soonest = Instant(now_ns()).after(TIMER_GAP_NS);
@@ -604,7 +626,7 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
             None => inner.node.poll_event(),
         };
         if frame.is_none() && event.is_none() {
-            set_timer(timer, &inner);
+            set_timer(cluster, timer, &inner);
             inner.busy = false;
             return;
         }

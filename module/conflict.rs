@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Other stations that claim a VIP: remembered for `show`, and told as events, but not as often as they speak.
+//! Other stations that claim a VIP: remembered for `show`, told as events, and contradicted by the default host; all
+//! that not as often as they speak.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Port};
 use super::kapi::bh_lock::BhLock;
 use super::kapi::clock::now_ns;
+use super::kapi::once::Once;
+use super::kapi::rcu::read_lock;
+use super::neighbour;
+use super::nlb_core::defence::Defence;
 use super::nlb_core::limits::{CONFLICT_AGAIN_NS, CONFLICT_GAP_NS, CONFLICT_SHOWN_NS};
 use super::nlb_core::mac::Mac;
 use super::nlb_core::time::Instant;
 use super::notify;
+use super::snapshot::Snapshot;
+use super::stats::Event;
 use core::net::IpAddr;
 use kernel::prelude::*;
 
@@ -34,6 +41,10 @@ struct Last {
 pub(crate) struct Conflicts {
     #[pin]
     last: BhLock<Option<Last>>,
+    #[pin]
+    defence: BhLock<Defence>,
+    /// When the defence has something to say next.
+    due: Once<u64>,
 }
 
 impl Conflicts {
@@ -41,6 +52,8 @@ impl Conflicts {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             last <- BhLock::new(None),
+            defence <- BhLock::new(Defence::new()),
+            due: Once::new(Instant::NEVER.0),
         })
     }
 
@@ -49,6 +62,21 @@ impl Conflicts {
         let last = (*self.last.lock())?;
         let age = Instant(now_ns()).since(last.seen);
         (age < CONFLICT_SHOWN_NS).then_some((last.claim, age))
+    }
+
+    /// When VIPs are to be defended once more; [`Instant::NEVER`] if none is. Context: any.
+    pub(crate) fn due(&self) -> Instant {
+        Instant(self.due.load())
+    }
+
+    /// Lets the defence decide; the VIPs to be announced now, a bit for each, and whether something is due sooner
+    /// than it was.
+    fn defend(&self, decide: impl FnOnce(&mut Defence, Instant) -> u64) -> (u64, bool) {
+        let mut defence = self.defence.lock();
+        let before = defence.due();
+        let vips = decide(&mut defence, Instant(now_ns()));
+        self.due.store(defence.due().0);
+        (vips, defence.due() < before)
     }
 
     /// Remembers a claim; whether it is to be told.
@@ -84,5 +112,48 @@ pub(crate) fn report(cluster: &Cluster, vip: IpAddr, mac: Mac) {
     let claim = Claim { vip, mac };
     if cluster.conflicts().remember(claim) {
         notify::conflict(cluster, &claim);
+    }
+}
+
+/// Another station claims a VIP for a MAC that is not the virtual one: reported, and contradicted if this is the default
+/// host. Context: softirq, RCU.
+#[cold]
+#[inline(never)]
+pub(crate) fn claimed(port: &Port, snapshot: &Snapshot, vip: IpAddr, mac: Mac) {
+    let cluster = port.cluster();
+    report(cluster, vip, mac);
+    let place = cluster.vips().iter().position(|one| *one == vip);
+    let (true, Some(place)) = (cluster.is_default_host(), place) else {
+        return;
+    };
+    let (vips, sooner) = cluster
+        .conflicts()
+        .defend(|defence, now| defence.claimed(now, place));
+    announce(cluster, snapshot, vips);
+    if sooner {
+        port.wake();
+    }
+}
+
+/// Contradicts once more, if it is time to. Context: any, without locks that a driver could take.
+pub(crate) fn expired(cluster: &Cluster) {
+    if cluster.conflicts().due() > Instant(now_ns()) {
+        return;
+    }
+    let (vips, _) = cluster
+        .conflicts()
+        .defend(|defence, now| defence.expired(now));
+    let side = read_lock();
+    if let (true, Some(snapshot)) = (cluster.is_default_host(), cluster.snapshot(&side)) {
+        announce(cluster, snapshot, vips);
+    }
+}
+
+fn announce(cluster: &Cluster, snapshot: &Snapshot, vips: u64) {
+    for (place, vip) in cluster.vips().iter().enumerate() {
+        if vips.checked_shr(place as u32).unwrap_or(0) & 1 != 0 {
+            cluster.stats().event(Event::VipDefended);
+            neighbour::announce_one(cluster, snapshot, *vip);
+        }
     }
 }

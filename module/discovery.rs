@@ -6,7 +6,7 @@
 //! of the namespace, before it has a frame; the other sees every frame that leaves the cluster interface, those of
 //! packet sockets included.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Port};
 use super::conflict;
 use super::kapi::netdevice::DeviceRef;
 use super::kapi::netfilter::{OutputHook, Verdict};
@@ -32,37 +32,51 @@ const NEIGHBOUR_TYPES: core::ops::RangeInclusive<u8> = 133..=137;
 
 /// Decides about a neighbour message that arrived on the cluster interface. Context: softirq, RCU.
 #[cold]
-pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+pub(crate) fn arrived(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    let cluster = port.cluster();
+    match judged(cluster, snapshot, skb) {
+        None => {
+            cluster.stats().reason(Reason::NdMalformed);
+            Verdict::Drop
+        }
+        Some(NdVerdict::Pass(reason)) => {
+            cluster.stats().reason(reason);
+            Verdict::Accept
+        }
+        Some(NdVerdict::Drop(reason)) => {
+            cluster.stats().reason(reason);
+            Verdict::Consume
+        }
+        Some(NdVerdict::Conflict { vip, mac }) => {
+            cluster.stats().reason(Reason::NdConflict);
+            conflict::claimed(port, snapshot, vip.into(), mac);
+            Verdict::Consume
+        }
+        Some(NdVerdict::Reply { to, bytes }) => {
+            cluster.stats().reason(Reason::NdReplied);
+            send(cluster, &to, &bytes);
+            Verdict::Consume
+        }
+    }
+}
+
+/// What the core says of a message; nothing if its bytes cannot be had. Out of line, for the copy of the message is not
+/// needed any more when the verdict is carried out.
+#[inline(never)]
+fn judged(cluster: &Cluster, snapshot: &Snapshot, skb: &Skb) -> Option<NdVerdict> {
     // Without an Ethernet header there is no station to answer to; zero is the MAC of none.
     let from = match skb.ethernet().and_then(|header| header.last_chunk::<8>()) {
         Some([mac @ .., _, _]) => *mac,
         None => Mac::default(),
     };
     let mut bytes = [0u8; SNAP_LEN];
-    let Some(l3) = copied(skb, 0, &mut bytes) else {
-        cluster.stats().reason(Reason::NdMalformed);
-        return Verdict::Drop;
-    };
-    match nd::arrived(&snapshot.filter, cluster.is_default_host(), from, l3) {
-        NdVerdict::Pass(reason) => {
-            cluster.stats().reason(reason);
-            Verdict::Accept
-        }
-        NdVerdict::Drop(reason) => {
-            cluster.stats().reason(reason);
-            Verdict::Consume
-        }
-        NdVerdict::Conflict { vip, mac } => {
-            cluster.stats().reason(Reason::NdConflict);
-            conflict::report(cluster, vip.into(), mac);
-            Verdict::Consume
-        }
-        NdVerdict::Reply { to, bytes } => {
-            cluster.stats().reason(Reason::NdReplied);
-            send(cluster, &to, &bytes);
-            Verdict::Consume
-        }
-    }
+    let l3 = copied(skb, 0, &mut bytes)?;
+    Some(nd::arrived(
+        &snapshot.filter,
+        cluster.is_default_host(),
+        from,
+        l3,
+    ))
 }
 
 /// Tells the segment which MAC a VIP resolves to. Context: any.

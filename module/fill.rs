@@ -64,6 +64,10 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
         message.put(at::CONFLICT_MAC, &claim.mac)?;
         message.put_u64(at::CONFLICT_AGE_MS, age_ns / NS_PER_MS)?;
     }
+    let starved = cluster.probed().starved();
+    if starved != 0 {
+        message.put_u8(at::STARVED, starved)?;
+    }
     node_of(message, cluster)
 }
 

@@ -6,6 +6,7 @@
 //! except for frames of the protocol itself, which go to the node under its own lock.
 
 use super::cluster::Port;
+use super::delivery;
 use super::discovery;
 use super::kapi::clock::now_ns;
 use super::kapi::inet::{tcp_lookup, TcpSocket};
@@ -66,7 +67,7 @@ fn other(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
     match skb.protocol() {
         ETHERTYPE_ARP => {
             segment::arp_arrived(port, skb);
-            neighbour::arrived(port.cluster(), snapshot, skb)
+            neighbour::arrived(port, snapshot, skb)
         }
         ETHERTYPE => port.frame_arrived(skb),
         _ => Verdict::Accept,
@@ -103,6 +104,9 @@ fn packet(
             return accept(skb, &meta);
         }
         Fast::Moved(it) => decide::moved(&snapshot.owners, it, l3),
+        Fast::Unclear if meta.dst_is_virtual_mac && delivery::arrived(cluster, l3) => {
+            return Verdict::Consume;
+        }
         Fast::Unclear => decide::closer(&snapshot.filter, &snapshot.owners, &meta, vip, l3),
     };
     rare(port, side, snapshot, skb, &meta, verdict)
@@ -161,7 +165,7 @@ fn rare(
 ) -> Verdict {
     match verdict {
         decide::Verdict::Short => return copied(port, side, snapshot, skb, meta),
-        decide::Verdict::Neighbour => return discovery::arrived(port.cluster(), snapshot, skb),
+        decide::Verdict::Neighbour => return discovery::arrived(port, snapshot, skb),
         _ => {}
     }
     let verdict = settle(port, side, snapshot, skb.head(), verdict);
@@ -188,7 +192,7 @@ fn copied(
     }
     let verdict = decide(&snapshot.filter, &snapshot.owners, meta, head);
     if verdict == decide::Verdict::Neighbour {
-        return discovery::arrived(port.cluster(), snapshot, skb);
+        return discovery::arrived(port, snapshot, skb);
     }
     let verdict = settle(port, side, snapshot, head, verdict);
     finish(port, skb, meta, verdict)

@@ -5,7 +5,7 @@
 //! Two hooks guard what leaves. One sees the ARP of the kernel itself on every interface of the namespace; the
 //! other sees every frame that leaves the cluster interface, those of packet sockets included.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Port};
 use super::conflict;
 use super::discovery;
 use super::kapi::netfilter::{Hook, Verdict};
@@ -27,7 +27,8 @@ pub(crate) const BROADCAST: [u8; 6] = [0xff; 6];
 const ETH_SOURCE: usize = 6;
 
 /// Decides about an ARP message that arrived on the cluster interface. Context: softirq, RCU.
-pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+pub(crate) fn arrived(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
+    let cluster = port.cluster();
     if skb.has_vlan_id() {
         cluster.stats().reason(Reason::PassedVlan);
         return Verdict::Accept;
@@ -48,7 +49,7 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
         }
         ArpVerdict::Conflict { vip, mac } => {
             cluster.stats().reason(Reason::ArpConflict);
-            conflict::report(cluster, vip.into(), mac);
+            conflict::claimed(port, snapshot, vip.into(), mac);
             Verdict::Consume
         }
         ArpVerdict::Reply { to, bytes } => {
@@ -63,21 +64,23 @@ pub(crate) fn arrived(cluster: &Cluster, snapshot: &Snapshot, skb: &mut Skb) -> 
 /// that is a conflict. Context: any.
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     for vip in cluster.vips() {
-        match vip {
-            IpAddr::V4(vip) => {
-                send(
-                    cluster,
-                    &BROADCAST,
-                    &arp::announcement(&snapshot.filter, *vip),
-                );
-                // Asked without an address of its own, hosts would take it for a claim.
-                if let Some(own) = dedicated(cluster) {
-                    let question = arp::question(cluster.device().mac(), own, *vip);
-                    send(cluster, &BROADCAST, &question);
-                }
-            }
-            IpAddr::V6(vip) => discovery::announce(cluster, snapshot, *vip),
+        announce_one(cluster, snapshot, *vip);
+        // Asked without an address of its own, hosts would take it for a claim.
+        if let (IpAddr::V4(vip), Some(own)) = (vip, dedicated(cluster)) {
+            let question = arp::question(cluster.device().mac(), own, *vip);
+            send(cluster, &BROADCAST, &question);
         }
+    }
+}
+
+/// Tells the segment which MAC a VIP resolves to. Context: any, without locks that a driver could take.
+pub(crate) fn announce_one(cluster: &Cluster, snapshot: &Snapshot, vip: IpAddr) {
+    match vip {
+        IpAddr::V4(vip) => {
+            let announcement = arp::announcement(&snapshot.filter, vip);
+            send(cluster, &BROADCAST, &announcement);
+        }
+        IpAddr::V6(vip) => discovery::announce(cluster, snapshot, vip),
     }
 }
 
@@ -219,7 +222,8 @@ fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: usize) -> Ve
     }
 }
 
-fn dedicated(cluster: &Cluster) -> Option<Ipv4Addr> {
+/// The dedicated IP, if it is one of IPv4.
+pub(crate) fn dedicated(cluster: &Cluster) -> Option<Ipv4Addr> {
     match cluster.dedicated() {
         Some(IpAddr::V4(address)) => Some(address),
         _ => None,

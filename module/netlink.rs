@@ -20,8 +20,9 @@ use super::nlb_core::genl::{
 use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
 use super::nlb_core::node;
 use super::nlb_core::time::Instant;
+use super::reception;
 use super::registry::Registry;
-use super::request::NewCluster;
+use super::request::{refuse_second, NewCluster};
 use super::rule_change::{self, Refusal};
 use super::rule_request::{self, RuleRequest};
 use super::snapshot::Snapshot;
@@ -302,15 +303,11 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
             c_str!("there is no such interface"),
         )
     })?;
-    if registry.find(request.net().id(), ifindex).is_some() {
-        return Err(request.refuse_at(
-            cluster::IFINDEX,
-            EBUSY,
-            c_str!("the interface has a cluster already"),
-        ));
+    if let Some(port) = registry.find(request.net().id(), ifindex) {
+        return Err(refuse_second(request, port.cluster()));
     }
     let new = NewCluster::read(request, &rtnl, &device)?;
-    let carrier = device.has_carrier();
+    let usable = reception::is_usable(&rtnl, &device);
     let cluster = Cluster::new(
         device,
         new.description,
@@ -333,7 +330,7 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         )
     })?;
     // A node that is stopped takes both, whatever comes first.
-    let _ = port.command(node::Command::Carrier(carrier));
+    let _ = port.command(node::Command::Carrier(usable));
     if new.start {
         let _ = port.command(node::Command::Start);
     }

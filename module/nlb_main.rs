@@ -12,6 +12,7 @@ use kernel::sync::Arc;
 
 mod cluster;
 mod conflict;
+mod delivery;
 mod discovery;
 mod fill;
 mod fragments;

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::rcu::read_lock;
 use super::nlb_core::genl::Mode;
+use super::nlb_core::limits::FRAME_MAX;
 use super::nlb_core::mac::{group_of, Mac};
 use core::net::IpAddr;
 use kernel::prelude::*;
@@ -41,6 +42,16 @@ impl Wanted {
             Wanted::Group(group) => device.leave(group),
         }
     }
+}
+
+/// Whether the interface can serve a cluster now: it has a carrier, and is still what `up` demands of it. One that became a
+/// port of another (the stack does not see its frames any more), that does without ARP now, or through which no frame of
+/// the longest kind fits, is as good as cut. Context: process, RTNL.
+pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
+    device.has_carrier()
+        && device.is_ethernet()
+        && !device.is_port(rtnl)
+        && device.mtu() as usize >= FRAME_MAX
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack

@@ -261,9 +261,9 @@ impl DeviceWatcher for Registry {
             }
             DeviceEvent::Change => {
                 if let Some(port) = self.find(net, ifindex) {
-                    let carrier = port.cluster().device().has_carrier();
+                    let usable = reception::is_usable(rtnl, port.cluster().device());
                     // A node that takes no part does not care.
-                    let _ = port.command(Command::Carrier(carrier));
+                    let _ = port.command(Command::Carrier(usable));
                 }
             }
         }

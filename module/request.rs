@@ -5,7 +5,7 @@
 //! Nothing is changed here: a request that is wrong is refused with a text that says why, before anything of
 //! it has had an effect.
 
-use super::cluster::Description;
+use super::cluster::{Cluster, Description};
 use super::kapi::genetlink::Request;
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::not_supported;
@@ -167,6 +167,21 @@ pub(crate) fn text(name: &[u8; NAME_MAX]) -> &[u8] {
 
 fn virtual_mac_multicast(primary: IpAddr) -> [u8; 6] {
     virtual_mac(Mode::Multicast, primary)
+}
+
+/// Says why an interface that has a cluster does not get another: who asks for another mode wants to change it.
+pub(crate) fn refuse_second(request: &Request<'_>, present: &Cluster) -> Error {
+    let same_mode = request
+        .get(cluster::MODE)
+        .is_none_or(|mode| mode.u8() == present.description().mode as u8);
+    if same_mode {
+        let text = c_str!("the interface has a cluster already");
+        return request.refuse_at(cluster::IFINDEX, EBUSY, text);
+    }
+    let text = c_str!(
+        "the interface has a cluster of another mode, which cannot change: take it down first"
+    );
+    request.refuse_at(cluster::MODE, EBUSY, text)
 }
 
 fn check_device(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result {

@@ -31,10 +31,12 @@ pub(crate) enum Event {
     BurstCut = 5,
     /// A neighbour advertisement was lost for want of memory.
     NdNoMemory = 6,
+    /// A VIP was announced because another station had claimed it.
+    VipDefended = 7,
 }
 
 impl Event {
-    const NAMES: [&'static str; 7] = [
+    const NAMES: [&'static str; 8] = [
         "frame-sent",
         "frame-no-memory",
         "frame-too-long",
@@ -42,6 +44,7 @@ impl Event {
         "arp-no-memory",
         "burst-cut",
         "nd-no-memory",
+        "vip-defended",
     ];
 }
 

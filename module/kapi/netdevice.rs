@@ -338,7 +338,7 @@ impl DeviceRef<'_> {
 pub(crate) enum DeviceEvent {
     /// It goes away: unregistered, moved to another namespace, or about to become a device of another kind.
     Unregister,
-    /// It was set up or down, or its carrier changed.
+    /// It was set up or down, or its carrier, its flags, its MTU or what it is a port of changed.
     Change,
 }
 
@@ -406,7 +406,9 @@ impl<T: DeviceWatcher> Notifier<T> {
             | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => DeviceEvent::Unregister,
             bindings::netdev_cmd_NETDEV_UP
             | bindings::netdev_cmd_NETDEV_DOWN
-            | bindings::netdev_cmd_NETDEV_CHANGE => DeviceEvent::Change,
+            | bindings::netdev_cmd_NETDEV_CHANGE
+            | bindings::netdev_cmd_NETDEV_CHANGEMTU
+            | bindings::netdev_cmd_NETDEV_CHANGEUPPER => DeviceEvent::Change,
             // NOTIFY_DONE: nothing of ours.
             _ => return 0,
         };

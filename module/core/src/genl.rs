@@ -132,8 +132,10 @@ pub mod cluster {
     pub const CONFLICT_AGE_MS: u16 = 32;
     /// flag: packets for a VIP are served whichever interface they arrive on.
     pub const ALLOW_OTHER_INTERFACES: u16 = 33;
+    /// u8: families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none (replies).
+    pub const STARVED: u16 = 34;
     /// Highest number in use.
-    pub const MAX: u16 = 33;
+    pub const MAX: u16 = 34;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -416,5 +418,9 @@ named! {
         DefaultHost = 7 "default-host",
         /// Another station claims a VIP. Told once a minute at most for the same one.
         Conflict = 8 "conflict",
+        /// No frame to a VIP reaches this host, though heartbeats do: the switch withholds them.
+        Starved = 9 "starved",
+        /// Frames to all VIPs reach this host again.
+        Delivered = 10 "delivered",
     }
 }

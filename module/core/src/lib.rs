@@ -27,6 +27,8 @@ pub mod change;
 mod compile;
 pub mod config;
 pub mod decide;
+pub mod defence;
+pub mod delivery;
 mod digest;
 pub mod event;
 mod explain;

@@ -99,3 +99,16 @@ pub const CONFLICT_AGAIN_NS: u64 = 60 * super::time::NS_PER_SEC;
 
 /// How often claims are told whatever they say, so that nobody floods the log by making some up.
 pub const CONFLICT_GAP_NS: u64 = super::time::NS_PER_SEC;
+
+/// How long after a claim to a VIP it is announced once more: longer than Linux keeps what it has just learned of a
+/// neighbour (`locktime`, one second).
+pub const DEFEND_AGAIN_NS: u64 = 1_100 * super::time::NS_PER_MS;
+
+/// Announcements that a quarrel about VIPs is worth at that pace: four claims, a pair of announcements for each.
+pub const DEFEND_EAGER: u32 = 8;
+
+/// The pace after that: DEFEND_INTERVAL of RFC 5227.
+pub const DEFEND_GAP_MAX_NS: u64 = 10 * super::time::NS_PER_SEC;
+
+/// When nobody has claimed a VIP for so long, the quarrel is over.
+pub const DEFEND_QUIET_NS: u64 = 60 * super::time::NS_PER_SEC;

@@ -4,7 +4,7 @@
 //!
 //! The first word of a name says what became of the packet: `passed-` (untouched, the stack does what it would
 //! do without nlb), `accepted-` (served here), `dropped-` and `silent-` (not served here), `malformed-`
-//! (dropped, because it cannot be what it says it is), `arp-` and `nd-` (neighbour messages).
+//! (dropped, because it cannot be what it says it is), `arp-` and `nd-` (neighbour messages), `probe-` (from a peer).
 
 use super::state::named;
 
@@ -107,6 +107,8 @@ named! {
         DroppedOtherInterface = 46 "dropped-other-interface",
         /// An outgoing frame with the virtual MAC as its source, which no switch may learn.
         DroppedVirtualSource = 47 "dropped-virtual-source",
+        /// A probe of a peer to the virtual MAC: the switch hands this host the clients' frames.
+        ProbeHeard = 48 "probe-heard",
     }
 }
 

@@ -217,7 +217,8 @@ fn the_core_judges_as_the_table_says() {
             "arp-leak-mended",
             // Decided by hooks on other interfaces and on the way out, not by the core.
             "dropped-other-interface",
-            "dropped-virtual-source"
+            "dropped-virtual-source",
+            "probe-heard"
         ]
     );
 }

@@ -172,6 +172,7 @@ attributes! {
         ConflictMac([u8; 6]) = CONFLICT_MAC,
         ConflictAgeMs(u64) = CONFLICT_AGE_MS,
         AllowOtherInterfaces(()) = ALLOW_OTHER_INTERFACES,
+        Starved(u8) = STARVED,
     }
 }
 

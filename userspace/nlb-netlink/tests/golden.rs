@@ -233,6 +233,7 @@ fn cluster_get() {
             age_ms: 1500,
         }),
         allow_other_interfaces: true,
+        starved: 3,
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

@@ -146,6 +146,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         virtual_mac_v6: None,
         conflict: None,
         allow_other_interfaces: false,
+        starved: 0,
     }
 }
 

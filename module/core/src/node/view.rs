@@ -388,6 +388,16 @@ impl<S: Storage> Node<S> {
         heard.fold(HostSet::EMPTY, HostSet::with)
     }
 
+    /// Hosts of which a heartbeat came on the segment within the last `ns` nanoseconds.
+    pub fn heartbeats_on_segment(&self, now: Instant, ns: u64) -> HostSet {
+        let heard = self.others().filter(|host| {
+            let peer = self.peer(*host);
+            let [segment, _] = peer.path_heard;
+            peer.live && segment.is_some_and(|at| now.since(at) < ns)
+        });
+        heard.fold(HostSet::EMPTY, HostSet::with)
+    }
+
     /// Hosts that were heard lately on the second path, and nothing of them on the segment for more than a period: to be
     /// probed, so that lost heartbeats are told from a host that the segment does not reach.
     pub fn unheard_on_segment(&self, now: Instant) -> HostSet {

@@ -67,6 +67,8 @@ pub struct Cluster {
     pub conflict: Option<Claim>,
     /// Whether packets for a VIP are served whichever interface they arrive on.
     pub allow_other_interfaces: bool,
+    /// Families of whose VIPs no frame reaches the host: 1 for IPv4, 2 for IPv6, as bits.
+    pub starved: u8,
 }
 
 /// Another station claims a VIP.
@@ -120,6 +122,7 @@ impl Cluster {
                 A::ConflictMac(value) => claimed_for = Some(value),
                 A::ConflictAgeMs(value) => claim_age = Some(value),
                 A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
+                A::Starved(families) => cluster.starved = families,
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
@@ -161,6 +164,7 @@ impl Cluster {
             virtual_mac_v6: None,
             conflict: None,
             allow_other_interfaces: false,
+            starved: 0,
         }
     }
 

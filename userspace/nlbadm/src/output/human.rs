@@ -4,7 +4,11 @@
 
 use std::net::IpAddr;
 
-use nlb_core::{genl::EventKind, limits::BUCKETS, rules::FilteringMode};
+use nlb_core::{
+    genl::{EventKind, Mode},
+    limits::BUCKETS,
+    rules::FilteringMode,
+};
 
 use super::{
     Report,
@@ -24,6 +28,25 @@ impl Report for Clusters {
         let clusters: Vec<_> = self.0.iter().map(cluster).collect();
         clusters.join("\n")
     }
+}
+
+/// What a host says to which the switch does not pass the frames of the VIPs, and what helps.
+fn starved(cluster: &ClusterShape) -> [String; 2] {
+    let families = list(&cluster.starved)
+        .replace("ipv", "IPv")
+        .replace(", ", " and ");
+    let remedy = if cluster.mode == Mode::Unicast.name() {
+        "let the switch flood unknown unicast to the ports of all hosts, or use another mode"
+    } else {
+        "use unicast mode, or turn snooping off there, or make the ports of all hosts router ports"
+    };
+    [
+        format!(
+            "  STARVED: frames to the virtual mac ({families}) do not arrive here, though heartbeats do: \
+             the switch withholds them"
+        ),
+        format!("  remedy: {remedy}; see SWITCHES.md"),
+    ]
 }
 
 fn cluster(cluster: &ClusterShape) -> String {
@@ -47,6 +70,9 @@ fn cluster(cluster: &ClusterShape) -> String {
             claim.vip,
             claim.age_ms / 1000
         ));
+    }
+    if !cluster.starved.is_empty() {
+        lines.extend(starved(cluster));
     }
     if let Some(address) = cluster.dedicated_ip {
         lines.push(format!("  dedicated ip: {address}"));

@@ -7,7 +7,11 @@
 
 use std::net::IpAddr;
 
-use nlb_core::{limits::BUCKETS, state::OutReason};
+use nlb_core::{
+    delivery::{FAMILY_V4, FAMILY_V6},
+    limits::BUCKETS,
+    state::OutReason,
+};
 use nlb_netlink::{
     Code,
     object::{
@@ -41,6 +45,8 @@ pub(crate) struct ClusterShape {
     pub(crate) virtual_mac_v6: Option<String>,
     /// Another station that claims a VIP, if there was one lately.
     pub(crate) conflict: Option<ClaimShape>,
+    /// `ipv4`, `ipv6`: no frame to VIPs of that family reaches this host, though heartbeats do.
+    pub(crate) starved: Vec<&'static str>,
     /// Packets for a VIP are served whichever interface they arrive on.
     pub(crate) allow_other_interfaces: bool,
     pub(crate) dedicated_ip: Option<IpAddr>,
@@ -61,6 +67,15 @@ pub(crate) struct ClusterShape {
     /// Number of port rules in force.
     pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
+}
+
+/// The families in a set of them.
+fn families(set: u8) -> Vec<&'static str> {
+    [(FAMILY_V4, "ipv4"), (FAMILY_V6, "ipv6")]
+        .into_iter()
+        .filter(|(family, _)| set & family != 0)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// A claim of another station to a VIP.
@@ -110,6 +125,7 @@ impl ClusterShape {
                 mac: mac(claim.mac),
                 age_ms: claim.age_ms,
             }),
+            starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
             dedicated_ip: cluster.dedicated_ip,
             affinity: cluster.affinity.to_string(),

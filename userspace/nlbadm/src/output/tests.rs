@@ -3,7 +3,7 @@
 //! Every answer in both forms, compared with files under `snapshots/`.
 
 use nlb_core::{
-    genl::{Affinity, EventKind},
+    genl::{Affinity, EventKind, Mode},
     rules::{FilteringMode, Protocols, RuleState},
     state::{Cause, HostState, OutReason},
 };
@@ -52,6 +52,22 @@ fn show_of_a_host_that_is_out() {
     kernel.members[1].this = false;
     let shapes = cmd::show::run(&mut kernel, &Target::default()).unwrap();
     insta::assert_snapshot!(both(&shapes));
+}
+
+#[test]
+fn show_of_a_starved_host() {
+    let starved = |mode: Mode, families| {
+        let mut it = cluster(2, "eth0");
+        it.mode = mode.into();
+        it.starved = families;
+        it
+    };
+    let mut kernel = Fake {
+        clusters: vec![starved(Mode::Multicast, 3), starved(Mode::Unicast, 1)],
+        ..Fake::host()
+    };
+    let shapes = cmd::show::run(&mut kernel, &Target::default()).unwrap();
+    insta::assert_snapshot!(shapes.human());
 }
 
 #[test]

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Whether the switch hands this host the frames of the virtual MAC.
+//!
+//! Heartbeats have a MAC of their own and are no IP, so a switch that withholds the clients' frames may well pass them:
+//! a Linux bridge with snooping and a querier looks a frame of multicast and IGMP mode up by its IP destination, which
+//! is a VIP and no group that anybody has joined; other switches block unknown stations. Then the cluster is converged
+//! and serves nobody. So the members of the two lowest ids send in each period what a client would send: a packet to the
+//! primary VIP of each family, in a frame to the virtual MAC. A host that hears their heartbeats on the segment and
+//! none of these probes for as long as makes a host count as dead is *starved*, and says so.
+//!
+//! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload and
+//! a hop limit of 1. It is not authenticated: whoever forges one hides a report, and changes nothing else. A host alone
+//! cannot tell.
+
+use super::host::{HostId, HostSet};
+use super::packet::{V4_HEADER, V6_HEADER};
+use super::time::Instant;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+/// IP protocol of a probe.
+pub const PROTO_PROBE: u8 = 253;
+
+/// What a probe carries.
+const PAYLOAD: [u8; 8] = *b"nlbprobe";
+
+/// Bytes of a probe for an IPv4 VIP, from the IP header on.
+pub const PROBE_V4_LEN: usize = V4_HEADER + PAYLOAD.len();
+
+/// Bytes of a probe for an IPv6 VIP, from the IP header on.
+pub const PROBE_V6_LEN: usize = V6_HEADER + PAYLOAD.len();
+
+/// A bit for the IPv4 VIPs in what is said of delivery.
+pub const FAMILY_V4: u8 = 1;
+
+/// A bit for the IPv6 VIPs.
+pub const FAMILY_V6: u8 = 2;
+
+/// Members that probe: two, so that each of them hears one, and that there is one when the other has just died.
+const PROBERS: usize = 2;
+
+/// A probe for an IPv4 VIP. Without an address of its own a host sends it from 0.0.0.0.
+#[must_use]
+pub fn probe_v4(own: Ipv4Addr, vip: Ipv4Addr) -> [u8; PROBE_V4_LEN] {
+    let mut bytes = [0u8; PROBE_V4_LEN];
+    let head = [
+        0x45,
+        0,
+        0,
+        PROBE_V4_LEN as u8,
+        0,
+        0,
+        0x40,
+        0,
+        1,
+        PROTO_PROBE,
+    ];
+    let sum = header_checksum(&head, own, vip).to_be_bytes();
+    let (own, vip) = (own.octets(), vip.octets());
+    fill(&mut bytes, &[&head, &sum, &own, &vip, &PAYLOAD]);
+    bytes
+}
+
+/// A probe for an IPv6 VIP. Without a link-local address a host sends it from `::`.
+#[must_use]
+pub fn probe_v6(own: Ipv6Addr, vip: Ipv6Addr) -> [u8; PROBE_V6_LEN] {
+    let mut bytes = [0u8; PROBE_V6_LEN];
+    let head = [0x60, 0, 0, 0, 0, PAYLOAD.len() as u8, PROTO_PROBE, 1];
+    fill(&mut bytes, &[&head, &own.octets(), &vip.octets(), &PAYLOAD]);
+    bytes
+}
+
+fn fill(bytes: &mut [u8], parts: &[&[u8]]) {
+    let values = parts.iter().flat_map(|part| part.iter());
+    for (byte, value) in bytes.iter_mut().zip(values) {
+        *byte = *value;
+    }
+}
+
+/// The checksum of an IPv4 header whose other bytes are these (RFC 791).
+fn header_checksum(head: &[u8; 10], source: Ipv4Addr, destination: Ipv4Addr) -> u16 {
+    let word = |pair: &[u8]| match *pair {
+        [high, low] => u32::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    };
+    let halves =
+        |address: Ipv4Addr| (address.to_bits() >> 16).saturating_add(address.to_bits() & 0xffff);
+    let mut sum = head
+        .chunks(2)
+        .map(word)
+        .fold(0, u32::saturating_add)
+        .saturating_add(halves(source))
+        .saturating_add(halves(destination));
+    while sum > 0xffff {
+        sum = (sum & 0xffff).saturating_add(sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// The family of a probe, as a bit; nothing if the packet to a VIP is none. `l3` are its first bytes, as many as there
+/// are in one piece.
+#[must_use]
+pub fn probed_family(l3: &[u8]) -> Option<u8> {
+    let (family, protocol, header) = match l3.first()? {
+        0x45 => (FAMILY_V4, l3.get(9)?, V4_HEADER),
+        byte if byte >> 4 == 6 => (FAMILY_V6, l3.get(6)?, V6_HEADER),
+        _ => return None,
+    };
+    let payload = l3.get(header..)?.get(..PAYLOAD.len())?;
+    (*protocol == PROTO_PROBE && payload == PAYLOAD).then_some(family)
+}
+
+/// What a look comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// This host is to send probes now.
+    pub probe: bool,
+    /// The families of whose VIPs no frame reaches this host, as bits.
+    pub starved: u8,
+}
+
+/// Watches whether probes arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    looked: Instant,
+    /// Since when probes are due without a break; `None`: nobody sends any.
+    due_since: Option<Instant>,
+    starved: u8,
+}
+
+/// What a [`Delivery`] looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    /// Nanoseconds between two heartbeats.
+    pub period_ns: u64,
+    /// Heartbeats that may be missed.
+    pub tolerance: u32,
+    /// This host.
+    pub own: HostId,
+    /// Members of the committed generation.
+    pub members: HostSet,
+    /// Hosts whose heartbeats arrive on the segment: one within the last `tolerance` periods.
+    pub heard: HostSet,
+    /// Those of them of which one came within the last period or so.
+    pub heard_lately: HostSet,
+    /// When the last probe for IPv4 and for IPv6 arrived.
+    pub probed: [Instant; 2],
+    /// Families that have VIPs, as bits.
+    pub families: u8,
+}
+
+impl Delivery {
+    /// Has not looked yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            looked: Instant(0),
+            due_since: None,
+            starved: 0,
+        }
+    }
+
+    /// Looks, at most once in a period; `None` if it is not yet time to. `sight` says what there is to be seen.
+    pub fn look(
+        &mut self,
+        now: Instant,
+        period_ns: u64,
+        sight: impl FnOnce() -> Sight,
+    ) -> Option<Look> {
+        let since = now.since(self.looked);
+        // Timers are a little early or late against each other.
+        if since < period_ns.saturating_sub(period_ns / 8) {
+            return None;
+        }
+        self.looked = now;
+        let sight = sight();
+        let probers = sight.members.first(PROBERS);
+        let others = probers.without(sight.own);
+        // Who slept cannot tell what came meanwhile.
+        let awake = since <= period_ns.saturating_mul(2);
+        let due = !others.intersection(sight.heard).is_empty();
+        self.due_since = match self.due_since {
+            Some(since) if due && awake => Some(since),
+            _ => due.then_some(now),
+        };
+        let lately = !others.intersection(sight.heard_lately).is_empty();
+        self.judge(now, &sight, lately);
+        Some(Look {
+            probe: probers.contains(sight.own),
+            starved: self.starved,
+        })
+    }
+
+    /// `lately`: whoever sends probes was heard just now, so he is not silent because he is gone.
+    fn judge(&mut self, now: Instant, sight: &Sight, lately: bool) {
+        let Some(due_since) = self.due_since else {
+            self.starved = 0;
+            return;
+        };
+        let patience = sight
+            .period_ns
+            .saturating_mul(u64::from(sight.tolerance))
+            .saturating_add(sight.period_ns / 4);
+        for (family, probed) in [FAMILY_V4, FAMILY_V6].into_iter().zip(sight.probed) {
+            let silent = now.since(probed.max(due_since)) > patience;
+            if sight.families & family == 0 || !silent {
+                self.starved &= !family;
+            } else if lately {
+                self.starved |= family;
+            }
+        }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
