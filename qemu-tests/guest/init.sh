@@ -27,6 +27,7 @@ for word in $(</proc/cmdline); do
 	nlb.name=*) hostname "${word#*=}" ;;
 	nlb.patience=*) export NLB_PATIENCE=${word#*=} ;;
 	nlb.long=*) export LONG=${word#*=} ;;
+	nlb.seed=*) export SEED=${word#*=} ;;
 	esac
 done
 hostname >/etc/hostname

@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import select
 import signal
 import socket
@@ -168,6 +169,8 @@ class Guest:
         if os.environ.get("LONG"):
             # Scenarios that have a long form run it.
             words.append("nlb.long=1")
+        # Scenarios with random in them: the seed to repeat, or a new one.
+        words.append(f"nlb.seed={int(os.environ.get('SEED') or random.randrange(1 << 15))}")
         return " ".join(words)
 
     def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:

@@ -18,6 +18,7 @@ mod serve;
 mod sources;
 mod spin;
 mod summary;
+mod team;
 
 use clap::{Parser, Subcommand};
 
@@ -49,6 +50,8 @@ enum Verb {
     Inject(inject::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
+    /// Set the mode of a team device.
+    Team(team::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -65,5 +68,6 @@ fn main() -> anyhow::Result<()> {
         }
         Verb::Inject(args) => inject::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Team(args) => team::run(&args),
     }
 }
