@@ -70,7 +70,10 @@ fn other(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
             neighbour::arrived(port, snapshot, skb)
         }
         ETHERTYPE => port.frame_arrived(skb),
-        _ => Verdict::Accept,
+        _ => {
+            port.cluster().stats().reason(Reason::PassedNotIp);
+            Verdict::Accept
+        }
     }
 }
 

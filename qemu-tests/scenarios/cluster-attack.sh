@@ -18,7 +18,7 @@ steady 2000 true
 kill_background recorder
 
 ACCEPTED="heartbeat change map-request map-part weights other-path not-for-us"
-REFUSED="not-fresh duplicate-id malformed-length malformed-magic malformed-host-id other-cluster own-echo stale unknown-key bad-stamp over-budget bad-tag version malformed-body"
+REFUSED="not-fresh duplicate-id malformed-frame-length malformed-magic malformed-host-id other-cluster own-echo stale unknown-key bad-stamp over-budget bad-tag version malformed-body"
 
 # counts NAME…: the sums of these counters of host 1, one in each line.
 counts() {

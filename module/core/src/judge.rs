@@ -4,7 +4,8 @@
 //! IPv4 options, IPv6 extension headers, odd and malformed packets.
 
 use super::decide::{bucket, hash_v6, Buckets};
-use super::filter::{Echo, Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
+use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
+use super::genl::Echo;
 use super::kind::{datagram_kind, kind_of, tcp_kind, Kind, KIND_LEN, TCP_FLAGS};
 use super::packet::{
     locate, locate_v4, locate_v6, missing_transport, Address, Extent, Fault, Flow, Fragment,
@@ -225,8 +226,15 @@ fn judge<S: Storage, B: Buckets>(
     it: &Located<'_>,
 ) -> Verdict {
     let is_neighbour = matches!(it.src, Address::V6(_)) && it.protocol == PROTO_ICMPV6;
-    if is_neighbour && matches!(it.transport.first(), Some(133..=137)) {
-        return Verdict::Neighbour;
+    if is_neighbour {
+        match it.transport.first() {
+            Some(133..=137) => return Verdict::Neighbour,
+            // What it is has to be known before its source is judged: a question whether an address is in use has none.
+            None if it.transport_len > 0 => {
+                return fault(missing_transport(it, Reason::MalformedTransport))
+            }
+            _ => {}
+        }
     }
     if is_bad_source(it.src) {
         return refuse(Reason::MalformedSource);

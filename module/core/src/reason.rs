@@ -122,6 +122,13 @@ mod tests {
     use super::Reason;
 
     #[test]
+    fn no_counter_of_frames_has_the_name_of_a_reason() {
+        for received in crate::received::Received::ALL {
+            assert_eq!(Reason::from_name(received.name()), None);
+        }
+    }
+
+    #[test]
     fn reasons_are_dense_and_their_names_unique_and_kebab_case() {
         for (index, &reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(reason as usize, index);

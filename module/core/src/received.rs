@@ -28,7 +28,7 @@ named! {
         /// This host takes no part.
         Stopped = 9 "stopped",
         /// Too short, or its length field is wrong.
-        Length = 10 "malformed-length",
+        Length = 10 "malformed-frame-length",
         /// Not a frame of nlb.
         Magic = 11 "malformed-magic",
         /// Its host id, incarnation or sequence is out of range.
