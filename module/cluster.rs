@@ -30,7 +30,7 @@ use super::nlb_core::config::Config;
 use super::nlb_core::delivery::Delivery;
 use super::nlb_core::event::Event;
 use super::nlb_core::filter::FilterError;
-use super::nlb_core::genl::Mode;
+use super::nlb_core::genl::{Echo, Mode};
 use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX};
 use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::peer::Path;
@@ -67,6 +67,8 @@ pub(crate) struct Description {
     pub(crate) no_key: bool,
     /// Packets for a VIP are served whichever interface they arrive on.
     pub(crate) allow_other_interfaces: bool,
+    /// What becomes of echo requests.
+    pub(crate) echo: Echo,
 }
 
 /// The timer is never set to expire sooner than this, in nanoseconds.

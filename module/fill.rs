@@ -59,6 +59,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
         at::ALLOW_OTHER_INTERFACES,
         description.allow_other_interfaces,
     )?;
+    message.put_u8(at::ECHO, description.echo as u8)?;
     if let Some((claim, age_ns)) = cluster.conflicts().last() {
         message.put(at::CONFLICT_VIP, address_bytes(claim.vip, &mut buffer))?;
         message.put(at::CONFLICT_MAC, &claim.mac)?;

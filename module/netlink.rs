@@ -79,6 +79,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::HASH_SEED => Policy::bytes(SEED_LEN as i16, SEED_LEN as i16),
             cluster::NO_KEY => Policy::FLAG,
             cluster::ALLOW_OTHER_INTERFACES => Policy::FLAG,
+            cluster::ECHO => Policy::U8,
             cluster::WEIGHT => Policy::U8,
             cluster::START => Policy::FLAG,
             cluster::RULE => Policy::nested(RULE),

@@ -12,7 +12,7 @@ use super::kapi::netlink::not_supported;
 use super::keyring::Keyring;
 use super::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
 use super::nlb_core::filter::{FilterError, Settings};
-use super::nlb_core::genl::{cluster, Affinity, Mode};
+use super::nlb_core::genl::{cluster, Affinity, Echo, Mode};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
     BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
@@ -104,6 +104,7 @@ impl NewCluster {
         let base = Base {
             seed: *secrets.seed,
             virtual_mac,
+            echo: echo(request)?,
         };
         let settings = base.settings(&vips, mode, list.rules());
         let settings = settings_digest(&settings, period_ms, tolerance);
@@ -148,6 +149,7 @@ impl NewCluster {
                 // virtual MAC would do, but then every bystander's NIC would have to look at them too.
                 heartbeat_mac: virtual_mac_multicast(primary),
                 no_key,
+                echo: base.echo,
                 allow_other_interfaces: request.has(cluster::ALLOW_OTHER_INTERFACES),
             },
             config,
@@ -268,6 +270,20 @@ fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
         ));
     }
     Ok(mode)
+}
+
+/// What becomes of echo requests; the default host answers them if the request does not say.
+fn echo(request: &Request<'_>) -> Result<Echo> {
+    match request.get(cluster::ECHO) {
+        None => Ok(Echo::DefaultHost),
+        Some(attribute) => Echo::from_u8(attribute.u8()).ok_or_else(|| {
+            request.refuse_at(
+                cluster::ECHO,
+                EINVAL,
+                c_str!("no such way with echo requests"),
+            )
+        }),
+    }
 }
 
 fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {

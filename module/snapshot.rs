@@ -14,9 +14,9 @@ use super::kapi::hmac::wipe;
 use super::kapi::once::Once;
 use super::nlb_core::decide::Buckets;
 use super::nlb_core::filter::{
-    self, Echo, Filter, FilterError, Responder, RuleEntry, Settings, StorageLen, VipEntry,
+    self, Filter, FilterError, Responder, RuleEntry, Settings, StorageLen, VipEntry,
 };
-use super::nlb_core::genl::Mode;
+use super::nlb_core::genl::{Echo, Mode};
 use super::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
 use super::nlb_core::node::Node;
 use super::nlb_core::rules::{Rule, Slots};
@@ -86,6 +86,8 @@ pub(crate) struct Base {
     pub(crate) seed: [u8; SEED_LEN],
     /// The virtual MAC, where it was chosen by hand.
     pub(crate) virtual_mac: Option<[u8; 6]>,
+    /// What becomes of echo requests.
+    pub(crate) echo: Echo,
 }
 
 impl Drop for Base {
@@ -111,7 +113,7 @@ impl Base {
             virtual_mac: self.virtual_mac,
             default_slot: slots.default,
             spread_slot: slots.spread,
-            echo: Echo::DefaultHost,
+            echo: self.echo,
             responder: Responder::DefaultHost,
         }
     }

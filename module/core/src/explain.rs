@@ -4,8 +4,8 @@
 //! tables and the same hash as the packet path.
 
 use super::decide::bucket;
-use super::filter::{Echo, Filter, RuleEntry, Storage, NO_RULE};
-use super::genl::Affinity;
+use super::filter::{Filter, RuleEntry, Storage, NO_RULE};
+use super::genl::{Affinity, Echo};
 use super::judge::{entry_for_flow, hash};
 use super::packet::{Address, Flow, PROTO_ICMP, PROTO_ICMPV6};
 

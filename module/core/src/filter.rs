@@ -14,7 +14,7 @@
 
 use super::compile;
 pub use super::digest::{rules_digest, settings_digest};
-use super::genl::Mode;
+use super::genl::{Echo, Mode};
 use super::limits::{SEED_LEN, VIPS_MAX};
 use super::mac::Mac;
 use super::reason::Reason;
@@ -128,21 +128,6 @@ pub struct StorageLen {
     pub rules: usize,
     /// Elements of [`Storage::index`].
     pub index: usize,
-}
-
-/// What becomes of echo requests to a VIP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Echo {
-    /// The default host answers.
-    #[default]
-    DefaultHost = 0,
-    /// Every host answers (as Windows does).
-    All = 1,
-    /// The host that the client's address hashes to.
-    Hash = 2,
-    /// Nobody.
-    Drop = 3,
 }
 
 /// Who answers ARP requests and neighbour solicitations for a VIP.

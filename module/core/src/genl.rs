@@ -134,8 +134,10 @@ pub mod cluster {
     pub const ALLOW_OTHER_INTERFACES: u16 = 33;
     /// u8: families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none (replies).
     pub const STARVED: u16 = 34;
+    /// u8: [`super::Echo`].
+    pub const ECHO: u16 = 35;
     /// Highest number in use.
-    pub const MAX: u16 = 34;
+    pub const MAX: u16 = 35;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -378,6 +380,20 @@ named! {
         Single = 1 "single",
         /// Client network: IPv4 /24, IPv6 /64.
         Network = 2 "network",
+    }
+}
+
+named! {
+    /// What becomes of echo requests to a VIP.
+    Echo {
+        /// The default host answers.
+        DefaultHost = 0 "default-host",
+        /// Every host answers (as Windows does).
+        All = 1 "all",
+        /// The host that the client's address hashes to.
+        Hash = 2 "hash",
+        /// Nobody.
+        Drop = 3 "drop",
     }
 }
 

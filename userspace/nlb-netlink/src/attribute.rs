@@ -11,7 +11,7 @@ use netlink_packet_core::{
     DecodeError, DefaultNla, ErrorContext, Nla, NlaBuffer, NlasIterator, Parseable,
 };
 use nlb_core::{
-    genl::{self, Affinity, Control, EventKind, Mode},
+    genl::{self, Affinity, Control, Echo, EventKind, Mode},
     limits::{KEY_LEN, SEED_LEN},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -173,6 +173,7 @@ attributes! {
         ConflictAgeMs(u64) = CONFLICT_AGE_MS,
         AllowOtherInterfaces(()) = ALLOW_OTHER_INTERFACES,
         Starved(u8) = STARVED,
+        Echo(Code<Echo>) = ECHO,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use nlb_core::{
-    genl::{Affinity, Command, Control, EventKind, Mode},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -54,6 +54,7 @@ named! {
     Cause "cause",
     Command "command",
     Control "control",
+    Echo "echo",
     EventKind "event-kind",
     FilteringMode "filtering-mode",
     HostState "host-state",

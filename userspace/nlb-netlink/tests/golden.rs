@@ -11,7 +11,7 @@ use netlink_packet_core::{DefaultNla, Emitable, NLA_HEADER_SIZE, NetlinkSerializ
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
-    genl::{Affinity, Command, Control, EventKind, Mode},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode},
     rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -86,6 +86,7 @@ fn new_cluster() -> NewCluster {
         rules: Vec::new(),
         virtual_mac: None,
         allow_other_interfaces: false,
+        echo: Echo::DefaultHost,
     }
 }
 
@@ -234,6 +235,7 @@ fn cluster_get() {
         }),
         allow_other_interfaces: true,
         starved: 3,
+        echo: Echo::Hash.into(),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use nlb_core::{
-    genl::{self, Affinity, Command, Control, EventKind, Mode},
+    genl::{self, Affinity, Command, Control, Echo, EventKind, Mode},
     limits,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -126,6 +126,7 @@ fn enumerations_are_the_same() {
         entries::<Affinity>(),
         entries::<Cause>(),
         entries::<Control>(),
+        entries::<Echo>(),
         entries::<EventKind>(),
         entries::<FilteringMode>(),
         entries::<HostState>(),

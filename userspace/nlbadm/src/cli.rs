@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use nlb_core::{
-    genl::{Affinity, Mode},
+    genl::{Affinity, Echo, Mode},
     limits::{
         HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, TOLERANCE_DEFAULT, TOLERANCE_MAX,
         TOLERANCE_MIN,
@@ -157,6 +157,10 @@ pub(crate) struct Up {
     /// Serve packets for a VIP whichever interface they arrive on; else those on others are dropped
     #[arg(long)]
     pub(crate) allow_other_interfaces: bool,
+
+    /// Who answers echo requests to a VIP, the same on every host
+    #[arg(long, value_enum, default_value_t = EchoArg::DefaultHost)]
+    pub(crate) echo: EchoArg,
 
     /// What of a client decides its host, for the default rule
     #[arg(long, value_enum, default_value_t = AffinityArg::Single)]
@@ -408,6 +412,30 @@ impl From<AffinityArg> for Affinity {
             AffinityArg::None => Affinity::None,
             AffinityArg::Single => Affinity::Single,
             AffinityArg::Network => Affinity::Network,
+        }
+    }
+}
+
+/// Who answers echo requests to a VIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EchoArg {
+    /// The default host
+    DefaultHost,
+    /// Every host
+    All,
+    /// The host that the client's address hashes to, if a rule covers all ports
+    Hash,
+    /// Nobody
+    Drop,
+}
+
+impl From<EchoArg> for Echo {
+    fn from(echo: EchoArg) -> Self {
+        match echo {
+            EchoArg::DefaultHost => Echo::DefaultHost,
+            EchoArg::All => Echo::All,
+            EchoArg::Hash => Echo::Hash,
+            EchoArg::Drop => Echo::Drop,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{Affinity, Control, Mode},
+    genl::{Affinity, Control, Echo, Mode},
     limits::KEY_LEN,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -147,6 +147,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         conflict: None,
         allow_other_interfaces: false,
         starved: 0,
+        echo: Echo::DefaultHost.into(),
     }
 }
 

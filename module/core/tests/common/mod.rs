@@ -8,9 +8,9 @@ pub mod table;
 
 use nlb_core::decide::Buckets;
 use nlb_core::filter::{
-    storage_len, Echo, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry,
+    storage_len, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry,
 };
-use nlb_core::genl::Mode;
+use nlb_core::genl::{Echo, Mode};
 use nlb_core::packet::{Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use nlb_core::rules::Rule;
 use std::net::IpAddr;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::{Affinity, Control, Mode},
+    genl::{Affinity, Control, Echo, Mode},
     limits::{KEY_LEN, SEED_LEN},
     state::{Cause, HostState, OutReason},
 };
@@ -69,6 +69,8 @@ pub struct Cluster {
     pub allow_other_interfaces: bool,
     /// Families of whose VIPs no frame reaches the host: 1 for IPv4, 2 for IPv6, as bits.
     pub starved: u8,
+    /// What becomes of echo requests.
+    pub echo: Code<Echo>,
 }
 
 /// Another station claims a VIP.
@@ -123,6 +125,7 @@ impl Cluster {
                 A::ConflictAgeMs(value) => claim_age = Some(value),
                 A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
                 A::Starved(families) => cluster.starved = families,
+                A::Echo(value) => cluster.echo = value,
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
@@ -165,6 +168,7 @@ impl Cluster {
             conflict: None,
             allow_other_interfaces: false,
             starved: 0,
+            echo: Echo::DefaultHost.into(),
         }
     }
 
@@ -241,6 +245,8 @@ pub struct NewCluster {
     pub virtual_mac: Option<[u8; 6]>,
     /// Packets for a VIP are served whichever interface they arrive on.
     pub allow_other_interfaces: bool,
+    /// What becomes of echo requests.
+    pub echo: Echo,
 }
 
 impl NewCluster {
@@ -270,6 +276,9 @@ impl NewCluster {
         attributes.extend(self.virtual_mac.map(A::VirtualMac));
         if self.allow_other_interfaces {
             attributes.push(A::AllowOtherInterfaces(()));
+        }
+        if self.echo != Echo::DefaultHost {
+            attributes.push(A::Echo(self.echo.into()));
         }
         attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));
         attributes

@@ -60,6 +60,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         rules,
         virtual_mac: args.virtual_mac,
         allow_other_interfaces: args.allow_other_interfaces,
+        echo: args.echo.into(),
     };
     warn(warning);
     warn(outside(&interface, &addresses, &args.vips));

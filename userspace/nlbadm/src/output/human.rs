@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{EventKind, Mode},
+    genl::{Echo, EventKind, Mode},
     limits::BUCKETS,
     rules::FilteringMode,
 };
@@ -81,6 +81,9 @@ fn cluster(cluster: &ClusterShape) -> String {
         Some(weight) => format!("  affinity: {}, load weight {weight}", cluster.affinity),
         None => format!("  affinity: {}", cluster.affinity),
     });
+    if cluster.echo != Echo::DefaultHost.name() {
+        lines.push(format!("  echo requests: {}", cluster.echo));
+    }
     lines.push(format!("  heartbeats: {}", timing(cluster)));
     lines.push(format!("  key: {}", key(cluster)));
     lines.push(format!("  generation: {}", generation(cluster)));

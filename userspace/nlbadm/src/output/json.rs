@@ -49,6 +49,8 @@ pub(crate) struct ClusterShape {
     pub(crate) starved: Vec<&'static str>,
     /// Packets for a VIP are served whichever interface they arrive on.
     pub(crate) allow_other_interfaces: bool,
+    /// What becomes of echo requests.
+    pub(crate) echo: String,
     pub(crate) dedicated_ip: Option<IpAddr>,
     pub(crate) affinity: String,
     pub(crate) weight: Option<u8>,
@@ -127,6 +129,7 @@ impl ClusterShape {
             }),
             starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
+            echo: cluster.echo.to_string(),
             dedicated_ip: cluster.dedicated_ip,
             affinity: cluster.affinity.to_string(),
             weight: cluster.weight,
