@@ -69,6 +69,10 @@ TARGET ?=
 fuzz: ## fuzz every parser for SECONDS=60 each (TARGET=name: one of them)
 	@NLB_FUZZ_SECONDS=$(SECONDS) NLB_FUZZ_TARGET=$(TARGET) scripts/fuzz.sh
 
+.PHONY: golden
+golden: ## packets and verdicts of a second implementation: natively, and in the real hook
+	@scripts/golden.sh
+
 ##@ Proving the protocol
 
 # Runs the simulator: sim VERB OPTION…

@@ -41,12 +41,21 @@ def build(with_nlb: bool = True) -> Programs:
         module = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
         files["nlb.ko"] = _without_debug_info(module)
         empty = _script("scripts/build-module.sh", "qemu-tests/bench/empty-hook")
+        files["golden.table"] = _golden_table()
         files["empty_hook.ko"] = pathlib.Path(empty.split()[-1])
     _script(
         "scripts/cargo.sh", "build", "--quiet", "--release",
         "--manifest-path", "userspace/Cargo.toml", *crates,
     )  # fmt: skip
     return Programs(release, files)
+
+
+def _golden_table() -> pathlib.Path:
+    """The golden packets, made anew: the guests have no Python."""
+    table = paths.ROOT / "build" / "test" / "golden.table"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.write_text(_script("python3", "-B", "scripts/golden/table.py"))
+    return table
 
 
 def _without_debug_info(module: pathlib.Path) -> pathlib.Path:

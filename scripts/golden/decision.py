@@ -2,6 +2,7 @@
 """The packet decision once more, written from the design and not from the core."""
 
 import ipaddress
+import itertools
 import struct
 
 OWN = bytes.fromhex("525400000001")
@@ -51,6 +52,10 @@ class Rule:
         self.proto, self.mode, self.affinity = proto, mode, affinity
         self.p4, self.p6, self.track, self.state = p4, p6, track, state
 
+    def covers_everything(self):
+        return not self.vip and self.proto == "both" and (self.first, self.last) == (0, 65535) and (
+            self.mode == "multiple")
+
     def text(self):
         vip = self.vip or "all"
         return (f"{vip}/{self.proto}/{self.first}-{self.last}/{self.mode}/{self.affinity}"
@@ -58,8 +63,11 @@ class Rule:
 
 
 class Cluster:
-    def __init__(self, name, vips, rules, mode="multicast", echo="default-host", spread="default"):
-        self.name, self.rules, self.mode, self.echo, self.spread = name, rules, mode, echo, spread
+    def __init__(self, name, vips, rules, mode="multicast", echo="default-host"):
+        self.name, self.rules, self.mode, self.echo = name, rules, mode, echo
+        # Traffic without ports is spread as the rule says that covers everything, if there is one.
+        everything = (number for number, rule in enumerate(rules) if rule.covers_everything())
+        self.spread = next(everything, "default")
         self.vips = [ipaddress.ip_address(vip) for vip in vips]
         v4 = self.vips[0].packed
         self.mac = {"unicast": b"\x02\xbf" + v4, "multicast": b"\x03\xbf" + v4,
@@ -82,7 +90,11 @@ class Cluster:
 
 
 class Host:
-    """What one host knows when the packet arrives."""
+    """What one host knows when the packet arrives.
+
+    A host that owns the lower half of the buckets is the first of two of equal weight; where a single host serves,
+    that is the default host.
+    """
 
     def __init__(self, owner="all", moved=False, others=False, default=None):
         self.owner, self.moved, self.others = owner, moved, others
@@ -94,15 +106,18 @@ class Host:
         return (f"owner={self.owner} moved={yes(self.moved)} others={yes(self.others)} "
                 f"default={yes(self.default)}")
 
-    def owns(self, bucket):
-        return {"all": True, "none": False, "even": bucket % 2 == 0}[self.owner]
+    def owns(self, bucket, rule=None):
+        if self.owner == "lower":
+            return self.default if rule and rule.mode == "single" else bucket < 2048
+        return self.owner == "all"
 
 
 class Done(Exception):
     """A verdict has been reached."""
 
-    def __init__(self, verdict, reason=NO_RULE, rule=None, **more):
+    def __init__(self, verdict, reason=NO_RULE, rule=None, sessions="", **more):
         super().__init__(reason)
+        self.sessions = sessions
         self.verdict, self.reason, self.rule, self.more = verdict, reason, rule, more
 
     def text(self):
@@ -191,6 +206,34 @@ def decide(cluster, host, frame):
     raise AssertionError("no verdict")
 
 
+def datagram_of(frame):
+    """What the fragments of one datagram have in common; None if the frame is of none."""
+    try:
+        packet = parse_ip(4 if frame[14] >> 4 == 4 else 6, frame[14:])
+    except Done:
+        return None
+    if packet.fragment is None:
+        return None
+    if packet.src.version == 4:
+        return packet.src, packet.dst, packet.protocol, frame[18:20]
+    assert frame[20] == 44, "the fragment header comes first in the packets of the table"
+    return packet.src, packet.dst, packet.protocol, frame[58:62]
+
+
+def decide_after(cluster, host, earlier, frame):
+    """The verdict on a frame of which earlier ones tell more: a later fragment follows the first one."""
+    memory = {}
+    for one in earlier:
+        done = decide(cluster, host, one)
+        if done.verdict in ("accept", "drop") and datagram_of(one):
+            memory[datagram_of(one)] = done.verdict
+    done = decide(cluster, host, frame)
+    if done.more.get("known") == "accepted-fragment" and datagram_of(frame) in memory:
+        verdict = memory[datagram_of(frame)]
+        return Done(verdict, "accepted-fragment" if verdict == "accept" else "dropped-fragment")
+    return done
+
+
 def decide_frame(cluster, host, frame):
     to, ethertype, l3 = frame[:6], struct.unpack("!H", frame[12:14])[0], frame[14:]
     tagged = ethertype == 0x8100
@@ -208,19 +251,20 @@ def decide_frame(cluster, host, frame):
         raise Done("pass", "passed-vlan") if tagged else malformed("truncated")
     if ipaddress.ip_address(l3[at:size]) not in cluster.vips:
         if version == 6 and not tagged and l3[6] == 58 and l3[40:41] in (b"\x87", b"\x88"):
-            raise Done("neighbour")
+            decide_nd(cluster, host, frame[6:12], l3)
         raise Done("pass", "passed-foreign")
     if tagged:
         raise Done("pass", "passed-vlan")
     if to not in (cluster.mac, OWN) and not to[0] & 1:
         raise Done("pass", "passed-other-host")
-    decide_packet(cluster, host, parse_ip(version, l3))
+    packet = parse_ip(version, l3)
+    if version == 6 and packet.protocol == 58 and packet.data[:1] and 133 <= packet.data[0] <= 137:
+        decide_nd(cluster, host, frame[6:12], l3)
+    decide_packet(cluster, host, packet)
 
 
 def decide_packet(cluster, host, packet):
     version = packet.src.version
-    if version == 6 and packet.protocol == 58 and packet.data[:1] and 133 <= packet.data[0] <= 137:
-        raise Done("neighbour")
     if is_bad_source(packet.src):
         raise malformed("source")
     if isinstance(packet.fragment, int):
@@ -241,7 +285,7 @@ def decide_packet(cluster, host, packet):
     client_port, vip_port = ports(packet)
     number = rule_number(cluster, packet.dst, packet.protocol, vip_port)
     kind = kind_of(cluster, number, packet.protocol, vip_port, packet.data)
-    settle(cluster, host, packet.src, client_port, packet.protocol, vip_port, number, kind)
+    settle(cluster, host, packet.src, client_port, packet.protocol, vip_port, number, kind, packet.dst)
 
 
 def is_bad_source(src):
@@ -320,15 +364,41 @@ def bucket_of(cluster, client, client_port, protocol, vip_port, number):
     return siphash13(SEED, network + struct.pack("!H", port)) >> 52
 
 
-def spread(cluster, host, client):
+def spread(cluster, host, client, kind="alone", vip=None):
     """Judges a packet without ports and without a rule: by its client's address, where there is a map for it."""
     if cluster.spread == "default":
-        settle(cluster, host, client, 0, 0, 0, None, "alone")
-    mine = host.owns(bucket_of(cluster, client, 0, 0, 0, None))
+        settle(cluster, host, client, 0, 0, 0, None, kind, vip)
+    # The rule lends its map, not its affinity: there is no port.
+    bucket = bucket_of(cluster, client, 0, 0, 0, None)
+    mine = host.owns(bucket)
+    if kind == "error" and host.moved and not mine:
+        known = sessions(cluster, client, 0, 0, vip, 0, cluster.spread, bucket)
+        raise Done("ask", sessions=known, known="accepted-residual", unknown="dropped-no-session")
     raise Done("accept", "accepted-owner") if mine else Done("drop", "dropped-not-owner")
 
 
-def settle(cluster, host, client, client_port, protocol, vip_port, number, kind):
+def sessions(cluster, client, client_port, protocol, vip, vip_port, number, bucket=None):
+    """TCP connections of the same bucket, for a test in a real kernel.
+
+    `session`, where the packet is one of TCP: the connection that it belongs to. `witness`: another one, because of
+    which the bucket has sessions. The port of the VIP is not hashed, so another one of the same rule will do.
+    """
+    def text(name, port, of_vip):
+        return f" {name}={client}/{port}/{vip}/{of_vip}"
+
+    own = text("session", client_port, vip_port) if protocol == 6 else ""
+    first, last = (1, 65535) if number is None else (cluster.rules[number].first, cluster.rules[number].last)
+    taken = [port for _, port in TUNNELS] + [vip_port]
+    other = next((port for port in (first + 1, first + 2, last) if port not in taken and port <= last), first)
+    assert number is None or cluster.rules[number].proto != "udp", "no TCP connection is in a bucket of that rule"
+    assert (protocol, other) != (6, vip_port), "the witness must be another connection"
+    wanted = bucket or bucket_of(cluster, client, client_port, protocol, vip_port, number)
+    ports_ = itertools.chain([client_port or 40000], range(1024, 65536))
+    port = next(port for port in ports_ if bucket_of(cluster, client, port, 6, other, number) == wanted)
+    return own + text("witness", port, other)
+
+
+def settle(cluster, host, client, client_port, protocol, vip_port, number, kind, vip=None):
     """Judges a packet by its bucket."""
     if number is None:
         mine, accepted, dropped = host.default, "accepted-default-host", "dropped-not-default-host"
@@ -336,18 +406,23 @@ def settle(cluster, host, client, client_port, protocol, vip_port, number, kind)
         rule = cluster.rules[number]
         if rule.mode == "disabled" or rule.state == "disabled":
             raise Done("drop", "dropped-disabled", number)
-        mine = host.owns(bucket_of(cluster, client, client_port, protocol, vip_port, number))
+        mine = host.owns(bucket_of(cluster, client, client_port, protocol, vip_port, number), rule)
         accepted, dropped = "accepted-owner", "dropped-not-owner"
     if not host.moved and not (mine and kind == "syn-ack"):
         raise Done("accept", accepted, number) if mine else Done("drop", dropped, number)
     if kind in ("first", "alone"):
         raise Done("accept", accepted, number) if mine else Done("drop", dropped, number)
+    if not host.moved:
+        # The connection that a SYN-ACK from outside would belong to.
+        known = f" session={client}/{client_port}/{vip}/{vip_port}"
+    else:
+        known = sessions(cluster, client, client_port, protocol, vip, vip_port, number)
     if not mine:
-        raise Done("ask", rule=number, known="accepted-residual", unknown="dropped-no-session")
+        raise Done("ask", rule=number, sessions=known, known="accepted-residual", unknown="dropped-no-session")
     if kind in ("datagram", "error"):
         raise Done("accept", accepted, number)
     unknown = "silent-syn-ack" if kind == "syn-ack" else "silent-mid-flow" if host.others else accepted
-    raise Done("ask", rule=number, known=accepted, unknown=unknown)
+    raise Done("ask", rule=number, sessions=known, known=accepted, unknown=unknown)
 
 
 def decide_icmp(cluster, host, packet):
@@ -361,7 +436,7 @@ def decide_icmp(cluster, host, packet):
             spread(cluster, host, packet.src)
         settle(cluster, host, packet.src, 0, packet.protocol, 0, None, "alone")
     if type_ not in ((3, 4, 5, 11, 12) if version == 4 else (1, 2, 3, 4)):
-        settle(cluster, host, packet.src, 0, packet.protocol, 0, None, "datagram")
+        settle(cluster, host, packet.src, 0, packet.protocol, 0, None, "datagram", packet.dst)
     try:
         inner = parse_ip(version, packet.data[8:], quoted=True)
     except Done:
@@ -369,12 +444,14 @@ def decide_icmp(cluster, host, packet):
     if inner.src != packet.dst:
         raise malformed("icmp")
     if isinstance(inner.fragment, int):
-        settle(cluster, host, inner.dst, 0, 0, 0, None, "error")
+        settle(cluster, host, inner.dst, 0, 0, 0, None, "error", inner.src)
     if inner.protocol in PORTED and len(inner.data) < 4:
         raise malformed("icmp")
+    if inner.protocol not in PORTED and inner.protocol not in (1, 58, 47, 50, 51):
+        spread(cluster, host, inner.dst, "error", inner.src)
     vip_port, client_port = ports(inner)
     number = rule_number(cluster, inner.src, inner.protocol, vip_port)
-    settle(cluster, host, inner.dst, client_port, inner.protocol, vip_port, number, "error")
+    settle(cluster, host, inner.dst, client_port, inner.protocol, vip_port, number, "error", inner.src)
 
 
 def decide_arp(cluster, host, message):
@@ -395,3 +472,72 @@ def decide_arp(cluster, host, message):
         raise Done("drop", "arp-not-responder")
     reply = message[:6] + b"\0\2" + cluster.mac + target.packed + sender_mac + sender.packed
     raise Done("drop", "arp-replied", reply=(sender_mac + OWN + b"\x08\x06" + reply).hex())
+
+
+def is_station(mac):
+    return not mac[0] & 1 and mac != bytes(6)
+
+
+def internet_checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def nd_option(message, kind):
+    """The MAC in the first option of that kind; None without one. ValueError if an option is malformed."""
+    options, found = message[24:], None
+    while options:
+        if len(options) < 2 or options[1] == 0 or options[1] * 8 > len(options):
+            raise ValueError
+        if options[0] == kind and found is None:
+            found = options[2:8]
+        options = options[options[1] * 8:]
+    return found
+
+
+def decide_nd(cluster, host, sender, l3):
+    """What becomes of a solicitation or an advertisement: RFC 4861 section 7.1, and who claims what."""
+    def done(action, reason, **more):
+        raise Done("neighbour", nd=f"{action},{reason}", **more)
+
+    message = l3[40:]
+    if l3[6] != 58 or len(message) < 24 or message[0] not in (135, 136):
+        done("pass", "nd-foreign")
+    src, target = ipaddress.ip_address(l3[8:24]), ipaddress.ip_address(message[8:24])
+    claims, about = src in cluster.vips, target in cluster.vips
+    if not claims and not about:
+        done("pass", "nd-foreign")
+    pseudo = l3[8:40] + struct.pack("!II", len(message), 58)
+    solicitation = message[0] == 135
+    try:
+        mac = nd_option(message, 1 if solicitation else 2)
+    except ValueError:
+        done("drop", "nd-malformed")
+    to = ipaddress.ip_address(l3[24:40])
+    solicited_node = to.packed[:13] == ipaddress.ip_address("ff02::1:ff00:0").packed[:13]
+    if src.is_multicast or src.is_loopback or src.ipv4_mapped is not None:
+        done("drop", "nd-malformed")
+    if l3[7] != 255 or message[1] != 0 or internet_checksum(pseudo + message) != 0xFFFF or target.is_multicast:
+        done("drop", "nd-malformed")
+    if solicitation and src.is_unspecified and (mac is not None or not solicited_node):
+        done("drop", "nd-malformed")
+    if not solicitation and to.is_multicast and message[4] & 0x40:
+        done("drop", "nd-malformed")
+    if claims or not solicitation:
+        done("drop", "nd-peer" if (mac or sender) == cluster.mac else "nd-conflict")
+    if not is_station(mac or sender):
+        done("drop", "nd-malformed")
+    if not host.default:
+        done("drop", "nd-not-responder")
+    everybody = src.is_unspecified
+    answer = struct.pack("!BBHI", 136, 0, 0, 0x20000000 if everybody else 0x60000000) + target.packed
+    answer += b"\2\1" + cluster.mac
+    back = ipaddress.ip_address("ff02::1") if everybody else src
+    pseudo = target.packed + back.packed + struct.pack("!II", len(answer), 58)
+    answer = answer[:2] + struct.pack("!H", ~internet_checksum(pseudo + answer) & 0xFFFF) + answer[4:]
+    head = struct.pack("!IHBB", 0x60000000, len(answer), 58, 255) + target.packed + back.packed
+    frame_to = bytes.fromhex("333300000001") if everybody else mac or sender
+    done("drop", "nd-replied", reply=(frame_to + OWN + b"\x86\xdd" + head + answer).hex())

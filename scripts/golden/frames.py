@@ -2,6 +2,7 @@
 """Frames made by hand: headers of every protocol that the packet decision knows."""
 
 import ipaddress
+import itertools
 import struct
 
 CLIENT_MAC = bytes.fromhex("525400000099")
@@ -9,6 +10,8 @@ OTHER_MAC = bytes.fromhex("525400000002")
 BROADCAST = b"\xff" * 6
 
 V4, V4B, V6, V6B = "192.0.2.10", "192.0.2.11", "2001:db8::10", "2001:db8::11"
+# Each datagram that is sent in fragments has an identification of its own: a host remembers the first ones.
+IDENTS = itertools.count(1000)
 C4, C6 = "198.51.100.7", "2001:db8:9::7"
 
 
@@ -25,7 +28,9 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ip4(src, dst, protocol, data, options=b"", flags=0x4000, ident=7, total=None, first=None, ttl=64):
+def ip4(src, dst, protocol, data, options=b"", flags=0x4000, ident=None, total=None, first=None, ttl=64):
+    if ident is None:
+        ident = next(IDENTS) if flags & 0x3FFF else 7
     header = 20 + len(options)
     first = 0x40 | header // 4 if first is None else first
     total = header + len(data) if total is None else total
@@ -70,5 +75,26 @@ def extension(following, size=8):
     return bytes([following, size // 8 - 1]) + b"\x01" + bytes([min(size - 4, 255)]) + bytes(size - 4)
 
 
-def fragment6(following, offset, more, ident=77):
+def fragment6(following, offset, more, ident=None):
+    if ident is None:
+        ident = next(IDENTS) if offset or more else 77
     return struct.pack("!BBHI", following, 0, offset | more, ident)
+
+
+def neighbour6(type_, src, dst, target, options=b"", flags=0, hops=255, code=0, damage=0):
+    message = struct.pack("!BBHI", type_, code, 0, flags << 24) + ipaddress.ip_address(target).packed + options
+    addresses = ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
+    sum_ = checksum(addresses + struct.pack("!II", len(message), 58) + message) ^ damage
+    return ip6(src, dst, 58, message[:2] + struct.pack("!H", sum_) + message[4:], hops=hops)
+
+
+def fragments(src, dst, protocol, data, size, ident):
+    """A datagram in fragments of so many bytes of data each, a multiple of 8."""
+    parts = []
+    for at in range(0, len(data), size):
+        part, more = data[at:at + size], at + size < len(data)
+        if ipaddress.ip_address(dst).version == 4:
+            parts.append(ip4(src, dst, protocol, part, flags=at // 8 | (0x2000 if more else 0), ident=ident))
+        else:
+            parts.append(ip6(src, dst, 44, fragment6(protocol, at, int(more), ident) + part))
+    return parts

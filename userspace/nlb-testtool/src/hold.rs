@@ -3,18 +3,18 @@
 //! change that must not break one.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde::Serialize;
 
-use crate::client::{host_in, open};
+use crate::client::open;
+use crate::held::{Held, MESSAGE_LEN, Part};
 use crate::sources::Sources;
 
 /// Which connections to keep.
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// How many connections.
     #[arg(long)]
     count: usize,
+    /// So many more that send nothing until they are told to.
+    #[arg(long, default_value_t = 0)]
+    quiet: usize,
     /// Each sends a message every so many milliseconds.
     #[arg(long, default_value_t = 500)]
     interval_ms: u64,
@@ -41,22 +44,12 @@ pub(crate) struct Args {
     /// Written once all connections stand: "HOST COUNT" lines.
     #[arg(long)]
     ready: PathBuf,
-}
-
-/// One message; the server's echo comes back whole.
-const MESSAGE: &[u8] = b"0123456789abcde\n";
-
-/// One connection of the run.
-struct Held {
-    stream: TcpStream,
-    connected: bool,
-    host: Option<u8>,
-    greeting: Vec<u8>,
-    sent: u64,
-    echoed: u64,
-    asked: Instant,
-    worst: Duration,
-    broken: Option<&'static str>,
+    /// Lines that are added to this file are carried out: "mark": times of
+    /// breaks count from now; "speak": every quiet connection sends a message,
+    /// and its times count from now; "close N": those to host N are closed, as
+    /// clients close them.
+    #[arg(long)]
+    orders: Option<PathBuf>,
 }
 
 /// What became of the connections to one host.
@@ -64,212 +57,240 @@ struct Held {
 struct HostReport {
     connections: u64,
     broken: u64,
+    closed: u64,
     worst_stall_ms: u64,
+    /// From the last mark to the first break and to the last one.
+    first_break_ms: Option<i64>,
+    last_break_ms: Option<i64>,
 }
 
 #[derive(Serialize)]
 struct Report {
     connections: usize,
     broken: u64,
+    closed: u64,
     /// How they broke.
     causes: BTreeMap<&'static str, u64>,
     worst_stall_ms: u64,
     messages: u64,
+    bytes: u64,
+    /// Connections that send every interval, by host.
     hosts: BTreeMap<u8, HostReport>,
+    /// Those that send when they are told to.
+    quiet: BTreeMap<u8, HostReport>,
+}
+
+/// A run.
+struct Run<'a> {
+    args: &'a Args,
+    poll: Poll,
+    events: Events,
+    held: Vec<Held>,
+    orders: Option<BufReader<std::fs::File>>,
+    mark: Instant,
+    quiet_mark: Instant,
 }
 
 /// Open the connections, keep them busy, and print the report as JSON.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut poll = Poll::new()?;
-    let mut sources = Sources::new(args.from, 0);
-    let mut held = Vec::with_capacity(args.count);
-    let mut events = Events::with_capacity(1024);
-    let deadline = Instant::now() + Duration::from_secs(args.setup_s);
-
-    // In batches, so that no listen queue overflows.
-    while held.iter().any(|one: &Held| one.host.is_none()) || held.len() < args.count {
-        let waiting = held.iter().filter(|one| one.host.is_none()).count();
-        for _ in waiting..64 {
-            if held.len() == args.count {
-                break;
-            }
-            let mut one = Held::new(open(Some(SocketAddr::new(sources.next(), 0)), args.to)?);
-            poll.registry().register(
-                &mut one.stream,
-                Token(held.len()),
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
-            held.push(one);
-        }
-        turn(&mut poll, &mut events, &mut held, Duration::from_millis(20))?;
-        let failed = held.iter().filter(|one| one.broken.is_some()).count();
-        if failed > 0 || Instant::now() > deadline {
-            bail!("{failed} connections failed to come up, {waiting} still waiting");
-        }
-    }
-    write_ready(args, &held)?;
-
-    let interval = Duration::from_millis(args.interval_ms);
-    while !args.until.exists() {
-        let now = Instant::now();
-        for one in &mut held {
-            one.ask_if_due(now, interval);
-        }
-        turn(&mut poll, &mut events, &mut held, Duration::from_millis(20))?;
-    }
-    println!("{}", serde_json::to_string(&report(&held))?);
+    let orders = args.orders.as_deref().map(open_orders).transpose()?;
+    let mut run = Run {
+        args,
+        poll: Poll::new()?,
+        events: Events::with_capacity(1024),
+        held: Vec::with_capacity(args.count + args.quiet),
+        orders,
+        mark: Instant::now(),
+        quiet_mark: Instant::now(),
+    };
+    run.set_up()?;
+    run.write_ready()?;
+    run.keep()?;
+    println!("{}", serde_json::to_string(&run.report())?);
     Ok(())
 }
 
-fn turn(poll: &mut Poll, events: &mut Events, held: &mut [Held], wait: Duration) -> Result<()> {
-    match poll.poll(events, Some(wait)) {
-        Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-        _ => {}
-    }
-    for event in events.iter() {
-        if let Some(one) = held.get_mut(event.token().0) {
-            one.advance();
-        }
-    }
-    Ok(())
+fn open_orders(path: &Path) -> Result<BufReader<std::fs::File>> {
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .open(path);
+    Ok(BufReader::new(
+        file.with_context(|| path.display().to_string())?,
+    ))
 }
 
-fn write_ready(args: &Args, held: &[Held]) -> Result<()> {
-    let mut hosts: BTreeMap<u8, u64> = BTreeMap::new();
-    for host in held.iter().filter_map(|one| one.host) {
-        *hosts.entry(host).or_default() += 1;
-    }
-    let lines: String = hosts
-        .iter()
-        .map(|(host, count)| format!("{host} {count}\n"))
-        .collect();
-    // Renamed into place, so that a reader never sees half of it.
-    let partial = args.ready.with_extension("tmp");
-    std::fs::write(&partial, lines)?;
-    std::fs::rename(&partial, &args.ready)?;
-    Ok(())
-}
-
-fn report(held: &[Held]) -> Report {
-    let now = Instant::now();
-    let mut hosts: BTreeMap<u8, HostReport> = BTreeMap::new();
-    let mut causes = BTreeMap::new();
-    for one in held {
-        let host = hosts.entry(one.host.unwrap_or(0)).or_default();
-        host.connections += 1;
-        host.worst_stall_ms = host.worst_stall_ms.max(one.stall_ms(now));
-        if let Some(cause) = one.broken {
-            host.broken += 1;
-            *causes.entry(cause).or_default() += 1;
-        }
-    }
-    Report {
-        connections: held.len(),
-        broken: hosts.values().map(|host| host.broken).sum(),
-        causes,
-        worst_stall_ms: hosts.values().map(|h| h.worst_stall_ms).max().unwrap_or(0),
-        messages: held.iter().map(|one| one.sent).sum(),
-        hosts,
-    }
-}
-
-impl Held {
-    fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            connected: false,
-            host: None,
-            greeting: Vec::new(),
-            sent: 0,
-            echoed: 0,
-            asked: Instant::now(),
-            worst: Duration::ZERO,
-            broken: None,
-        }
-    }
-
-    fn outstanding(&self) -> bool {
-        self.echoed < self.sent * MESSAGE.len() as u64
-    }
-
-    /// The longest wait for an echo, one under way included.
-    fn stall_ms(&self, now: Instant) -> u64 {
-        let waiting = if self.outstanding() && self.broken.is_none() {
-            now.duration_since(self.asked)
-        } else {
-            Duration::ZERO
-        };
-        u64::try_from(self.worst.max(waiting).as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// The next message, once the last has come back.
-    fn ask_if_due(&mut self, now: Instant, interval: Duration) {
-        if self.broken.is_some() || self.outstanding() || now < self.asked + interval {
-            return;
-        }
-        self.asked = now;
-        self.sent += 1;
-        if let Err(error) = self.stream.write_all(MESSAGE) {
-            self.broken = Some(cause(&error));
-        }
-    }
-
-    fn advance(&mut self) {
-        if self.broken.is_some() {
-            return;
-        }
-        match self.try_advance() {
-            Ok(()) => self.broken = Some("closed"),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => self.broken = Some(cause(&error)),
-        }
-    }
-
-    /// Reads until there is nothing left; `Ok` means the peer has closed.
-    fn try_advance(&mut self) -> std::io::Result<()> {
-        if !self.connected {
-            if let Some(error) = self.stream.take_error()? {
-                return Err(error);
-            }
-            match self.stream.peer_addr() {
-                Err(error) if error.kind() == ErrorKind::NotConnected => {
-                    return Err(ErrorKind::WouldBlock.into());
-                }
-                other => other?,
-            };
-            self.connected = true;
-            let _ = self.stream.set_nodelay(true);
-            self.stream.write_all(b"E")?;
-        }
-        let mut buffer = [0; 4096];
+impl Run<'_> {
+    /// In batches, so that no listen queue overflows.
+    fn set_up(&mut self) -> Result<()> {
+        let mut sources = Sources::new(self.args.from, 0);
+        let all = self.args.count + self.args.quiet;
+        let deadline = Instant::now() + Duration::from_secs(self.args.setup_s);
         loop {
-            let mut got = match self.stream.read(&mut buffer)? {
-                0 => return Ok(()),
-                n => &buffer[..n],
-            };
-            if self.host.is_none() {
-                // "host N\n" and the echo of the "E" that asked for it.
-                self.greeting.extend_from_slice(got);
-                got = &[];
-                if self.greeting.ends_with(b"\nE") {
-                    self.host = host_in(&self.greeting);
+            let waiting = self.held.iter().filter(|one| one.host.is_none()).count();
+            if waiting == 0 && self.held.len() == all {
+                return Ok(());
+            }
+            for _ in waiting..64 {
+                if self.held.len() < all {
+                    self.open_one(SocketAddr::new(sources.next(), 0))?;
                 }
             }
-            self.echoed += got.len() as u64;
-            // The time that the connection took to come up is no stall.
-            if self.sent > 0 && !self.outstanding() {
-                self.worst = self.worst.max(self.asked.elapsed());
+            self.turn()?;
+            let failed = self.held.iter().filter(|one| !one.stands()).count();
+            if failed > 0 || Instant::now() > deadline {
+                bail!("{failed} connections failed to come up, {waiting} still waiting");
             }
+        }
+    }
+
+    fn open_one(&mut self, source: SocketAddr) -> Result<()> {
+        let number = self.held.len();
+        let part = if number < self.args.count {
+            Part::Busy
+        } else {
+            Part::Quiet
+        };
+        let stream = open(Some(source), self.args.to)?;
+        let mut one = Held::new(u64::try_from(number)?, stream, part);
+        self.poll.registry().register(
+            &mut one.stream,
+            Token(number),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        self.held.push(one);
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        let interval = Duration::from_millis(self.args.interval_ms);
+        while !self.args.until.exists() {
+            let now = Instant::now();
+            for one in &mut self.held {
+                one.ask_if_due(now, interval);
+            }
+            self.turn()?;
+            self.carry_out_orders()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<()> {
+        let wait = Some(Duration::from_millis(20));
+        match self.poll.poll(&mut self.events, wait) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+        for event in &self.events {
+            if let Some(one) = self.held.get_mut(event.token().0) {
+                one.advance();
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out_orders(&mut self) -> Result<()> {
+        let Some(orders) = &mut self.orders else {
+            return Ok(());
+        };
+        let mut line = String::new();
+        // A line is written in one piece, so what is there is whole.
+        while orders.read_line(&mut line)? > 0 {
+            match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["speak"] => {
+                    self.quiet_mark = Instant::now();
+                    self.held
+                        .iter_mut()
+                        .filter(|one| one.part == Part::Quiet)
+                        .for_each(Held::ask);
+                }
+                ["close", host] => {
+                    let host = host.parse().context("close: a host id")?;
+                    self.held
+                        .iter_mut()
+                        .filter(|one| one.host == Some(host))
+                        .for_each(Held::close);
+                }
+                ["mark"] => {
+                    self.mark = Instant::now();
+                    self.quiet_mark = self.mark;
+                }
+                _ => bail!("no such order: {line}"),
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
+    fn write_ready(&self) -> Result<()> {
+        let mut hosts: BTreeMap<u8, u64> = BTreeMap::new();
+        for host in self.held.iter().filter_map(|one| one.host) {
+            *hosts.entry(host).or_default() += 1;
+        }
+        let lines: String = hosts
+            .iter()
+            .map(|(host, count)| format!("{host} {count}\n"))
+            .collect();
+        // Renamed into place, so that a reader never sees half of it.
+        let partial = self.args.ready.with_extension("tmp");
+        std::fs::write(&partial, lines)?;
+        std::fs::rename(&partial, &self.args.ready)?;
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let now = Instant::now();
+        let mut report = Report {
+            connections: self.held.len(),
+            broken: 0,
+            closed: 0,
+            causes: BTreeMap::new(),
+            worst_stall_ms: 0,
+            messages: 0,
+            bytes: 0,
+            hosts: BTreeMap::new(),
+            quiet: BTreeMap::new(),
+        };
+        for one in &self.held {
+            let (hosts, mark) = match one.part {
+                Part::Busy => (&mut report.hosts, self.mark),
+                Part::Quiet => (&mut report.quiet, self.quiet_mark),
+            };
+            let host = hosts.entry(one.host.unwrap_or(0)).or_default();
+            host.add(one, now, mark);
+            report.broken += u64::from(one.broken.is_some());
+            report.closed += u64::from(one.closed);
+            report.worst_stall_ms = report.worst_stall_ms.max(host.worst_stall_ms);
+            report.messages += one.messages;
+            if let Some(end) = one.broken {
+                *report.causes.entry(end.cause).or_default() += 1;
+            }
+        }
+        report.bytes = report.messages * MESSAGE_LEN;
+        report
+    }
+}
+
+impl HostReport {
+    fn add(&mut self, one: &Held, now: Instant, mark: Instant) {
+        self.connections += 1;
+        self.closed += u64::from(one.closed);
+        self.worst_stall_ms = self.worst_stall_ms.max(one.stall_ms(now));
+        if let Some(end) = one.broken {
+            self.broken += 1;
+            let after = ms_between(mark, end.at);
+            self.first_break_ms = Some(self.first_break_ms.map_or(after, |old| old.min(after)));
+            self.last_break_ms = self.last_break_ms.max(Some(after));
         }
     }
 }
 
-fn cause(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::ConnectionReset => "reset",
-        ErrorKind::ConnectionRefused => "refused",
-        ErrorKind::TimedOut => "timeout",
-        ErrorKind::BrokenPipe => "closed",
-        _ => "other",
+/// Milliseconds from one moment to another, negative if that was before.
+fn ms_between(from: Instant, to: Instant) -> i64 {
+    let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    match to.checked_duration_since(from) {
+        Some(after) => ms(after),
+        None => -ms(from.duration_since(to)),
     }
 }

@@ -10,6 +10,9 @@ mod client;
 mod connect;
 mod cost;
 mod forge;
+mod golden;
+mod goldentable;
+mod held;
 mod hold;
 mod inject;
 mod key;
@@ -46,6 +49,8 @@ enum Verb {
     Cost(cost::Args),
     /// Say how often a loop runs in a given time.
     Spin(spin::Args),
+    /// Send the golden packets into the real hook.
+    Golden(golden::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
     /// Send recorded frames again, whole or altered.
@@ -66,6 +71,7 @@ fn main() -> anyhow::Result<()> {
             spin::run(&args);
             Ok(())
         }
+        Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Team(args) => team::run(&args),

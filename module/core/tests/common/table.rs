@@ -100,21 +100,21 @@ fn rule(text: &str) -> Rule {
     }
 }
 
+/// The rules of a cluster.
+pub fn rules(line: &Line<'_>) -> Vec<Rule> {
+    line.all("rule").map(rule).collect()
+}
+
 pub fn cluster(line: &Line<'_>) -> Filter<Heap> {
     let vips: Vec<IpAddr> = line
         .all("vip")
         .map(|vip| vip.parse().expect("a VIP"))
         .collect();
-    let rules: Vec<Rule> = line.all("rule").map(rule).collect();
+    let rules = rules(line);
     let seed: [u8; 16] = bytes(line.need("seed"))
         .try_into()
         .expect("a seed has 16 bytes");
-    let echo = match line.need("echo") {
-        "all" => Echo::All,
-        "hash" => Echo::Hash,
-        "drop" => Echo::Drop,
-        _ => Echo::DefaultHost,
-    };
+    let echo = Echo::from_name(line.need("echo")).expect("a way with echo requests");
     let mode = Mode::from_name(line.need("mode")).expect("a mode");
     let spread_slot = line.need("spread").parse().unwrap_or(DEFAULT_SLOT);
     build(&Settings {
