@@ -74,6 +74,7 @@ code=0
 adm h1 rules apply /run/test/other.toml >/run/test/out 2>&1 || code=$?
 same "other rules while some wait: exit code" 7 "$code"
 check "and the message says what to do" grep -q 'withdraw' /run/test/out
+check "and which attribute it is about" grep -q 'attribute rule\.' /run/test/out
 note "$(cat /run/test/out)"
 adm h1 rules apply /run/test/none.toml
 same "withdrawn" null "$(adm h1 -j show eth0 | jq -r '.[0].pending')"

@@ -135,10 +135,14 @@ adm h1 owner "10.1.0.1:1024" "$VIP:85" >/run/test/owner
 check "owner names the rule" grep -q 'rule: 3 (80-90)' /run/test/owner
 
 # One rule on one host: drained, disabled, enabled. Any port of it will do.
+load during --sources 200 --interval-ms 20 --timeout-ms 8000
 adm h3 drain "all:81"
 check "drain: host 3 owns nothing of the rule" wait_until 10 rule_is 3 3 buckets 0
 same "drain: the state is shown" draining "$(rule_of 3 3 state)"
 to 80 200 drained
+load_end during
+same "drain: failed requests meanwhile" 0 "$(field during '.requests - .answered')"
+check "drain: there were some" [ "$(field during .requests)" -gt 10 ]
 same "drain: all answered" 200 "$(field drained .answered)"
 same "drain: none by host 3" 0 "$(field drained '.hosts."3" // 0')"
 leave 2
@@ -151,8 +155,12 @@ for i in 1 2; do
 	join "$i" --rules /run/test/recipes.toml
 done
 wait_converged 3
+rm -f /run/test/during.end
+load during --sources 200 --interval-ms 20 --timeout-ms 8000
 adm h3 enable "$VIP:80"
 check "enable: host 3 has its share again" wait_until 10 rule_is 3 3 buckets 1365
+load_end during
+same "enable: failed requests meanwhile" 0 "$(field during '.requests - .answered')"
 adm h1 disable 3
 check "disable: host 1 owns nothing of the rule" wait_until 10 rule_is 1 3 buckets 0
 to 80 100 without
