@@ -3,7 +3,7 @@
 //! alone, and the daemon that usually does it is no part of the guests. Without
 //! a mode a team passes no frame.
 
-use std::io::{Read, Write};
+use std::io::{Error, Read, Write};
 
 use anyhow::{Context, ensure};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -43,6 +43,9 @@ const OPTION_TYPE: u16 = 3;
 const OPTION_DATA: u16 = 4;
 const NLA_STRING: u8 = 5;
 
+/// What the driver answers when the option is set and nobody listens to its events.
+const ESRCH: i32 = 3;
+
 fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = (payload.len() as u16 + 4).to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
@@ -73,7 +76,7 @@ fn ask(socket: &Socket, family: u16, command: u8, attributes: &[u8]) -> anyhow::
     let code = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
     ensure!(
         kind != NLMSG_ERROR || code == 0,
-        std::io::Error::from_raw_os_error(-code)
+        Error::from_raw_os_error(-code)
     );
     Ok(answer)
 }
@@ -117,9 +120,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ]
     .concat();
     // A socket of its own: the answer to the first question is followed by an acknowledgement.
-    ask(&socket()?, u16::from_ne_bytes(*id), OPTIONS_SET, &request)
-        .with_context(|| format!("mode {}", args.mode))?;
-    Ok(())
+    let result = ask(&socket()?, u16::from_ne_bytes(*id), OPTIONS_SET, &request);
+    let unheard = |error: &anyhow::Error| {
+        let code = error.downcast_ref().and_then(Error::raw_os_error);
+        code == Some(ESRCH)
+    };
+    match result {
+        Err(error) if !unheard(&error) => Err(error.context(format!("mode {}", args.mode))),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
