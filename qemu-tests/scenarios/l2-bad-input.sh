@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# title: interfaces, modes and virtual MACs that cannot be are refused by name
-# timeout: 180
+# title: interfaces, modes and virtual MACs that cannot be are refused by name, or count as cut
+# timeout: 300
 
 hosts 1
 load_module
@@ -18,6 +18,9 @@ ip -n h1 link add name port type veth peer name portpeer
 ip -n h1 link set port master br9 up
 ip -n h1 link add name quiet type veth peer name quietpeer
 ip -n h1 link set quiet arp off up
+ip -n h1 link add name nogroup type veth peer name nogrouppeer
+ip -n h1 link set nogroup multicast off up
+ip -n h1 link set nogrouppeer up
 picture() {
 	adm h1 -j show
 	ip -n h1 -br addr
@@ -39,6 +42,10 @@ refused() {
 
 refused "unicast mode on a macvlan" 'passthru' mv0 --mode unicast
 refused "an interface without ARP" 'ARP' quiet
+refused "a dummy, which has no ARP" 'ARP' dummy0
+refused "the loopback interface" 'loopback' lo
+refused "an interface without multicast" 'no multicast' nogroup
+refused "an interface without multicast, unicast mode" 'no multicast' nogroup --mode unicast
 refused "a port of a bridge" 'port of a bridge' port
 refused "a small MTU" 'MTU of 1500' low
 refused "the NIC's own MAC" "interface's own" eth0 --mode unicast --virtual-mac "$(host_mac 1)"
@@ -61,3 +68,44 @@ same "a virtual MAC by hand: the client's neighbour entry" 03:bf:aa:bb:cc:dd \
 	"$(ip -n c -j neigh show "$VIP" | jq -r '.[0].lladdr')"
 requests 50 hand
 same "a virtual MAC by hand: served" 50 "$(field hand .answered)"
+
+# What is up cannot be given another mode; nothing changes.
+shown() {
+	adm h1 -j show eth0 | jq -c '.[0] | [.mode, .virtual_mac, .vips, .state, .generation]'
+}
+shown=$(shown) code=0
+adm h1 up eth0 --cluster t --host-id 1 --vip "$VIP" --key-file "$KEY_FILE" --mode unicast 2>/run/test/out || code=$?
+note "another mode while started: $(tail -n 1 /run/test/out)"
+same "another mode while started: exit code" 7 "$code"
+check "another mode while started: the message says what to do" grep -q 'is in the cluster t already.*nlbadm down eth0' /run/test/out
+same "another mode while started: nothing changed" "$shown" "$(shown)"
+adm h1 stop eth0
+code=0
+adm h1 up eth0 --cluster t --host-id 1 --vip "$VIP" --key-file "$KEY_FILE" --mode igmp 2>/run/test/out || code=$?
+same "another mode while stopped: exit code" 7 "$code"
+adm h1 start eth0
+wait_agree 20 1
+
+# What up refuses may come true later: then the host is as good as cut, and says so until it is undone.
+# (A card with a macvlan on it cannot be a port.)
+ip -n h1 link del mv0
+ip -n h1 link add name br8 type bridge
+ip -n h1 link set br8 up
+reason_is() {
+	[ "$(out_reason 1)" = "$1" ]
+}
+# turns TEXT CHANGE UNDO: link settings of eth0.
+turns() {
+	# shellcheck disable=SC2086
+	ip -n h1 link set eth0 $2
+	check "$1: named" wait_until 5 reason_is interface-cut
+	check "$1: it owns nothing" wait_until 5 buckets_are 1 1 0
+	# shellcheck disable=SC2086
+	ip -n h1 link set eth0 $3
+	check "$1, undone: serves again" wait_until 20 buckets_are 1 1 4096
+	requests 20 undone
+	same "$1, undone: served" 20 "$(field undone .answered)"
+}
+turns "made a port of a bridge" "master br8" nomaster
+turns "a smaller MTU" "mtu 1400" "mtu 1500"
+turns "ARP off" "arp off" "arp on"
