@@ -96,6 +96,24 @@ model-check: ## every interleaving of two and three hosts
 bench-assign: ## what a change of members moves, beside modulo and Maglev
 	@$(SIM) bench-assign
 
+##@ Measuring
+
+.PHONY: bench
+bench: ## what a packet costs, in instructions, beside nft, iptables and XDP
+	@qemu-tests/measure packet
+
+.PHONY: bench-core
+bench-core: ## the core natively: decision, hash, map, heartbeat (criterion)
+	@cd module/core && ../../scripts/cargo.sh bench --quiet --bench core
+
+.PHONY: bench-cluster
+bench-cluster: ## join, leave, failure and heartbeats, by the size of the cluster
+	@qemu-tests/measure cluster
+
+.PHONY: bench-scale
+bench-scale: ## 1, 2, 4 processors: no cache line is written by two; memory
+	@qemu-tests/measure scale
+
 ##@ Help
 
 .PHONY: help

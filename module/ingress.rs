@@ -10,15 +10,15 @@ use super::delivery;
 use super::discovery;
 use super::kapi::clock::now_ns;
 use super::kapi::inet::{tcp_lookup, TcpSocket};
-use super::kapi::netfilter::{Hook, Verdict};
+use super::kapi::netfilter::{Done, Lent, OwningHook, Verdict};
 use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
 use super::nlb_core::decide::{
-    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, is_for_cluster, Answer, Fast, Glance,
-    Question, Tables,
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, Answer, Fast, Glance, Moved, Question,
+    Tables, FAST_V4, FAST_V6,
 };
-use super::nlb_core::filter::VipEntry;
+use super::nlb_core::filter::RuleEntry;
 use super::nlb_core::fragments::{recall, remember, FragmentKey};
 use super::nlb_core::limits::ETHERTYPE;
 use super::nlb_core::packet::{
@@ -36,92 +36,165 @@ pub(crate) struct Ingress;
 /// The longest IP packet without a jumbo length; a longer buffer was merged by GRO.
 const IP_MAX: usize = 65_535;
 
-impl Hook for Ingress {
+impl OwningHook for Ingress {
     type Target = Port;
 
-    // Foreign traffic, which is most of it on many hosts, leaves from here, before any register is saved.
+    // What is rare is in functions of its own that are called last, so that the plain packet needs no stack.
     #[inline(always)]
-    fn handle(port: &Port, side: &ReadSide, skb: &mut Skb) -> Verdict {
+    fn handle(port: &Port, side: &ReadSide, skb: Lent<'_>) -> Done {
         let Some(snapshot) = port.cluster().snapshot(side) else {
-            return Verdict::Accept;
+            return skb.accept();
         };
-        let glance = match skb.protocol() {
-            ETHERTYPE_IPV4 => glance_v4(&snapshot.filter, skb.head()),
-            ETHERTYPE_IPV6 => glance_v6(&snapshot.filter, skb.head()),
-            _ => return other(port, snapshot, skb),
-        };
-        match glance {
-            Glance::Foreign => {
-                port.cluster().stats().reason(Reason::PassedForeign);
-                Verdict::Accept
-            }
-            Glance::Vip(vip) => packet(port, side, snapshot, skb, vip),
-            Glance::Unclear => unclear(port, side, snapshot, skb),
+        if skb.is_protocol(ETHERTYPE_IPV4) {
+            ipv4(port, side, snapshot, skb)
+        } else if skb.is_protocol(ETHERTYPE_IPV6) {
+            ipv6(port, side, snapshot, skb)
+        } else {
+            other(port, snapshot, skb)
         }
     }
+}
+
+/// Decides about IPv4.
+#[inline(always)]
+fn ipv4(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
+    let Snapshot { filter, owners, .. } = snapshot;
+    let l3 = skb.head();
+    if l3.len() < FAST_V4 {
+        return unclear(port, side, snapshot, skb);
+    }
+    let vip = match glance_v4(filter, l3) {
+        Glance::Foreign => return foreign(port, skb),
+        Glance::Vip(vip) if is_ours(&skb, &filter.mac_v4()) => vip,
+        Glance::Vip(_) | Glance::Unclear => return unclear(port, side, snapshot, skb),
+    };
+    match fast_v4(filter, owners, vip, len(&skb), l3, || skb.head_again()) {
+        Fast::Drop(entry) => drop_fast(port, skb, entry),
+        Fast::Accept(entry) => accept_fast(port, skb, &filter.mac_v4(), entry),
+        Fast::Moved(it) => moved(port, side, snapshot, skb, it),
+        Fast::Unclear => closer(port, side, snapshot, skb),
+    }
+}
+
+/// Decides about IPv6.
+#[inline(never)]
+fn ipv6(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
+    let Snapshot { filter, owners, .. } = snapshot;
+    if !filter.has_v6() {
+        return foreign(port, skb);
+    }
+    let l3 = skb.head();
+    if l3.len() < FAST_V6 {
+        return unclear(port, side, snapshot, skb);
+    }
+    let vip = match glance_v6(filter, l3) {
+        Glance::Foreign => return foreign(port, skb),
+        Glance::Vip(vip) if is_ours(&skb, &filter.mac_v6()) => vip,
+        Glance::Vip(_) | Glance::Unclear => return unclear(port, side, snapshot, skb),
+    };
+    match fast_v6(filter, owners, vip, len(&skb), l3, || skb.head_again()) {
+        Fast::Drop(entry) => drop_fast(port, skb, entry),
+        Fast::Accept(entry) => accept_fast(port, skb, &filter.mac_v6(), entry),
+        Fast::Moved(it) => moved(port, side, snapshot, skb, it),
+        Fast::Unclear => closer(port, side, snapshot, skb),
+    }
+}
+
+/// Foreign traffic, which is most of it on many hosts.
+#[inline(always)]
+fn foreign(port: &Port, skb: Lent<'_>) -> Done {
+    port.cluster().stats().reason(Reason::PassedForeign);
+    skb.accept()
+}
+
+/// Whether a frame is surely one for the cluster; `mac` is the virtual MAC of its family. The MAC is read only where it
+/// matters; the other family's is left to the closer look.
+#[inline(always)]
+fn is_ours(skb: &Skb, mac: &[u8; 6]) -> bool {
+    !skb.has_vlan_id() && (skb.target() != skb::Target::OtherHost || goes_to(skb, mac))
+}
+
+#[inline(always)]
+fn goes_to(skb: &Skb, mac: &[u8; 6]) -> bool {
+    skb.ethernet()
+        .and_then(|header| header.first_chunk::<6>())
+        .is_some_and(|destination| destination == mac)
+}
+
+#[inline(always)]
+fn len(skb: &Skb) -> u32 {
+    u32::try_from(skb.len()).unwrap_or(u32::MAX)
+}
+
+/// Drops a packet that is not this host's.
+#[inline(always)]
+fn drop_fast(port: &Port, skb: Lent<'_>, entry: &RuleEntry) -> Done {
+    let (row, reason) = entry.dropped();
+    port.cluster().stats().row(row, reason);
+    skb.refuse()
+}
+
+/// Lets a packet go up the stack; `mac` is the virtual MAC of its family.
+#[inline(always)]
+fn accept_fast(port: &Port, mut skb: Lent<'_>, mac: &[u8; 6], entry: &RuleEntry) -> Done {
+    let (row, reason) = entry.accepted();
+    port.cluster().stats().row(row, reason);
+    if goes_to(&skb, mac) {
+        skb.set_for_host();
+    }
+    skb.accept()
 }
 
 /// Frames that are no IP.
 #[inline(never)]
-fn other(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
-    match skb.protocol() {
+fn other(port: &Port, snapshot: &Snapshot, mut skb: Lent<'_>) -> Done {
+    let verdict = match skb.protocol() {
         ETHERTYPE_ARP => {
-            segment::arp_arrived(port, skb);
-            neighbour::arrived(port, snapshot, skb)
+            segment::arp_arrived(port, &mut skb);
+            neighbour::arrived(port, snapshot, &mut skb)
         }
-        ETHERTYPE => port.frame_arrived(skb),
+        ETHERTYPE => port.frame_arrived(&mut skb),
         _ => {
             port.cluster().stats().reason(Reason::PassedNotIp);
             Verdict::Accept
         }
-    }
+    };
+    skb.finish(verdict)
 }
 
-/// Decides about a packet to a VIP.
+/// Decides about a plain packet of a bucket that moved.
 #[inline(never)]
-fn packet(
+fn moved(
     port: &Port,
     side: &ReadSide,
     snapshot: &Snapshot,
-    skb: &mut Skb,
-    vip: &VipEntry,
-) -> Verdict {
-    let cluster = port.cluster();
-    let meta = meta(snapshot, skb);
-    if !is_for_cluster(&meta) {
-        return unclear(port, side, snapshot, skb);
+    mut skb: Lent<'_>,
+    it: Moved<'_>,
+) -> Done {
+    let meta = meta(snapshot, &skb);
+    let verdict = decide::moved(&snapshot.owners, it, skb.head());
+    let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
+    skb.finish(verdict)
+}
+
+/// Decides about a packet to a VIP, in a frame for the cluster, that is no plain one.
+#[cold]
+#[inline(never)]
+fn closer(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
+    if meta(snapshot, &skb).dst_is_virtual_mac && delivery::arrived(port.cluster(), skb.head()) {
+        return skb.finish(Verdict::Consume);
     }
-    let l3 = skb.head();
-    let fast = if meta.ethertype == ETHERTYPE_IPV4 {
-        fast_v4(&snapshot.filter, &snapshot.owners, vip, meta.len, l3)
-    } else {
-        fast_v6(&snapshot.filter, &snapshot.owners, vip, meta.len, l3)
-    };
-    let verdict = match fast {
-        Fast::Drop { reason, rule } => {
-            cluster.stats().packet(reason, rule);
-            return Verdict::Drop;
-        }
-        Fast::Accept { reason, rule } => {
-            cluster.stats().packet(reason, rule);
-            return accept(skb, &meta);
-        }
-        Fast::Moved(it) => decide::moved(&snapshot.owners, it, l3),
-        Fast::Unclear if meta.dst_is_virtual_mac && delivery::arrived(cluster, l3) => {
-            return Verdict::Consume;
-        }
-        Fast::Unclear => decide::closer(&snapshot.filter, &snapshot.owners, &meta, vip, l3),
-    };
-    rare(port, side, snapshot, skb, &meta, verdict)
+    unclear(port, side, snapshot, skb)
 }
 
 /// Decides about a packet that takes a closer look.
 #[cold]
 #[inline(never)]
-fn unclear(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &mut Skb) -> Verdict {
-    let meta = meta(snapshot, skb);
+fn unclear(port: &Port, side: &ReadSide, snapshot: &Snapshot, mut skb: Lent<'_>) -> Done {
+    let meta = meta(snapshot, &skb);
     let verdict = decide(&snapshot.filter, &snapshot.owners, &meta, skb.head());
-    rare(port, side, snapshot, skb, &meta, verdict)
+    let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
+    skb.finish(verdict)
 }
 
 /// What the decision needs to know of a frame besides its bytes.
@@ -142,7 +215,7 @@ fn meta(snapshot: &Snapshot, skb: &Skb) -> Meta {
             skb::Target::OtherHost => Target::OtherHost,
         },
         merged: skb.len() > IP_MAX,
-        len: u32::try_from(skb.len()).unwrap_or(u32::MAX),
+        len: len(skb),
     }
 }
 

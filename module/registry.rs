@@ -12,6 +12,9 @@
 //! 4. the last reference to the port stops the timer, waiting for a running expiry;
 //! 5. the memory is freed and the reference to the device is given back.
 //!
+//! The hooks on the other interfaces belong to the namespace: that of an interface is unregistered when it goes; with
+//! the last cluster all are, then one grace period is waited for, and then what they work on is given back.
+//!
 //! Contexts that may still hold the port after step 3: a netlink request that found it before step 1. It ends
 //! by itself, and everything that it can do to a halted node is refused.
 
@@ -20,15 +23,15 @@ use super::discovery::Ip6Output;
 use super::ingress::Ingress;
 use super::kapi::address::{AddressNotifier, AddressWatcher};
 use super::kapi::genetlink::Family;
-use super::kapi::netdevice::{DeviceEvent, DeviceWatcher, Net, NetId, Rtnl};
-use super::kapi::netfilter::{Hooks, Point};
+use super::kapi::netdevice::{DeviceEvent, DeviceRef, DeviceWatcher, Net, NetId, Rtnl};
+use super::kapi::netfilter::{DeviceHooks, Hooks, Point};
 use super::kapi::once::Once;
 use super::neighbour::{ArpOutput, ClusterList, Egress, Guard};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
 use super::reception;
-use super::stray::Stray;
+use super::stray::{self, Stray, Way};
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 
@@ -54,7 +57,10 @@ impl Drop for Attached {
 /// The clusters of a network namespace.
 struct Namespace {
     id: NetId,
-    // Dropped before the guard that the hook works on.
+    /// On the interfaces without a cluster.
+    strays: DeviceHooks<Stray>,
+    /// For those interfaces that cannot have the hook of `strays`, while there are any.
+    shared_strays: Hooks,
     _hooks: Hooks,
     guard: Arc<Guard>,
     /// The list that the guard does not use, see [`Namespace::publish`].
@@ -88,6 +94,52 @@ impl Namespace {
             let _ = list.push_within_capacity(attached.port.shared_cluster());
         }
         self.spare = self.guard.set(list);
+    }
+
+    /// Watches each interface for packets to VIPs that have no business there, after a change of the clusters.
+    /// Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says; then some are not watched.
+    fn watch_all(&mut self, rtnl: &Rtnl, net: Net<'_>) -> Result {
+        for device in net.devices(rtnl) {
+            self.watch(rtnl, net, &device)?;
+        }
+        Ok(())
+    }
+
+    /// Watches an interface that may have changed. As [`Namespace::watch_all`].
+    fn watch(&mut self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) -> Result {
+        let way = self.way(rtnl, device);
+        if way == Way::Device {
+            self.strays.add(rtnl, net, device)?;
+        } else {
+            self.strays.remove(rtnl, device);
+        }
+        if way == Way::Stack && self.shared_strays.is_empty() {
+            let mut hooks = Hooks::new();
+            hooks.add_input::<Stray>(Point::Ip4In(net), self.guard.clone())?;
+            hooks.add_input::<Stray>(Point::Ip6In(net), self.guard.clone())?;
+            self.shared_strays = hooks;
+        } else if way != Way::Stack
+            && !self.shared_strays.is_empty()
+            && !net
+                .devices(rtnl)
+                .any(|other| self.way(rtnl, &other) == Way::Stack)
+        {
+            self.shared_strays = Hooks::new();
+        }
+        Ok(())
+    }
+
+    /// Where packets of an interface are looked at. Context: process, RTNL.
+    fn way(&self, rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
+        let has_cluster = self
+            .clusters
+            .iter()
+            .any(|attached| device.is(attached.port.cluster().device()));
+        if has_cluster {
+            Way::None
+        } else {
+            stray::way(rtnl, device)
+        }
     }
 }
 
@@ -163,7 +215,7 @@ impl Registry {
             .reserve()
             .and_then(|()| reception::open(rtnl, cluster));
         if let Err(error) = result {
-            Self::tidy(&mut namespaces, place);
+            Self::tidy(rtnl, &mut namespaces, place);
             return Err(error);
         }
         // From here on dropping it undoes everything.
@@ -179,18 +231,23 @@ impl Registry {
             .and_then(|()| {
                 attached
                     .hooks
-                    .add::<Ingress>(Point::Ingress(device), port.clone())
+                    .add_owning::<Ingress>(Point::Ingress(device), port.clone())
             })
             .and_then(|()| AddressNotifier::new(port.clone()))
             .map(|notifier| attached.addresses = Some(notifier));
         if let Err(error) = hooked {
             drop(attached);
-            Self::tidy(&mut namespaces, place);
+            Self::tidy(rtnl, &mut namespaces, place);
             return Err(error);
         }
         // There is room, it was reserved.
         let _ = namespace.clusters.push_within_capacity(attached);
         namespace.publish();
+        if let Err(error) = namespace.watch_all(rtnl, device.net()) {
+            drop(namespace.clusters.pop());
+            Self::tidy(rtnl, &mut namespaces, place);
+            return Err(error);
+        }
         self.changed();
         notify::cluster_event(port.cluster(), EventKind::ClusterNew);
         port.addresses_changed();
@@ -198,7 +255,7 @@ impl Registry {
     }
 
     /// Takes the cluster of an interface down. Context: process, RTNL. Errors: `ENOENT` if there is none.
-    pub(crate) fn detach(&self, _rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result {
+    pub(crate) fn detach(&self, rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result {
         let mut namespaces = self.namespaces.lock();
         let place = namespaces.iter().position(|n| n.id == net).ok_or(ENOENT)?;
         let namespace = namespaces.get_mut(place).ok_or(ENOENT)?;
@@ -209,7 +266,7 @@ impl Registry {
             .ok_or(ENOENT)?;
         let attached = namespace.clusters.remove(index).map_err(|_| ENOENT)?;
         drop(attached);
-        Self::tidy(&mut namespaces, place);
+        Self::tidy(rtnl, &mut namespaces, place);
         self.changed();
         Ok(())
     }
@@ -225,12 +282,12 @@ impl Registry {
         let mut hooks = Hooks::new();
         hooks.add::<ArpOutput>(Point::ArpOut(net), guard.clone())?;
         hooks.add_output::<Ip6Output>(Point::Ip6Out(net), guard.clone())?;
-        hooks.add_input::<Stray>(Point::Ip4In(net), guard.clone())?;
-        hooks.add_input::<Stray>(Point::Ip6In(net), guard.clone())?;
         let place = namespaces.len();
         // There is room, it was reserved.
         let _ = namespaces.push_within_capacity(Namespace {
             id: net.id(),
+            strays: DeviceHooks::new(guard.clone()),
+            shared_strays: Hooks::new(),
             _hooks: hooks,
             guard,
             spare: Some(KBox::new(KVec::new(), GFP_KERNEL)?),
@@ -240,32 +297,53 @@ impl Registry {
     }
 
     /// Forgets a namespace without clusters, and lets the guard of another know what is left.
-    fn tidy(namespaces: &mut KVec<Namespace>, place: usize) {
+    fn tidy(rtnl: &Rtnl, namespaces: &mut KVec<Namespace>, place: usize) {
         let Some(namespace) = namespaces.get_mut(place) else {
             return;
         };
-        if namespace.clusters.is_empty() {
+        let Some(left) = namespace.clusters.first().map(|left| left.port.clone()) else {
             let _ = namespaces.remove(place);
-        } else {
-            namespace.publish();
+            return;
+        };
+        namespace.publish();
+        let net = left.cluster().device().net();
+        if namespace.watch_all(rtnl, net).is_err() {
+            pr_warn!("no memory to keep VIPs off an interface whose cluster ended\n");
+        }
+    }
+
+    /// An interface of a namespace has changed, or goes. Context: process, RTNL.
+    fn watch(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>) {
+        let mut namespaces = self.namespaces.lock();
+        let Some(namespace) = namespaces.iter_mut().find(|n| n.id == net.id()) else {
+            return;
+        };
+        if event == DeviceEvent::Unregister {
+            namespace.strays.remove(rtnl, device);
+        } else if namespace.watch(rtnl, net, device).is_err() {
+            let name = device.name();
+            let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
+            pr_warn!("no memory to keep VIPs off {name:?}; its next change tries again\n");
         }
     }
 }
 
 impl DeviceWatcher for Registry {
-    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: NetId, ifindex: u32) {
+    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>) {
         match event {
             // Most interfaces have no cluster.
             DeviceEvent::Unregister => {
-                let _ = self.detach(rtnl, net, ifindex);
+                let _ = self.detach(rtnl, net.id(), device.ifindex());
             }
             DeviceEvent::Change => {
-                if let Some(port) = self.find(net, ifindex) {
+                if let Some(port) = self.find(net.id(), device.ifindex()) {
                     let usable = reception::is_usable(rtnl, port.cluster().device());
                     // A node that takes no part does not care.
                     let _ = port.command(Command::Carrier(usable));
                 }
             }
         }
+        // Last, for the end of a cluster makes its interface one like any other.
+        self.watch(rtnl, event, net, device);
     }
 }

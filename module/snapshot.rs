@@ -10,11 +10,13 @@
 //! The words belong to the snapshot, for what a slot means follows from the rules: a packet that is looked up in the
 //! old rules reads the bits of the old slots, from which everything that another host may have taken is gone.
 
+use super::kapi::array::boxed_array;
 use super::kapi::hmac::wipe;
 use super::kapi::once::Once;
 use super::nlb_core::decide::Buckets;
 use super::nlb_core::filter::{
-    self, Filter, FilterError, Responder, RuleEntry, Settings, StorageLen, VipEntry,
+    self, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, StorageLen,
+    VIP_SLOTS,
 };
 use super::nlb_core::genl::{Echo, Mode};
 use super::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
@@ -27,7 +29,8 @@ use kernel::prelude::*;
 
 /// The tables of a filter, in memory of their own.
 pub(crate) struct Tables {
-    vips: KVec<VipEntry>,
+    vips_v4: KBox<[PlaceV4; VIP_SLOTS]>,
+    vips_v6: KBox<[PlaceV6; VIP_SLOTS]>,
     rules: KVec<RuleEntry>,
     index: KVVec<u16>,
 }
@@ -35,7 +38,8 @@ pub(crate) struct Tables {
 impl Tables {
     fn new(len: StorageLen) -> Result<Self> {
         Ok(Self {
-            vips: KVec::from_elem(VipEntry::EMPTY, len.vips, GFP_KERNEL_ACCOUNT)?,
+            vips_v4: boxed_array(PlaceV4::EMPTY, GFP_KERNEL_ACCOUNT)?,
+            vips_v6: boxed_array(PlaceV6::EMPTY, GFP_KERNEL_ACCOUNT)?,
             rules: KVec::from_elem(RuleEntry::EMPTY, len.rules, GFP_KERNEL_ACCOUNT)?,
             index: KVVec::from_elem(0, len.index, GFP_KERNEL_ACCOUNT)?,
         })
@@ -43,8 +47,12 @@ impl Tables {
 }
 
 impl filter::Storage for Tables {
-    fn vips(&self) -> &[VipEntry] {
-        &self.vips
+    fn vips_v4(&self) -> &[PlaceV4; VIP_SLOTS] {
+        &self.vips_v4
+    }
+
+    fn vips_v6(&self) -> &[PlaceV6; VIP_SLOTS] {
+        &self.vips_v6
     }
 
     fn rules(&self) -> &[RuleEntry] {
@@ -55,8 +63,12 @@ impl filter::Storage for Tables {
         &self.index
     }
 
-    fn vips_mut(&mut self) -> &mut [VipEntry] {
-        &mut self.vips
+    fn vips_v4_mut(&mut self) -> &mut [PlaceV4; VIP_SLOTS] {
+        &mut self.vips_v4
+    }
+
+    fn vips_v6_mut(&mut self) -> &mut [PlaceV6; VIP_SLOTS] {
+        &mut self.vips_v6
     }
 
     fn rules_mut(&mut self) -> &mut [RuleEntry] {

@@ -7,8 +7,6 @@
 
 use super::kapi::once::Once;
 use super::kapi::percpu::Counters;
-use super::nlb_core::filter::NO_RULE;
-use super::nlb_core::limits::RULES_MAX;
 use super::nlb_core::reason::Reason;
 use super::nlb_core::received::Received;
 use kernel::prelude::*;
@@ -48,11 +46,8 @@ impl Event {
     ];
 }
 
-/// Rows of the packet path: none, then the numbers of the rules.
-const ROWS: usize = RULES_MAX + 1;
-
 /// Counters of the packet path come first, so that the reason of a packet without a rule is its own index.
-const RECEIVED: usize = ROWS * Reason::COUNT;
+const RECEIVED: usize = Reason::ROWS * Reason::COUNT;
 const EVENTS: usize = RECEIVED + Received::ALL.len();
 const COUNT: usize = EVENTS + Event::NAMES.len();
 
@@ -83,8 +78,12 @@ impl Stats {
 
     /// Before a list of so many rules comes into force. Context: process; callers are serialised.
     pub(crate) fn expect_rules(&self, rules: usize) {
-        self.rows
-            .store(self.rows.load().max(rules.saturating_add(1)).min(ROWS));
+        self.rows.store(
+            self.rows
+                .load()
+                .max(rules.saturating_add(1))
+                .min(Reason::ROWS),
+        );
     }
 
     /// Counts a packet that has no rule. Context: any.
@@ -96,9 +95,14 @@ impl Stats {
     /// Counts a packet with the number of its rule, or [`super::nlb_core::filter::NO_RULE`]. Context: any.
     #[inline(always)]
     pub(crate) fn packet(&self, reason: Reason, rule: u8) {
-        const { assert!(NO_RULE.wrapping_add(1) == 0) };
+        self.row(Reason::row(rule), reason);
+    }
+
+    /// Counts a packet in the row of its rule ([`Reason::row`]). Context: any.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: u16, reason: Reason) {
         self.counters
-            .inc(place(usize::from(rule.wrapping_add(1)), reason));
+            .inc(usize::from(row).wrapping_add(reason as usize));
     }
 
     /// Counts a frame of the protocol that arrived. Context: any.
@@ -145,7 +149,7 @@ impl Stats {
 
     /// Packets of a rule that were served, and those that were not. Context: any.
     pub(crate) fn of_rule(&self, rule: u16) -> (u64, u64) {
-        let row = usize::from(rule).saturating_add(1).min(ROWS - 1);
+        let row = usize::from(rule).saturating_add(1).min(Reason::ROWS - 1);
         let mut counts = (0u64, 0u64);
         for &reason in Reason::ALL {
             let count = self.counters.sum(place(row, reason));

@@ -3,13 +3,15 @@
 //! Packets for a VIP that arrive on another interface of the namespace: a second NIC on the segment, a router that
 //! took another way. Every host would serve them, for no bucket was asked; so they are dropped, and counted.
 //!
-//! The hook is at the beginning of the IP stack, before connection tracking can rewrite the VIP. A hook on each other
-//! interface would cost more: it sees every frame, and interfaces come and go.
+//! The hook is at the ingress of each such interface: one hook of the whole namespace would be cheaper to keep, but
+//! every packet of the cluster interface would pay for it. An interface whose frames other devices take before the
+//! stack does ([`Way::Stack`]) cannot have it there, for what it drops might be theirs; as long as such interfaces
+//! exist, the hook is also at the beginning of the IP stack, before connection tracking can rewrite the VIP.
 
-use super::kapi::netdevice::DeviceRef;
+use super::kapi::netdevice::{DeviceRef, Rtnl};
 use super::kapi::netfilter::{InputHook, Verdict};
 use super::kapi::rcu::ReadSide;
-use super::kapi::skb::Skb;
+use super::kapi::skb::{self, Skb};
 use super::neighbour::Guard;
 use super::nlb_core::packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::nlb_core::reason::Reason;
@@ -21,13 +23,38 @@ const V4_DESTINATION: usize = 16;
 /// Where the destination stands in an IPv6 header.
 const V6_DESTINATION: usize = 24;
 
-/// The hook on packets that the IP stack receives from any interface of the namespace.
+/// Where the packets of an interface without a cluster are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nowhere: the host's own connections come from the loopback device, and what a port receives reaches the stack
+    /// by the bridge, bond or team.
+    None,
+    /// At its ingress.
+    Device,
+    /// At the beginning of the IP stack.
+    Stack,
+}
+
+/// Where the packets of an interface are looked at, if it has no cluster. Context: process, RTNL.
+pub(crate) fn way(rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
+    match () {
+        () if device.is_loopback() || device.is_port(rtnl) => Way::None,
+        () if device.shares_frames(rtnl) => Way::Stack,
+        () => Way::Device,
+    }
+}
+
+/// The hook on packets that arrive on an interface, or that the IP stack receives from any.
 pub(crate) struct Stray;
 
 impl InputHook for Stray {
     type Target = Guard;
 
     fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb, device: &DeviceRef<'_>) -> Verdict {
+        // A frame with a VLAN id goes on to the interface of that VLAN; one for another station goes nowhere.
+        if skb.has_vlan_id() || skb.target() == skb::Target::OtherHost {
+            return Verdict::Accept;
+        }
         let Some(destination) = destination(skb) else {
             return Verdict::Accept;
         };
@@ -46,7 +73,7 @@ impl InputHook for Stray {
             stray_of = Some(cluster);
         }
         match stray_of {
-            // The host's own connections come from the loopback device, and a VRF hands packets in once more.
+            // In the stack, the host's own connections are seen too, and a VRF hands packets in once more.
             Some(cluster) if !device.is_loopback() && !device.is_vrf() => {
                 cluster.stats().reason(Reason::DroppedOtherInterface);
                 Verdict::Drop
@@ -56,16 +83,18 @@ impl InputHook for Stray {
     }
 }
 
-/// Where a packet goes. The IP stack has made its header linear before this hook.
+/// Where a packet goes; none if its header is cut off, so that the stack drops it.
 fn destination(skb: &Skb) -> Option<IpAddr> {
     match skb.protocol() {
         ETHERTYPE_IPV4 => {
-            let octets = skb.head().get(V4_DESTINATION..)?.first_chunk::<4>()?;
-            Some(IpAddr::from(*octets))
+            let mut octets = [0u8; 4];
+            skb.copy(V4_DESTINATION, &mut octets)
+                .then(|| IpAddr::from(octets))
         }
         ETHERTYPE_IPV6 => {
-            let octets = skb.head().get(V6_DESTINATION..)?.first_chunk::<16>()?;
-            Some(IpAddr::from(*octets))
+            let mut octets = [0u8; 16];
+            skb.copy(V6_DESTINATION, &mut octets)
+                .then(|| IpAddr::from(octets))
         }
         _ => None,
     }

@@ -33,7 +33,7 @@ PACKET_FRAME = 512
 FRAME = 2048
 
 # Where the kernel enters on the packet path (demangled names).
-ENTRY = re.compile(r"nlb_main::kapi::(netfilter::call::|hrtimer::.*::callback\b)")
+ENTRY = re.compile(r"nlb_main::kapi::(netfilter::call(_\w+)?::|hrtimer::.*::callback\b)")
 
 # What panics call, in core's mangled names.
 PANIC = re.compile(

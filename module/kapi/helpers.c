@@ -71,11 +71,6 @@ int nlb_helper_skb_network_offset(const struct sk_buff *skb)
 	return skb_network_offset(skb);
 }
 
-void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type)
-{
-	skb->pkt_type = pkt_type;
-}
-
 /* -EBUSY for a buffer that others hold as well: it must not be changed, and pskb_expand_head() is a BUG on it. */
 int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len)
 {
@@ -124,6 +119,12 @@ bool nlb_helper_dev_is_port(struct net_device *dev)
 	struct net_device *master = netdev_master_upper_dev_get(dev);
 
 	return master && !netif_is_l3_master(master);
+}
+
+/* The device after @dev in the list of @net, or the first one. Context: RTNL. */
+struct net_device *nlb_helper_next_device(struct net *net, struct net_device *dev)
+{
+	return dev ? next_net_device(dev) : first_net_device(net);
 }
 
 unsigned int nlb_helper_dev_mtu(const struct net_device *dev)

@@ -16,7 +16,6 @@ void nlb_helper_kfree_skb(struct sk_buff *skb);
 void nlb_helper_consume_skb(struct sk_buff *skb);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
 int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);
-void nlb_helper_skb_set_pkt_type(struct sk_buff *skb, u8 pkt_type);
 
 /* devices */
 bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
@@ -25,6 +24,7 @@ struct net *nlb_helper_dev_net(const struct net_device *dev);
 bool nlb_helper_dev_carrier(const struct net_device *dev);
 bool nlb_helper_dev_takes_unicast(const struct net_device *dev);
 bool nlb_helper_dev_is_port(struct net_device *dev);
+struct net_device *nlb_helper_next_device(struct net *net, struct net_device *dev);
 unsigned int nlb_helper_dev_mtu(const struct net_device *dev);
 int nlb_helper_join4(struct net_device *dev, __be32 group);
 void nlb_helper_leave4(struct net_device *dev, __be32 group);

@@ -48,6 +48,19 @@ impl Net<'_> {
     pub(crate) fn id(&self) -> NetId {
         NetId(self.ptr.as_ptr().addr())
     }
+
+    /// The devices that are in it. Context: process, RTNL, which keeps the list as it is.
+    pub(crate) fn devices<'a>(&'a self, _rtnl: &'a Rtnl) -> impl Iterator<Item = DeviceRef<'a>> {
+        let next = |dev: *mut bindings::net_device| {
+            // SAFETY: The namespace is alive, the RTNL is held; `dev` is null or in the list.
+            let dev = unsafe { bindings::nlb_helper_next_device(self.as_ptr(), dev) };
+            // SAFETY: No device of the list goes away while the RTNL is held.
+            unsafe { DeviceRef::from_raw(dev) }
+        };
+        core::iter::successors(next(core::ptr::null_mut()), move |device| {
+            next(device.as_ptr())
+        })
+    }
 }
 
 /// The RTNL is held while it lives.
@@ -305,6 +318,36 @@ impl DeviceRef<'_> {
         }
     }
 
+    pub(super) fn as_ptr(&self) -> *mut bindings::net_device {
+        self.dev.as_ptr()
+    }
+
+    /// Interface index; changes only with the namespace.
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: Valid by the type invariant.
+        unsafe { (*self.as_ptr()).ifindex }.unsigned_abs()
+    }
+
+    /// Copies the name, NUL-padded; for people only.
+    pub(crate) fn name(&self) -> [u8; 16] {
+        // SAFETY: Valid by the type invariant; the name is an array of 16 bytes.
+        unsafe { (&raw const (*self.as_ptr()).name).cast::<[u8; 16]>().read() }
+    }
+
+    /// Whether it is a port of a bridge, a bond or a team, so that the IP stack sees its frames on that.
+    /// Context: process, RTNL.
+    pub(crate) fn is_port(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: Valid by the type invariant; the RTNL is held.
+        unsafe { bindings::nlb_helper_dev_is_port(self.as_ptr()) }
+    }
+
+    /// Whether other devices take some of its frames before the IP stack does: ports, and what macvlan, ipvlan
+    /// or macsec devices are made on. Context: process, RTNL.
+    pub(crate) fn shares_frames(&self, _rtnl: &Rtnl) -> bool {
+        // SAFETY: Valid by the type invariant; the RTNL is held.
+        unsafe { bindings::netdev_is_rx_handler_busy(self.as_ptr()) }
+    }
+
     /// Whether it is this device.
     #[inline(always)]
     pub(crate) fn is(&self, device: &Device) -> bool {
@@ -338,14 +381,14 @@ impl DeviceRef<'_> {
 pub(crate) enum DeviceEvent {
     /// It goes away: unregistered, moved to another namespace, or about to become a device of another kind.
     Unregister,
-    /// It was set up or down, or its carrier, its flags, its MTU or what it is a port of changed.
+    /// It is new, it was set up or down, or its carrier, its flags, its MTU or what it is a port of changed.
     Change,
 }
 
 /// Who wants to know what happens to devices.
 pub(crate) trait DeviceWatcher: Send + Sync + 'static {
     /// Called in process context with the RTNL held, whose evidence is `rtnl`.
-    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: NetId, ifindex: u32);
+    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>);
 }
 
 /// A netdevice notifier in all namespaces, registered while it lives.
@@ -404,7 +447,9 @@ impl<T: DeviceWatcher> Notifier<T> {
             // hooks and addresses were made for; its address lists are flushed after this.
             bindings::netdev_cmd_NETDEV_UNREGISTER
             | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => DeviceEvent::Unregister,
-            bindings::netdev_cmd_NETDEV_UP
+            bindings::netdev_cmd_NETDEV_REGISTER
+            | bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE
+            | bindings::netdev_cmd_NETDEV_UP
             | bindings::netdev_cmd_NETDEV_DOWN
             | bindings::netdev_cmd_NETDEV_CHANGE
             | bindings::netdev_cmd_NETDEV_CHANGEMTU
@@ -421,17 +466,22 @@ impl<T: DeviceWatcher> Notifier<T> {
             )
         };
         // SAFETY: The chain passes a `netdev_notifier_info` whose device is valid during the call.
-        let (net, ifindex) = unsafe {
+        let (net, device) = unsafe {
             let dev = (*info.cast::<bindings::netdev_notifier_info>()).dev;
-            (bindings::nlb_helper_dev_net(dev), (*dev).ifindex)
+            (
+                Net::from_raw(bindings::nlb_helper_dev_net(dev)),
+                DeviceRef::from_raw(dev),
+            )
+        };
+        let (Some(net), Some(device)) = (net, device) else {
+            return 0;
         };
         // The caller of the chain holds the RTNL.
         let rtnl = Rtnl {
             owned: false,
             _not_send: core::marker::PhantomData,
         };
-        this.watcher
-            .device_event(&rtnl, event, NetId(net.addr()), ifindex.unsigned_abs());
+        this.watcher.device_event(&rtnl, event, net, &device);
         0
     }
 }

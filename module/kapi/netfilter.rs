@@ -3,7 +3,7 @@
 //! Netfilter hooks, registered as a group and taken down with one grace period.
 
 use super::bindings;
-use super::netdevice::{Device, DeviceRef, Net};
+use super::netdevice::{Device, DeviceRef, Net, Rtnl};
 use super::rcu::{synchronize_net, ReadSide};
 use super::skb::Skb;
 use core::ptr::NonNull;
@@ -20,6 +20,62 @@ pub(crate) enum Verdict {
     Drop,
     /// It has reached its goal in the hook and is freed as such, which a drop monitor does not see.
     Consume,
+}
+
+/// A packet in the hands of a hook that says itself what becomes of it, see [`OwningHook`].
+pub(crate) struct Lent<'a>(&'a mut Skb);
+
+/// What became of a packet: netfilter's number. Whoever has one has given the packet back.
+#[must_use]
+#[repr(transparent)]
+pub(crate) struct Done(c_uint);
+
+impl Lent<'_> {
+    /// It goes on its way.
+    #[inline(always)]
+    pub(crate) fn accept(self) -> Done {
+        Done(bindings::NF_ACCEPT)
+    }
+
+    /// It is freed, with netfilter's drop reason.
+    #[inline(always)]
+    pub(crate) fn refuse(self) -> Done {
+        Done(bindings::NF_DROP)
+    }
+
+    /// What a verdict says.
+    #[inline(always)]
+    pub(crate) fn finish(self, verdict: Verdict) -> Done {
+        Done(carry_out(verdict, self.0))
+    }
+}
+
+impl core::ops::Deref for Lent<'_> {
+    type Target = Skb;
+
+    #[inline(always)]
+    fn deref(&self) -> &Skb {
+        self.0
+    }
+}
+
+impl core::ops::DerefMut for Lent<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Skb {
+        self.0
+    }
+}
+
+/// A hook function whose every instruction counts: it returns what netfilter wants, so that functions of rare cases can
+/// be its last calls, and nobody has to look at what they return.
+///
+/// Called as [`Hook`].
+pub(crate) trait OwningHook: 'static {
+    /// What it works on.
+    type Target: Send + Sync + 'static;
+
+    /// Decides a packet.
+    fn handle(target: &Self::Target, side: &ReadSide, skb: Lent<'_>) -> Done;
 }
 
 /// A hook function and what it works on.
@@ -67,6 +123,8 @@ pub(crate) trait InputHook: 'static {
 pub(crate) enum Point<'a> {
     /// Received by a device, before any protocol.
     Ingress(&'a Device),
+    /// The same for a device of this namespace that is only lent, see [`DeviceHooks`].
+    Arrived(Net<'a>, &'a DeviceRef<'a>),
     /// About to be sent by a device.
     Egress(&'a Device),
     /// ARP of the kernel's own, sent by any device of a namespace.
@@ -79,19 +137,128 @@ pub(crate) enum Point<'a> {
     Ip6In(Net<'a>),
 }
 
+impl Point<'_> {
+    /// Namespace, device, protocol family and hook number, as netfilter wants them.
+    fn place(
+        &self,
+    ) -> (
+        *mut bindings::net,
+        *mut bindings::net_device,
+        c_uint,
+        c_uint,
+    ) {
+        let any = core::ptr::null_mut();
+        match self {
+            Point::Ingress(device) => (
+                device.net().as_ptr(),
+                device.as_ptr(),
+                bindings::NFPROTO_NETDEV,
+                bindings::NLB_NETDEV_INGRESS,
+            ),
+            Point::Arrived(net, device) => (
+                net.as_ptr(),
+                device.as_ptr(),
+                bindings::NFPROTO_NETDEV,
+                bindings::NLB_NETDEV_INGRESS,
+            ),
+            Point::Egress(device) => (
+                device.net().as_ptr(),
+                device.as_ptr(),
+                bindings::NFPROTO_NETDEV,
+                bindings::NLB_NETDEV_EGRESS,
+            ),
+            Point::ArpOut(net) => (
+                net.as_ptr(),
+                any,
+                bindings::NFPROTO_ARP,
+                bindings::NF_ARP_OUT,
+            ),
+            Point::Ip6Out(net) => (
+                net.as_ptr(),
+                any,
+                bindings::NFPROTO_IPV6,
+                bindings::NLB_INET_LOCAL_OUT,
+            ),
+            Point::Ip4In(net) => (
+                net.as_ptr(),
+                any,
+                bindings::NFPROTO_IPV4,
+                bindings::NLB_INET_PRE_ROUTING,
+            ),
+            Point::Ip6In(net) => (
+                net.as_ptr(),
+                any,
+                bindings::NFPROTO_IPV6,
+                bindings::NLB_INET_PRE_ROUTING,
+            ),
+        }
+    }
+}
+
 /// Hooks run before those of nft and others, whose netdev chains start at priorities around 0: what this host
 /// does not serve should cost nothing more.
 const PRIORITY: c_int = -500;
+
+/// What netfilter calls.
+type HookFn = unsafe extern "C" fn(
+    *mut c_void,
+    *mut bindings::sk_buff,
+    *const bindings::nf_hook_state,
+) -> c_uint;
 
 /// A registered hook.
 ///
 /// # Invariants
 ///
-/// `ops` is registered in `net` until it is unregistered by the group; `target` came from `Arc::into_raw` of
-/// what `release` takes back.
-struct Entry {
+/// `ops` is registered in `net` from [`register`] until [`Registered::unregister`].
+struct Registered {
     ops: KBox<bindings::nf_hook_ops>,
     net: NonNull<bindings::net>,
+}
+
+/// Registers a hook. Context: process. Errors: `ENOMEM`, or as netfilter says.
+///
+/// # Safety
+///
+/// `hook` may be called with `target` until a grace period after the hook was unregistered, and that happens before
+/// namespace and device go.
+unsafe fn register(point: &Point<'_>, target: *const c_void, hook: HookFn) -> Result<Registered> {
+    // SAFETY: The operations are plain data for which zero means "not set".
+    let mut ops: KBox<bindings::nf_hook_ops> =
+        KBox::new(unsafe { core::mem::zeroed() }, GFP_KERNEL)?;
+    let (net, dev, pf, hooknum) = point.place();
+    ops.hook = Some(hook);
+    ops.dev = dev;
+    ops.priv_ = target.cast_mut();
+    ops.pf = pf as u8;
+    ops.hooknum = hooknum;
+    ops.priority = PRIORITY;
+    // SAFETY: The operations stay valid until they are unregistered; namespace and device are alive now, and the
+    // rest is by the contract of this function.
+    kernel::error::to_result(unsafe { bindings::nf_register_net_hook(net, &*ops) })?;
+    // INVARIANT: Registered above.
+    Ok(Registered {
+        ops,
+        // SAFETY: A namespace's pointer is never null.
+        net: unsafe { NonNull::new_unchecked(net) },
+    })
+}
+
+impl Registered {
+    /// Unregisters it, once. CPUs that are inside the hook stay there: what it works on must outlive a grace period.
+    fn unregister(&self) {
+        // SAFETY: Registered by the type invariant; the callers do this once.
+        unsafe { bindings::nf_unregister_net_hook(self.net.as_ptr(), &*self.ops) };
+    }
+}
+
+/// A registered hook and what it works on.
+///
+/// # Invariants
+///
+/// `target` came from `Arc::into_raw` of what `release` takes back.
+struct Entry {
+    registered: Registered,
     target: *const c_void,
     release: unsafe fn(*const c_void),
 }
@@ -117,10 +284,24 @@ impl Hooks {
         }
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Registers a hook. Context: process. Errors: `ENOMEM`, or as netfilter says. Nothing is left behind on
     /// an error.
     pub(crate) fn add<H: Hook>(&mut self, point: Point<'_>, target: Arc<H::Target>) -> Result {
         self.register(point, target, call::<H>)
+    }
+
+    /// Registers a hook that says itself what becomes of packets. As [`Hooks::add`].
+    pub(crate) fn add_owning<H: OwningHook>(
+        &mut self,
+        point: Point<'_>,
+        target: Arc<H::Target>,
+    ) -> Result {
+        self.register(point, target, call_owning::<H>)
     }
 
     /// Registers a hook that is told the device. As [`Hooks::add`].
@@ -145,73 +326,22 @@ impl Hooks {
         &mut self,
         point: Point<'_>,
         target: Arc<T>,
-        hook: unsafe extern "C" fn(
-            *mut c_void,
-            *mut bindings::sk_buff,
-            *const bindings::nf_hook_state,
-        ) -> c_uint,
+        hook: HookFn,
     ) -> Result {
         self.entries.reserve(1, GFP_KERNEL)?;
-        // SAFETY: The operations are plain data for which zero means "not set".
-        let mut ops: KBox<bindings::nf_hook_ops> =
-            KBox::new(unsafe { core::mem::zeroed() }, GFP_KERNEL)?;
-        let (net, dev, pf, hooknum) = match point {
-            Point::Ingress(device) => (
-                device.net().as_ptr(),
-                device.as_ptr(),
-                bindings::NFPROTO_NETDEV,
-                bindings::NLB_NETDEV_INGRESS,
-            ),
-            Point::Egress(device) => (
-                device.net().as_ptr(),
-                device.as_ptr(),
-                bindings::NFPROTO_NETDEV,
-                bindings::NLB_NETDEV_EGRESS,
-            ),
-            Point::ArpOut(net) => (
-                net.as_ptr(),
-                core::ptr::null_mut(),
-                bindings::NFPROTO_ARP,
-                bindings::NF_ARP_OUT,
-            ),
-            Point::Ip6Out(net) => (
-                net.as_ptr(),
-                core::ptr::null_mut(),
-                bindings::NFPROTO_IPV6,
-                bindings::NLB_INET_LOCAL_OUT,
-            ),
-            Point::Ip4In(net) => (
-                net.as_ptr(),
-                core::ptr::null_mut(),
-                bindings::NFPROTO_IPV4,
-                bindings::NLB_INET_PRE_ROUTING,
-            ),
-            Point::Ip6In(net) => (
-                net.as_ptr(),
-                core::ptr::null_mut(),
-                bindings::NFPROTO_IPV6,
-                bindings::NLB_INET_PRE_ROUTING,
-            ),
-        };
         let target = Arc::into_raw(target);
-        ops.hook = Some(hook);
-        ops.dev = dev;
-        ops.priv_ = target.cast_mut().cast();
-        ops.pf = pf as u8;
-        ops.hooknum = hooknum;
-        ops.priority = PRIORITY;
-        // SAFETY: The operations stay valid until they are unregistered in `drop`; namespace and device are
-        // alive now, and whoever owns the group drops it before they go.
-        let result = unsafe { bindings::nf_register_net_hook(net, &*ops) };
-        if let Err(error) = kernel::error::to_result(result) {
-            // SAFETY: From `into_raw` above, and the hook was not registered.
-            drop(unsafe { Arc::from_raw(target) });
-            return Err(error);
-        }
+        // SAFETY: `target` stays what it is until `drop`; so do namespace and device, for whoever owns the group drops
+        // it before they go.
+        let registered = match unsafe { register(&point, target.cast(), hook) } {
+            Ok(registered) => registered,
+            Err(error) => {
+                // SAFETY: From `into_raw` above, and the hook was not registered.
+                drop(unsafe { Arc::from_raw(target) });
+                return Err(error);
+            }
+        };
         let entry = Entry {
-            ops,
-            // SAFETY: A namespace's pointer is never null.
-            net: unsafe { NonNull::new_unchecked(net) },
+            registered,
             target: target.cast(),
             release: release::<T>,
         };
@@ -227,8 +357,7 @@ impl Drop for Hooks {
             return;
         }
         for entry in &self.entries {
-            // SAFETY: Registered by the type invariant, and unregistered only here.
-            unsafe { bindings::nf_unregister_net_hook(entry.net.as_ptr(), &*entry.ops) };
+            entry.registered.unregister();
         }
         // No CPU is inside one of the hooks after this, and none can enter.
         synchronize_net();
@@ -236,6 +365,78 @@ impl Drop for Hooks {
             // SAFETY: `target` came from `into_raw` and is given back once; no hook uses it any more.
             unsafe { (entry.release)(entry.target) };
         }
+    }
+}
+
+/// One hook function at the ingress of many devices, all with the same target, which come and go one by one.
+///
+/// As the target lives as long as this, taking a device out need not wait for the CPUs that are inside its hook; `drop`
+/// takes all out, waits one grace period, and only then gives the target back.
+pub(crate) struct DeviceHooks<H: InputHook> {
+    registered: KVec<Registered>,
+    target: Arc<H::Target>,
+}
+
+// SAFETY: The operations are touched by netfilter and by whoever has this value; the target is `Send + Sync`.
+unsafe impl<H: InputHook> Send for DeviceHooks<H> {}
+// SAFETY: As above; nothing is changed through a shared reference.
+unsafe impl<H: InputHook> Sync for DeviceHooks<H> {}
+
+impl<H: InputHook> DeviceHooks<H> {
+    /// On no device yet.
+    pub(crate) const fn new(target: Arc<H::Target>) -> Self {
+        Self {
+            registered: KVec::new(),
+            target,
+        }
+    }
+
+    /// Puts the hook on a device, if it is not there. Whoever owns this calls [`DeviceHooks::remove`] when the device
+    /// is unregistered. Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says.
+    pub(crate) fn add(&mut self, _rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) -> Result {
+        if self.place(device).is_some() {
+            return Ok(());
+        }
+        self.registered.reserve(1, GFP_KERNEL)?;
+        // SAFETY: The target lives until a grace period after the hook was unregistered, see `drop`; the device is
+        // taken out before it goes, and so is all of a namespace.
+        let registered = unsafe {
+            register(
+                &Point::Arrived(net, device),
+                (&raw const *self.target).cast(),
+                call_input::<H>,
+            )
+        }?;
+        // There is room, it was reserved.
+        let _ = self.registered.push_within_capacity(registered);
+        Ok(())
+    }
+
+    /// Takes the hook off a device, if it is there. Context: process, RTNL.
+    pub(crate) fn remove(&mut self, _rtnl: &Rtnl, device: &DeviceRef<'_>) {
+        let Some(place) = self.place(device) else {
+            return;
+        };
+        if let Ok(registered) = self.registered.remove(place) {
+            // Netfilter itself keeps nothing of the operations after this.
+            registered.unregister();
+        }
+    }
+
+    fn place(&self, device: &DeviceRef<'_>) -> Option<usize> {
+        self.registered
+            .iter()
+            .position(|registered| core::ptr::eq(registered.ops.dev, device.as_ptr()))
+    }
+}
+
+impl<H: InputHook> Drop for DeviceHooks<H> {
+    fn drop(&mut self) {
+        for registered in &self.registered {
+            registered.unregister();
+        }
+        // Of those that were taken out before as well, no CPU is inside one after this.
+        synchronize_net();
     }
 }
 
@@ -263,6 +464,23 @@ unsafe extern "C" fn call<H: Hook>(
     // SAFETY: Hooks run under RCU until they return.
     let side = unsafe { ReadSide::assume() };
     carry_out(H::handle(target, side, skb), skb)
+}
+
+/// # Safety
+///
+/// As [`call`].
+unsafe extern "C" fn call_owning<H: OwningHook>(
+    target: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    _state: *const bindings::nf_hook_state,
+) -> c_uint {
+    // SAFETY: As in `call`.
+    let target = unsafe { &*target.cast::<H::Target>() };
+    // SAFETY: By the contract of this function.
+    let skb = unsafe { Skb::from_raw(skb) };
+    // SAFETY: Hooks run under RCU until they return.
+    let side = unsafe { ReadSide::assume() };
+    H::handle(target, side, Lent(skb)).0
 }
 
 /// # Safety

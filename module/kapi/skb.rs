@@ -58,6 +58,12 @@ impl Skb {
         u16::from_be(self.field::<u16>(bindings::NLB_SKB_PROTOCOL))
     }
 
+    /// Whether it is of this protocol (EtherType in host byte order).
+    #[inline(always)]
+    pub(crate) fn is_protocol(&self, ethertype: u16) -> bool {
+        self.field::<u16>(bindings::NLB_SKB_PROTOCOL) == ethertype.to_be()
+    }
+
     /// Whether the buffer carries a VLAN id beside its data: the frame belongs to a VLAN sub-interface.
     #[inline(always)]
     pub(crate) fn has_vlan_id(&self) -> bool {
@@ -96,6 +102,20 @@ impl Skb {
         }
     }
 
+    /// As [`Skb::head`], read from memory once more: for what is rarely needed late, so that nothing of it takes up a
+    /// register until then.
+    #[inline(always)]
+    pub(crate) fn head_again(&self) -> &[u8] {
+        let skb = self.0.get();
+        // SAFETY: As in `head`; the fields are valid for reads.
+        unsafe {
+            let len = (&raw const (*skb).len).read_volatile();
+            let paged = (&raw const (*skb).data_len).read_volatile();
+            let data = (&raw const (*skb).data).read_volatile();
+            core::slice::from_raw_parts(data, len.wrapping_sub(paged) as usize)
+        }
+    }
+
     /// Copies bytes from `offset` of the data on, linear or not; false if there are not as many.
     pub(crate) fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
         let (Ok(offset), Ok(len)) = (c_int::try_from(offset), c_int::try_from(to.len())) else {
@@ -124,9 +144,18 @@ impl Skb {
     ///
     /// The field is written on shared buffers too, as nft's `meta pkttype set` does: it says how *this* host
     /// sees the frame, and all that share the buffer are on this host.
+    #[inline(always)]
     pub(crate) fn set_for_host(&mut self) {
-        // SAFETY: Valid by the type invariant.
-        unsafe { bindings::nlb_helper_skb_set_pkt_type(self.0.get(), bindings::PACKET_HOST as u8) };
+        const {
+            assert!(bindings::PACKET_HOST == 0 && bindings::NLB_SKB_PKT_TYPE_MASK <= u8::MAX as u32)
+        };
+        let field = bindings::NLB_SKB_PKT_TYPE as usize;
+        // SAFETY: The offset is that of the byte whose bits `NLB_SKB_PKT_TYPE_MASK` are the field; its other bits stay,
+        // as with an assignment in C.
+        unsafe {
+            let byte = self.0.get().byte_add(field).cast::<u8>();
+            *byte &= !(bindings::NLB_SKB_PKT_TYPE_MASK as u8);
+        }
     }
 
     /// Frees the buffer as one that has served its purpose. The hook must say that it took it.

@@ -3,62 +3,181 @@
 #
 # What a packet costs, in instructions. Only under the counted clock, where
 # virtual time advances one nanosecond with each instruction of the guest: then
-# 10^9 / packets per second is instructions per packet, whatever else the
-# machine does. Packets are made by pktgen and handed to the receive path of a
-# dummy interface, 32 times each.
+# the nanoseconds that a packet takes are its instructions, whatever else the
+# machine does. Frames are those of bench/cases (nlbtest/frames.py), made by
+# bench/gun and handed to the receive path of an interface, 32 times each.
 
 COST_DEVICE=cost0
-COST_PACKETS=40000
+COST_PACKETS=16000
+COST_VIP=10.99.0.10
+COST_VIP6=fd99::a
+# The client's last 20 bits are chosen anew for each buffer.
+COST_MASK=fffff
+COST_BURST=32
+GUN=/sys/kernel/debug/gun/fire
+
+# load_gun: the generator.
+load_gun() {
+	insmod /nlb/gun.ko
+	defer rmmod gun
+}
 
 # cost_device: the interface whose receive path is measured, with an address.
 cost_device() {
-	modprobe pktgen
+	load_gun
 	ip link add "$COST_DEVICE" type dummy
 	defer ip link del "$COST_DEVICE"
 	ip link set "$COST_DEVICE" arp on multicast on up
 	ip addr add 10.99.0.1/16 dev "$COST_DEVICE"
 }
 
-# pg FILE LINE…: settings of pktgen.
-pg() {
-	local file=/proc/net/pktgen/$1 line
-	shift
-	for line in "$@"; do
-		echo "$line" >"$file"
-	done
+# frame CASE FAMILY: the case as a line "ADDRESS_AT PORT_AT HEX".
+frame() {
+	sed -n "s/^$1 $2 //p" /nlb/bench/cases
 }
 
-# cost DST [SETTING…]: instructions per received packet to an address, from
-# random clients. The first of two runs warms the caches and is not told.
+# of_client LINE ADDRESS PORT [VIP_PORT]: the same TCP segment over IPv4, of one
+# client only.
+of_client() {
+	local address port hex words
+	read -r address port hex <<<"$1"
+	# shellcheck disable=SC2086
+	words=$(printf '%02x%02x%02x%02x' ${2//./ })
+	hex=${hex:0:address*2}$words${hex:address*2+8}
+	hex=${hex:0:port*2}$(printf '%04x%04x' "$3" "${4:-80}")${hex:port*2+8}
+	echo "0 0 $hex"
+}
+
+# fire DEVICE MODE COUNT LINE: the frames of a case, once; the time they took,
+# in nanoseconds.
+fire() {
+	local address port hex mask=$COST_MASK
+	read -r address port hex <<<"$4"
+	if [ "$mask" = 0 ]; then
+		port=0
+	fi
+	[ "$address" != 0 ] || mask=0
+	echo "$1 $2 $3 $COST_BURST $address $mask $port $hex" >"$GUN"
+	cat "$GUN"
+}
+
+# cost_of DEVICE MODE LINE: instructions for each packet. The first run warms up
+# whatever there is to warm and is not told.
+cost_of() {
+	fire "$1" "$2" 1600 "$3" >/dev/null
+	awk -v ns="$(fire "$1" "$2" "$COST_PACKETS" "$3")" -v n="$COST_PACKETS" \
+		'BEGIN { printf "%.1f\n", ns / n }'
+}
+
+# cost CASE [FAMILY]: the same on the interface that is measured.
 cost() {
-	local dst=$1 run
-	shift
-	for run in warm-up told; do
-		pg kpktgend_0 rem_device_all "add_device $COST_DEVICE"
-		pg "$COST_DEVICE" "xmit_mode netif_receive" "count $COST_PACKETS" "delay 0" \
-			"pkt_size 60" "burst 32" "dst $dst" "dst_mac 03:bf:0a:63:00:0a" \
-			"src_min 10.99.1.0" "src_max 10.99.250.255" "flag IPSRC_RND" \
-			"udp_src_min 1024" "udp_src_max 65000" "flag UDPSRC_RND" \
-			"udp_dst_min 80" "udp_dst_max 80" "$@"
-		pg pgctrl start
-		[ "$run" = told ] || continue
-		awk '/pps/ { for (i = 1; i <= NF; i++) if ($i ~ /pps$/) printf "%.1f\n", 1e9 / $i }' \
-			"/proc/net/pktgen/$COST_DEVICE"
-	done
-	pg kpktgend_0 rem_device_all
+	cost_of "$COST_DEVICE" rx "$(frame "$1" "${2:-4}")"
 }
 
-# floor VERDICT DST: the same with a hook that does nothing but return a verdict
-# (drop or accept).
-floor() {
-	local accept=0
-	[ "$1" = drop ] || accept=1
-	insmod /nlb/empty_hook.ko device="$COST_DEVICE" accept="$accept"
-	cost "$2"
+# with_hook DEVICE OPTION… -- CMD…: a command while the empty hook is there.
+with_hook() {
+	local device=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	insmod /nlb/empty_hook.ko device="$device" "${options[@]}"
+	"$@"
 	rmmod empty_hook
+}
+
+# floor VERDICT CASE [FAMILY]: the same with a hook that does nothing but return
+# a verdict; what it accepts, another one drops.
+floor() {
+	case $1 in
+	drop) with_hook "$COST_DEVICE" -- cost "$2" "${3:-4}" ;;
+	accept) with_hook "$COST_DEVICE" accept=1 backstop=1 -- cost "$2" "${3:-4}" ;;
+	esac
+}
+
+# passed CASE [FAMILY]: what a packet costs that nlb lets pass, but not what
+# becomes of it in the stack: a hook behind nlb's drops it.
+passed() {
+	with_hook "$COST_DEVICE" first=0 backstop=1 -- cost "$@"
 }
 
 # above A B: A - B
 above() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.0f", a - b }'
 }
+
+# cost_rules N: a file of N rules that cover all ports from 80 on.
+cost_rules() {
+	local i file=/run/test/cost$1.toml
+	for ((i = 0; i < $1 - 1; i++)); do
+		printf '[[rule]]\nports = %s\naffinity = "none"\n\n' $((80 + i))
+	done >"$file"
+	printf '[[rule]]\nports = "%s-65535"\naffinity = "none"\n' $((79 + $1)) >>"$file"
+	echo "$file"
+}
+
+# cost_up RULES VIPS [OPTION…]: a cluster on the interface, of one host. One of
+# its VIPs, if there are two or more, is of IPv6.
+cost_up() {
+	local rules=$1 vips=$2 i list=(--vip "$COST_VIP")
+	shift 2
+	for ((i = 2; i <= vips; i++)); do
+		if [ "$i" = 2 ]; then
+			list+=(--vip "$COST_VIP6")
+		else
+			list+=(--vip "10.99.1.$i")
+		fi
+	done
+	nlbadm up "$COST_DEVICE" --cluster cost --host-id 1 --no-key --rules "$(cost_rules "$rules")" \
+		"${list[@]}" "$@"
+}
+
+cost_down() {
+	nlbadm down "$COST_DEVICE"
+}
+
+# cost_converged: until it owns all buckets.
+cost_converged() {
+	wait_until 20 members_are '' "$COST_DEVICE" 1
+}
+
+# moved_device: an interface whose cluster has handed over some of its buckets:
+# the other host is behind it, and made connections before it joined. Sets
+# MOVED_HIT and MOVED_MISS, lines for the generator: a segment of a connection
+# that lives here, and one of the same bucket that is of none.
+moved_device() {
+	local client
+	add_netns m2
+	ip link add moved0 address 02:00:00:00:99:01 type veth peer name eth0 netns m2
+	defer ip link del moved0
+	ip link set moved0 up
+	ip addr add 10.98.0.1/16 dev moved0
+	ip -n m2 link set eth0 up
+	ip -n m2 addr add 10.98.0.2/16 dev eth0
+	nlbadm up moved0 --cluster moved --host-id 1 --no-key --vip "$MOVED_VIP" --affinity none
+	defer nlbadm down moved0
+	wait_until 20 members_are '' moved0 1
+	tt serve --id 1 --listen 0.0.0.0:80 >/run/test/moved-serve.log 2>&1 &
+	printf '%s\n' "$!" >/run/test/moved-serve.pid
+	defer kill_background moved-serve
+	wait_until 10 logged_line moved-serve serving
+	# shellcheck disable=SC2016
+	background m2 moved-clients bash -c '
+		for fd in {10..25}; do eval "exec $fd<>/dev/tcp/$1/80"; done
+		echo connected
+		read -r <> <(:)' clients "$MOVED_VIP"
+	wait_until 20 logged_line moved-clients connected
+	on m2 ss -Htn state established | awk -v vip="$MOVED_VIP" '{ print $3, vip ":80" }' >/run/test/moved-flows
+	on m2 nlbadm up eth0 --cluster moved --host-id 2 --no-key --vip "$MOVED_VIP" --affinity none
+	wait_until 30 members_are '' moved0 1 2
+	client=$(nlbadm -j owner --batch </run/test/moved-flows |
+		jq -rs '[.[] | select(.owner == 2)][0] | "\(.client):\(.client_port)"')
+	note "the client of a bucket that has moved: $client"
+	# shellcheck disable=SC2034
+	MOVED_HIT=$(of_client "$(frame tcp-data 4 | sed "s/0a63000a/0a620063/g")" "${client%:*}" "${client#*:}" 80)
+	# shellcheck disable=SC2034
+	MOVED_MISS=$(of_client "$(frame tcp-data 4 | sed "s/0a63000a/0a620063/g")" "${client%:*}" "${client#*:}" 81)
+}
+MOVED_VIP=10.98.0.99

@@ -55,6 +55,8 @@ class Shape:
     netns: str | None = None
     # One nanosecond of guest time for each instruction, idle time skipped.
     counted_clock: bool = False
+    # An emulator plugin with its arguments.
+    plugin: str | None = None
     # Stays when its maker exits (the lab); otherwise dies with it.
     detached: bool = False
     # A file that somebody else keeps locked: the guest dies when that ends.
@@ -143,6 +145,8 @@ class Guest:
             "-chardev", "file,id=ktap,path=ktap",
             "-device", "virtserialport,chardev=ktap,name=nlb.ktap",
         ]  # fmt: skip
+        if shape.plugin:
+            command += ["-plugin", shape.plugin]
         disks = [paths.CACHE / "guest" / "userland.ext4", kernel / "modules.ext4"]
         for number, disk in enumerate(disks):
             command += [

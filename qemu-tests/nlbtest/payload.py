@@ -10,7 +10,7 @@ import os
 import pathlib
 import stat
 
-from . import paths
+from . import frames, paths
 
 
 class _Cpio:
@@ -51,7 +51,7 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         initrd = (paths.kernel(release) / "initrd").read_bytes()
         file.write(initrd + b"\0" * (-len(initrd) % 512))
         archive = _Cpio(file)
-        for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios"):
+        for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios", "nlb/bench"):
             archive.add_directory(directory)
         guest = paths.TESTS / "guest"
         archive.add_file("nlb/init", guest / "init.sh")
@@ -59,9 +59,10 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         archive.add_file("nlb/run", guest / "run.sh")
         archive.add_file("nlb/leaks", guest / "leaks.sh")
         archive.add_file("nlb/lab-host", guest / "lab-host.sh")
+        archive.add("nlb/bench/cases", stat.S_IFREG | 0o644, frames.lines().encode())
         for name, source in sorted(programs.items()):
             archive.add_file(f"nlb/{name}", source)
-        for directory in ("lib", "scenarios"):
+        for directory in ("lib", "scenarios", "bench"):
             for source in sorted((paths.TESTS / directory).glob("*.sh")):
                 archive.add_file(f"nlb/{directory}/{source.name}", source)
         archive.close()

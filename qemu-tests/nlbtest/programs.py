@@ -40,9 +40,10 @@ def build(with_nlb: bool = True) -> Programs:
         files["bin/nlbadm"] = target / "nlbadm"
         module = pathlib.Path(_script("scripts/build-module.sh").split()[-1])
         files["nlb.ko"] = _without_debug_info(module)
-        empty = _script("scripts/build-module.sh", "qemu-tests/bench/empty-hook")
         files["golden.table"] = _golden_table()
-        files["empty_hook.ko"] = pathlib.Path(empty.split()[-1])
+        for bench in ("empty-hook", "gun"):
+            built = _script("scripts/build-module.sh", f"qemu-tests/bench/{bench}")
+            files[pathlib.Path(built.split()[-1]).name] = pathlib.Path(built.split()[-1])
     _script(
         "scripts/cargo.sh", "build", "--quiet", "--release",
         "--manifest-path", "userspace/Cargo.toml", *crates,

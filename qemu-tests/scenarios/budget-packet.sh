@@ -4,21 +4,55 @@
 # title: what a packet costs, in instructions over an empty hook
 # clock: counted
 # timeout: 300
+#
+# The committed budgets, at 64 rules and 8 VIPs. Instructions are the same on
+# every machine; module/COST.md says where they go.
 
 cost_device
-dropped=$(floor drop 10.99.0.10)
-passed=$(floor accept 10.99.0.77)
-note "an empty hook: $dropped to drop, $passed to let a foreign packet pass"
+declare -A base
+for family in 4 6; do
+	base[drop$family]=$(floor drop udp "$family")
+	base[accept$family]=$(floor accept udp "$family")
+done
+note "an empty hook: ${base[drop4]} to drop, ${base[accept4]} to accept, with a hook behind it that drops"
 
 load_module
-# A host that was never a member owns nothing, and no bucket of it ever moved.
-nlbadm up "$COST_DEVICE" --cluster cost --host-id 1 --vip 10.99.0.10 --no-key --affinity none --stopped
-defer nlbadm down "$COST_DEVICE"
 
-drop=$(above "$(cost 10.99.0.10)" "$dropped")
-foreign=$(above "$(cost 10.99.0.77)" "$passed")
-# The guard against getting dearer: what it costs now, and 2 %. The aim is 200 and 40. Of what foreign traffic costs,
-# some 180 are the hook in PRE_ROUTING that keeps packets for a VIP off the other interfaces.
-within "not mine, UDP, over an empty hook" "$drop" 1 272
-within "foreign traffic, over an empty hook" "$foreign" 1 229
-same "counted as dropped" "$((2 * COST_PACKETS))" "$(nlbadm -j counters "$COST_DEVICE" --all | jq '.counters["dropped-not-owner"]')"
+# A host that was never a member owns nothing, and no bucket of it ever moved.
+cost_up 64 8 --stopped
+for case in udp tcp-data tcp-syn; do
+	within "not mine, $case" "$(above "$(cost $case)" "${base[drop4]}")" 1 200
+	within "not mine, $case, IPv6" "$(above "$(cost $case 6)" "${base[drop6]}")" 1 260
+done
+within "foreign traffic" "$(above "$(passed foreign)" "${base[accept4]}")" 1 40
+within "foreign traffic, IPv6" "$(above "$(passed foreign 6)" "${base[accept6]}")" 1 60
+many=$(cost udp)
+# Each packet was counted, and as what it is: 2 runs of each case, 3 cases of 2
+# families and one more.
+same "counted as dropped" "$((7 * (1600 + COST_PACKETS)))" \
+	"$(nlbadm -j counters "$COST_DEVICE" --all | jq '.counters["dropped-not-owner"]')"
+cost_down
+cost_up 1 1 --stopped
+within "64 rules and 8 VIPs over 1 and 1" "$(above "$many" "$(cost udp)")" -10 10
+cost_down
+cost_up 64 64 --stopped
+within "64 VIPs over 8" "$(above "$(cost udp)" "$many")" -10 10
+cost_down
+
+# A host by itself owns everything. It asks about connections of others until
+# it knows that there are none, so this is no budget of the plain case.
+cost_up 64 8
+cost_converged
+for case in udp tcp-data; do
+	note "mine, $case, and asked about: $(above "$(passed $case)" "${base[accept4]}")"
+done
+cost_down
+
+moved_device
+within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 900
+same "counted as without a session" "$((1600 + COST_PACKETS))" \
+	"$(nlbadm -j counters moved0 --all | jq '.counters["dropped-no-session"]')"
+hit=$(with_hook moved0 first=0 backstop=1 -- cost_of moved0 rx "$MOVED_HIT")
+note "moved, second chance hit: $(above "$hit" "${base[accept4]}")"
+same "counted as residual" "$((1600 + COST_PACKETS))" \
+	"$(nlbadm -j counters moved0 --all | jq '.counters["accepted-residual"]')"

@@ -3,8 +3,8 @@
 //! Builds a [`Filter`]: checks the settings, and fills its tables.
 
 use super::filter::{
-    words_ne, Filter, FilterError, Multipliers, RuleEntry, Settings, Storage, StorageLen,
-    Transport, VipEntry, NO_RULE, PAGE, TRIES, VIP_SLOTS,
+    words_ne, Filter, FilterError, Multipliers, PlaceV4, PlaceV6, RuleEntry, Settings, Storage,
+    StorageLen, Transport, VipEntry, NO_RULE, PAGE, TRIES,
 };
 use super::genl::{Affinity, Mode};
 use super::limits::{RULES_MAX, VIPS_MAX};
@@ -19,9 +19,6 @@ use core::net::{IpAddr, Ipv6Addr};
 
 /// Entries for each rule: for ordinary ports, for a tunnel's ports, for QUIC's port.
 const VARIANTS: usize = 3;
-
-/// Pages of the index that the two VIP tables take.
-const VIP_PAGES: usize = 2 * VIP_SLOTS / PAGE;
 
 /// Port tables of a VIP: one for each [`Transport`].
 const TRANSPORTS: usize = 2;
@@ -42,10 +39,7 @@ pub(super) fn build<S: Storage>(
     rules::check(settings.rules, settings.vips)?;
     let (mac_v4, mac_v6) = virtual_macs(settings)?;
     let need = storage_len(settings);
-    if storage.vips().len() < need.vips
-        || storage.rules().len() < need.rules
-        || storage.index().len() < need.index
-    {
+    if storage.rules().len() < need.rules || storage.index().len() < need.index {
         return Err(FilterError::Storage);
     }
     fill_rules(settings, storage.rules_mut());
@@ -53,24 +47,17 @@ pub(super) fn build<S: Storage>(
     let shared = pages
         .add_tables(storage.index_mut(), None)
         .ok_or(FilterError::Storage)?;
-    for (at, &vip) in settings.vips.iter().enumerate() {
-        let (tcp, udp) = if has_own_rules(settings.rules, vip) {
+    let multipliers = find_multipliers(settings.vips, &mut storage)?;
+    for &vip in settings.vips {
+        let entry = if has_own_rules(settings.rules, vip) {
             pages
                 .add_tables(storage.index_mut(), Some(vip))
                 .ok_or(FilterError::Storage)?
         } else {
             shared
         };
-        let entry = storage
-            .vips_mut()
-            .get_mut(at.wrapping_add(1))
-            .ok_or(FilterError::Storage)?;
-        *entry = vip_entry(vip, tcp, udp);
+        put_vip(vip, entry, &multipliers, &mut storage);
     }
-    if let Some(none) = storage.vips_mut().first_mut() {
-        *none = VipEntry::EMPTY;
-    }
-    let multipliers = find_multipliers(settings.vips, storage.index_mut())?;
     Ok(Filter {
         storage,
         key: SipKey::new(settings.seed),
@@ -107,15 +94,13 @@ pub(super) fn storage_len(settings: &Settings<'_>) -> StorageLen {
         .map(mixed_pages)
         .fold(0, usize::saturating_add);
     let special = tables.saturating_mul(SPECIAL_PAGES / TRANSPORTS);
-    let pages = VIP_PAGES
-        .saturating_add(tables)
+    let pages = tables
         .saturating_add(rules)
         .saturating_add(1) // the uniform page of no rule
         .saturating_add(1) // scratch: a page is filled before it is known to exist already
         .saturating_add(mixed)
         .saturating_add(special);
     StorageLen {
-        vips: settings.vips.len().saturating_add(1),
         rules: rules.saturating_mul(VARIANTS).saturating_add(1),
         index: pages.saturating_mul(PAGE),
     }
@@ -241,6 +226,7 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
         Affinity::Network => (rule.prefix_v4, rule.prefix_v6),
     };
     let number = u8::try_from(number).unwrap_or(NO_RULE);
+    let disabled = rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled;
     RuleEntry {
         mask_v4: mask_v4(bits_v4),
         mask_v6: mask_v6(bits_v6),
@@ -250,11 +236,16 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
             0
         },
         slot: u16::from(number),
+        row: Reason::row(number),
         number,
-        disabled: rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled,
+        disabled,
         track: false,
         accepted: Reason::AcceptedOwner,
-        dropped: Reason::DroppedNotOwner,
+        dropped: if disabled {
+            Reason::DroppedDisabled
+        } else {
+            Reason::DroppedNotOwner
+        },
     }
 }
 
@@ -274,25 +265,11 @@ fn mask_v6(bits: u8) -> [u64; 2] {
     super::filter::words_le(&Ipv6Addr::from(mask).octets())
 }
 
-fn vip_entry(vip: IpAddr, tcp: u32, udp: u32) -> VipEntry {
-    match vip {
-        IpAddr::V4(address) => VipEntry {
-            v4: u64::from(u32::from_ne_bytes(address.octets())),
-            v6: [0; 2],
-            tcp,
-            udp,
-        },
-        IpAddr::V6(address) => VipEntry {
-            v4: u64::MAX,
-            v6: words_ne(&address.octets()),
-            tcp,
-            udp,
-        },
-    }
-}
-
-/// Searches for multipliers that keep the VIPs apart, and fills the two VIP tables.
-fn find_multipliers(vips: &[IpAddr], index: &mut [u16]) -> Result<Multipliers, FilterError> {
+/// Searches for multipliers that keep the VIPs apart, and clears the two VIP tables.
+fn find_multipliers<S: Storage>(
+    vips: &[IpAddr],
+    storage: &mut S,
+) -> Result<Multipliers, FilterError> {
     let mut random = SplitMix(0);
     let mut multipliers = Multipliers { v4: 0, v6: [0; 2] };
     for v6 in [false, true] {
@@ -308,7 +285,11 @@ fn find_multipliers(vips: &[IpAddr], index: &mut [u16]) -> Result<Multipliers, F
                     ..multipliers
                 },
             };
-            if place_vips(vips, v6, &multipliers, index) {
+            let apart = match v6 {
+                false => place_v4(vips, &multipliers, storage.vips_v4_mut()),
+                true => place_v6(vips, &multipliers, storage.vips_v6_mut()),
+            };
+            if apart {
                 break;
             }
             tries = tries.wrapping_add(1);
@@ -320,26 +301,72 @@ fn find_multipliers(vips: &[IpAddr], index: &mut [u16]) -> Result<Multipliers, F
     Ok(multipliers)
 }
 
-/// Fills the table of one family; false if two VIPs collide.
-fn place_vips(vips: &[IpAddr], v6: bool, multipliers: &Multipliers, index: &mut [u16]) -> bool {
-    let first = if v6 { VIP_SLOTS } else { 0 };
-    for place in index.iter_mut().skip(first).take(VIP_SLOTS) {
-        *place = 0;
-    }
-    for (number, &vip) in (1..=u16::MAX).zip(vips) {
-        let at = match vip {
-            IpAddr::V4(address) if !v6 => {
-                multipliers.place_v4(u32::from_ne_bytes(address.octets()))
-            }
-            IpAddr::V6(address) if v6 => multipliers.place_v6(words_ne(&address.octets())),
-            _ => continue,
+/// Puts the IPv4 VIPs into their table, without their port tables; false if two of them collide.
+///
+/// A free place holds an address that is looked up elsewhere. The unspecified address is looked up in place 0, so all
+/// others hold that; it is no VIP.
+fn place_v4(vips: &[IpAddr], multipliers: &Multipliers, table: &mut [PlaceV4]) -> bool {
+    table.fill(PlaceV4::EMPTY);
+    for &vip in vips {
+        let IpAddr::V4(address) = vip else {
+            continue;
         };
-        match index.get_mut(first.saturating_add(at)) {
-            Some(place) if *place == 0 => *place = number,
+        let address = u32::from_ne_bytes(address.octets());
+        match table.get_mut(multipliers.place_v4(address)) {
+            Some(place) if place.address == 0 => place.address = address,
             _ => return false,
         }
     }
+    let elsewhere = (1..=u32::MAX).find(|&address| multipliers.place_v4(address) != 0);
+    match (table.first_mut(), elsewhere) {
+        (Some(first), Some(address)) if first.address == 0 => first.address = address,
+        (Some(_), Some(_)) => {}
+        _ => return false,
+    }
     true
+}
+
+/// The same for IPv6.
+fn place_v6(vips: &[IpAddr], multipliers: &Multipliers, table: &mut [PlaceV6]) -> bool {
+    table.fill(PlaceV6::EMPTY);
+    for &vip in vips {
+        let IpAddr::V6(address) = vip else {
+            continue;
+        };
+        let address = words_ne(&address.octets());
+        match table.get_mut(multipliers.place_v6(address)) {
+            Some(place) if place.address == [0; 2] => place.address = address,
+            _ => return false,
+        }
+    }
+    let elsewhere = (1..=u64::MAX)
+        .map(|word| [word, 0])
+        .find(|&address| multipliers.place_v6(address) != 0);
+    match (table.first_mut(), elsewhere) {
+        (Some(first), Some(address)) if first.address == [0; 2] => first.address = address,
+        (Some(_), Some(_)) => {}
+        _ => return false,
+    }
+    true
+}
+
+/// Tells the place of a VIP where its port tables are.
+fn put_vip<S: Storage>(vip: IpAddr, entry: VipEntry, multipliers: &Multipliers, storage: &mut S) {
+    let place = match vip {
+        IpAddr::V4(address) => {
+            let at = multipliers.place_v4(u32::from_ne_bytes(address.octets()));
+            let place = storage.vips_v4_mut().get_mut(at);
+            place.map(|place| &mut place.vip)
+        }
+        IpAddr::V6(address) => {
+            let at = multipliers.place_v6(words_ne(&address.octets()));
+            let place = storage.vips_v6_mut().get_mut(at);
+            place.map(|place| &mut place.vip)
+        }
+    };
+    if let Some(place) = place {
+        *place = entry;
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): multipliers that look random and are the same in every build.
@@ -365,20 +392,19 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn new(rules: &'a [Rule], tables: usize) -> Pages<'a> {
-        let first_page = VIP_PAGES.saturating_add(tables);
         Pages {
             rules,
-            next_table: VIP_PAGES,
-            first_page,
-            next_page: first_page,
+            next_table: 0,
+            first_page: tables,
+            next_page: tables,
         }
     }
 
     /// Adds the two tables of a VIP (or of all VIPs without rules of their own): where they begin.
-    fn add_tables(&mut self, index: &mut [u16], vip: Option<IpAddr>) -> Option<(u32, u32)> {
+    fn add_tables(&mut self, index: &mut [u16], vip: Option<IpAddr>) -> Option<VipEntry> {
         let tcp = self.add_table(index, vip, Transport::Tcp)?;
         let udp = self.add_table(index, vip, Transport::Udp)?;
-        Some((tcp, udp))
+        Some(VipEntry { tcp, udp })
     }
 
     fn add_table(
@@ -386,14 +412,15 @@ impl<'a> Pages<'a> {
         index: &mut [u16],
         vip: Option<IpAddr>,
         transport: Transport,
-    ) -> Option<u32> {
-        let table = self.next_table.checked_mul(PAGE)?;
-        self.next_table = self.next_table.checked_add(1)?;
+    ) -> Option<u16> {
+        let number = self.next_table;
+        let table = number.checked_mul(PAGE)?;
+        self.next_table = number.checked_add(1)?;
         for high in 0..=u8::MAX {
             let page = self.add_page(index, vip, transport, high)?;
             *index.get_mut(table.checked_add(usize::from(high))?)? = u16::try_from(page).ok()?;
         }
-        u32::try_from(table).ok()
+        u16::try_from(number).ok()
     }
 
     /// Fills the next free page and keeps it, unless one with the same content exists: its number.

@@ -64,20 +64,10 @@ pub enum Glance<'a> {
 /// A verdict that the fast path comes to, or that it comes to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fast<'a> {
-    /// As [`Verdict::Accept`].
-    Accept {
-        /// Why.
-        reason: Reason,
-        /// The rule, or [`super::filter::NO_RULE`].
-        rule: u8,
-    },
-    /// As [`Verdict::Drop`].
-    Drop {
-        /// Why.
-        reason: Reason,
-        /// The rule, or [`super::filter::NO_RULE`].
-        rule: u8,
-    },
+    /// As [`Verdict::Accept`], for the reason of the rule.
+    Accept(&'a RuleEntry),
+    /// As [`Verdict::Drop`], for the reason of the rule.
+    Drop(&'a RuleEntry),
     /// The bucket moved, or the packet is a SYN-ACK: [`moved`].
     Moved(Moved<'a>),
     /// It takes a closer look: [`closer`].
@@ -91,20 +81,25 @@ pub struct Moved<'a> {
     bucket: u16,
 }
 
+/// Bytes of an IPv4 packet that the fast path reads at least: header and ports.
+pub const FAST_V4: usize = V4_HEADER + 4;
+
+/// The same for IPv6.
+pub const FAST_V6: usize = V6_HEADER + 4;
+
 /// Tells foreign IPv4 traffic apart; `l3` are the bytes from the network header.
 ///
 /// [`decide`] does all of this by itself. A caller whose instructions count calls [`glance_v4`], checks that the
 /// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`], and only if that does not know [`moved`] or
-/// [`closer`], and [`decide`] if the glance was unclear or the frame is not for the cluster: so foreign traffic leaves before any register is saved, and no verdict is packed and unpacked.
+/// [`closer`], and [`decide`] if the glance was unclear or the frame is not for the cluster: so no verdict is packed
+/// and unpacked, and nothing of the frame is read that the verdict does not depend on.
 #[inline(always)]
 #[must_use]
 pub fn glance_v4<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Glance<'a> {
     let Some(header) = l3.first_chunk::<V4_HEADER>() else {
         return Glance::Unclear;
     };
-    match filter.vip_v4(u32::from_ne_bytes([
-        header[16], header[17], header[18], header[19],
-    ])) {
+    match filter.vip_v4(u32::from_ne_bytes(bytes::<16, 4>(header))) {
         Some(vip) => Glance::Vip(vip),
         None => Glance::Foreign,
     }
@@ -137,81 +132,82 @@ pub fn is_for_cluster(meta: &Meta) -> bool {
 
 /// Decides about a plain IPv4 packet to a VIP: no options, no fragment, TCP or UDP, a bucket that did not move.
 ///
-/// `len` are the bytes from the network header to the end of the buffer.
+/// `len` are the bytes from the network header to the end of the buffer. `again` gives `l3` once more: whoever reads it
+/// anew there need not keep it while the hash is computed.
 #[inline(always)]
 #[must_use]
-pub fn fast_v4<'a, S: Storage, B: Buckets>(
+pub fn fast_v4<'a, 'b, S: Storage, B: Buckets>(
     filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
     l3: &[u8],
+    again: impl FnOnce() -> &'b [u8],
 ) -> Fast<'a> {
-    let Some(head) = l3.first_chunk::<{ V4_HEADER + 4 }>() else {
+    let Some(head) = l3.first_chunk::<FAST_V4>() else {
         return Fast::Unclear;
     };
     let Some((transport, least)) = plain_transport(head[9]) else {
         return Fast::Unclear;
     };
-    let client = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
-    let total = u32::from(u16::from_be_bytes([head[2], head[3]]));
+    let client = u32::from_le_bytes(bytes::<12, 4>(head));
+    let total = u32::from(u16::from_be_bytes(bytes::<2, 2>(head)));
     let lengths_odd = total < least.wrapping_add(V4_HEADER as u32) || total > len;
     if is_odd_header(head) || lengths_odd || is_odd_source_v4(client as u8) {
         return Fast::Unclear;
     }
-    let Some(entry) = filter.rule(vip, transport, [head[22], head[23]]) else {
+    let Some(entry) = filter.rule(vip, transport, bytes::<22, 2>(head)) else {
         return Fast::Unclear;
     };
-    let port = u16::from_le_bytes([head[20], head[21]]);
+    let port = u16::from_le_bytes(bytes::<20, 2>(head));
     let hash = filter
         .key
         .hash_v4(client & entry.mask_v4, port & entry.mask_port);
-    let flags = V4_HEADER + kind::TCP_FLAGS;
     settle_fast(buckets, entry, hash, || {
-        is_plain(transport, l3.get(flags).copied())
+        let l3 = again();
+        is_plain(l3.get(9), l3.get(V4_HEADER + kind::TCP_FLAGS))
     })
 }
 
 /// Decides about a plain IPv6 packet to a VIP: no extension headers, TCP or UDP, a bucket that did not move.
 ///
-/// `len` are the bytes from the network header to the end of the buffer.
+/// Arguments as with [`fast_v4`].
 #[inline(always)]
 #[must_use]
-pub fn fast_v6<'a, S: Storage, B: Buckets>(
+pub fn fast_v6<'a, 'b, S: Storage, B: Buckets>(
     filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
     l3: &[u8],
+    again: impl FnOnce() -> &'b [u8],
 ) -> Fast<'a> {
-    let (Some(header), Some(head)) = (
-        l3.first_chunk::<V6_HEADER>(),
-        l3.first_chunk::<{ V6_HEADER + 4 }>(),
-    ) else {
+    let (Some(header), Some(head)) = (l3.first_chunk::<V6_HEADER>(), l3.first_chunk::<FAST_V6>())
+    else {
         return Fast::Unclear;
     };
     let Some((transport, least)) = plain_transport(head[6]) else {
         return Fast::Unclear;
     };
-    let payload = u32::from(u16::from_be_bytes([head[4], head[5]]));
+    let payload = u32::from(u16::from_be_bytes(bytes::<4, 2>(head)));
     let lengths_odd = payload < least || payload.wrapping_add(V6_HEADER as u32) > len;
     if head[0] >> 4 != 6 || lengths_odd || is_odd_source_v6(head[8]) {
         return Fast::Unclear;
     }
-    let Some(entry) = filter.rule(vip, transport, [head[42], head[43]]) else {
+    let Some(entry) = filter.rule(vip, transport, bytes::<42, 2>(head)) else {
         return Fast::Unclear;
     };
     let [first, second, ..] = addresses(header);
-    let port = u16::from_le_bytes([head[40], head[41]]);
+    let port = u16::from_le_bytes(bytes::<40, 2>(head));
     let hash = hash_v6(
         filter,
         entry,
         [u64::from_le(first), u64::from_le(second)],
         port,
     );
-    let flags = V6_HEADER + kind::TCP_FLAGS;
     settle_fast(buckets, entry, hash, || {
-        is_plain(transport, l3.get(flags).copied())
+        let l3 = again();
+        is_plain(l3.get(6), l3.get(V6_HEADER + kind::TCP_FLAGS))
     })
 }
 
@@ -244,19 +240,19 @@ pub fn decide<S: Storage, B: Buckets>(
         return judge::not_for_cluster(meta);
     }
     let fast = if v6 {
-        fast_v6(filter, buckets, vip, meta.len, l3)
+        fast_v6(filter, buckets, vip, meta.len, l3, || l3)
     } else {
-        fast_v4(filter, buckets, vip, meta.len, l3)
+        fast_v4(filter, buckets, vip, meta.len, l3, || l3)
     };
     match fast {
-        Fast::Accept { reason, rule } => Verdict::Accept {
-            reason,
-            rule,
+        Fast::Accept(entry) => Verdict::Accept {
+            reason: entry.accepted,
+            rule: entry.number,
             fragment: false,
         },
-        Fast::Drop { reason, rule } => Verdict::Drop {
-            reason,
-            rule,
+        Fast::Drop(entry) => Verdict::Drop {
+            reason: entry.dropped,
+            rule: entry.number,
             fragment: false,
         },
         Fast::Moved(it) => moved(buckets, it, l3),
@@ -283,10 +279,22 @@ pub fn closer<S: Storage, B: Buckets>(
     judge::packet(filter, buckets, meta, vip, l3)
 }
 
+/// `LEN` bytes of a header from `AT` on. Unlike single bytes put together, they are read at once even where one of them
+/// is looked at as well.
+#[inline(always)]
+fn bytes<const AT: usize, const LEN: usize>(header: &[u8]) -> [u8; LEN] {
+    match header.get(AT..).and_then(<[u8]>::first_chunk::<LEN>) {
+        Some(bytes) => *bytes,
+        // Never, for the callers' headers are longer than that.
+        None => [0; LEN],
+    }
+}
+
 /// Whether an IPv4 header has options or is of a fragment, or is of another version.
 #[inline(always)]
-fn is_odd_header(head: &[u8; V4_HEADER + 4]) -> bool {
-    head[0] != 0x45 || (head[6] & 0x3f) | head[7] != 0
+fn is_odd_header(head: &[u8; FAST_V4]) -> bool {
+    const MORE_AND_OFFSET: u16 = u16::from_ne_bytes([0x3f, 0xff]);
+    head[0] != 0x45 || u16::from_ne_bytes(bytes::<6, 2>(head)) & MORE_AND_OFFSET != 0
 }
 
 /// The port table of a protocol of the fast path, and the bytes of its shortest header.
@@ -313,15 +321,11 @@ fn is_odd_source_v6(first: u8) -> bool {
     first.wrapping_sub(1) >= 254
 }
 
-/// Whether the owner serves a packet without a question: all but a TCP segment that is a SYN-ACK, or whose flags
-/// are not there.
+/// Whether the owner serves a TCP or UDP packet without a question: all but a TCP segment that is a SYN-ACK, or whose
+/// flags are not there.
 #[inline(always)]
-fn is_plain(transport: Transport, flags: Option<u8>) -> bool {
-    match (transport, flags) {
-        (Transport::Udp, _) => true,
-        (Transport::Tcp, Some(flags)) => !kind::is_syn_ack(flags),
-        (Transport::Tcp, None) => false,
-    }
+fn is_plain(protocol: Option<&u8>, flags: Option<&u8>) -> bool {
+    protocol == Some(&PROTO_UDP) || flags.is_some_and(|&flags| !kind::is_syn_ack(flags))
 }
 
 /// The hash of an IPv6 client under a rule; its address as two words read little-endian.
@@ -355,12 +359,9 @@ fn settle_fast<'a, B: Buckets>(
     hash: u64,
     plain: impl FnOnce() -> bool,
 ) -> Fast<'a> {
-    let rule = entry.number;
     if entry.disabled {
-        return Fast::Drop {
-            reason: Reason::DroppedDisabled,
-            rule,
-        };
+        // Its reason of dropping says so.
+        return Fast::Drop(entry);
     }
     let bucket = bucket(hash);
     let bit = u32::from(bucket & 63);
@@ -369,16 +370,10 @@ fn settle_fast<'a, B: Buckets>(
         return Fast::Moved(Moved { entry, bucket });
     }
     if mine.wrapping_shr(bit) & 1 == 0 {
-        return Fast::Drop {
-            reason: entry.dropped,
-            rule,
-        };
+        return Fast::Drop(entry);
     }
     if plain() {
-        Fast::Accept {
-            reason: entry.accepted,
-            rule,
-        }
+        Fast::Accept(entry)
     } else {
         Fast::Moved(Moved { entry, bucket })
     }

@@ -6,7 +6,8 @@
 //! built once, in process context, and never changed; a new configuration is a new filter.
 //!
 //! * VIPs: one open table for each family, addressed by a multiplicative hash whose multiplier is searched for
-//!   at build time until no two VIPs collide. One probe, one comparison, whatever the number of VIPs.
+//!   at build time until no two VIPs collide. One probe, one comparison, whatever the number of VIPs; a free
+//!   place holds an address that is never looked up there, so that nothing has to say that it is free.
 //! * Ports: for each VIP and transport a table of 256 page numbers (high byte of the port), each page a table
 //!   of 256 rule numbers (low byte). Equal pages and equal tables are shared.
 //!
@@ -25,7 +26,7 @@ use core::net::IpAddr;
 
 /// Entries of the open VIP table of a family: eight times [`VIPS_MAX`], so that a multiplier without a
 /// collision is found within some fifty tries even for 64 VIPs.
-pub(super) const VIP_SLOTS: usize = 512;
+pub const VIP_SLOTS: usize = 512;
 
 /// Bits that a VIP's hash is shifted by to index a table of [`VIP_SLOTS`] entries.
 pub(super) const VIP_SHIFT_V4: u32 = 32 - 9;
@@ -41,27 +42,48 @@ pub(super) const TRIES: u32 = 1 << 14;
 /// The number that stands for no rule, in verdicts.
 pub const NO_RULE: u8 = u8::MAX;
 
-/// A VIP of the filter: its address in the forms the packet path compares, and its port tables.
+/// A VIP of the filter: the pages of the index at which its port tables begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VipEntry {
-    /// IPv4: the bytes of the address read in native order. No u32 for IPv6 VIPs and for the entry that
-    /// stands for "no VIP", so that nothing equals it.
-    pub(super) v4: u64,
-    /// IPv6: the bytes of the address read as two words in native order; zero for IPv4 VIPs.
-    pub(super) v6: [u64; 2],
-    /// Where the port table for TCP begins in the index.
-    pub(super) tcp: u32,
-    /// Where the port table for UDP begins in the index.
-    pub(super) udp: u32,
+    /// Of TCP.
+    pub(super) tcp: u16,
+    /// Of UDP.
+    pub(super) udp: u16,
 }
 
 impl VipEntry {
-    /// An entry that matches no address.
-    pub const EMPTY: VipEntry = VipEntry {
-        v4: u64::MAX,
-        v6: [0; 2],
-        tcp: 0,
-        udp: 0,
+    const EMPTY: VipEntry = VipEntry { tcp: 0, udp: 0 };
+}
+
+/// A place of the table of IPv4 VIPs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceV4 {
+    /// The bytes of the address read in native order.
+    pub(super) address: u32,
+    pub(super) vip: VipEntry,
+}
+
+impl PlaceV4 {
+    /// A place before it is filled.
+    pub const EMPTY: PlaceV4 = PlaceV4 {
+        address: 0,
+        vip: VipEntry::EMPTY,
+    };
+}
+
+/// A place of the table of IPv6 VIPs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceV6 {
+    /// The bytes of the address read as two words in native order.
+    pub(super) address: [u64; 2],
+    pub(super) vip: VipEntry,
+}
+
+impl PlaceV6 {
+    /// A place before it is filled.
+    pub const EMPTY: PlaceV6 = PlaceV6 {
+        address: [0; 2],
+        vip: VipEntry::EMPTY,
     };
 }
 
@@ -76,6 +98,8 @@ pub struct RuleEntry {
     pub(super) slot: u16,
     /// Bits of the client's IPv6 address that decide, as two words read little-endian.
     pub(super) mask_v6: [u64; 2],
+    /// First counter of the rule, see [`Reason::row`].
+    pub(super) row: u16,
     /// Number of the rule in verdicts, or [`NO_RULE`].
     pub(super) number: u8,
     /// Not zero: everything that the rule covers is dropped.
@@ -84,17 +108,38 @@ pub struct RuleEntry {
     pub(super) track: bool,
     /// Reason of serving a packet because its bucket is owned.
     pub(super) accepted: Reason,
-    /// Reason of dropping a packet because its bucket is not owned.
+    /// Reason of dropping a packet because its bucket is not owned, or because the rule is disabled.
     pub(super) dropped: Reason,
 }
 
 impl RuleEntry {
+    /// The rule, or [`NO_RULE`].
+    #[must_use]
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Row and reason under which a packet is counted that the owner of its bucket serves.
+    #[inline(always)]
+    #[must_use]
+    pub fn accepted(&self) -> (u16, Reason) {
+        (self.row, self.accepted)
+    }
+
+    /// The same for a packet that is not served.
+    #[inline(always)]
+    #[must_use]
+    pub fn dropped(&self) -> (u16, Reason) {
+        (self.row, self.dropped)
+    }
+
     /// The entry for traffic that no rule covers: by client address, on the default slot.
     pub const EMPTY: RuleEntry = RuleEntry {
         mask_v4: u32::MAX,
         mask_port: 0,
         slot: 0,
         mask_v6: [u64::MAX; 2],
+        row: 0,
         number: NO_RULE,
         disabled: false,
         track: false,
@@ -105,14 +150,18 @@ impl RuleEntry {
 
 /// Where a filter keeps its tables. The lengths are those of [`storage_len`], or more.
 pub trait Storage {
-    /// The VIPs.
-    fn vips(&self) -> &[VipEntry];
+    /// The IPv4 VIPs.
+    fn vips_v4(&self) -> &[PlaceV4; VIP_SLOTS];
+    /// The IPv6 VIPs.
+    fn vips_v6(&self) -> &[PlaceV6; VIP_SLOTS];
     /// The rules.
     fn rules(&self) -> &[RuleEntry];
-    /// VIP hash tables, port tables and pages.
+    /// Port tables and pages.
     fn index(&self) -> &[u16];
-    /// The VIPs, to be filled.
-    fn vips_mut(&mut self) -> &mut [VipEntry];
+    /// The IPv4 VIPs, to be filled.
+    fn vips_v4_mut(&mut self) -> &mut [PlaceV4; VIP_SLOTS];
+    /// The IPv6 VIPs, to be filled.
+    fn vips_v6_mut(&mut self) -> &mut [PlaceV6; VIP_SLOTS];
     /// The rules, to be filled.
     fn rules_mut(&mut self) -> &mut [RuleEntry];
     /// The tables, to be filled.
@@ -122,8 +171,6 @@ pub trait Storage {
 /// Elements of each part of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StorageLen {
-    /// Elements of [`Storage::vips`].
-    pub vips: usize,
     /// Elements of [`Storage::rules`].
     pub rules: usize,
     /// Elements of [`Storage::index`].
@@ -291,6 +338,13 @@ impl<S: Storage> Filter<S> {
         self.mac_v6
     }
 
+    /// Whether there are IPv6 VIPs.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_v6(&self) -> bool {
+        self.has_v6
+    }
+
     /// Whether a destination MAC is a virtual MAC of this cluster.
     #[inline]
     #[must_use]
@@ -310,21 +364,21 @@ impl<S: Storage> Filter<S> {
     /// The VIP with this address, its bytes read in native order.
     #[inline(always)]
     pub(super) fn vip_v4(&self, address: u32) -> Option<&VipEntry> {
-        let number = *self
+        let place = self
             .storage
-            .index()
+            .vips_v4()
             .get(self.multipliers.place_v4(address))?;
-        let entry = self.storage.vips().get(usize::from(number))?;
-        (entry.v4 == u64::from(address)).then_some(entry)
+        (place.address == address).then_some(&place.vip)
     }
 
     /// The VIP with this address, its bytes read as two words in native order.
     #[inline(always)]
     pub(super) fn vip_v6(&self, address: [u64; 2]) -> Option<&VipEntry> {
-        let place = self.multipliers.place_v6(address).wrapping_add(VIP_SLOTS);
-        let number = *self.storage.index().get(place)?;
-        let entry = self.storage.vips().get(usize::from(number))?;
-        (entry.v6 == address && number != 0).then_some(entry)
+        let place = self
+            .storage
+            .vips_v6()
+            .get(self.multipliers.place_v6(address))?;
+        (place.address == address).then_some(&place.vip)
     }
 
     /// The rule for a port of a VIP, given as its two bytes in network order; the entry for no rule if none
@@ -336,13 +390,13 @@ impl<S: Storage> Filter<S> {
         transport: Transport,
         port: [u8; 2],
     ) -> Option<&RuleEntry> {
-        let base = match transport {
+        let table = match transport {
             Transport::Tcp => vip.tcp,
             Transport::Udp => vip.udp,
         };
         let [high, low] = port;
         let index = self.storage.index();
-        let page = *index.get((base as usize).wrapping_add(usize::from(high)))?;
+        let page = *index.get(usize::from(table) << 8 | usize::from(high))?;
         let number = *index.get(usize::from(page) << 8 | usize::from(low))?;
         self.storage.rules().get(usize::from(number))
     }

@@ -6,6 +6,8 @@
 //! do without nlb), `accepted-` (served here), `dropped-` and `silent-` (not served here), `malformed-`
 //! (dropped, because it cannot be what it says it is), `arp-` and `nd-` (neighbour messages), `probe-` (from a peer).
 
+use super::filter::NO_RULE;
+use super::limits::RULES_MAX;
 use super::state::named;
 
 named! {
@@ -115,6 +117,19 @@ named! {
 impl Reason {
     /// Number of reasons: the length of a table of counters that is indexed by `reason as usize`.
     pub const COUNT: usize = Reason::ALL.len();
+
+    /// Rows of counters: one for packets without a rule, then one for each number of a rule.
+    pub const ROWS: usize = RULES_MAX + 1;
+
+    /// The first counter of a rule (or of none, [`NO_RULE`]) in a table of [`Reason::ROWS`] rows of [`Reason::COUNT`].
+    #[must_use]
+    pub const fn row(rule: u8) -> u16 {
+        const {
+            assert!(NO_RULE.wrapping_add(1) == 0);
+            assert!(256 * Reason::COUNT <= u16::MAX as usize);
+        };
+        (rule.wrapping_add(1) as u16).wrapping_mul(Reason::COUNT as u16)
+    }
 }
 
 #[cfg(test)]

@@ -166,24 +166,24 @@ fn check_fast<S: Storage>(filter: &Filter<S>, case: &Case<'_>, verdict: Verdict)
         _ => return,
     };
     let fast = if v4 {
-        fast_v4(filter, words, vip, meta.len, l3)
+        fast_v4(filter, words, vip, meta.len, l3, || l3)
     } else {
-        fast_v6(filter, words, vip, meta.len, l3)
+        fast_v6(filter, words, vip, meta.len, l3, || l3)
     };
     match fast {
-        Fast::Accept { reason, rule } => assert_eq!(
+        Fast::Accept(entry) => assert_eq!(
             verdict,
             Verdict::Accept {
-                reason,
-                rule,
+                reason: entry.accepted().1,
+                rule: entry.number(),
                 fragment: false
             }
         ),
-        Fast::Drop { reason, rule } => assert_eq!(
+        Fast::Drop(entry) => assert_eq!(
             verdict,
             Verdict::Drop {
-                reason,
-                rule,
+                reason: entry.dropped().1,
+                rule: entry.number(),
                 fragment: false
             }
         ),

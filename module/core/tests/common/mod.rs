@@ -8,7 +8,8 @@ pub mod table;
 
 use nlb_core::decide::Buckets;
 use nlb_core::filter::{
-    storage_len, Filter, FilterError, Responder, RuleEntry, Settings, Storage, VipEntry,
+    storage_len, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, Storage,
+    VIP_SLOTS,
 };
 use nlb_core::genl::{Echo, Mode};
 use nlb_core::packet::{Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
@@ -21,7 +22,8 @@ pub const SEED: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 /// A filter's storage on the heap.
 #[derive(Clone, Debug)]
 pub struct Heap {
-    vips: Vec<VipEntry>,
+    vips_v4: Box<[PlaceV4; VIP_SLOTS]>,
+    vips_v6: Box<[PlaceV6; VIP_SLOTS]>,
     rules: Vec<RuleEntry>,
     index: Vec<u16>,
 }
@@ -30,7 +32,8 @@ impl Heap {
     pub fn for_settings(settings: &Settings<'_>) -> Heap {
         let len = storage_len(settings);
         Heap {
-            vips: vec![VipEntry::EMPTY; len.vips],
+            vips_v4: Box::new([PlaceV4::EMPTY; VIP_SLOTS]),
+            vips_v6: Box::new([PlaceV6::EMPTY; VIP_SLOTS]),
             rules: vec![RuleEntry::EMPTY; len.rules],
             index: vec![0; len.index],
         }
@@ -38,8 +41,11 @@ impl Heap {
 }
 
 impl Storage for Heap {
-    fn vips(&self) -> &[VipEntry] {
-        &self.vips
+    fn vips_v4(&self) -> &[PlaceV4; VIP_SLOTS] {
+        &self.vips_v4
+    }
+    fn vips_v6(&self) -> &[PlaceV6; VIP_SLOTS] {
+        &self.vips_v6
     }
     fn rules(&self) -> &[RuleEntry] {
         &self.rules
@@ -47,8 +53,11 @@ impl Storage for Heap {
     fn index(&self) -> &[u16] {
         &self.index
     }
-    fn vips_mut(&mut self) -> &mut [VipEntry] {
-        &mut self.vips
+    fn vips_v4_mut(&mut self) -> &mut [PlaceV4; VIP_SLOTS] {
+        &mut self.vips_v4
+    }
+    fn vips_v6_mut(&mut self) -> &mut [PlaceV6; VIP_SLOTS] {
+        &mut self.vips_v6
     }
     fn rules_mut(&mut self) -> &mut [RuleEntry] {
         &mut self.rules
