@@ -410,8 +410,9 @@ impl Inner {
 /// A node in memory of its own, as it is large for a kernel stack.
 #[inline(never)]
 fn new_node(config: &Config, slots: usize) -> Result<KBox<Node<NodeTables>>> {
+    let room = KBox::<Node<NodeTables>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
     let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
-    Ok(KBox::new(node, GFP_KERNEL_ACCOUNT)?)
+    Ok(KBox::write(room, node))
 }
 
 /// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.

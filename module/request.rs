@@ -31,10 +31,6 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::c_str;
 use kernel::prelude::*;
 
-/// For ever: a bucket that moved stays marked as one whose sessions may live elsewhere, for nothing tells yet
-/// that none is left, and a connection can last as long as its two ends.
-const MOVED_WINDOW_NS: u64 = 0;
-
 /// A cluster that is to be made.
 pub(crate) struct NewCluster {
     pub(crate) description: Description,
@@ -128,7 +124,6 @@ impl NewCluster {
                     .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
                     .unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
-                moved_window_ns: MOVED_WINDOW_NS,
             },
             GFP_KERNEL,
         )?;

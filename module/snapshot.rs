@@ -160,8 +160,8 @@ impl Snapshot {
 /// 64 buckets of a slot, as the packet path reads them: side by side, in one cache line.
 struct Words {
     mine: Once<u64>,
+    /// Of those that are not mine, the ones of which I may hold sessions; of mine, the ones of which others may.
     moved: Once<u64>,
-    others: Once<u64>,
 }
 
 /// Who owns what, as far as this host needs to know it for a packet.
@@ -183,7 +183,6 @@ impl Owners {
                 Words {
                     mine: Once::new(0),
                     moved: Once::new(0),
-                    others: Once::new(0),
                 },
                 GFP_KERNEL_ACCOUNT,
             )?;
@@ -213,10 +212,12 @@ impl Owners {
         for slot in 0..self.slots as u16 {
             for word in 0..BUCKET_WORDS as u16 {
                 if let Some(words) = self.place(slot, word) {
-                    // What is asked because a bucket moved must be known before the bucket is owned.
-                    words.others.store(node.others_word(slot, word));
-                    words.moved.store(node.moved_word(slot, word));
+                    let moved = node.moved_word(slot, word);
+                    // A bucket is asked about from before it changes hands until after it did: whoever sees that it is
+                    // owned sees that others may hold sessions, and whoever does not sees that this host may.
+                    words.moved.store(moved | words.moved.load());
                     words.mine.store_release(node.owned_word(slot, word));
+                    words.moved.store_release(moved);
                 }
             }
         }
@@ -244,8 +245,8 @@ impl Buckets for Owners {
     }
 
     fn others(&self, slot: u16, word: u16) -> u64 {
-        self.place(slot, word)
-            .map_or(0, |words| words.others.load())
+        let (mine, moved) = self.word(slot, word);
+        mine & moved
     }
 
     fn is_default_host(&self) -> bool {

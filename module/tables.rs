@@ -15,6 +15,7 @@ pub(crate) struct NodeTables {
     peers: KVVec<Peer>,
     maps: KVVec<u8>,
     words: KVVec<u64>,
+    holders: KVVec<u64>,
     events: KVVec<Option<Event>>,
     history: KVVec<Option<HistoryEntry>>,
 }
@@ -27,6 +28,7 @@ impl NodeTables {
             peers: KVVec::from_elem(Peer::EMPTY, sizes.peers, GFP_KERNEL_ACCOUNT)?,
             maps: KVVec::from_elem(0, sizes.maps, GFP_KERNEL_ACCOUNT)?,
             words: KVVec::from_elem(0, sizes.words, GFP_KERNEL_ACCOUNT)?,
+            holders: KVVec::from_elem(0, sizes.holders, GFP_KERNEL_ACCOUNT)?,
             events: KVVec::from_elem(None, sizes.events, GFP_KERNEL_ACCOUNT)?,
             history: KVVec::from_elem(None, sizes.history, GFP_KERNEL_ACCOUNT)?,
         })
@@ -39,6 +41,7 @@ impl Storage for NodeTables {
             peers: &self.peers,
             maps: &self.maps,
             words: &self.words,
+            holders: &self.holders,
             history: &self.history,
         }
     }
@@ -48,6 +51,7 @@ impl Storage for NodeTables {
             peers: &mut self.peers,
             maps: &mut self.maps,
             words: &mut self.words,
+            holders: &mut self.holders,
             events: &mut self.events,
             history: &mut self.history,
         }

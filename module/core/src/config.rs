@@ -32,6 +32,18 @@ impl SlotSet {
         }
     }
 
+    /// Takes a slot away.
+    pub(super) fn remove(&mut self, slot: usize) {
+        if let Some(word) = self.0.get_mut(slot >> 6) {
+            *word &= !1u64.wrapping_shl((slot & 63) as u32);
+        }
+    }
+
+    /// Whether no slot is in the set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Whether a slot is in the set.
     #[must_use]
     pub fn contains(&self, slot: usize) -> bool {
@@ -160,9 +172,6 @@ pub struct Config {
     pub dedicated: Dedicated,
     /// Lowest and highest protocol version that this node speaks: within [`super::wire::VERSIONS`].
     pub versions: (u8, u8),
-    /// How long after a change a moved bucket stays marked as moved, in nanoseconds; 0: until
-    /// [`super::node::Command::ResidueGone`].
-    pub moved_window_ns: u64,
 }
 
 /// Why a configuration cannot be used.

@@ -48,6 +48,7 @@ pub mod packet;
 pub mod peer;
 pub mod reason;
 pub mod received;
+mod residue;
 pub mod rules;
 pub mod siphash;
 pub mod state;

@@ -27,10 +27,13 @@ mod hear;
 mod lead;
 mod links;
 mod own;
+mod residue;
 mod rules;
 mod send;
 mod timer;
 mod view;
+
+use residue::Residual;
 
 /// Something that the caller wants of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub enum Command {
     Stop,
     /// Take no new connections.
     Drain,
-    /// Drain, and stop when [`Command::Sessions`] tells 0, or at `deadline`.
+    /// Drain, and stop when a walk has found no session any more, or at `deadline`.
     Drainstop {
         /// When to stop in any case; [`Instant::NEVER`]: only without sessions.
         deadline: Instant,
@@ -69,14 +72,10 @@ pub enum Command {
     /// Something of the segment reached this host that came from this host id and is no frame of the cluster: its
     /// answer to a probe. See [`Node::unheard_on_segment`].
     PeerSeen(HostId),
-    /// Sessions that this host still has, for [`Command::Drainstop`].
-    Sessions(u64),
     /// The rules that shall be in force as soon as all members have staged the same.
     Stage(Rules),
     /// Forget the staged rules.
     Unstage,
-    /// No host has residual sessions of any bucket: nothing counts as moved any more.
-    ResidueGone,
 }
 
 /// Why a command was not carried out. It changed nothing.
@@ -248,7 +247,7 @@ pub struct Node<S: Storage> {
     deficit: bool,
     flipped: bool,
     number_seen: u64,
-    moved_turn: Instant,
+    residual: Residual,
     shared_budget: Bucket,
     fetched: PartSet,
     serving: PartSet,
@@ -271,6 +270,8 @@ pub struct Node<S: Storage> {
     expires_at: Cached<Instant>,
     /// See [`Judged`]; as long as it is the same, only hosts that were touched need be compared.
     judged: Cached<Option<Judged>>,
+    /// The generation and the rules under which all hosts' residue was last compared with what they say of it.
+    compared: Cached<Option<(GenId, u64)>>,
     /// The time of the last input.
     now: Instant,
     /// A heartbeat waits to be taken by `poll_transmit`.
@@ -297,6 +298,7 @@ impl<S: Storage> Node<S> {
         if view.peers.len() <= config.host.index()
             || view.maps.len() < sizes.maps
             || view.words.len() < sizes.words
+            || view.holders.len() < sizes.holders
             || view.history.is_empty()
         {
             return Err(ConfigError::Storage);
@@ -336,7 +338,7 @@ impl<S: Storage> Node<S> {
             deficit: false,
             flipped: false,
             number_seen: 0,
-            moved_turn: Instant::NEVER,
+            residual: Residual::EMPTY,
             shared_budget: Bucket::EMPTY,
             fetched: PartSet::EMPTY,
             serving: PartSet::EMPTY,
@@ -353,6 +355,7 @@ impl<S: Storage> Node<S> {
             touched: Cached(ids),
             expires_at: Cached(Instant(0)),
             judged: Cached(None),
+            compared: Cached(None),
             now: Instant(0),
             beat: false,
             changes: 0,

@@ -6,6 +6,7 @@ use super::budget::Bucket;
 use super::config::Dedicated;
 use super::host::{HostId, HostSet};
 use super::limits::SLOTS_MAX;
+use super::residue::Sum;
 use super::state::{HostState, OutReason};
 use super::time::Instant;
 use super::wire::{Flags, GenId, Phase};
@@ -168,6 +169,8 @@ pub struct Peer {
     pub(super) flaps: Flaps,
     /// Buckets of slot 0 that it owns in the committed map.
     pub(super) owned: u16,
+    /// What its residue comes to, as far as it is known here.
+    pub(super) residue: Sum,
     /// Frames of it that were expected and that were lost, of the last thousand or so.
     pub(super) frames: u32,
     /// See `frames`.
@@ -210,6 +213,7 @@ impl Peer {
             until: Instant(0),
         },
         owned: 0,
+        residue: Sum::EMPTY,
         frames: 0,
         lost: 0,
         budget: Bucket::EMPTY,
@@ -249,4 +253,6 @@ pub struct MemberInfo {
     pub pending: u64,
     /// Buckets of slot 0 that it owns.
     pub buckets: u16,
+    /// Buckets, over all slots, that it does not own but may hold sessions of; `None` while that is not known here.
+    pub residue: Option<u32>,
 }

@@ -17,40 +17,44 @@ named! {
         MapPart = 3 "map-part",
         /// Weights of members were accepted.
         Inputs = 4 "inputs",
+        /// Residue of a host was accepted.
+        Residue = 5 "residue",
+        /// A request to tell residue was accepted.
+        ResidueRequest = 6 "residue-request",
         /// The same frame, heard on the other path too.
-        OtherPath = 5 "other-path",
+        OtherPath = 7 "other-path",
         /// A valid frame that concerns others, or that came too late to matter.
-        NotForUs = 6 "not-for-us",
+        NotForUs = 8 "not-for-us",
         /// A valid frame of an incarnation that has not yet proved that it is fresh.
-        NotFresh = 7 "not-fresh",
+        NotFresh = 9 "not-fresh",
         /// A valid frame of another host that uses the id of a live host.
-        DuplicateId = 8 "duplicate-id",
+        DuplicateId = 10 "duplicate-id",
         /// This host takes no part.
-        Stopped = 9 "stopped",
+        Stopped = 11 "stopped",
         /// Too short, or its length field is wrong.
-        Length = 10 "malformed-frame-length",
+        Length = 12 "malformed-frame-length",
         /// Not a frame of nlb.
-        Magic = 11 "malformed-magic",
+        Magic = 13 "malformed-magic",
         /// Its host id, incarnation or sequence is out of range.
-        HostId = 12 "malformed-host-id",
+        HostId = 14 "malformed-host-id",
         /// Of another cluster.
-        OtherCluster = 13 "other-cluster",
+        OtherCluster = 15 "other-cluster",
         /// Of this very host: something reflects its frames, or they are replayed.
-        OwnEcho = 14 "own-echo",
+        OwnEcho = 16 "own-echo",
         /// Its sequence was seen before: replayed, or overtaken.
-        Stale = 15 "stale",
+        Stale = 17 "stale",
         /// Its key is not known here.
-        UnknownKey = 16 "unknown-key",
+        UnknownKey = 18 "unknown-key",
         /// Its stamp is wrong: forged.
-        BadStamp = 17 "bad-stamp",
+        BadStamp = 19 "bad-stamp",
         /// There are too many frames that might be forged.
-        OverBudget = 18 "over-budget",
+        OverBudget = 20 "over-budget",
         /// Its tag is wrong: forged or altered.
-        BadTag = 19 "bad-tag",
+        BadTag = 21 "bad-tag",
         /// Its version is not spoken here.
-        Version = 20 "version",
+        Version = 22 "version",
         /// Its body cannot be understood although its tag is right.
-        Body = 21 "malformed-body",
+        Body = 23 "malformed-body",
     }
 }
 
@@ -61,6 +65,6 @@ impl Received {
     /// Whether the frame changed, or could have changed, something here.
     #[must_use]
     pub const fn accepted(self) -> bool {
-        (self as u8) <= (Received::Inputs as u8)
+        (self as u8) <= (Received::ResidueRequest as u8)
     }
 }

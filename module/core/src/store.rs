@@ -14,6 +14,12 @@ pub const EVENTS: usize = 128;
 /// Committed generations that are remembered.
 pub const HISTORY: usize = 64;
 
+/// Maps of each slot: the committed one and the next one in either order, and the base of the next.
+pub(super) const MAPS: usize = 3;
+
+/// Bitmaps of each slot: owned, residue, residue that is new since the last walk began, residue of others.
+pub(super) const BITMAPS: usize = 4;
+
 /// Mutable access to all of a node's tables at once.
 #[derive(Debug)]
 pub struct Parts<'a> {
@@ -23,6 +29,8 @@ pub struct Parts<'a> {
     pub maps: &'a mut [u8],
     /// Bitmaps of buckets: [`Sizes::words`].
     pub words: &'a mut [u64],
+    /// For each bucket the other hosts that may hold sessions of it: [`Sizes::holders`].
+    pub holders: &'a mut [u64],
     /// Events: [`Sizes::events`].
     pub events: &'a mut [Option<Event>],
     /// History: [`Sizes::history`].
@@ -38,6 +46,8 @@ pub struct View<'a> {
     pub maps: &'a [u8],
     /// See [`Parts::words`].
     pub words: &'a [u64],
+    /// See [`Parts::holders`].
+    pub holders: &'a [u64],
     /// See [`Parts::history`].
     pub history: &'a [Option<HistoryEntry>],
 }
@@ -50,7 +60,7 @@ pub trait Storage {
     fn parts(&mut self) -> Parts<'_>;
 }
 
-/// How long the slices of a [`Storage`] must at least be. Fill them with [`Peer::EMPTY`], 0, 0, `None`, `None`.
+/// How long the slices of a [`Storage`] must at least be. Fill them with [`Peer::EMPTY`], 0, 0, 0, `None`, `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Length of [`Parts::peers`].
@@ -59,6 +69,8 @@ pub struct Sizes {
     pub maps: usize,
     /// Length of [`Parts::words`].
     pub words: usize,
+    /// Length of [`Parts::holders`].
+    pub holders: usize,
     /// Length of [`Parts::events`].
     pub events: usize,
     /// Length of [`Parts::history`].
@@ -71,10 +83,12 @@ impl Sizes {
     #[must_use]
     pub const fn new(hosts: usize, slots: usize, buckets: usize) -> Sizes {
         let words = slots.saturating_mul(buckets.div_ceil(64));
+        let places = slots.saturating_mul(buckets);
         Sizes {
             peers: hosts,
-            maps: slots.saturating_mul(buckets).saturating_mul(4),
-            words: words.saturating_mul(3),
+            maps: places.saturating_mul(MAPS),
+            words: words.saturating_mul(BITMAPS),
+            holders: places,
             events: EVENTS,
             history: HISTORY,
         }

@@ -20,7 +20,7 @@
 //! | 32 | 2 | length of the frame, header and tag included |
 //! | 34 | 2 | bit 0: the sender serves in a view; the others are 0 when sent, ignored when received |
 //! | 36 | 8 | stamp: a keyed hash of the 36 bytes before it (see [`super::auth`]) |
-//! | 44 | | body, by kind: [`super::heartbeat`], [`super::change`], [`super::mapframe`] |
+//! | 44 | | body, by kind: [`super::heartbeat`], [`super::change`], [`super::mapframe`], `residue` |
 //! | length − 16 | 16 | tag over everything before it |
 //!
 //! What follows the last field that is known of a body is ignored: a later version may have put it there.
@@ -63,6 +63,10 @@ named! {
         MapPart = 4 "map-part",
         /// Weights of members, from the leader to one who has not heard them: [`super::super::mapframe`].
         Inputs = 5 "inputs",
+        /// Buckets that the sender may hold sessions of without owning them: [`super::super::residue`].
+        Residue = 6 "residue",
+        /// Hosts shall tell all of their residue: [`super::super::residue`].
+        ResidueRequest = 7 "residue-request",
     }
 }
 

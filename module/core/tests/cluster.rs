@@ -145,8 +145,11 @@ fn drainstop_ends_with_the_last_session_or_at_its_deadline() {
     );
     world.run(20 * PERIOD);
     assert_eq!(world.nodes[1].state(), HostState::Draining);
-    world.command(1, Command::Sessions(3));
-    world.command(1, Command::Sessions(0));
+    assert_eq!(owned(&world.nodes[1]), 0);
+    world.walk_with(1, |_, word| u64::from(word == 0));
+    world.run(2 * PERIOD);
+    assert_eq!(world.nodes[1].state(), HostState::Draining);
+    world.walk_with(1, |_, _| 0);
     world.run_to(2 * PERIOD, |world| {
         world.nodes[1].state() == HostState::Stopped
     });

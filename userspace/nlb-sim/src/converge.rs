@@ -99,7 +99,10 @@ impl World<'_> {
         }
         match self.unconverged() {
             Some(why) => Err(self.violation(Property::Stable, format!("after convergence: {why}"))),
-            None => Ok(()),
+            None => match self.residue_left() {
+                Some(why) => Err(self.violation(Property::Residue, why)),
+                None => Ok(()),
+            },
         }
     }
 }

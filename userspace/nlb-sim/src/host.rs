@@ -26,6 +26,7 @@ pub(crate) struct Store {
     peers: Vec<Peer>,
     maps: Vec<u8>,
     words: Vec<u64>,
+    holders: Vec<u64>,
     events: Vec<Option<Event>>,
     history: Vec<Option<HistoryEntry>>,
 }
@@ -37,6 +38,7 @@ impl Store {
             peers: vec![Peer::EMPTY; sizes.peers],
             maps: vec![0; sizes.maps],
             words: vec![0; sizes.words],
+            holders: vec![0; sizes.holders],
             events: vec![None; sizes.events],
             history: vec![None; sizes.history],
         }
@@ -49,6 +51,7 @@ impl Hash for Store {
         self.peers.hash(state);
         self.maps.hash(state);
         self.words.hash(state);
+        self.holders.hash(state);
     }
 }
 
@@ -58,6 +61,7 @@ impl Storage for Store {
             peers: &self.peers,
             maps: &self.maps,
             words: &self.words,
+            holders: &self.holders,
             history: &self.history,
         }
     }
@@ -67,6 +71,7 @@ impl Storage for Store {
             peers: &mut self.peers,
             maps: &mut self.maps,
             words: &mut self.words,
+            holders: &mut self.holders,
             events: &mut self.events,
             history: &mut self.history,
         }
@@ -239,7 +244,6 @@ fn config(plan: &Plan, index: usize, id: HostId) -> Config {
             Versions::Mixed if index % 2 == 0 => (1, 1),
             Versions::Mixed | Versions::Both => (1, 2),
         },
-        moved_window_ns: plan.period_ns * 8,
     }
 }
 

@@ -326,10 +326,6 @@ impl World<'_> {
             _ => {}
         }
         self.command(index, command)?;
-        if kind == Kind::Drainstop && rng.bool() {
-            self.command(index, Command::Sessions(3))?;
-            self.command(index, Command::Sessions(0))?;
-        }
         self.later(end, Act::Return(index));
         Ok(true)
     }

@@ -31,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) unchecked: u64,
     /// Joins, leaves and cold starts whose time was checked.
     pub(crate) expectations: u64,
+    /// Times that a session was compared with an owner that is not its host.
+    pub(crate) sessions: u64,
     /// Longest gap of a planned change in one-way delays, times 1000.
     pub(crate) gap_milli: u64,
     /// Longest failover in periods, times 1000.
@@ -64,6 +66,7 @@ pub(crate) struct Summary {
     generations: u64,
     unchecked: u64,
     expectations: u64,
+    sessions: u64,
     gap_milli: u64,
     failover_milli: u64,
     heal_milli: u64,
@@ -96,6 +99,7 @@ impl Summary {
         self.generations += run.generations;
         self.unchecked += run.unchecked;
         self.expectations += run.expectations;
+        self.sessions += run.sessions;
         self.virtual_ns += run.virtual_ns;
         if let Some(violation) = &run.violation {
             self.failed += 1;
@@ -149,13 +153,14 @@ impl Summary {
         }
         let _ = write!(
             text,
-            "\nvirtual:  {:.1} h in all, {:.1} s a run at least; {} events; {} generations ({} of them without known inputs); {} joins, leaves and cold starts timed",
+            "\nvirtual:  {:.1} h in all, {:.1} s a run at least; {} events; {} generations ({} of them without known inputs); {} joins, leaves and cold starts timed; {} looks at a session whose bucket another owns",
             self.virtual_ns as f64 / 3.6e12,
             self.virtual_ns_min.unwrap_or(0) as f64 / 1e9,
             self.events,
             self.generations,
             self.unchecked,
-            self.expectations
+            self.expectations,
+            self.sessions
         );
         let _ = write!(
             text,

@@ -25,6 +25,7 @@ use crate::inject::Act;
 use crate::network::{Fate, Network, Way};
 use crate::plan::{AuthKind, Plan};
 use crate::queue::Queue;
+use crate::session::Sessions;
 use crate::stats::Outcome;
 use crate::trace::{Trace, Verbosity};
 
@@ -68,6 +69,10 @@ pub(crate) enum Event {
     ColdStart,
     /// Something that was expected has to be done by now; it began at this time.
     Expect(What, u64),
+    /// Clients open connections.
+    Clients,
+    /// A host begins or ends a walk over its sessions.
+    Walk(usize),
     /// Everything that is wrong ends.
     Heal,
 }
@@ -84,6 +89,7 @@ pub(crate) struct World<'a> {
     pub(crate) calm: Calm,
     pub(crate) owners: Owners,
     pub(crate) agreement: Agreement,
+    pub(crate) sessions: Sessions,
     pub(crate) limits: Limits,
     pub(crate) trace: Trace,
     pub(crate) faults: BTreeMap<Kind, u32>,
@@ -175,6 +181,7 @@ impl<'a> World<'a> {
             // One more slot: what goes to the default host.
             owners: Owners::new(slots + 1, plan.buckets),
             agreement: Agreement::new(kinds, plan.buckets),
+            sessions: Sessions::new(plan.seed, n),
             limits,
             trace: Trace::new(verbosity),
             faults: BTreeMap::new(),
@@ -252,6 +259,7 @@ impl<'a> World<'a> {
         self.queue.push(self.plan.heal_at, Event::Heal);
         self.queue.push(self.plan.period_ns, Event::Tick);
         self.queue.push(self.plan.period_ns / 3, Event::Background);
+        self.begin_sessions();
         while let Some(event) = self.queue.pop() {
             if self.is_over() {
                 break;
@@ -286,6 +294,8 @@ impl<'a> World<'a> {
                 Ok(())
             }
             Event::Expect(what, since) => self.expected(what, since),
+            Event::Clients => self.clients(),
+            Event::Walk(host) => self.walk(host),
             Event::Heal => self.heal(),
         }
     }
@@ -425,6 +435,7 @@ impl<'a> World<'a> {
         self.drain(host)?;
         self.set_timer(host);
         self.survey_if_changed(host);
+        self.look_at_moved_sessions()?;
         self.owners.step(self.queue.now(), &self.calm, &self.limits)
     }
 
@@ -643,6 +654,7 @@ impl<'a> World<'a> {
             generations: self.agreement.count(),
             expectations: self.expectations,
             unchecked: self.agreement.unchecked,
+            sessions: self.sessions.compared,
             gap_milli: self.owners.gap_max[0] * 1000 / delay.max(1),
             failover_milli: self.owners.failover_max * 1000 / self.plan.period_ns,
             heal_milli: healed * 1000 / self.plan.period_ns,

@@ -100,6 +100,7 @@ struct Tables {
     peers: Vec<Peer>,
     maps: Vec<u8>,
     words: Vec<u64>,
+    holders: Vec<u64>,
     events: Vec<Option<Event>>,
     history: Vec<Option<HistoryEntry>>,
 }
@@ -110,6 +111,7 @@ impl Storage for Tables {
             peers: &self.peers,
             maps: &self.maps,
             words: &self.words,
+            holders: &self.holders,
             history: &self.history,
         }
     }
@@ -119,6 +121,7 @@ impl Storage for Tables {
             peers: &mut self.peers,
             maps: &mut self.maps,
             words: &mut self.words,
+            holders: &mut self.holders,
             events: &mut self.events,
             history: &mut self.history,
         }
@@ -153,13 +156,13 @@ impl World {
                 rules: Rules::one(1, 50),
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
-                moved_window_ns: 0,
             };
             let sizes = Sizes::new(64, 1, BUCKETS);
             let tables = Tables {
                 peers: vec![Peer::EMPTY; sizes.peers],
                 maps: vec![0; sizes.maps],
                 words: vec![0; sizes.words],
+                holders: vec![0; sizes.holders],
                 events: vec![None; sizes.events],
                 history: vec![None; sizes.history],
             };

@@ -8,6 +8,7 @@ use super::super::heartbeat::Heartbeat;
 use super::super::mapframe::{MapPart, MapRequest};
 use super::super::peer::{Path, Peer};
 use super::super::received::Received;
+use super::super::residue::{parse_request, Residue};
 use super::super::state::HostState;
 use super::super::store::Storage;
 use super::super::time::Instant;
@@ -179,6 +180,8 @@ impl<S: Storage> Node<S> {
             }
             Kind::MapPart => MapPart::parse(body).map(|part| self.on_map_part(&part)),
             Kind::Inputs => Some(self.on_inputs(header.host, body)),
+            Kind::Residue => Residue::parse(body).map(|residue| self.on_residue(header, &residue)),
+            Kind::ResidueRequest => parse_request(body).map(|asked| self.on_residue_request(asked)),
             Kind::Heartbeat => None,
         };
         received.unwrap_or(Received::Body)

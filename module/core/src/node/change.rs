@@ -247,9 +247,9 @@ impl<S: Storage> Node<S> {
             self.leave_view(prepared.id);
             return;
         }
+        let before = self.view.members;
         self.flipped = !self.flipped;
         self.number_seen = self.number_seen.max(prepared.id.number);
-        self.count_joins(prepared.members);
         let old_default = self.view.default_host;
         self.view = Committed {
             id: prepared.id,
@@ -258,8 +258,9 @@ impl<S: Storage> Node<S> {
             default_host: prepared.default_host,
             since: self.now,
         };
-        let kept = self.activate_rules(prepared.rules);
-        self.note_former(kept);
+        let kept = self.activate_rules(prepared.rules, false);
+        self.note_moves(kept, before.union(prepared.members));
+        self.count_joins(before, prepared.members);
         self.deficit = false;
         let blocked = self.is_blocked();
         self.default_held = prepared.default_host == Some(self.config.host) && !blocked;
@@ -311,10 +312,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Makes the members of the proposal those of the view, and counts who is new.
-    fn count_joins(&mut self, members: HostSet) {
+    fn count_joins(&mut self, before: HostSet, members: HostSet) {
         let (now, silence) = (self.now, self.silence_ns());
-        let before = self.view.members;
-        let first = self.view.id.is_none();
+        let first = before.is_empty();
         for host in members.iter() {
             let Some(peer) = self.peer_mut(host) else {
                 continue;

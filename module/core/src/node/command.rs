@@ -52,17 +52,8 @@ impl<S: Storage> Node<S> {
                     peer.seen = Some(now);
                 }
             }
-            Command::Sessions(left) => {
-                if left == 0 && self.drain_deadline.is_some() {
-                    self.leave(false);
-                }
-            }
             Command::Stage(rules) => self.stage(Some(rules)),
             Command::Unstage => self.stage(None),
-            Command::ResidueGone => {
-                self.age_moved();
-                self.age_moved();
-            }
         }
         if self.takes_part() {
             self.touched.0 = self.ids;
@@ -163,10 +154,11 @@ impl<S: Storage> Node<S> {
         self.serving = super::PartSet::EMPTY;
         self.ask = false;
         self.inputs_wanted = false;
+        self.forget_residue();
     }
 
     /// Leaves: the others take over first, if there are others.
-    fn leave(&mut self, suspend: bool) {
+    pub(super) fn leave(&mut self, suspend: bool) {
         if !self.takes_part() {
             let state = if suspend {
                 HostState::Suspended

@@ -165,6 +165,7 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     fn open_session(&mut self, header: &Header) {
         let (challenge, now) = (self.seq.saturating_add(1), self.now);
+        self.forget_holders(super::HostSet::only(header.host));
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };

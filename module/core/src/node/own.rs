@@ -11,19 +11,21 @@ use super::super::config::{SlotKind, SlotSet};
 use super::super::host::{HostId, HostSet};
 use super::super::peer::{MemberInfo, Peer};
 use super::super::state::{HostState, OutReason};
-use super::super::store::Storage;
+use super::super::store::{Storage, BITMAPS, MAPS};
 use super::super::wire::{copy, Flags};
 use super::Node;
 
-/// Stands for no host in particular, where it is kept who had a bucket before this host.
-pub(super) const ANYONE: u8 = u8::MAX;
-
-/// Which of the three bitmaps.
+/// Which of the bitmaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bits {
+pub(super) enum Bits {
+    /// What this host serves.
     Owned = 0,
-    MovedLately = 1,
-    MovedBefore = 2,
+    /// What it does not own but may hold sessions of.
+    Residue = 1,
+    /// What became residue since the last walk began.
+    Fresh = 2,
+    /// What others may hold sessions of.
+    Others = 3,
 }
 
 /// Which of the two maps.
@@ -89,38 +91,48 @@ impl<S: Storage> Node<S> {
         let by_map = view
             .maps
             .len()
-            .wrapping_shr(2)
+            .checked_div(MAPS)
+            .unwrap_or(0)
             .checked_div(self.buckets())
             .unwrap_or(0);
-        let by_words = view.words.len().checked_div(3).unwrap_or(0);
+        let by_words = view.words.len().checked_div(BITMAPS).unwrap_or(0);
         by_map.min(by_words.checked_div(self.words_per_slot()).unwrap_or(0))
     }
 
-    fn words_per_slot(&self) -> usize {
+    pub(super) fn words_per_slot(&self) -> usize {
         self.buckets().div_ceil(64)
     }
 
     /// Where a slot's map is.
     pub(super) fn map_range(&self, half: Half, slot: usize) -> core::ops::Range<usize> {
         let second = (half == Half::Next) != self.flipped;
-        self.quarter(usize::from(second), slot)
+        self.third(usize::from(second), slot)
     }
 
     /// Where the map stands that the next one was computed from.
     fn base_range(&self, slot: usize) -> core::ops::Range<usize> {
-        self.quarter(2, slot)
+        self.third(2, slot)
     }
 
-    /// Where it stands who had the buckets of a slot before this host.
-    pub(super) fn former_range(&self, slot: usize) -> core::ops::Range<usize> {
-        self.quarter(3, slot)
-    }
-
-    fn quarter(&self, number: usize, slot: usize) -> core::ops::Range<usize> {
-        let room = self.storage.view().maps.len().wrapping_shr(2);
-        let base = room.saturating_mul(number);
+    fn third(&self, number: usize, slot: usize) -> core::ops::Range<usize> {
+        let maps = self.storage.view().maps.len();
+        let base = maps.checked_div(MAPS).unwrap_or(0).saturating_mul(number);
         let start = base.saturating_add(slot.saturating_mul(self.buckets()));
         start..start.saturating_add(self.buckets())
+    }
+
+    /// The owner of a bucket in one of the maps.
+    pub(super) fn owner_at(&self, half: Half, slot: usize, bucket: usize) -> Option<HostId> {
+        self.owner_in(self.map_range(half, slot), bucket)
+    }
+
+    /// The owner of a bucket in the map that the next one was computed from.
+    pub(super) fn base_owner_at(&self, slot: usize, bucket: usize) -> Option<HostId> {
+        self.owner_in(self.base_range(slot), bucket)
+    }
+
+    fn owner_in(&self, range: core::ops::Range<usize>, bucket: usize) -> Option<HostId> {
+        HostId::new(*self.storage.view().maps.get(range)?.get(bucket)?)
     }
 
     /// The owners of the buckets of a slot in the committed maps, 0 for nobody; empty if there is no such slot.
@@ -148,13 +160,13 @@ impl<S: Storage> Node<S> {
         if word >= per_slot || slot >= self.slots_room() {
             return None;
         }
-        let third = self.storage.view().words.len().checked_div(3)?;
-        let base = third.checked_mul(bits as usize)?;
+        let each = self.storage.view().words.len().checked_div(BITMAPS)?;
+        let base = each.checked_mul(bits as usize)?;
         base.checked_add(slot.checked_mul(per_slot)?)?
             .checked_add(word)
     }
 
-    fn word(&self, bits: Bits, slot: usize, word: usize) -> u64 {
+    pub(super) fn word(&self, bits: Bits, slot: usize, word: usize) -> u64 {
         let index = self.word_index(bits, slot, word);
         index
             .and_then(|index| self.storage.view().words.get(index))
@@ -162,7 +174,7 @@ impl<S: Storage> Node<S> {
             .unwrap_or(0)
     }
 
-    fn word_mut(&mut self, bits: Bits, slot: usize, word: usize) -> Option<&mut u64> {
+    pub(super) fn word_mut(&mut self, bits: Bits, slot: usize, word: usize) -> Option<&mut u64> {
         let index = self.word_index(bits, slot, word)?;
         self.storage.parts().words.get_mut(index)
     }
@@ -174,62 +186,13 @@ impl<S: Storage> Node<S> {
         self.word(Bits::Owned, usize::from(slot), usize::from(word))
     }
 
-    /// The same for buckets that moved lately: this host owns one and others may hold sessions of it, or it does
-    /// not and may hold some itself.
-    #[must_use]
-    pub fn moved_word(&self, slot: u16, word: u16) -> u64 {
-        let (slot, word) = (usize::from(slot), usize::from(word));
-        self.word(Bits::MovedLately, slot, word) | self.word(Bits::MovedBefore, slot, word)
-    }
-
-    /// The same for buckets that this host owns and got from a host that is still a member and so may hold
-    /// sessions of it: a packet of a connection that is unknown here is that host's to answer.
-    #[must_use]
-    pub fn others_word(&self, slot: u16, word: u16) -> u64 {
-        let moved = self.owned_word(slot, word) & self.moved_word(slot, word);
-        if moved == 0 {
-            return 0;
-        }
-        let others = self.view.members.without(self.config.host);
-        let range = self.former_range(usize::from(slot));
-        let former = self.storage.view().maps.get(range).unwrap_or(&[]);
-        bits_of(former, usize::from(word), |host| match HostId::new(host) {
-            Some(host) => others.contains(host),
-            None => host == ANYONE && !others.is_empty(),
-        }) & moved
-    }
-
-    /// Remembers who had what this host gets by the map just committed, in the slots that mean the same as before.
-    pub(super) fn note_former(&mut self, kept: SlotSet) {
-        let me = self.config.host.get();
-        for slot in (0..self.slots()).filter(|slot| kept.contains(*slot)) {
-            let (now, base, former) = (
-                self.map_range(Half::Committed, slot),
-                self.base_range(slot),
-                self.former_range(slot),
-            );
-            let maps = self.storage.parts().maps;
-            for ((now, base), former) in now.zip(base).zip(former) {
-                let (Some(&owner), Some(&before)) = (maps.get(now), maps.get(base)) else {
-                    break;
-                };
-                if owner == me && before != me {
-                    // As long as anyone may have sessions of the bucket, it is not only the last owner.
-                    if let Some(former) = maps.get_mut(former).filter(|host| **host != ANYONE) {
-                        *former = before;
-                    }
-                }
-            }
-        }
-    }
-
     /// Lets go of every bucket at once.
     pub(super) fn clear_owned(&mut self) {
         let mut changed = self.default_held;
         self.default_held = false;
         for slot in 0..self.slots_room() {
             for word in 0..self.words_per_slot() {
-                changed |= self.set_owned(slot, word, 0);
+                changed |= self.set_owned(slot, word, 0, true);
             }
         }
         if changed {
@@ -249,7 +212,7 @@ impl<S: Storage> Node<S> {
                     0
                 };
                 let owned = self.word(Bits::Owned, slot, word);
-                changed |= self.set_owned(slot, word, owned & keep);
+                changed |= self.set_owned(slot, word, owned & keep, false);
             }
         }
         if changed {
@@ -268,7 +231,8 @@ impl<S: Storage> Node<S> {
                 } else {
                     self.owner_word(Half::Committed, slot, word, |owner| owner == me)
                 };
-                self.set_owned(slot, word, mine);
+                // What the map gives to others is no news to them.
+                self.set_owned(slot, word, mine, none);
             }
         }
         self.ownership_changed();
@@ -285,74 +249,28 @@ impl<S: Storage> Node<S> {
         bits_of(map, word, wanted)
     }
 
-    /// Sets a word of the served buckets and marks what changed as moved.
-    fn set_owned(&mut self, slot: usize, word: usize, bits: u64) -> bool {
+    /// Sets a word of the served buckets; what is lost becomes residue, of which the others are told if they cannot know.
+    fn set_owned(&mut self, slot: usize, word: usize, bits: u64, tell: bool) -> bool {
         let Some(place) = self.word_mut(Bits::Owned, slot, word) else {
             return false;
         };
-        let changed = *place ^ bits;
+        let before = *place;
         *place = bits;
-        if changed != 0 {
-            if let Some(moved) = self.word_mut(Bits::MovedLately, slot, word) {
-                *moved |= changed;
-            }
+        if before != bits {
+            self.ownership_moved(slot, word, (before, bits), tell);
         }
-        changed != 0
-    }
-
-    /// Marks all buckets of a slot as moved.
-    pub(super) fn mark_moved(&mut self, slot: usize) {
-        let buckets = self.buckets();
-        for word in 0..self.words_per_slot() {
-            let rest = buckets.saturating_sub(word.saturating_mul(64));
-            let bits = 1u64.checked_shl(rest as u32).unwrap_or(0).wrapping_sub(1);
-            if let Some(moved) = self.word_mut(Bits::MovedLately, slot, word) {
-                *moved |= bits;
-            }
-        }
+        before != bits
     }
 
     /// Something that the packet path reads has changed.
     pub(super) fn ownership_changed(&mut self) {
         self.changes = self.changes.wrapping_add(1);
-        if self.config.moved_window_ns != 0 && self.moved_turn == super::Instant::NEVER {
-            self.moved_turn = self.now.after(self.config.moved_window_ns);
-        }
-    }
-
-    /// Forgets what moved before the last turn; what moved since then is forgotten at the next one.
-    pub(super) fn age_moved(&mut self) {
-        let mut left = false;
-        for slot in 0..self.slots_room() {
-            for word in 0..self.words_per_slot() {
-                let lately = self.word(Bits::MovedLately, slot, word);
-                left |= lately != 0;
-                if let Some(before) = self.word_mut(Bits::MovedBefore, slot, word) {
-                    *before = lately;
-                }
-                if let Some(lately) = self.word_mut(Bits::MovedLately, slot, word) {
-                    *lately = 0;
-                }
-            }
-        }
-        if !left {
-            // What is not marked as moved has no sessions anywhere else.
-            if let Some([.., former]) = quarters(self.storage.parts().maps) {
-                former.fill(0);
-            }
-        }
-        self.changes = self.changes.wrapping_add(1);
-        self.moved_turn = if left {
-            self.now.after(self.config.moved_window_ns)
-        } else {
-            super::Instant::NEVER
-        };
     }
 
     /// Copies the committed maps to the next ones, or empties those.
     pub(super) fn start_next(&mut self, from_committed: bool) {
         let flipped = self.flipped;
-        let Some([first, second, ..]) = quarters(self.storage.parts().maps) else {
+        let Some([first, second, _]) = thirds(self.storage.parts().maps) else {
             return;
         };
         let (committed, next) = if flipped {
@@ -420,7 +338,7 @@ impl<S: Storage> Node<S> {
     /// Keeps the maps that the next ones are computed from.
     fn keep_base(&mut self) {
         let flipped = self.flipped;
-        if let Some([first, second, base, _]) = quarters(self.storage.parts().maps) {
+        if let Some([first, second, base]) = thirds(self.storage.parts().maps) {
             copy(base, if flipped { first } else { second });
         }
     }
@@ -533,6 +451,12 @@ impl<S: Storage> Node<S> {
             } else {
                 0
             },
+            residue: if is_self {
+                Some(self.residue_count())
+            } else {
+                let known = !self.residue_unknown().contains(host);
+                known.then_some(peer.residue.count)
+            },
         })
     }
 
@@ -574,13 +498,13 @@ impl<S: Storage> Node<S> {
     }
 }
 
-/// The four sets of maps: committed and next in either order, the base of the next, and who had what before.
-fn quarters(maps: &mut [u8]) -> Option<[&mut [u8]; 4]> {
-    let half = maps.len().wrapping_shr(2).wrapping_shl(1);
-    let (lower, upper) = maps.split_at_mut_checked(half)?;
-    let (first, second) = lower.split_at_mut_checked(half.wrapping_shr(1))?;
-    let (third, fourth) = upper.split_at_mut_checked(half.wrapping_shr(1))?;
-    Some([first, second, third, fourth])
+/// The sets of maps: committed and next in either order, and the base of the next.
+fn thirds(maps: &mut [u8]) -> Option<[&mut [u8]; MAPS]> {
+    let each = maps.len().checked_div(MAPS)?;
+    let (first, rest) = maps.split_at_mut_checked(each)?;
+    let (second, rest) = rest.split_at_mut_checked(each)?;
+    let (third, _) = rest.split_at_mut_checked(each)?;
+    Some([first, second, third])
 }
 
 /// 64 places of a map from place 64 × `word` on: bit n is set if the host there is `wanted`.

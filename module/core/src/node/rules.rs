@@ -10,9 +10,8 @@
 
 use super::super::config::{Rules, SlotSet};
 use super::super::event::Event;
-use super::super::store::Storage;
+use super::super::store::{Storage, BITMAPS, MAPS};
 use super::super::wire::copy;
-use super::own::ANYONE;
 use super::view::is_ready;
 use super::{CommandError, Node, Prepared};
 
@@ -56,7 +55,7 @@ impl<S: Storage> Node<S> {
             .map(|rules| rules.digest)
             .filter(|_| !self.takes_part())
         {
-            self.activate_rules(digest);
+            self.activate_rules(digest, true);
         }
         self.inputs_changed(changed);
     }
@@ -86,9 +85,10 @@ impl<S: Storage> Node<S> {
         (0..slots).any(|slot| !staged.kept.contains(slot))
     }
 
-    /// Puts the staged rules in force if they are those: the slots that were kept; all if they are not.
+    /// Puts the staged rules in force if they are those: the slots that were kept; all if they are not. `tell`: the others
+    /// do not know that it happens.
     #[inline(never)]
-    pub(super) fn activate_rules(&mut self, digest: u64) -> SlotSet {
+    pub(super) fn activate_rules(&mut self, digest: u64, tell: bool) -> SlotSet {
         if digest == self.config.rules.digest {
             return SlotSet::ALL;
         }
@@ -98,17 +98,18 @@ impl<S: Storage> Node<S> {
         self.staged = None;
         self.config.rules = rules;
         self.event(Event::RulesActivated { digest });
-        self.forget_slots(rules.kept);
+        self.forget_slots(rules.kept, tell);
         rules.kept
     }
 
-    /// Every bucket of the slots that were not kept counts as moved from now on, with sessions on any host.
-    fn forget_slots(&mut self, kept: SlotSet) {
+    /// Every bucket of the slots that were not kept may have sessions here; slots that there are no more have none.
+    fn forget_slots(&mut self, kept: SlotSet, tell: bool) {
+        let slots = self.slots();
         for slot in (0..self.slots_room()).filter(|slot| !kept.contains(*slot)) {
-            self.mark_moved(slot);
-            let range = self.former_range(slot);
-            if let Some(former) = self.storage.parts().maps.get_mut(range) {
-                former.fill(ANYONE);
+            if slot >= slots {
+                self.forget_slot(slot);
+            } else if self.takes_part() {
+                self.hold_slot(slot, tell);
             }
         }
         self.ownership_changed();
@@ -128,15 +129,17 @@ impl<S: Storage> Node<S> {
             && old.events.len() == new.events.len()
             && old.history.len() == new.history.len()
             && old.maps.len() <= new.maps.len()
-            && old.words.len() <= new.words.len();
+            && old.words.len() <= new.words.len()
+            && old.holders.len() <= new.holders.len();
         if !fits {
             return Err(storage);
         }
         copy_all(new.peers, old.peers);
         copy_all(new.events, old.events);
         copy_all(new.history, old.history);
-        copy_parts(new.maps, old.maps, 4, copy);
-        copy_parts(new.words, old.words, 3, copy_all);
+        copy_parts(new.maps, old.maps, MAPS, copy);
+        copy_parts(new.words, old.words, BITMAPS, copy_all);
+        copy_all(new.holders, old.holders);
         Ok(core::mem::replace(&mut self.storage, storage))
     }
 }

@@ -51,6 +51,12 @@ impl<S: Storage> Node<S> {
         if !self.serving.is_empty() {
             return Some((Kind::MapPart, self.part_body(buf)));
         }
+        if self.residual.has_news() {
+            return Some((Kind::Residue, self.residue_body(buf)));
+        }
+        if self.residual.ask {
+            return Some((Kind::ResidueRequest, self.residue_request_body(buf)));
+        }
         if self.inputs_wanted {
             return Some((Kind::Inputs, self.inputs_body(buf)));
         }
@@ -213,7 +219,7 @@ impl<S: Storage> Node<S> {
             settings: self.config.settings,
             rules: self.config.rules.digest,
             pending: self.pending(),
-            residue: 0,
+            residue: self.residual.own.digest,
             on_segment: self.heard_on_segment(),
         }
     }

@@ -27,9 +27,6 @@ impl<S: Storage> Node<S> {
         {
             self.beat = true;
         }
-        if self.now >= self.moved_turn {
-            self.age_moved();
-        }
         if self
             .drain_deadline
             .is_some_and(|deadline| self.now >= deadline)
@@ -56,7 +53,7 @@ impl<S: Storage> Node<S> {
                 Instant::NEVER
             };
         }
-        let mut next = beat.min(self.moved_turn).min(self.expires_at.0);
+        let mut next = beat.min(self.residual.ask_at).min(self.expires_at.0);
         if !self.listened {
             next = next.min(self.started.after(self.silence_ns()));
         }

@@ -53,6 +53,8 @@ impl<S: Storage> Node<S> {
         }
         self.update_out();
         self.tell_outs();
+        self.settle_residue();
+        self.finish_drain();
         self.touched.0 = HostSet::EMPTY;
         self.finish_leaving();
     }
@@ -200,7 +202,7 @@ impl<S: Storage> Node<S> {
         let said = &self.peer(leader).said;
         let theirs = said.rules;
         if !self.in_view() && is_serving(said) && theirs != 0 && theirs == self.pending() {
-            self.activate_rules(theirs);
+            self.activate_rules(theirs, true);
             self.inputs_changed(true);
         }
     }

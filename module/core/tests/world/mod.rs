@@ -29,6 +29,7 @@ pub struct Tables {
     peers: Vec<Peer>,
     maps: Vec<u8>,
     words: Vec<u64>,
+    holders: Vec<u64>,
     events: Vec<Option<Event>>,
     history: Vec<Option<HistoryEntry>>,
 }
@@ -39,6 +40,7 @@ impl Tables {
             peers: vec![Peer::EMPTY; sizes.peers],
             maps: vec![0; sizes.maps],
             words: vec![0; sizes.words],
+            holders: vec![0; sizes.holders],
             events: vec![None; sizes.events],
             history: vec![None; sizes.history],
         }
@@ -51,6 +53,7 @@ impl Storage for Tables {
             peers: &self.peers,
             maps: &self.maps,
             words: &self.words,
+            holders: &self.holders,
             history: &self.history,
         }
     }
@@ -60,6 +63,7 @@ impl Storage for Tables {
             peers: &mut self.peers,
             maps: &mut self.maps,
             words: &mut self.words,
+            holders: &mut self.holders,
             events: &mut self.events,
             history: &mut self.history,
         }
@@ -116,7 +120,6 @@ pub fn config(host: u8) -> Config {
         rules: Rules::one(1, 50),
         dedicated: Dedicated::NONE,
         versions: (1, 1),
-        moved_window_ns: 10_000 * MS,
     }
 }
 
@@ -182,6 +185,22 @@ impl World {
             .handle_command(self.now, command, self.random)
             .unwrap();
         self.drain(index);
+    }
+
+    /// A host walks over its sessions: `found` tells the buckets of slot and word that have some.
+    pub fn walk_with(&mut self, index: usize, found: impl Fn(u16, u16) -> u64) {
+        self.nodes[index].begin_walk();
+        self.nodes[index].end_walk(self.now, found, 0);
+        self.drain(index);
+    }
+
+    /// All hosts find that they have no sessions.
+    pub fn walk_all(&mut self) {
+        for index in 0..self.nodes.len() {
+            if !self.crashed[index] {
+                self.walk_with(index, |_, _| 0);
+            }
+        }
     }
 
     pub fn start_all(&mut self) {

@@ -31,6 +31,8 @@ pub(crate) enum Property {
     Heals,
     /// Convergence never stops service.
     Continues,
+    /// Who holds sessions of a bucket that another owns is known to the owner.
+    Residue,
     /// A change is through within its time.
     Timing,
     /// The core ends its work in bounded steps.
@@ -53,6 +55,7 @@ impl Property {
             Property::Attack => "attack",
             Property::Heals => "heals",
             Property::Continues => "continues",
+            Property::Residue => "residue",
             Property::Timing => "timing",
             Property::Bounded => "bounded",
             Property::Panic => "panic",

@@ -156,7 +156,6 @@ fn config(host: usize) -> Config {
         },
         dedicated: Dedicated::NONE,
         versions: (1, 1),
-        moved_window_ns: PERIOD,
     }
 }
 

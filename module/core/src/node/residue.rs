@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Residue: who may still hold sessions of a bucket that another owns.
+//!
+//! Each host keeps its own residue, a bit for each bucket: not owned, but sessions of it may live here. A bucket enters it
+//! at the moment it is let go of, and leaves it when a walk over the tables of sessions, which began after that moment,
+//! has found none ([`Node::begin_walk`], [`Node::end_walk`]).
+//!
+//! Each host also keeps what it knows of the residue of every other one. Both change by the same rule at a commit: who
+//! had a bucket in the base and has not in the result holds it, who has it in the result does not; in a slot that means
+//! something else every member holds all that it does not own. So a change is told by no frame. All else is: as words
+//! of the bitmaps as they are now, with a digest of the whole, which is also in each heartbeat. While a live host's
+//! digest is not that of what is known of it, it counts as holding everything, and after a period it is asked.
+
+use super::super::config::SlotSet;
+use super::super::host::{HostId, HostSet};
+use super::super::limits::{FRAME_MAX, TAG_LEN};
+use super::super::received::Received;
+use super::super::residue::{write_request, write_slot, Residue, Slot, Sum, HEAD_LEN, SLOT_MAX};
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::super::wire::{Header, Writer, HEADER_LEN};
+use super::own::{Bits, Half};
+use super::view::is_serving;
+use super::Node;
+
+/// What a node keeps of residue besides the bitmaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Residual {
+    /// What this host's own comes to.
+    pub(super) own: Sum,
+    /// Slots that have to be told.
+    tell: SlotSet,
+    /// Other hosts of which some bucket is known to be residue.
+    holders: HostSet,
+    /// Live hosts whose residue is not known: they may hold everything.
+    unknown: HostSet,
+    /// Hosts to be asked for all of theirs.
+    unclear: HostSet,
+    /// When they are asked; never if there are none.
+    pub(super) ask_at: Instant,
+    /// They have to be asked now.
+    pub(super) ask: bool,
+    /// All was told so lately that requests before this are served by it.
+    answer_after: Instant,
+    /// The bitmap of what others hold has to be made anew.
+    dirty: bool,
+    /// Sessions that the last walk found; `None` before the first.
+    sessions: Option<u64>,
+}
+
+impl Residual {
+    /// None, and nothing known.
+    pub(super) const EMPTY: Residual = Residual {
+        own: Sum::EMPTY,
+        tell: SlotSet::EMPTY,
+        holders: HostSet::EMPTY,
+        unknown: HostSet::EMPTY,
+        unclear: HostSet::EMPTY,
+        ask_at: Instant::NEVER,
+        ask: false,
+        answer_after: Instant(0),
+        dirty: false,
+        sessions: None,
+    };
+
+    /// Whether something has to be told.
+    pub(super) fn has_news(&self) -> bool {
+        !self.tell.is_empty()
+    }
+}
+
+impl<S: Storage> Node<S> {
+    /// 64 buckets of a slot, as in [`Node::owned_word`]: this host does not own them, but may hold sessions.
+    #[must_use]
+    pub fn residue_word(&self, slot: u16, word: u16) -> u64 {
+        self.word(Bits::Residue, usize::from(slot), usize::from(word))
+    }
+
+    /// The same for buckets that this host owns while another live host may hold sessions: a packet of a connection
+    /// that is unknown here is that host's to answer.
+    #[must_use]
+    pub fn others_word(&self, slot: u16, word: u16) -> u64 {
+        self.owned_word(slot, word) & self.word(Bits::Others, usize::from(slot), usize::from(word))
+    }
+
+    /// The two together: sessions may live on a host that does not own the bucket, and this host is the one or the
+    /// other.
+    #[must_use]
+    pub fn moved_word(&self, slot: u16, word: u16) -> u64 {
+        self.residue_word(slot, word) | self.others_word(slot, word)
+    }
+
+    /// Hosts that may hold sessions of a bucket without owning it, as far as is known.
+    #[must_use]
+    pub fn holders(&self, slot: u16, bucket: u16) -> HostSet {
+        let (slot, bucket) = (usize::from(slot), usize::from(bucket));
+        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
+        let known = bucket < self.buckets();
+        let mask = self.storage.view().holders.get(place).filter(|_| known);
+        let others = HostSet(mask.copied().unwrap_or(0));
+        let own = self.word(Bits::Residue, slot, bucket.wrapping_shr(6));
+        if own.wrapping_shr((bucket & 63) as u32) & 1 != 0 {
+            others.with(self.config.host)
+        } else {
+            others
+        }
+    }
+
+    /// Live hosts whose residue is not known here at the moment: each may hold sessions of any bucket.
+    #[must_use]
+    pub fn residue_unknown(&self) -> HostSet {
+        self.residual.unknown
+    }
+
+    /// Buckets, over all slots, that this host does not own but may hold sessions of.
+    #[must_use]
+    pub fn residue_count(&self) -> u32 {
+        self.residual.own.count
+    }
+
+    /// Sessions of all buckets that the last walk found; `None` before the first.
+    #[must_use]
+    pub fn sessions(&self) -> Option<u64> {
+        self.residual.sessions
+    }
+
+    /// Whether a walk over the tables of sessions is wanted: there is residue that may be gone.
+    #[must_use]
+    pub fn wants_walk(&self) -> bool {
+        self.takes_part() && (self.residual.own.count != 0 || self.drain_deadline.is_some())
+    }
+
+    /// A walk is about to begin: what becomes residue from now on is not cleared by it.
+    ///
+    /// Between this call and the first look into a table the caller waits until every packet has left the packet path
+    /// that was judged before, for it may still become a session.
+    pub fn begin_walk(&mut self) {
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                if let Some(fresh) = self.word_mut(Bits::Fresh, slot, word) {
+                    *fresh = 0;
+                }
+            }
+        }
+    }
+
+    /// The walk has ended. `found` tells, as [`Node::owned_word`] does, in which buckets there were sessions, and
+    /// `sessions` how many there were in all.
+    pub fn end_walk(&mut self, now: Instant, found: impl Fn(u16, u16) -> u64, sessions: u64) {
+        self.notice_pause(now);
+        if !self.takes_part() {
+            return;
+        }
+        for slot in 0..self.slots() {
+            for word in 0..self.words_per_slot() {
+                let found = found(slot as u16, word as u16) & self.full_word(word);
+                let residue = self.word(Bits::Residue, slot, word);
+                let kept = found | self.word(Bits::Fresh, slot, word);
+                // A session of a bucket that this host does not own and has not let go of was not made by a
+                // packet that it was given as the owner: this host opened it itself. It is one all the same.
+                let opened = found & !self.word(Bits::Owned, slot, word);
+                self.set_residue(slot, word, (residue & kept) | opened, true);
+            }
+        }
+        self.residual.sessions = Some(sessions);
+        self.settle();
+    }
+
+    /// All buckets of a word.
+    fn full_word(&self, word: usize) -> u64 {
+        let rest = self.buckets().saturating_sub(word.saturating_mul(64));
+        match 1u64.checked_shl(rest as u32) {
+            Some(bit) => bit.wrapping_sub(1),
+            None => u64::MAX,
+        }
+    }
+
+    /// Sets a word of the own residue. If the others cannot know by themselves, they are told.
+    pub(super) fn set_residue(&mut self, slot: usize, word: usize, bits: u64, tell: bool) {
+        let Some(place) = self.word_mut(Bits::Residue, slot, word) else {
+            return;
+        };
+        let flips = *place ^ bits;
+        *place = bits;
+        if flips == 0 {
+            return;
+        }
+        if let Some(fresh) = self.word_mut(Bits::Fresh, slot, word) {
+            *fresh |= flips & bits;
+        }
+        self.residual.own.enter(slot, word, flips, bits);
+        if tell {
+            self.residual.tell.insert(slot as u16);
+        }
+        self.ownership_changed();
+    }
+
+    /// Buckets of a word that this host owned are its residue now, or the other way round.
+    pub(super) fn ownership_moved(
+        &mut self,
+        slot: usize,
+        word: usize,
+        (before, after): (u64, u64),
+        tell: bool,
+    ) {
+        let residue = self.word(Bits::Residue, slot, word);
+        let next = (residue | (before & !after)) & !after;
+        self.set_residue(slot, word, next, tell);
+    }
+
+    /// Every bucket of a slot that this host does not own may hold sessions of it: the slot means something else now.
+    pub(super) fn hold_slot(&mut self, slot: usize, tell: bool) {
+        for word in 0..self.words_per_slot() {
+            let bits = self.full_word(word) & !self.word(Bits::Owned, slot, word);
+            self.set_residue(slot, word, bits, tell);
+        }
+    }
+
+    /// A slot is not in use any more: nobody has residue in it.
+    pub(super) fn forget_slot(&mut self, slot: usize) {
+        for word in 0..self.words_per_slot() {
+            self.set_residue(slot, word, 0, false);
+            for bit in 0..64 {
+                self.set_holders(slot, word, bit, HostSet::EMPTY);
+            }
+        }
+        self.residual.tell.remove(slot);
+    }
+
+    /// What the commit of a map makes residue, here and elsewhere. `kept` are the slots that mean the same as before,
+    /// `members` all hosts of the old view and of the new one.
+    #[inline(never)]
+    pub(super) fn note_moves(&mut self, kept: SlotSet, members: HostSet) {
+        let live = self.live_others();
+        for slot in 0..self.slots() {
+            let all = (!kept.contains(slot)).then_some(members.intersection(live));
+            for word in 0..self.words_per_slot() {
+                self.note_moves_of(slot, word, all, live);
+            }
+        }
+    }
+
+    /// The same for 64 buckets; `all` are those who hold everything that they do not own.
+    fn note_moves_of(&mut self, slot: usize, word: usize, all: Option<HostSet>, live: HostSet) {
+        let me = self.config.host;
+        let first = word.saturating_mul(64);
+        let mut own = self.word(Bits::Residue, slot, word);
+        for bit in 0..64usize {
+            let bucket = first.saturating_add(bit);
+            if bucket >= self.buckets() {
+                break;
+            }
+            let after = self.owner_at(Half::Committed, slot, bucket);
+            let before = self.base_owner_at(slot, bucket);
+            let mask = 1u64.wrapping_shl(bit as u32);
+            let mut holders = self.holders_at(slot, bucket);
+            match all {
+                Some(all) => {
+                    holders = holders.union(all);
+                    own |= mask;
+                }
+                None if before == after => {}
+                None => match before {
+                    Some(host) if host == me => own |= mask,
+                    Some(host) if self.may_have_served(host, live) => holders.insert(host),
+                    _ => {}
+                },
+            }
+            match after {
+                Some(host) if host == me => own &= !mask,
+                Some(host) => holders.remove(host),
+                None => {}
+            }
+            self.set_holders(slot, word, bit, holders);
+        }
+        let owned = self.word(Bits::Owned, slot, word);
+        self.set_residue(slot, word, own & !owned, false);
+    }
+
+    /// Whether a host that owned a bucket of the base is alive, and is the incarnation that owned it, as far as is known.
+    fn may_have_served(&self, host: HostId, live: HostSet) -> bool {
+        let peer = self.peer(host);
+        let of_view = peer.member.0;
+        live.contains(host) && (of_view == 0 || of_view == peer.incarnation)
+    }
+
+    fn live_others(&self) -> HostSet {
+        let live = self.others().filter(|host| {
+            let peer = self.peer(*host);
+            peer.live && !peer.gone
+        });
+        live.fold(HostSet::EMPTY, HostSet::with)
+    }
+
+    fn holders_at(&self, slot: usize, bucket: usize) -> HostSet {
+        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
+        HostSet(self.storage.view().holders.get(place).copied().unwrap_or(0))
+    }
+
+    /// Says who else holds a bucket.
+    fn set_holders(&mut self, slot: usize, word: usize, bit: usize, holders: HostSet) {
+        let bucket = word.saturating_mul(64).saturating_add(bit);
+        if bucket >= self.buckets() {
+            return;
+        }
+        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
+        let parts = self.storage.parts();
+        let Some(place) = parts.holders.get_mut(place) else {
+            return;
+        };
+        let flips = HostSet(*place ^ holders.0);
+        if flips.is_empty() {
+            return;
+        }
+        *place = holders.0;
+        let mask = 1u64.wrapping_shl(bit as u32);
+        for host in flips.iter() {
+            let after = if holders.contains(host) { mask } else { 0 };
+            if let Some(peer) = parts.peers.get_mut(host.index()) {
+                peer.residue.enter(slot, word, mask, after);
+            }
+        }
+        self.residual.holders = self.residual.holders.union(holders);
+        self.residual.dirty = true;
+    }
+
+    /// Forgets what hosts hold: they are dead, or others than they were.
+    pub(super) fn forget_holders(&mut self, hosts: HostSet) {
+        let hosts = hosts.intersection(self.residual.holders);
+        if hosts.is_empty() {
+            return;
+        }
+        let parts = self.storage.parts();
+        for holders in parts.holders.iter_mut() {
+            *holders &= !hosts.0;
+        }
+        for host in hosts.iter() {
+            if let Some(peer) = parts.peers.get_mut(host.index()) {
+                peer.residue = Sum::EMPTY;
+            }
+        }
+        self.residual.holders = self.residual.holders.minus(hosts);
+        self.residual.dirty = true;
+    }
+
+    /// Forgets everything of this host and of all others.
+    pub(super) fn forget_residue(&mut self) {
+        let parts = self.storage.parts();
+        parts.holders.fill(0);
+        for peer in parts.peers.iter_mut() {
+            peer.residue = Sum::EMPTY;
+        }
+        for slot in 0..self.slots_room() {
+            for word in 0..self.words_per_slot() {
+                for bits in [Bits::Residue, Bits::Fresh, Bits::Others] {
+                    if let Some(place) = self.word_mut(bits, slot, word) {
+                        *place = 0;
+                    }
+                }
+            }
+        }
+        self.residual = Residual::EMPTY;
+        self.compared.0 = None;
+        self.ownership_changed();
+    }
+
+    /// What follows from an input for residue: who has died, whose is not known, whom to ask.
+    #[inline(never)]
+    pub(super) fn settle_residue(&mut self) {
+        let (rules, view) = (self.config.rules.digest, self.view.id);
+        // A frame changes what is known of its sender, a commit what is known of all.
+        let compared = Some((view, rules));
+        let others = self.ids.without(self.config.host);
+        let hosts = if compared == self.compared.0 {
+            self.touched.0.intersection(others)
+        } else {
+            others
+        };
+        self.compared.0 = compared;
+        let mut dead = HostSet::EMPTY;
+        let mut unknown = self.residual.unknown.minus(hosts);
+        let mut unclear = self.residual.unclear.minus(hosts);
+        for host in hosts.iter() {
+            let peer = self.peer(host);
+            if !peer.live || peer.gone {
+                dead.insert(host);
+                continue;
+            }
+            let said = &peer.said;
+            // Who has none has none under any rules.
+            let comparable = said.rules == rules || said.residue == 0;
+            if !comparable || said.residue != peer.residue.digest {
+                unknown.insert(host);
+                if comparable {
+                    unclear.insert(host);
+                }
+            }
+            if is_serving(said) && said.committed != view {
+                // It serves what another map gives it, or lets go of it just now.
+                unknown.insert(host);
+            }
+        }
+        self.forget_holders(dead);
+        self.residual.dirty |= unknown.is_empty() != self.residual.unknown.is_empty();
+        self.residual.unknown = unknown;
+        self.ask_for_residue(unclear);
+        if self.residual.dirty {
+            self.derive_others();
+        }
+    }
+
+    /// A difference is usually one that a frame under way ends; what lasts is asked for.
+    fn ask_for_residue(&mut self, unclear: HostSet) {
+        let again = self.now.after(self.config.period_ns);
+        self.residual.unclear = unclear;
+        if unclear.is_empty() {
+            self.residual.ask_at = Instant::NEVER;
+            self.residual.ask = false;
+        } else if self.residual.ask_at == Instant::NEVER {
+            self.residual.ask_at = again;
+        } else if self.now >= self.residual.ask_at {
+            self.residual.ask_at = again;
+            self.residual.ask = true;
+        }
+    }
+
+    /// Makes the bitmap of what others hold anew.
+    #[inline(never)]
+    fn derive_others(&mut self) {
+        self.residual.dirty = false;
+        let anything = !self.residual.unknown.is_empty();
+        let mut changed = false;
+        for slot in 0..self.slots() {
+            for word in 0..self.words_per_slot() {
+                let bits = if anything {
+                    u64::MAX
+                } else {
+                    self.held_by_others(slot, word)
+                };
+                if let Some(place) = self.word_mut(Bits::Others, slot, word) {
+                    changed |= *place != bits;
+                    *place = bits;
+                }
+            }
+        }
+        if changed {
+            self.ownership_changed();
+        }
+    }
+
+    fn held_by_others(&self, slot: usize, word: usize) -> u64 {
+        let first = slot
+            .saturating_mul(self.buckets())
+            .saturating_add(word.saturating_mul(64));
+        let rest = self.buckets().saturating_sub(word.saturating_mul(64));
+        let end = first.saturating_add(rest.min(64));
+        let holders = self.storage.view().holders.get(first..end).unwrap_or(&[]);
+        holders.iter().zip(0u32..64).fold(0, |bits, (holders, n)| {
+            bits | u64::from(*holders != 0).wrapping_shl(n)
+        })
+    }
+
+    /// A host tells its residue.
+    #[inline(never)]
+    pub(super) fn on_residue(&mut self, header: &Header, residue: &Residue<'_>) -> Received {
+        if residue.rules != self.config.rules.digest {
+            // Its slots mean something else; the digest in its heartbeats will tell.
+            return Received::NotForUs;
+        }
+        if residue
+            .slots()
+            .any(|slot| usize::from(slot.slot) >= self.slots())
+        {
+            return Received::Body;
+        }
+        for slot in residue.slots() {
+            self.store_residue(header.host, &slot);
+        }
+        if let Some(peer) = self.peer_mut(header.host) {
+            peer.said.residue = residue.digest;
+            peer.said.rules = residue.rules;
+        }
+        Received::Residue
+    }
+
+    fn store_residue(&mut self, host: HostId, told: &Slot<'_>) {
+        let slot = usize::from(told.slot);
+        let words = self.words_per_slot();
+        for (word, bits) in told.words().take(words) {
+            for bit in 0..64usize {
+                let bucket = word.saturating_mul(64).saturating_add(bit);
+                let holders = self.holders_at(slot, bucket);
+                let holds = bits.wrapping_shr(bit as u32) & 1 != 0;
+                let after = if holds {
+                    holders.with(host)
+                } else {
+                    holders.without(host)
+                };
+                self.set_holders(slot, word, bit, after);
+            }
+        }
+    }
+
+    /// Somebody does not know the residue of these hosts.
+    pub(super) fn on_residue_request(&mut self, asked: HostSet) -> Received {
+        if !asked.contains(self.config.host) {
+            return Received::NotForUs;
+        }
+        if self.now >= self.residual.answer_after {
+            // One answer serves all who have asked for the same.
+            let pause = self.config.period_ns.wrapping_shr(2);
+            self.residual.answer_after = self.now.after(pause);
+            for slot in 0..self.slots() {
+                self.residual.tell.insert(slot as u16);
+            }
+        }
+        Received::ResidueRequest
+    }
+
+    /// As much of what has to be told as one frame holds.
+    #[inline(never)]
+    pub(super) fn residue_body(&mut self, buf: &mut [u8]) -> Option<usize> {
+        let room = FRAME_MAX.saturating_sub(TAG_LEN);
+        let mut writer = Writer::new(buf, HEADER_LEN);
+        writer.u64(self.config.rules.digest);
+        writer.u64(self.residual.own.digest);
+        let count_at = writer.position();
+        writer.u8(0);
+        debug_assert_eq!(writer.position(), HEADER_LEN.saturating_add(HEAD_LEN));
+        let mut count = 0u8;
+        let words = self.words_per_slot();
+        for slot in 0..self.slots() {
+            if !self.residual.tell.contains(slot) {
+                continue;
+            }
+            if count == u8::MAX || writer.position().saturating_add(SLOT_MAX) > room {
+                break;
+            }
+            write_slot(&mut writer, slot as u16, |word| {
+                if word < words {
+                    self.word(Bits::Residue, slot, word)
+                } else {
+                    0
+                }
+            });
+            count = count.saturating_add(1);
+            self.residual.tell.remove(slot);
+        }
+        writer.patch_u8(count_at, count);
+        writer.finish()
+    }
+
+    /// Asks those whose residue is not known.
+    pub(super) fn residue_request_body(&mut self, buf: &mut [u8]) -> Option<usize> {
+        self.residual.ask = false;
+        let mut writer = Writer::new(buf, HEADER_LEN);
+        write_request(&mut writer, self.residual.unclear);
+        writer.finish()
+    }
+
+    /// A host that is to stop after its last session does so when it owns nothing and has no residue.
+    pub(super) fn finish_drain(&mut self) {
+        if self.drain_deadline.is_none() || self.leaving.is_some() || self.residue_count() != 0 {
+            return;
+        }
+        let words = 0..self.words_per_slot();
+        let owns = (0..self.slots()).any(|slot| {
+            words
+                .clone()
+                .any(|word| self.word(Bits::Owned, slot, word) != 0)
+        });
+        if !owns {
+            self.leave(false);
+        }
+    }
+}
