@@ -8,8 +8,8 @@
 //!
 //! *Lifetime*: a [`Port`] is shared by the hooks of the interface, by the registry and by requests that are
 //! being answered. The registry takes a cluster down in this order, see `registry.rs`: the node is halted, the
-//! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the
-//! timer (waiting for a running one), and only after that the cluster is freed.
+//! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the walks and
+//! the timer (waiting for a running one), and only after that the cluster is freed.
 
 use super::conflict::{self, Conflicts};
 use super::delivery::{self, Probed};
@@ -24,6 +24,7 @@ use super::kapi::once::Once;
 use super::kapi::random::random_u64;
 use super::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
 use super::kapi::skb::{Frame, Skb};
+use super::kapi::work::Work;
 use super::keyring::Keyring;
 use super::neighbour;
 use super::nlb_core::config::Config;
@@ -31,7 +32,7 @@ use super::nlb_core::delivery::Delivery;
 use super::nlb_core::event::Event;
 use super::nlb_core::filter::FilterError;
 use super::nlb_core::genl::{Echo, Mode};
-use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX};
+use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
 use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::peer::Path;
 use super::nlb_core::received::Received;
@@ -43,6 +44,7 @@ use super::segment::{Asked, Probes, Watch};
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
+use super::walk::{Walked, Walker};
 use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex, MutexGuard};
@@ -100,6 +102,8 @@ struct Inner {
     busy: bool,
     /// The cluster is being taken down: the node takes no command any more.
     closed: bool,
+    /// What the last walk over the tables of sessions came to.
+    walked: Option<Walked>,
 }
 
 /// A cluster on an interface.
@@ -154,6 +158,7 @@ impl Cluster {
             retired: None,
             busy: false,
             closed: false,
+            walked: None,
         };
         let stats = Stats::new(snapshot.rules.rules().len())?;
         let published = RcuCell::empty();
@@ -312,6 +317,28 @@ impl Cluster {
         self.is_default_host.store(inner.node.is_default());
     }
 
+    /// The number of slots, if a walk over the tables of sessions is wanted. Context: process.
+    pub(crate) fn wants_walk(&self) -> Option<usize> {
+        let inner = self.inner.lock();
+        let slots = usize::from(inner.node.config().rules.slots);
+        inner.node.wants_walk().then_some(slots)
+    }
+
+    /// A walk begins. Context: process.
+    pub(crate) fn begin_walk(&self) {
+        self.inner.lock().node.begin_walk();
+    }
+
+    /// Remembers what a walk came to. Context: process.
+    pub(crate) fn set_walked(&self, walked: Walked) {
+        self.inner.lock().walked = Some(walked);
+    }
+
+    /// What the last walk came to; `None` before the first. Context: any.
+    pub(crate) fn walked(&self) -> Option<Walked> {
+        self.inner.lock().walked
+    }
+
     /// Frees what was swapped out. Context: process, may sleep.
     fn free_retired(&self) {
         let retired = self.inner.lock().retired.take();
@@ -435,8 +462,10 @@ fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], len: usize) -> &'a [u8] {
 
 /// A cluster with its timer: what hooks and requests work with.
 pub(crate) struct Port {
-    // Dropped first: waits for a running expiry, which uses the cluster.
-    timer: Pin<KBox<Timer<Cluster>>>,
+    // Dropped first: waits for a running walk, which uses the timer and the cluster.
+    _walks: Pin<KBox<Work<Walker>>>,
+    // Dropped then, for no one else has it any more: waits for a running expiry, which uses the cluster.
+    timer: Arc<Timer<Cluster>>,
     cluster: Arc<Cluster>,
 }
 
@@ -444,7 +473,14 @@ impl Port {
     /// Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
         let timer = Timer::new(cluster.clone())?;
-        Ok(Arc::new(Self { timer, cluster }, GFP_KERNEL_ACCOUNT)?)
+        let walker = Walker::new(cluster.clone(), timer.clone())?;
+        let walks = Work::new(walker, WALK_PAUSE_MS)?;
+        let port = Self {
+            _walks: walks,
+            timer,
+            cluster,
+        };
+        Ok(Arc::new(port, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// The cluster.
@@ -587,6 +623,18 @@ impl Expire for Cluster {
         }
         conflict::expired(self);
     }
+}
+
+/// A walk over the tables of sessions has ended: in which buckets there were some, and how many in all. Context: process.
+pub(crate) fn end_walk(
+    cluster: &Cluster,
+    timer: &Timer<Cluster>,
+    found: impl Fn(u16, u16) -> u64,
+    sessions: u64,
+) {
+    drive(cluster, timer, |inner, now| {
+        inner.node.end_walk(now, found, sessions);
+    });
 }
 
 /// Lets the node work, and then carries out what it wants: ownership, timer, frames, events.

@@ -113,8 +113,16 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
         if let Some(last) = node.history().last() {
             message.put_u8(at::CAUSE, last.cause as u8)?;
         }
-        Ok(())
-    })
+        if let Some(sessions) = node.sessions() {
+            message.put_u64(at::SESSIONS, sessions)?;
+        }
+        message.put_u32(at::RESIDUE, node.residue_count())
+    })?;
+    if let Some(walked) = cluster.walked() {
+        message.put_u32(at::WALK_US, walked.took_us)?;
+        message.put_u32(at::WALK_SEEN, walked.seen)?;
+    }
+    Ok(())
 }
 
 /// Writes the host at a place of the node's table.
@@ -145,6 +153,9 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> 
     }
     message.put_u8(at::WEIGHT, info.weight)?;
     message.put_flag(at::MEMBER, info.member)?;
+    if let Some(residue) = info.residue {
+        message.put_u32(at::RESIDUE, residue)?;
+    }
     message.put_u64(at::PENDING, info.pending)
 }
 
@@ -319,11 +330,15 @@ pub(crate) fn owner(message: &mut Message, cluster: &Cluster, question: &Questio
         return Err(ENOENT);
     };
     let explanation = explain(&snapshot.filter, flow);
-    let (host, this, generation) = cluster.look(|node, _, _| {
-        let host = explanation
-            .place
-            .and_then(|place| node.owner_of(place.slot, place.bucket));
-        (host, node.config().host, node.generation().number)
+    let (host, this, generation, holders, unknown) = cluster.look(|node, _, _| {
+        let place = explanation.place;
+        (
+            place.and_then(|place| node.owner_of(place.slot, place.bucket)),
+            node.config().host,
+            node.generation().number,
+            place.map(|place| node.holders(place.slot, place.bucket)),
+            node.residue_unknown(),
+        )
     });
     message.put_u8(own::OWNER, host.map_or(0, HostId::get))?;
     message.put_text(own::REASON, explanation.why.as_bytes())?;
@@ -334,6 +349,10 @@ pub(crate) fn owner(message: &mut Message, cluster: &Cluster, question: &Questio
     if let Some(place) = explanation.place {
         message.put_u64(own::HASH, place.hash)?;
         message.put_u16(own::BUCKET, place.bucket)?;
+    }
+    if let Some(holders) = holders {
+        message.put_u64(own::HOLDERS, holders.0)?;
+        message.put_u64(own::HOLDERS_UNKNOWN, unknown.0)?;
     }
     message.put_flag(own::SELF, host == Some(this))?;
     message.put_u64(own::GENERATION, generation)

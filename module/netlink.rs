@@ -19,7 +19,7 @@ use super::nlb_core::genl::{
 };
 use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
 use super::nlb_core::node;
-use super::nlb_core::time::Instant;
+use super::nlb_core::time::{Instant, NS_PER_SEC};
 use super::reception;
 use super::registry::Registry;
 use super::request::{refuse_second, NewCluster};
@@ -35,9 +35,6 @@ const CLUSTER_SIZE: usize = 2048;
 
 /// Room for the answer to who owns a flow.
 const OWNER_SIZE: usize = 512;
-
-/// How long a drained host waits for its last session before it stops, in nanoseconds: one hour.
-const DRAINSTOP_NS: u64 = 3_600_000_000_000;
 
 /// The policy of a request, attribute by attribute; what is not named is rejected.
 macro_rules! policy {
@@ -101,6 +98,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::IFINDEX => Policy::U32,
             cluster::CONTROL => Policy::U8,
             cluster::WEIGHT => Policy::U8,
+            cluster::DRAIN_TIMEOUT_S => Policy::U32,
         ),
         answer: Some(cluster_set),
         dump: None,
@@ -360,6 +358,21 @@ fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
             request.refuse_at(cluster::CONTROL, EINVAL, c_str!("no such control"))
         })?),
     };
+    let deadline = match request.get(cluster::DRAIN_TIMEOUT_S) {
+        // As Windows does it: until no session is left.
+        None => Instant::NEVER,
+        Some(attribute) if control == Some(Control::Drainstop) => {
+            let timeout = u64::from(attribute.u32()).saturating_mul(NS_PER_SEC);
+            Instant(now_ns()).after(timeout)
+        }
+        Some(_) => {
+            return Err(request.refuse_at(
+                cluster::DRAIN_TIMEOUT_S,
+                EINVAL,
+                c_str!("only a drainstop has a timeout"),
+            ))
+        }
+    };
     if let Some(attribute) = request.get(cluster::WEIGHT) {
         let weight = attribute.u8();
         if weight > SlotKind::Weighted.weight_max() {
@@ -376,9 +389,7 @@ fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
         Control::Start => node::Command::Start,
         Control::Stop => node::Command::Stop,
         Control::Drain => node::Command::Drain,
-        Control::Drainstop => node::Command::Drainstop {
-            deadline: Instant(now_ns()).after(DRAINSTOP_NS),
-        },
+        Control::Drainstop => node::Command::Drainstop { deadline },
         Control::Suspend => node::Command::Suspend,
         Control::Resume => node::Command::Resume,
     };

@@ -38,6 +38,7 @@ mod snapshot;
 mod stats;
 mod stray;
 mod tables;
+mod walk;
 
 use kapi::genetlink::{Family, Registration};
 use kapi::netdevice::Notifier;

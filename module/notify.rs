@@ -54,6 +54,7 @@ struct Fields {
     out: Option<OutReason>,
     cause: Option<Cause>,
     claim: Option<Claim>,
+    sessions: Option<u64>,
 }
 
 /// Tells that something happened in a cluster. Context: any.
@@ -89,6 +90,14 @@ pub(crate) fn event(cluster: &Cluster, told: &Told) {
             EventKind::HostSeen,
             Fields {
                 host: Some(host),
+                ..Fields::default()
+            },
+        ),
+        Event::Drained { left } => (
+            EventKind::Drained,
+            Fields {
+                host: Some(own),
+                sessions: Some(left),
                 ..Fields::default()
             },
         ),
@@ -150,6 +159,9 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     }
     if let Some(cause) = fields.cause {
         message.put_u8(genl::event::CAUSE, cause as u8)?;
+    }
+    if let Some(sessions) = fields.sessions {
+        message.put_u64(genl::event::SESSIONS, sessions)?;
     }
     if let Some(claim) = fields.claim {
         let mut buffer = [0u8; 16];

@@ -9,7 +9,7 @@
 //! 1. it is taken out of the registry, so that no request finds it;
 //! 2. the node is halted for good: it owns nothing, says nothing and arms no timer;
 //! 3. its hooks are unregistered, and one grace period is waited for: no packet is inside them;
-//! 4. the last reference to the port stops the timer, waiting for a running expiry;
+//! 4. the last reference to the port stops the walks, waiting for a running one, and then the timer;
 //! 5. the memory is freed and the reference to the device is given back.
 //!
 //! The hooks on the other interfaces belong to the namespace: that of an interface is unregistered when it goes; with

@@ -21,6 +21,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/genetlink.h>
 #include <net/inet6_hashtables.h>

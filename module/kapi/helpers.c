@@ -394,6 +394,74 @@ u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 
 #endif
 }
 
+static void nlb_show_socket(const struct sock *sk, nlb_tcp_found found, void *context)
+{
+	u16 client_port = be16_to_cpu(sk->sk_dport);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	/* A listener for both families has IPv4 connections as mapped ones. */
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_rcv_saddr)) {
+		found(context, true, &sk->sk_v6_daddr, client_port, &sk->sk_v6_rcv_saddr,
+		      sk->sk_num);
+		return;
+	}
+#endif
+	found(context, false, &sk->sk_daddr, client_port, &sk->sk_rcv_saddr, sk->sk_num);
+}
+
+/*
+ * Shows TCP connections of @net from chain @from of the table on, established, in TIME_WAIT and half-open ones, until
+ * the budget is spent: a unit for each chain, eight for each connection. Returns the next chain; 0: that was all.
+ *
+ * Each chain is locked while it is looked at: a half-open connection that becomes an established one, or that one when
+ * it goes to TIME_WAIT, changes its entry there, and without the lock the old one could be missed as well as the new.
+ * @found is called with BH off and must be short. Context: process, without locks.
+ */
+u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_found found,
+			void *context)
+{
+	struct inet_hashinfo *info = net->ipv4.tcp_death_row.hashinfo;
+	const struct hlist_nulls_node *node;
+	struct sock *sk;
+	u32 spent;
+
+	for (spent = 0; from <= info->ehash_mask; from++, spent++) {
+		struct inet_ehash_bucket *head = &info->ehash[from];
+		spinlock_t *lock;
+
+		if (spent >= budget)
+			return from;
+		if (hlist_nulls_empty(&head->chain))
+			continue;
+		lock = inet_ehash_lockp(info, from);
+		spin_lock_bh(lock);
+		sk_nulls_for_each(sk, node, &head->chain) {
+			/* The table may be one for all namespaces. */
+			if (net_eq(sock_net(sk), net))
+				nlb_show_socket(sk, found, context);
+			spent += 8;
+		}
+		spin_unlock_bh(lock);
+	}
+	return 0;
+}
+
+void nlb_helper_work_init(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+/* On a queue for what takes long, on any CPU. */
+void nlb_helper_work_queue(struct delayed_work *work, u32 ms)
+{
+	queue_delayed_work(system_dfl_long_wq, work, msecs_to_jiffies(ms));
+}
+
+void nlb_helper_cond_resched(void)
+{
+	cond_resched();
+}
+
 void nlb_helper_wipe(void *secret, size_t len)
 {
 	memzero_explicit(secret, len);

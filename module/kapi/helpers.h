@@ -5,6 +5,7 @@
 
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <crypto/sha2.h>
 
@@ -65,6 +66,16 @@ u32 nlb_helper_tcp4_state(const struct net_device *dev, __be32 saddr, __be16 spo
 			  __be32 daddr, u16 dport);
 u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 sport,
 			  const u8 *daddr, u16 dport);
+
+typedef void (*nlb_tcp_found)(void *context, bool v6, const void *client, u16 client_port,
+			      const void *local, u16 local_port);
+u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_found found,
+			void *context);
+
+/* work in process context */
+void nlb_helper_work_init(struct delayed_work *work, work_func_t func);
+void nlb_helper_work_queue(struct delayed_work *work, u32 ms);
+void nlb_helper_cond_resched(void);
 
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);

@@ -36,10 +36,10 @@ unsafe impl<T: Expire> Sync for Timer<T> {}
 
 impl<T: Expire> Timer<T> {
     /// A timer that is not running. Context: process. Errors: `ENOMEM`.
-    pub(crate) fn new(target: Arc<T>) -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn new(target: Arc<T>) -> Result<Arc<Self>> {
         // The timer is set up where it stays, and only once there is memory for it: what `drop` cancels must
         // never be a timer that was not set up.
-        KBox::pin_init(
+        Arc::pin_init(
             pin_init!(Self {
                 // INVARIANT: Set up here, and pinned.
                 inner <- Opaque::ffi_init(|timer| {
@@ -90,7 +90,8 @@ impl<T: Expire> Timer<T> {
 impl<T: Expire> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: The timer was set up, by the type invariant. This waits for a running callback; `drop` is
-        // never called from the callback, which only borrows the timer.
+        // never called from the callback, which only borrows the timer, but in process context: whoever
+        // keeps a reference sees to that.
         unsafe { bindings::hrtimer_cancel(self.inner.get()) };
     }
 }

@@ -3,8 +3,9 @@
 //! The kernel's own tables of TCP connections.
 
 use super::bindings;
-use super::netdevice::Device;
+use super::netdevice::{Device, Net};
 use super::rcu::ReadSide;
+use core::ffi::c_void;
 use core::net::IpAddr;
 
 /// What the table of connections says of a 4-tuple.
@@ -63,4 +64,69 @@ pub(crate) fn tcp_lookup(
         state if state == 1 << TCP_NEW_SYN_RECV => TcpSocket::HalfOpen,
         _ => TcpSocket::Established,
     }
+}
+
+/// A TCP connection of this host: client and port, own address and port.
+pub(crate) type TcpFlow = ((IpAddr, u16), (IpAddr, u16));
+
+/// A walk over the TCP connections of a namespace: established, in TIME_WAIT and half-open ones.
+///
+/// It misses no connection that lasts from its beginning to its end; others it may see or not.
+pub(crate) struct TcpWalk {
+    /// Chain of the table to go on with.
+    next: u32,
+}
+
+impl TcpWalk {
+    /// At the beginning.
+    pub(crate) fn new() -> Self {
+        Self { next: 0 }
+    }
+
+    /// Looks at the next connections: a unit of the budget for each chain of the table, and eight for each connection.
+    /// False if that was all. `each` is called with a spin lock held and must be short. Context: process, without locks.
+    pub(crate) fn look<F: FnMut(TcpFlow)>(
+        &mut self,
+        net: Net<'_>,
+        budget: u32,
+        each: &mut F,
+    ) -> bool {
+        // SAFETY: The namespace is alive; `found::<F>` is called during the call only, with this context, from one
+        // thread.
+        self.next = unsafe {
+            bindings::nlb_helper_tcp_walk(
+                net.as_ptr(),
+                self.next,
+                budget,
+                Some(found::<F>),
+                core::ptr::from_mut(each).cast(),
+            )
+        };
+        self.next != 0
+    }
+}
+
+/// # Safety
+///
+/// `context` is the `F` of [`TcpWalk::look`], `client` and `local` are addresses of 16 bytes if `v6`, of 4 bytes otherwise.
+unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
+    context: *mut c_void,
+    v6: bool,
+    client: *const c_void,
+    client_port: u16,
+    local: *const c_void,
+    local_port: u16,
+) {
+    let address = |at: *const c_void| -> IpAddr {
+        if v6 {
+            // SAFETY: By the contract of this function; bytes have no alignment.
+            IpAddr::from(unsafe { at.cast::<[u8; 16]>().read() })
+        } else {
+            // SAFETY: As above.
+            IpAddr::from(unsafe { at.cast::<[u8; 4]>().read() })
+        }
+    };
+    // SAFETY: By the contract of this function.
+    let each = unsafe { &mut *context.cast::<F>() };
+    each(((address(client), client_port), (address(local), local_port)));
 }

@@ -22,6 +22,7 @@ pub(crate) mod percpu;
 pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod skb;
+pub(crate) mod work;
 
 /// What bindgen made of the kernel's headers. Nothing outside this directory may use it.
 #[allow(

@@ -9,7 +9,7 @@
 //! Order of work: foreign traffic is told apart first, then the plain TCP or UDP packet that is not this
 //! host's is dropped; all else is off the fast path, in [`super::judge`].
 
-pub use super::explain::{explain, Explanation, Place};
+pub use super::explain::{explain, place_of, Explanation, Place};
 use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry};
 use super::judge;
 pub use super::judge::flow;

@@ -45,6 +45,11 @@ pub enum Event {
         /// The new one, if there is one.
         host: Option<HostId>,
     },
+    /// A drainstop has come to its end and the host leaves.
+    Drained {
+        /// Sessions that are left, as far as they were counted: some if its time was up.
+        left: u64,
+    },
     /// The staged rules are in force from this generation on: the caller must use them from now on.
     RulesActivated {
         /// Digest of the rules that are now in force.

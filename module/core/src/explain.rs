@@ -65,6 +65,12 @@ pub fn explain<S: Storage>(filter: &Filter<S>, flow: &Flow) -> Explanation {
     placed(filter, entry, client, port, why)
 }
 
+/// Where a flow falls: the map and the bucket whose owner serves it. `None` if no map decides.
+#[must_use]
+pub fn place_of<S: Storage>(filter: &Filter<S>, flow: &Flow) -> Option<Place> {
+    explain(filter, flow).place
+}
+
 fn nowhere(entry: Option<&RuleEntry>, why: &'static str) -> Explanation {
     Explanation {
         rule: entry

@@ -136,8 +136,19 @@ pub mod cluster {
     pub const STARVED: u16 = 34;
     /// u8: [`super::Echo`].
     pub const ECHO: u16 = 35;
+    /// u32: seconds after which a drainstop ends though sessions are left (requests with [`super::Control::Drainstop`]);
+    /// without it, it waits for the last one.
+    pub const DRAIN_TIMEOUT_S: u16 = 36;
+    /// u64: sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
+    pub const SESSIONS: u16 = 37;
+    /// u32: buckets, over all maps, that this host does not own but may hold sessions of (replies).
+    pub const RESIDUE: u16 = 38;
+    /// u32: microseconds that the last walk took (replies).
+    pub const WALK_US: u16 = 39;
+    /// u32: connections that the last walk looked at, whosever they were (replies).
+    pub const WALK_SEEN: u16 = 40;
     /// Highest number in use.
-    pub const MAX: u16 = 35;
+    pub const MAX: u16 = 40;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -217,8 +228,10 @@ pub mod member {
     pub const MEMBER: u16 = 14;
     /// u64: digest of the rules that it has staged, 0 if none.
     pub const PENDING: u16 = 15;
+    /// u32: buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known here.
+    pub const RESIDUE: u16 = 16;
     /// Highest number in use.
-    pub const MAX: u16 = 15;
+    pub const MAX: u16 = 16;
 }
 
 /// Attributes of the question who owns a flow, and of its answer.
@@ -251,8 +264,12 @@ pub mod owner {
     pub const SELF: u16 = 13;
     /// u64: generation of the map that was asked (replies).
     pub const GENERATION: u16 = 14;
+    /// u64: hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies).
+    pub const HOLDERS: u16 = 15;
+    /// u64: hosts of which it is not known at the moment what they hold (replies).
+    pub const HOLDERS_UNKNOWN: u16 = 16;
     /// Highest number in use.
-    pub const MAX: u16 = 14;
+    pub const MAX: u16 = 16;
 }
 
 /// Attributes of a bucket map.
@@ -355,8 +372,10 @@ pub mod event {
     pub const VIP: u16 = 11;
     /// binary 6: the MAC that it claims it for, or its own.
     pub const MAC: u16 = 12;
+    /// u64: sessions that were left.
+    pub const SESSIONS: u16 = 13;
     /// Highest number in use.
-    pub const MAX: u16 = 12;
+    pub const MAX: u16 = 13;
 }
 
 named! {
@@ -438,5 +457,7 @@ named! {
         Starved = 9 "starved",
         /// Frames to all VIPs reach this host again.
         Delivered = 10 "delivered",
+        /// A drainstop has come to its end: no session is left, or its time is up.
+        Drained = 11 "drained",
     }
 }

@@ -90,6 +90,17 @@ pub const EXTENSION_HEADERS_MAX: usize = 8;
 /// IPv4 it waits 30 s.
 pub const FRAGMENT_MEMORY_NS: u64 = 60 * super::time::NS_PER_SEC;
 
+/// How often it is looked whether a walk over the tables of sessions is wanted, in milliseconds. A bucket that moved
+/// costs its packets a look-up until a walk has cleared it, and a drain ends with one: a second is soon enough for both.
+pub const WALK_PAUSE_MS: u32 = 1000;
+
+/// A walk is followed by a pause of at least this many times its length, so that it takes 5 % of a CPU at most.
+pub const WALK_PAUSE_TIMES: u64 = 19;
+
+/// What a walk looks at before it lets others run: a unit for each chain of the table, eight for each connection. With
+/// about 100 ns for a connection that is some 50 µs.
+pub const WALK_SLICE: u32 = 4096;
+
 /// How long a station that claims a VIP is shown after it last did so: long enough to be found by whoever looks
 /// because something is wrong.
 pub const CONFLICT_SHOWN_NS: u64 = 600 * super::time::NS_PER_SEC;

@@ -174,6 +174,11 @@ attributes! {
         AllowOtherInterfaces(()) = ALLOW_OTHER_INTERFACES,
         Starved(u8) = STARVED,
         Echo(Code<Echo>) = ECHO,
+        DrainTimeoutS(u32) = DRAIN_TIMEOUT_S,
+        Sessions(u64) = SESSIONS,
+        Residue(u32) = RESIDUE,
+        WalkUs(u32) = WALK_US,
+        WalkSeen(u32) = WALK_SEEN,
     }
 }
 
@@ -220,6 +225,7 @@ attributes! {
         Weight(u8) = WEIGHT,
         Member(()) = MEMBER,
         Pending(u64) = PENDING,
+        Residue(u32) = RESIDUE,
     }
 }
 
@@ -240,6 +246,8 @@ attributes! {
         Bucket(u16) = BUCKET,
         This(()) = SELF,
         Generation(u64) = GENERATION,
+        Holders(u64) = HOLDERS,
+        HoldersUnknown(u64) = HOLDERS_UNKNOWN,
     }
 }
 
@@ -310,5 +318,6 @@ attributes! {
         DefaultHost(u8) = DEFAULT_HOST,
         Vip(IpAddr) = VIP,
         Mac([u8; 6]) = MAC,
+        Sessions(u64) = SESSIONS,
     }
 }

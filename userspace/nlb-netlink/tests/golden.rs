@@ -236,6 +236,10 @@ fn cluster_get() {
         allow_other_interfaces: true,
         starved: 3,
         echo: Echo::Hash.into(),
+        sessions: None,
+        residue: None,
+        walk_us: None,
+        walk_seen: None,
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);
@@ -263,6 +267,7 @@ fn member_get() {
         weight: Some(50),
         member: true,
         pending: None,
+        residue: None,
     };
     assert_eq!(Member::from_attributes(attributes).unwrap(), expected);
 }
@@ -292,6 +297,8 @@ fn owner_get() {
         bucket: Some(2781),
         this: false,
         generation: 7,
+        holders: 0,
+        holders_unknown: 0,
     };
     assert_eq!(Answer::from_attributes(attributes).unwrap(), expected);
 }
@@ -391,6 +398,7 @@ fn event_ntf() {
         default_host: Some(1),
         vip: Some("192.0.2.10".parse().unwrap()),
         mac: Some([2, 0, 0, 0, 0, 0x77]),
+        sessions: None,
     };
     assert_eq!(Event::from_attributes(attributes).unwrap(), expected);
 }

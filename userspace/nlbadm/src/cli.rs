@@ -59,7 +59,7 @@ pub(crate) enum Verb {
     /// Take no new connections, of one rule or of all, and serve the old ones
     Drain(Drain),
     /// Drain, and stop when the last connection has ended
-    Drainstop(Target),
+    Drainstop(Drainstop),
     /// Stop, and be deaf to everything but resume
     Suspend(Target),
     /// End suspension; the host is stopped then
@@ -185,6 +185,32 @@ pub(crate) struct Up {
     /// Do not take part yet; `nlbadm start` does
     #[arg(long)]
     pub(crate) stopped: bool,
+}
+
+/// Arguments of `drainstop`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Drainstop {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Stop after this time though connections are left: seconds, or 90s, 10m, 2h; without it, wait for the last one
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) timeout: Option<u32>,
+}
+
+/// A time as a number of seconds, or with its unit.
+fn seconds(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.chars().last() {
+        Some('s') => (&text[..text.len() - 1], 1),
+        Some('m') => (&text[..text.len() - 1], 60),
+        Some('h') => (&text[..text.len() - 1], 3600),
+        _ => (text, 1),
+    };
+    number
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| "a time is a number of seconds, or one with s, m or h after it".to_owned())
 }
 
 /// Arguments of `drain`.

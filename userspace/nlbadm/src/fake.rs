@@ -148,6 +148,10 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         allow_other_interfaces: false,
         starved: 0,
         echo: Echo::DefaultHost.into(),
+        sessions: Some(12),
+        residue: Some(0),
+        walk_us: Some(300),
+        walk_seen: Some(20),
     }
 }
 
@@ -197,6 +201,7 @@ pub(crate) fn member(
         weight: Some(50),
         member: alive,
         pending: None,
+        residue: alive.then_some(u32::from(host_id) - 1),
     }
 }
 
@@ -235,6 +240,10 @@ impl Kernel for Fake {
     fn change(&mut self, ifindex: u32, change: ClusterChange) -> Result<(), Error> {
         let text = match change {
             ClusterChange::Control(control) => control.name().to_owned(),
+            ClusterChange::Drainstop { timeout_s: None } => "drainstop".to_owned(),
+            ClusterChange::Drainstop {
+                timeout_s: Some(seconds),
+            } => format!("drainstop within {seconds} s"),
             ClusterChange::Weight(weight) => format!("weight {weight}"),
         };
         Fake::change(self, format!("{text} on {ifindex}"))?;

@@ -74,7 +74,7 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
             }
             RulesVerb::Check { file } => print(json, &cmd::rules::check(&RuleFile::read(&file)?)?),
         },
-        Verb::Drainstop(target) => return cmd::control::run(kernel, &target, Control::Drainstop),
+        Verb::Drainstop(args) => return cmd::control::drainstop(kernel, &args),
         Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
         Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
         Verb::Set(args) => return cmd::set::run(kernel, &args),

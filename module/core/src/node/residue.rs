@@ -13,6 +13,7 @@
 //! digest is not that of what is known of it, it counts as holding everything, and after a period it is asked.
 
 use super::super::config::SlotSet;
+use super::super::event::Event;
 use super::super::host::{HostId, HostSet};
 use super::super::limits::{FRAME_MAX, TAG_LEN};
 use super::super::received::Received;
@@ -571,6 +572,7 @@ impl<S: Storage> Node<S> {
                 .any(|word| self.word(Bits::Owned, slot, word) != 0)
         });
         if !owns {
+            self.event(Event::Drained { left: 0 });
             self.leave(false);
         }
     }

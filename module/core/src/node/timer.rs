@@ -2,6 +2,7 @@
 
 //! Time: when the next thing is due, and what to make of it when it comes late.
 
+use super::super::event::Event;
 use super::super::store::Storage;
 use super::super::time::Instant;
 use super::{Node, Urgency};
@@ -31,13 +32,9 @@ impl<S: Storage> Node<S> {
             .drain_deadline
             .is_some_and(|deadline| self.now >= deadline)
         {
-            self.drain_deadline = None;
-            let deadline = self.now.after(self.silence_ns().saturating_mul(2));
-            self.leaving = Some(super::Leaving {
-                deadline,
-                suspend: false,
-            });
-            self.beat = true;
+            let left = self.sessions().unwrap_or(0);
+            self.event(Event::Drained { left });
+            self.leave(false);
         }
         self.settle();
     }

@@ -71,6 +71,14 @@ pub struct Cluster {
     pub starved: u8,
     /// What becomes of echo requests.
     pub echo: Code<Echo>,
+    /// Sessions of the cluster that the last walk over the tables found here; absent before the first.
+    pub sessions: Option<u64>,
+    /// Buckets, over all maps, that this host does not own but may hold sessions of.
+    pub residue: Option<u32>,
+    /// Microseconds that the last walk took.
+    pub walk_us: Option<u32>,
+    /// Connections that the last walk looked at, whosever they were.
+    pub walk_seen: Option<u32>,
 }
 
 /// Another station claims a VIP.
@@ -126,6 +134,10 @@ impl Cluster {
                 A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
                 A::Starved(families) => cluster.starved = families,
                 A::Echo(value) => cluster.echo = value,
+                A::Sessions(value) => cluster.sessions = Some(value),
+                A::Residue(value) => cluster.residue = Some(value),
+                A::WalkUs(value) => cluster.walk_us = Some(value),
+                A::WalkSeen(value) => cluster.walk_seen = Some(value),
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
@@ -169,6 +181,10 @@ impl Cluster {
             allow_other_interfaces: false,
             starved: 0,
             echo: Echo::DefaultHost.into(),
+            sessions: None,
+            residue: None,
+            walk_us: None,
+            walk_seen: None,
         }
     }
 
@@ -290,6 +306,11 @@ impl NewCluster {
 pub enum ClusterChange {
     /// What this host does.
     Control(Control),
+    /// Drain, and stop after the last session, or after so many seconds though some are left.
+    Drainstop {
+        /// None: it waits for the last session.
+        timeout_s: Option<u32>,
+    },
     /// Load weight of this host for the default rule, 0–100.
     Weight(u8),
 }
@@ -299,10 +320,15 @@ impl ClusterChange {
     #[must_use]
     pub fn to_attributes(self, ifindex: u32) -> Vec<ClusterAttribute> {
         use ClusterAttribute as A;
-        let change = match self {
-            ClusterChange::Control(control) => A::Control(control.into()),
-            ClusterChange::Weight(weight) => A::Weight(weight),
-        };
-        vec![A::IfIndex(ifindex), change]
+        let mut attributes = vec![A::IfIndex(ifindex)];
+        match self {
+            ClusterChange::Control(control) => attributes.push(A::Control(control.into())),
+            ClusterChange::Drainstop { timeout_s } => {
+                attributes.push(A::Control(Control::Drainstop.into()));
+                attributes.extend(timeout_s.map(A::DrainTimeoutS));
+            }
+            ClusterChange::Weight(weight) => attributes.push(A::Weight(weight)),
+        }
+        attributes
     }
 }

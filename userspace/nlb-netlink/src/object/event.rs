@@ -40,6 +40,8 @@ pub struct Event {
     pub vip: Option<IpAddr>,
     /// The MAC that it claims it for, or its own.
     pub mac: Option<[u8; 6]>,
+    /// Sessions that were left.
+    pub sessions: Option<u64>,
 }
 
 impl Event {
@@ -64,6 +66,7 @@ impl Event {
             default_host: None,
             vip: None,
             mac: None,
+            sessions: None,
         };
         for attribute in attributes {
             match attribute {
@@ -79,6 +82,7 @@ impl Event {
                 A::DefaultHost(value) => event.default_host = Some(value),
                 A::Vip(value) => event.vip = Some(value),
                 A::Mac(value) => event.mac = Some(value),
+                A::Sessions(value) => event.sessions = Some(value),
                 A::Other(_) => {}
             }
         }

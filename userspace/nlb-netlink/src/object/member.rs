@@ -43,6 +43,8 @@ pub struct Member {
     pub member: bool,
     /// Digest of the rules that it has staged.
     pub pending: Option<u64>,
+    /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known.
+    pub residue: Option<u32>,
 }
 
 impl Member {
@@ -70,6 +72,7 @@ impl Member {
             weight: None,
             member: false,
             pending: None,
+            residue: None,
         };
         for attribute in attributes {
             match attribute {
@@ -90,6 +93,7 @@ impl Member {
                 A::Weight(value) => host.weight = Some(value),
                 A::Member(()) => host.member = true,
                 A::Pending(value) => host.pending = Some(value).filter(|&digest| digest != 0),
+                A::Residue(value) => host.residue = Some(value),
                 A::IfIndex(_) | A::Other(_) => {}
             }
         }

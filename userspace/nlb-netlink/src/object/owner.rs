@@ -62,6 +62,10 @@ pub struct Answer {
     pub this: bool,
     /// Generation of the map that was asked.
     pub generation: u64,
+    /// Hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1.
+    pub holders: u64,
+    /// Hosts of which it is not known at the moment what they hold.
+    pub holders_unknown: u64,
 }
 
 impl Answer {
@@ -82,6 +86,8 @@ impl Answer {
             bucket: None,
             this: false,
             generation: 0,
+            holders: 0,
+            holders_unknown: 0,
         };
         for attribute in attributes {
             match attribute {
@@ -93,6 +99,8 @@ impl Answer {
                 A::Bucket(value) => answer.bucket = Some(value),
                 A::This(()) => answer.this = true,
                 A::Generation(value) => answer.generation = value,
+                A::Holders(value) => answer.holders = value,
+                A::HoldersUnknown(value) => answer.holders_unknown = value,
                 // The question, repeated.
                 _ => {}
             }

@@ -5,7 +5,11 @@
 use nlb_core::genl::Control;
 use nlb_netlink::object::ClusterChange;
 
-use crate::{cli::Target, failure::Failure, kernel::Kernel};
+use crate::{
+    cli::{Drainstop, Target},
+    failure::Failure,
+    kernel::Kernel,
+};
 
 /// Asks the module. `stop` and `suspend` wait until the host has left; what becomes of the others, `show` and `monitor`
 /// tell.
@@ -28,4 +32,57 @@ pub(crate) fn run(
     result.map_err(|error| {
         Failure::from(error).context(format!("{} {}", control.name(), cluster.ifname))
     })
+}
+
+/// Asks the module to drain this host and to stop it after the last connection, and does not wait for that.
+pub(crate) fn drainstop(kernel: &mut impl Kernel, args: &Drainstop) -> Result<(), Failure> {
+    let cluster = super::cluster(kernel, &args.target)?;
+    let change = ClusterChange::Drainstop {
+        timeout_s: args.timeout,
+    };
+    kernel
+        .change(cluster.ifindex, change)
+        .map_err(|error| Failure::from(error).context(format!("drainstop {}", cluster.ifname)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Verb},
+        fake::Fake,
+    };
+
+    fn args(line: &str) -> Result<Drainstop, clap::Error> {
+        let words = ["nlbadm", "drainstop"].into_iter().chain(line.split(' '));
+        Cli::try_parse_from(words.filter(|word| !word.is_empty())).map(|cli| match cli.verb {
+            Some(Verb::Drainstop(args)) => args,
+            _ => panic!("another verb"),
+        })
+    }
+
+    #[test]
+    fn the_module_is_told_of_the_timeout() {
+        let mut kernel = Fake::in_cluster();
+        drainstop(&mut kernel, &args("").unwrap()).unwrap();
+        drainstop(&mut kernel, &args("--timeout 10m").unwrap()).unwrap();
+        assert_eq!(
+            kernel.changes,
+            ["drainstop on 2", "drainstop within 600 s on 2"]
+        );
+    }
+
+    #[test]
+    fn a_drainstop_has_a_timeout_if_one_is_given() {
+        assert_eq!(args("eth0").unwrap().timeout, None);
+        for (text, seconds) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200)] {
+            let args = args(&format!("--timeout {text} eth0")).unwrap();
+            assert_eq!(args.timeout, Some(seconds));
+        }
+        for text in ["", "m", "-1", "10x", "99999999h", "1.5"] {
+            assert!(args(&format!("--timeout={text}")).is_err(), "{text}");
+        }
+    }
 }

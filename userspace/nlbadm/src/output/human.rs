@@ -96,6 +96,9 @@ fn cluster(cluster: &ClusterShape) -> String {
             waiting(&cluster.pending_hosts)
         ));
     }
+    if let Some(buckets) = cluster.residue.filter(|&buckets| buckets != 0) {
+        lines.push(format!("  residue: {}", residue(buckets, cluster.sessions)));
+    }
     let mut text = lines.join("\n");
     text.push('\n');
     if !cluster.hosts.is_empty() {
@@ -103,6 +106,24 @@ fn cluster(cluster: &ClusterShape) -> String {
         text.push_str(&hosts(&cluster.hosts));
     }
     text
+}
+
+/// What this host may still serve of buckets that others own.
+fn residue(buckets: u32, sessions: Option<u64>) -> String {
+    let sessions = match sessions {
+        Some(1) => ", 1 connection in all".into(),
+        Some(count) => format!(", {count} connections in all"),
+        None => String::new(),
+    };
+    format!("may hold connections of {buckets} buckets that others own{sessions}")
+}
+
+/// Hosts by their ids.
+fn named(hosts: &[u8]) -> String {
+    match hosts {
+        [host] => format!("host {host}"),
+        hosts => format!("hosts {}", list(hosts)),
+    }
 }
 
 /// Whom rules wait for.
@@ -237,6 +258,7 @@ fn hosts(hosts: &[HostShape]) -> String {
         "paths",
         "buckets",
         "share",
+        "residue",
         "",
     ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
@@ -269,6 +291,8 @@ fn host(host: &HostShape) -> Vec<String> {
         },
         host.buckets.to_string(),
         percent(host.share_percent),
+        host.residue
+            .map_or_else(|| "?".into(), |buckets| buckets.to_string()),
         mark.into(),
     ]
 }
@@ -306,6 +330,18 @@ impl Report for OwnerShape {
             None => "  owner: nobody".into(),
         });
         lines.push(format!("  reason: {}", self.reason));
+        if !self.holders.is_empty() {
+            lines.push(format!(
+                "  residue: {} may hold connections of this bucket; the owner leaves those that it does not know alone",
+                named(&self.holders)
+            ));
+        }
+        if !self.holders_unknown.is_empty() {
+            lines.push(format!(
+                "  residue: unknown of {}, which may hold anything",
+                named(&self.holders_unknown)
+            ));
+        }
         lines.push(format!("  generation: {}", self.generation));
         lines.join("\n") + "\n"
     }
@@ -461,6 +497,10 @@ impl Report for EventShape {
         if let (Some(vip), Some(mac)) = (self.vip, &self.mac) {
             words.push(format!("{vip} is claimed by {mac}"));
         }
+        words.extend(
+            self.sessions
+                .map(|count| format!("{count} connections left")),
+        );
         let (head, tail) = words.split_at(3);
         let mut text = head.join(" ");
         if !tail.is_empty() {

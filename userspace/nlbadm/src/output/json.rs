@@ -69,6 +69,13 @@ pub(crate) struct ClusterShape {
     /// Number of port rules in force.
     pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
+    /// Connections that this host had when it last looked for them, which it does while it has residue; null before.
+    pub(crate) sessions: Option<u64>,
+    /// Buckets, over all maps, that this host does not own but may hold connections of.
+    pub(crate) residue: Option<u32>,
+    /// How long that look took, and how many connections it saw, whosever they were.
+    pub(crate) walk_us: Option<u32>,
+    pub(crate) walk_seen: Option<u32>,
 }
 
 /// The families in a set of them.
@@ -107,6 +114,8 @@ pub(crate) struct HostShape {
     pub(crate) buckets: u32,
     pub(crate) share_percent: f64,
     pub(crate) incarnation: String,
+    /// Buckets, over all maps, that it does not own but may hold connections of; null while that is not known.
+    pub(crate) residue: Option<u32>,
 }
 
 impl ClusterShape {
@@ -146,6 +155,10 @@ impl ClusterShape {
             pending_hosts: waiting_hosts(cluster, members),
             rules: cluster.rules,
             hosts: members.iter().map(HostShape::new).collect(),
+            sessions: cluster.sessions,
+            residue: cluster.residue,
+            walk_us: cluster.walk_us,
+            walk_seen: cluster.walk_seen,
         }
     }
 }
@@ -174,6 +187,7 @@ impl HostShape {
             buckets: member.buckets_owned,
             share_percent: share_percent(member.buckets_owned as usize),
             incarnation: hex(member.incarnation),
+            residue: member.residue,
         }
     }
 }
@@ -322,6 +336,10 @@ pub(crate) struct OwnerShape {
     pub(crate) this: bool,
     pub(crate) reason: String,
     pub(crate) generation: u64,
+    /// Hosts that do not own the bucket but may hold connections of it: the owner leaves what it does not know to them.
+    pub(crate) holders: Vec<u8>,
+    /// Hosts of which it is not known what they hold: they count as holding everything.
+    pub(crate) holders_unknown: Vec<u8>,
 }
 
 impl OwnerShape {
@@ -349,6 +367,8 @@ impl OwnerShape {
             this: answer.this,
             reason: answer.reason,
             generation: answer.generation,
+            holders: host_ids(answer.holders).collect(),
+            holders_unknown: host_ids(answer.holders_unknown).collect(),
         }
     }
 }
@@ -522,6 +542,8 @@ pub(crate) struct EventShape {
     pub(crate) vip: Option<IpAddr>,
     /// The MAC that it claims it for, or its own.
     pub(crate) mac: Option<String>,
+    /// Connections that were left.
+    pub(crate) sessions: Option<u64>,
 }
 
 impl EventShape {
@@ -540,6 +562,7 @@ impl EventShape {
             default_host: event.default_host.filter(|&id| id != 0),
             vip: event.vip,
             mac: event.mac.map(mac),
+            sessions: event.sessions,
         }
     }
 }

@@ -127,6 +127,8 @@ fn owner() {
             bucket: Some(2781),
             this: false,
             generation: 7,
+            holders: 0b1001,
+            holders_unknown: 0b10000,
         }),
         ..Fake::in_cluster()
     };
@@ -147,6 +149,8 @@ fn owner() {
         bucket: None,
         this: false,
         generation: 7,
+        holders: 0,
+        holders_unknown: 0,
     });
     args.client = Some("2001:db8::7".parse().unwrap());
     args.vip = Some("[2001:db8::10]:53".parse().unwrap());
@@ -271,6 +275,13 @@ fn events() {
         default_host: None,
         vip: None,
         mac: None,
+        sessions: None,
+    };
+    let drained = Event {
+        kind: EventKind::Drained.into(),
+        host_id: Some(1),
+        sessions: Some(3),
+        ..bare.clone()
     };
     let claim = Event {
         kind: EventKind::Conflict.into(),
@@ -303,6 +314,7 @@ fn events() {
             + &both(&EventShape::new(time(), full))
             + &both(&EventShape::new(time(), back))
             + &both(&EventShape::new(time(), claim))
+            + &both(&EventShape::new(time(), drained))
     );
 }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Walks over the kernel's tables of connections: in which of the buckets that this host has let go of it still has
+//! sessions, and how many it has in all.
+//!
+//! *Context*: process, off the packet path, and only while there is residue or a drain that waits for the last session.
+//! A walk takes no lock of the packet path but, one at a time, those of the chains of the kernel's own table that are not
+//! empty; it lets others run after every slice.
+
+use super::cluster::{self, Cluster};
+use super::kapi::clock::now_ns;
+use super::kapi::hrtimer::Timer;
+use super::kapi::inet::{TcpFlow, TcpWalk};
+use super::kapi::rcu::{read_lock, synchronize_net};
+use super::kapi::work::{breathe, Job};
+use super::nlb_core::decide::place_of;
+use super::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
+use super::nlb_core::packet::{Flow, PROTO_TCP};
+use super::nlb_core::time::NS_PER_MS;
+use super::snapshot::Snapshot;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// Who walks for a cluster.
+pub(crate) struct Walker {
+    cluster: Arc<Cluster>,
+    // A reference to it is given back when the work is dropped, which is in process context.
+    timer: Arc<Timer<Cluster>>,
+}
+
+/// What the last walk came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Walked {
+    /// How long it took from its first look to its last, in microseconds.
+    pub(crate) took_us: u32,
+    /// Connections of the namespace that it looked at, whosever they are.
+    pub(crate) seen: u32,
+}
+
+/// The buckets in which there are sessions: a bit each, 64 words a slot.
+struct Found {
+    words: KVVec<u64>,
+    sessions: u64,
+    seen: u32,
+}
+
+impl Found {
+    /// None yet. Context: process. Errors: `ENOMEM`.
+    fn new(slots: usize) -> Result<Self> {
+        let len = slots.checked_mul(BUCKET_WORDS).ok_or(EINVAL)?;
+        Ok(Self {
+            words: KVVec::from_elem(0, len, GFP_KERNEL_ACCOUNT)?,
+            sessions: 0,
+            seen: 0,
+        })
+    }
+
+    /// Enters a session in a bucket. A slot that came with rules newer than the walk has no place: all of its buckets are
+    /// newer residue than the walk, too.
+    fn enter(&mut self, slot: u16, bucket: u16) {
+        self.sessions = self.sessions.saturating_add(1);
+        let place = usize::from(slot)
+            .saturating_mul(BUCKET_WORDS)
+            .saturating_add(usize::from(bucket >> 6));
+        if let Some(word) = self.words.get_mut(place) {
+            *word |= 1u64.wrapping_shl(u32::from(bucket & 63));
+        }
+    }
+
+    /// Enters a TCP connection, if it is one of the cluster.
+    fn enter_tcp(&mut self, snapshot: &Snapshot, (client, local): TcpFlow) {
+        self.seen = self.seen.saturating_add(1);
+        let flow = Flow {
+            protocol: PROTO_TCP,
+            client: client.0,
+            client_port: client.1,
+            vip: local.0,
+            vip_port: local.1,
+        };
+        if let Some(place) = place_of(&snapshot.filter, &flow) {
+            self.enter(place.slot, place.bucket);
+        }
+    }
+
+    fn word(&self, slot: u16, word: u16) -> u64 {
+        let place = usize::from(slot)
+            .saturating_mul(BUCKET_WORDS)
+            .saturating_add(usize::from(word));
+        self.words.get(place).copied().unwrap_or(0)
+    }
+}
+
+impl Walker {
+    /// Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(cluster: Arc<Cluster>, timer: Arc<Timer<Cluster>>) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { cluster, timer }, GFP_KERNEL)?)
+    }
+
+    /// Walks once, if it is wanted; says for how long, in nanoseconds.
+    fn walk(&self) -> Result<u64> {
+        let cluster = &*self.cluster;
+        let Some(slots) = cluster.wants_walk() else {
+            return Ok(0);
+        };
+        let mut found = Found::new(slots)?;
+        cluster.begin_walk();
+        // A packet that was judged before a bucket was let go of may be on its way to becoming a connection.
+        synchronize_net();
+        let began = now_ns();
+        self.walk_tcp(&mut found);
+        let took = now_ns().saturating_sub(began);
+        cluster.set_walked(Walked {
+            took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
+            seen: found.seen,
+        });
+        cluster::end_walk(
+            cluster,
+            &self.timer,
+            |slot, word| found.word(slot, word),
+            found.sessions,
+        );
+        Ok(took)
+    }
+
+    fn walk_tcp(&self, found: &mut Found) {
+        let net = self.cluster.device().net();
+        let mut walk = TcpWalk::new();
+        loop {
+            let more = {
+                let side = read_lock();
+                let Some(snapshot) = self.cluster.snapshot(&side) else {
+                    return;
+                };
+                walk.look(net, WALK_SLICE, &mut |flow| {
+                    found.enter_tcp(snapshot, flow);
+                })
+            };
+            if !more {
+                return;
+            }
+            breathe();
+        }
+    }
+}
+
+impl Job for Walker {
+    fn run(&self) -> u32 {
+        // Without memory it is tried again later; what is residue stays so until then.
+        let took = self.walk().unwrap_or(0);
+        let pause = took.saturating_mul(WALK_PAUSE_TIMES) / NS_PER_MS;
+        u32::try_from(pause).unwrap_or(u32::MAX).max(WALK_PAUSE_MS)
+    }
+}
