@@ -34,6 +34,8 @@ struct Session {
 /// What a walk that is under way has seen at its beginning.
 struct Walk {
     incarnation: u64,
+    /// What was hashed for the sessions that there were.
+    keys: Vec<u64>,
     found: Vec<u64>,
 }
 
@@ -237,11 +239,12 @@ impl World<'_> {
             || calm.silent(now, a, b, self.limits.silence)
     }
 
-    /// The buckets in which a host has sessions.
-    fn sessions_of(&self, host: usize) -> Vec<u64> {
+    /// The buckets in which a host has those of its sessions that `seen` says.
+    fn sessions_of(&self, host: usize, seen: impl Fn(u64) -> bool) -> Vec<u64> {
         let words = self.plan.buckets.div_ceil(64);
         let mut found = vec![0; self.plan.slots.len() * words];
-        for session in self.sessions.list.iter().filter(|it| it.host == host) {
+        let of_host = |it: &&Session| it.host == host && seen(it.key);
+        for session in self.sessions.list.iter().filter(of_host) {
             let bucket = session.bucket(self.plan.buckets);
             found[session.slot * words + bucket / 64] |= 1 << (bucket % 64);
         }
@@ -256,7 +259,15 @@ impl World<'_> {
         if at_work(&self.hosts[host]).is_none() {
             return Ok(());
         }
-        let now_found = self.sessions_of(host);
+        // A session that is there all the time is seen; one that was made or has ended meanwhile may be or not.
+        let [seen_early, seen_late] = [self.sessions.rng.bool(), self.sessions.rng.bool()];
+        let seen = |key: u64| match &walk {
+            Some(walk) => seen_late || walk.keys.contains(&key),
+            None => true,
+        };
+        let now_found = self.sessions_of(host, seen);
+        let keys = self.sessions.list.iter().map(|session| session.key);
+        let keys: Vec<u64> = keys.collect();
         let clock = self.hosts[host].clock(self.now());
         let Some(node) = &mut self.hosts[host].node else {
             return Ok(());
@@ -267,13 +278,12 @@ impl World<'_> {
                 node.begin_walk();
                 self.sessions.walks[host] = Some(Walk {
                     incarnation,
+                    keys,
                     found: now_found,
                 });
             }
             return Ok(());
         };
-        // A session that ended during the walk may have been seen by it or not.
-        let seen_early = self.sessions.rng.bool();
         let words = self.plan.buckets.div_ceil(64);
         let found = |slot: u16, word: u16| {
             let place = usize::from(slot) * words + usize::from(word);
