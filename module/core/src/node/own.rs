@@ -110,7 +110,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Where the map stands that the next one was computed from.
-    fn base_range(&self, slot: usize) -> core::ops::Range<usize> {
+    pub(super) fn base_range(&self, slot: usize) -> core::ops::Range<usize> {
         self.third(2, slot)
     }
 
@@ -119,20 +119,6 @@ impl<S: Storage> Node<S> {
         let base = maps.checked_div(MAPS).unwrap_or(0).saturating_mul(number);
         let start = base.saturating_add(slot.saturating_mul(self.buckets()));
         start..start.saturating_add(self.buckets())
-    }
-
-    /// The owner of a bucket in one of the maps.
-    pub(super) fn owner_at(&self, half: Half, slot: usize, bucket: usize) -> Option<HostId> {
-        self.owner_in(self.map_range(half, slot), bucket)
-    }
-
-    /// The owner of a bucket in the map that the next one was computed from.
-    pub(super) fn base_owner_at(&self, slot: usize, bucket: usize) -> Option<HostId> {
-        self.owner_in(self.base_range(slot), bucket)
-    }
-
-    fn owner_in(&self, range: core::ops::Range<usize>, bucket: usize) -> Option<HostId> {
-        HostId::new(*self.storage.view().maps.get(range)?.get(bucket)?)
     }
 
     /// The owners of the buckets of a slot in the committed maps, 0 for nobody; empty if there is no such slot.

@@ -16,6 +16,7 @@ use super::super::config::SlotSet;
 use super::super::event::Event;
 use super::super::host::{HostId, HostSet};
 use super::super::limits::{FRAME_MAX, TAG_LEN};
+use super::super::peer::Peer;
 use super::super::received::Received;
 use super::super::residue::{write_request, write_slot, Residue, Slot, Sum, HEAD_LEN, SLOT_MAX};
 use super::super::store::Storage;
@@ -50,6 +51,18 @@ pub(super) struct Residual {
     sessions: Option<u64>,
 }
 
+/// What a commit makes of the buckets of a slot.
+#[derive(Clone, Copy, Debug)]
+enum Moves {
+    /// They mean the same as before: who lost one of them holds it, of these.
+    Lost {
+        /// Live hosts that may have served in the base.
+        served: HostSet,
+    },
+    /// They mean something else: these hold all that they do not own.
+    All(HostSet),
+}
+
 impl Residual {
     /// None, and nothing known.
     pub(super) const EMPTY: Residual = Residual {
@@ -64,6 +77,29 @@ impl Residual {
         dirty: false,
         sessions: None,
     };
+
+    /// Enters who else holds the bucket at `place`, which is the bit `mask` of a word of a slot.
+    fn enter(
+        &mut self,
+        peers: &mut [Peer],
+        place: &mut u64,
+        next: HostSet,
+        (slot, word, mask): (usize, usize, u64),
+    ) {
+        let flips = HostSet(*place ^ next.0);
+        if flips.is_empty() {
+            return;
+        }
+        *place = next.0;
+        for host in flips.iter() {
+            let after = if next.contains(host) { mask } else { 0 };
+            if let Some(peer) = peers.get_mut(host.index()) {
+                peer.residue.enter(slot, word, mask, after);
+            }
+        }
+        self.holders = self.holders.union(next);
+        self.dirty = true;
+    }
 
     /// Whether something has to be told.
     pub(super) fn has_news(&self) -> bool {
@@ -96,7 +132,7 @@ impl<S: Storage> Node<S> {
     #[must_use]
     pub fn holders(&self, slot: u16, bucket: u16) -> HostSet {
         let (slot, bucket) = (usize::from(slot), usize::from(bucket));
-        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
+        let place = self.place(slot, bucket);
         let known = bucket < self.buckets();
         let mask = self.storage.view().holders.get(place).filter(|_| known);
         let others = HostSet(mask.copied().unwrap_or(0));
@@ -222,9 +258,7 @@ impl<S: Storage> Node<S> {
     pub(super) fn forget_slot(&mut self, slot: usize) {
         for word in 0..self.words_per_slot() {
             self.set_residue(slot, word, 0, false);
-            for bit in 0..64 {
-                self.set_holders(slot, word, bit, HostSet::EMPTY);
-            }
+            self.update_holders(slot, word, |_, _| HostSet::EMPTY);
         }
         self.residual.tell.remove(slot);
     }
@@ -234,56 +268,73 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     pub(super) fn note_moves(&mut self, kept: SlotSet, members: HostSet) {
         let live = self.live_others();
+        let served = live.iter().filter(|host| self.may_have_served(*host));
+        let served = served.fold(HostSet::EMPTY, HostSet::with);
         for slot in 0..self.slots() {
-            let all = (!kept.contains(slot)).then_some(members.intersection(live));
+            let rule = if kept.contains(slot) {
+                Moves::Lost { served }
+            } else {
+                Moves::All(members.intersection(live))
+            };
             for word in 0..self.words_per_slot() {
-                self.note_moves_of(slot, word, all, live);
+                self.note_moves_of(slot, word, rule);
             }
         }
     }
 
-    /// The same for 64 buckets; `all` are those who hold everything that they do not own.
-    fn note_moves_of(&mut self, slot: usize, word: usize, all: Option<HostSet>, live: HostSet) {
-        let me = self.config.host;
-        let first = word.saturating_mul(64);
+    /// The same for 64 buckets.
+    fn note_moves_of(&mut self, slot: usize, word: usize, rule: Moves) {
+        let me = self.config.host.get();
         let mut own = self.word(Bits::Residue, slot, word);
-        for bit in 0..64usize {
-            let bucket = first.saturating_add(bit);
-            if bucket >= self.buckets() {
-                break;
-            }
-            let after = self.owner_at(Half::Committed, slot, bucket);
-            let before = self.base_owner_at(slot, bucket);
-            let mask = 1u64.wrapping_shl(bit as u32);
-            let mut holders = self.holders_at(slot, bucket);
-            match all {
-                Some(all) => {
-                    holders = holders.union(all);
+        let owned = self.word(Bits::Owned, slot, word);
+        let first = word.saturating_mul(64);
+        let (after, before) = (self.map_range(Half::Committed, slot), self.base_range(slot));
+        let places = self.place(slot, first)..self.place(slot, self.buckets());
+        let parts = self.storage.parts();
+        let after = parts.maps.get(after).and_then(|map| map.get(first..));
+        let before = parts.maps.get(before).and_then(|map| map.get(first..));
+        let holders = parts.holders.get_mut(places);
+        let (Some(after), Some(before), Some(holders)) = (after, before, holders) else {
+            return;
+        };
+        let (peers, residual) = (&mut *parts.peers, &mut self.residual);
+        let owners = after.iter().zip(before);
+        for ((bit, place), (&after, &before)) in (0u32..64).zip(holders).zip(owners) {
+            let mask = 1u64.wrapping_shl(bit);
+            let mut next = HostSet(*place);
+            match rule {
+                Moves::All(members) => {
+                    next = next.union(members);
                     own |= mask;
                 }
-                None if before == after => {}
-                None => match before {
-                    Some(host) if host == me => own |= mask,
-                    Some(host) if self.may_have_served(host, live) => holders.insert(host),
-                    _ => {}
-                },
+                Moves::Lost { .. } if before == after => {}
+                Moves::Lost { .. } if before == me => own |= mask,
+                Moves::Lost { served } => {
+                    if let Some(host) = HostId::new(before).filter(|host| served.contains(*host)) {
+                        next.insert(host);
+                    }
+                }
             }
-            match after {
-                Some(host) if host == me => own &= !mask,
-                Some(host) => holders.remove(host),
-                None => {}
+            if after == me {
+                own &= !mask;
+            } else if let Some(host) = HostId::new(after) {
+                next.remove(host);
             }
-            self.set_holders(slot, word, bit, holders);
+            residual.enter(peers, place, next, (slot, word, mask));
         }
-        let owned = self.word(Bits::Owned, slot, word);
         self.set_residue(slot, word, own & !owned, false);
     }
 
-    /// Whether a host that owned a bucket of the base is alive, and is the incarnation that owned it, as far as is known.
-    fn may_have_served(&self, host: HostId, live: HostSet) -> bool {
+    /// Whether a live host is the incarnation that served in the view, as far as is known.
+    fn may_have_served(&self, host: HostId) -> bool {
         let peer = self.peer(host);
         let of_view = peer.member.0;
-        live.contains(host) && (of_view == 0 || of_view == peer.incarnation)
+        of_view == 0 || of_view == peer.incarnation
+    }
+
+    /// Where it stands who else holds a bucket.
+    fn place(&self, slot: usize, bucket: usize) -> usize {
+        slot.saturating_mul(self.buckets()).saturating_add(bucket)
     }
 
     fn live_others(&self) -> HostSet {
@@ -292,38 +343,6 @@ impl<S: Storage> Node<S> {
             peer.live && !peer.gone
         });
         live.fold(HostSet::EMPTY, HostSet::with)
-    }
-
-    fn holders_at(&self, slot: usize, bucket: usize) -> HostSet {
-        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
-        HostSet(self.storage.view().holders.get(place).copied().unwrap_or(0))
-    }
-
-    /// Says who else holds a bucket.
-    fn set_holders(&mut self, slot: usize, word: usize, bit: usize, holders: HostSet) {
-        let bucket = word.saturating_mul(64).saturating_add(bit);
-        if bucket >= self.buckets() {
-            return;
-        }
-        let place = slot.saturating_mul(self.buckets()).saturating_add(bucket);
-        let parts = self.storage.parts();
-        let Some(place) = parts.holders.get_mut(place) else {
-            return;
-        };
-        let flips = HostSet(*place ^ holders.0);
-        if flips.is_empty() {
-            return;
-        }
-        *place = holders.0;
-        let mask = 1u64.wrapping_shl(bit as u32);
-        for host in flips.iter() {
-            let after = if holders.contains(host) { mask } else { 0 };
-            if let Some(peer) = parts.peers.get_mut(host.index()) {
-                peer.residue.enter(slot, word, mask, after);
-            }
-        }
-        self.residual.holders = self.residual.holders.union(holders);
-        self.residual.dirty = true;
     }
 
     /// Forgets what hosts hold: they are dead, or others than they were.
@@ -451,9 +470,7 @@ impl<S: Storage> Node<S> {
     }
 
     fn held_by_others(&self, slot: usize, word: usize) -> u64 {
-        let first = slot
-            .saturating_mul(self.buckets())
-            .saturating_add(word.saturating_mul(64));
+        let first = self.place(slot, word.saturating_mul(64));
         let rest = self.buckets().saturating_sub(word.saturating_mul(64));
         let end = first.saturating_add(rest.min(64));
         let holders = self.storage.view().holders.get(first..end).unwrap_or(&[]);
@@ -489,17 +506,27 @@ impl<S: Storage> Node<S> {
         let slot = usize::from(told.slot);
         let words = self.words_per_slot();
         for (word, bits) in told.words().take(words) {
-            for bit in 0..64usize {
-                let bucket = word.saturating_mul(64).saturating_add(bit);
-                let holders = self.holders_at(slot, bucket);
-                let holds = bits.wrapping_shr(bit as u32) & 1 != 0;
-                let after = if holds {
+            self.update_holders(slot, word, |bit, holders| {
+                if bits.wrapping_shr(bit) & 1 != 0 {
                     holders.with(host)
                 } else {
                     holders.without(host)
-                };
-                self.set_holders(slot, word, bit, after);
-            }
+                }
+            });
+        }
+    }
+
+    /// Says of 64 buckets who else holds them, given who did.
+    fn update_holders(&mut self, slot: usize, word: usize, next: impl Fn(u32, HostSet) -> HostSet) {
+        let first = word.saturating_mul(64);
+        let places = self.place(slot, first)..self.place(slot, self.buckets());
+        let parts = self.storage.parts();
+        let (peers, residual) = (&mut *parts.peers, &mut self.residual);
+        let holders = parts.holders.get_mut(places).unwrap_or_default();
+        for (bit, place) in (0u32..64).zip(holders) {
+            let mask = 1u64.wrapping_shl(bit);
+            let next = next(bit, HostSet(*place));
+            residual.enter(peers, place, next, (slot, word, mask));
         }
     }
 
