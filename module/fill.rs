@@ -114,7 +114,7 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
             message.put_u8(at::CAUSE, last.cause as u8)?;
         }
         if let Some(sessions) = node.sessions() {
-            message.put_u64(at::SESSIONS, sessions)?;
+            message.put_u64(at::WALK_FOUND, sessions)?;
         }
         message.put_u32(at::RESIDUE, node.residue_count())
     })?;

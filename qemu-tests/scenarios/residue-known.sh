@@ -38,7 +38,7 @@ connections() {
 
 # walked N: its last walk found what its kernel shows, and has cleared all other buckets.
 walked() {
-	[ "$(own "$1" sessions)" = "$(connections "$1")" ] && [ "$(own "$1" residue)" -le "$(connections "$1")" ]
+	[ "$(own "$1" connections)" = "$(connections "$1")" ] && [ "$(own "$1" residue)" -le "$(connections "$1")" ]
 }
 
 cluster 3

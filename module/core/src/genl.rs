@@ -140,7 +140,7 @@ pub mod cluster {
     /// without it, it waits for the last one.
     pub const DRAIN_TIMEOUT_S: u16 = 36;
     /// u64: sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
-    pub const SESSIONS: u16 = 37;
+    pub const WALK_FOUND: u16 = 37;
     /// u32: buckets, over all maps, that this host does not own but may hold sessions of (replies).
     pub const RESIDUE: u16 = 38;
     /// u32: microseconds that the last walk took (replies).

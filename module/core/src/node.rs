@@ -72,6 +72,13 @@ pub enum Command {
     /// Something of the segment reached this host that came from this host id and is no frame of the cluster: its
     /// answer to a probe. See [`Node::unheard_on_segment`].
     PeerSeen(HostId),
+    /// This host opened a connection itself, whose bucket it may not own: whoever does must leave it alone.
+    Opened {
+        /// Slot of the bucket map.
+        slot: u16,
+        /// The bucket; one that does not exist changes nothing.
+        bucket: u16,
+    },
     /// The rules that shall be in force as soon as all members have staged the same.
     Stage(Rules),
     /// Forget the staged rules.

@@ -173,6 +173,19 @@ fn a_session_that_the_host_opened_itself_is_residue_too() {
 }
 
 #[test]
+fn a_connection_that_a_host_opens_is_told_at_once() {
+    let mut world = cluster(2);
+    let (bucket, own) = (bucket_of(&world, 0), bucket_of(&world, 1));
+    for bucket in [bucket, own, 256] {
+        world.command(1, Command::Opened { slot: 0, bucket });
+    }
+    world.run(2 * MS);
+    assert!(is_silent(&world, 0, bucket));
+    assert_eq!(world.nodes[1].residue_count(), 1);
+    assert!(world.nodes[1].wants_walk());
+}
+
+#[test]
 fn news_that_were_lost_are_asked_for_and_until_then_everything_counts() {
     let mut world = cluster(2);
     let bucket = bucket_of(&world, 1);

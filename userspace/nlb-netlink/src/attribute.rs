@@ -175,7 +175,7 @@ attributes! {
         Starved(u8) = STARVED,
         Echo(Code<Echo>) = ECHO,
         DrainTimeoutS(u32) = DRAIN_TIMEOUT_S,
-        Sessions(u64) = SESSIONS,
+        WalkFound(u64) = WALK_FOUND,
         Residue(u32) = RESIDUE,
         WalkUs(u32) = WALK_US,
         WalkSeen(u32) = WALK_SEEN,

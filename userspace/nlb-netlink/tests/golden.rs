@@ -236,7 +236,7 @@ fn cluster_get() {
         allow_other_interfaces: true,
         starved: 3,
         echo: Echo::Hash.into(),
-        sessions: None,
+        walk_found: None,
         residue: None,
         walk_us: None,
         walk_seen: None,

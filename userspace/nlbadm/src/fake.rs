@@ -148,7 +148,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         allow_other_interfaces: false,
         starved: 0,
         echo: Echo::DefaultHost.into(),
-        sessions: Some(12),
+        walk_found: Some(12),
         residue: Some(0),
         walk_us: Some(300),
         walk_seen: Some(20),

@@ -52,6 +52,7 @@ impl<S: Storage> Node<S> {
                     peer.seen = Some(now);
                 }
             }
+            Command::Opened { slot, bucket } => self.hold(slot.into(), bucket.into()),
             Command::Stage(rules) => self.stage(Some(rules)),
             Command::Unstage => self.stage(None),
         }

@@ -204,6 +204,18 @@ impl<S: Storage> Node<S> {
         self.settle();
     }
 
+    /// A session of a bucket lives here, whoever owns it.
+    pub(super) fn hold(&mut self, slot: usize, bucket: usize) {
+        let word = bucket.wrapping_shr(6);
+        let bit = 1u64.wrapping_shl((bucket & 63) as u32);
+        let known = self.takes_part() && slot < self.slots() && bucket < self.buckets();
+        let owned = self.word(Bits::Owned, slot, word);
+        if known && owned & bit == 0 {
+            let residue = self.word(Bits::Residue, slot, word);
+            self.set_residue(slot, word, residue | bit, true);
+        }
+    }
+
     /// All buckets of a word.
     fn full_word(&self, word: usize) -> u64 {
         let rest = self.buckets().saturating_sub(word.saturating_mul(64));

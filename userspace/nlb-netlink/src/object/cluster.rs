@@ -72,7 +72,7 @@ pub struct Cluster {
     /// What becomes of echo requests.
     pub echo: Code<Echo>,
     /// Sessions of the cluster that the last walk over the tables found here; absent before the first.
-    pub sessions: Option<u64>,
+    pub walk_found: Option<u64>,
     /// Buckets, over all maps, that this host does not own but may hold sessions of.
     pub residue: Option<u32>,
     /// Microseconds that the last walk took.
@@ -134,7 +134,7 @@ impl Cluster {
                 A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
                 A::Starved(families) => cluster.starved = families,
                 A::Echo(value) => cluster.echo = value,
-                A::Sessions(value) => cluster.sessions = Some(value),
+                A::WalkFound(value) => cluster.walk_found = Some(value),
                 A::Residue(value) => cluster.residue = Some(value),
                 A::WalkUs(value) => cluster.walk_us = Some(value),
                 A::WalkSeen(value) => cluster.walk_seen = Some(value),
@@ -181,7 +181,7 @@ impl Cluster {
             allow_other_interfaces: false,
             starved: 0,
             echo: Echo::DefaultHost.into(),
-            sessions: None,
+            walk_found: None,
             residue: None,
             walk_us: None,
             walk_seen: None,

@@ -97,7 +97,10 @@ fn cluster(cluster: &ClusterShape) -> String {
         ));
     }
     if let Some(buckets) = cluster.residue.filter(|&buckets| buckets != 0) {
-        lines.push(format!("  residue: {}", residue(buckets, cluster.sessions)));
+        lines.push(format!(
+            "  residue: {}",
+            residue(buckets, cluster.connections)
+        ));
     }
     let mut text = lines.join("\n");
     text.push('\n');

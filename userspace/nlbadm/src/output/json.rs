@@ -70,7 +70,7 @@ pub(crate) struct ClusterShape {
     pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
     /// Connections that this host had when it last looked for them, which it does while it has residue; null before.
-    pub(crate) sessions: Option<u64>,
+    pub(crate) connections: Option<u64>,
     /// Buckets, over all maps, that this host does not own but may hold connections of.
     pub(crate) residue: Option<u32>,
     /// How long that look took, and how many connections it saw, whosever they were.
@@ -155,7 +155,7 @@ impl ClusterShape {
             pending_hosts: waiting_hosts(cluster, members),
             rules: cluster.rules,
             hosts: members.iter().map(HostShape::new).collect(),
-            sessions: cluster.sessions,
+            connections: cluster.walk_found,
             residue: cluster.residue,
             walk_us: cluster.walk_us,
             walk_seen: cluster.walk_seen,
