@@ -25,12 +25,15 @@ for case in udp tcp-data tcp-syn; do
 	within "not mine, $case, IPv6" "$(above "$(cost $case 6)" "${base[drop6]}")" 1 260
 done
 within "foreign traffic" "$(above "$(passed foreign)" "${base[accept4]}")" 1 40
-within "foreign traffic, IPv6" "$(above "$(passed foreign 6)" "${base[accept6]}")" 1 60
+within "foreign traffic, IPv6" "$(above "$(passed foreign 6)" "${base[accept6]}")" 1 70
 many=$(cost udp)
-# Each packet was counted, and as what it is: 2 runs of each case, 3 cases of 2
-# families and one more.
-same "counted as dropped" "$((7 * (1600 + COST_PACKETS)))" \
-	"$(nlbadm -j counters "$COST_DEVICE" --all | jq '.counters["dropped-not-owner"]')"
+# Each packet was counted, and as what it is.
+counted() {
+	nlbadm -j counters "$1" --all | jq ".counters[\"$2\"]"
+}
+before=$(counted "$COST_DEVICE" dropped-not-owner)
+fire "$COST_DEVICE" rx 3200 "$(frame udp 4)" >/dev/null
+same "counted as dropped" 3200 "$(($(counted "$COST_DEVICE" dropped-not-owner) - before))"
 cost_down
 cost_up 1 1 --stopped
 within "64 rules and 8 VIPs over 1 and 1" "$(above "$many" "$(cost udp)")" -10 10
@@ -50,9 +53,7 @@ cost_down
 
 moved_device
 within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 900
-same "counted as without a session" "$((1600 + COST_PACKETS))" \
-	"$(nlbadm -j counters moved0 --all | jq '.counters["dropped-no-session"]')"
+check "counted as without a session" [ "$(counted moved0 dropped-no-session)" -ge "$COST_PACKETS" ]
 hit=$(with_hook moved0 first=0 backstop=1 -- cost_of moved0 rx "$MOVED_HIT")
 note "moved, second chance hit: $(above "$hit" "${base[accept4]}")"
-same "counted as residual" "$((1600 + COST_PACKETS))" \
-	"$(nlbadm -j counters moved0 --all | jq '.counters["accepted-residual"]')"
+check "counted as residual" [ "$(counted moved0 accepted-residual)" -ge "$COST_PACKETS" ]

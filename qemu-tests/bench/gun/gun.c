@@ -15,12 +15,15 @@
 #include <linux/etherdevice.h>
 #include <linux/hex.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/netdevice.h>
+#include <linux/sched.h>
 #include <linux/skbuff.h>
 #include <linux/unaligned.h>
+#include <net/checksum.h>
 #include <net/net_namespace.h>
 
 #define FRAME_MAX 1514
@@ -75,6 +78,12 @@ static void choose_client(struct shot *shot, u32 *state)
 		address |= random_word(state) & shot->mask;
 		put_unaligned_be32(address, frame + shot->address_at);
 	}
+	if (shot->mask && ((struct ethhdr *)frame)->h_proto == htons(ETH_P_IP)) {
+		struct iphdr *ip = (struct iphdr *)(frame + ETH_HLEN);
+
+		ip->check = 0;
+		ip->check = ip_fast_csum(ip, 5);
+	}
 	if (shot->port_at)
 		put_unaligned_be16(1024 + (random_word(state) >> 16) % 64000,
 				   frame + shot->port_at);
@@ -127,20 +136,23 @@ static int fire(struct net_device *dev, struct shot *shot)
 	bool rx = !strcmp(shot->mode, "rx");
 	u32 state = 2463534242u + raw_smp_processor_id();
 	unsigned int done;
+	int error = 0;
 	u64 began;
-	int error;
 
+	/* Nobody else's instructions: a guest that has just booted is busy. */
+	sched_set_fifo(current);
 	began = ktime_get_ns();
 	for (done = 0; done < shot->count; done += rx ? shot->burst : 1) {
 		error = rx ? fire_rx(dev, shot, &state) : fire_tx(dev, shot, &state);
+		if (!error && signal_pending(current))
+			error = -EINTR;
 		if (error)
-			return error;
-		if (signal_pending(current))
-			return -EINTR;
+			break;
 		cond_resched();
 	}
 	raw_cpu_write(told_ns, ktime_get_ns() - began);
-	return 0;
+	sched_set_normal(current, 0);
+	return error;
 }
 
 static int aim(struct shot *shot, const char *line)
