@@ -15,14 +15,14 @@ use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
 use super::nlb_core::decide::{
-    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, Answer, Fast, Glance, Moved, Question,
-    Tables, FAST_V4, FAST_V6,
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, plain_flow_v4, Answer, Fast, Glance,
+    Moved, Question, Tables, FAST_V4, FAST_V6,
 };
 use super::nlb_core::filter::RuleEntry;
 use super::nlb_core::fragments::{recall, remember, FragmentKey};
 use super::nlb_core::limits::ETHERTYPE;
 use super::nlb_core::packet::{
-    Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_TCP, SNAP_LEN,
+    Flow, Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_TCP, SNAP_LEN,
 };
 use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
@@ -121,6 +121,14 @@ fn goes_to(skb: &Skb, mac: &[u8; 6]) -> bool {
         .is_some_and(|destination| destination == mac)
 }
 
+/// Whether a frame goes to a virtual MAC, that of either family.
+#[inline(always)]
+fn goes_to_virtual_mac(snapshot: &Snapshot, skb: &Skb) -> bool {
+    skb.ethernet()
+        .and_then(|header| header.first_chunk::<6>())
+        .is_some_and(|mac| snapshot.filter.is_virtual_mac(mac))
+}
+
 #[inline(always)]
 fn len(skb: &Skb) -> u32 {
     u32::try_from(skb.len()).unwrap_or(u32::MAX)
@@ -171,10 +179,39 @@ fn moved(
     mut skb: Lent<'_>,
     it: Moved<'_>,
 ) -> Done {
-    let meta = meta(snapshot, &skb);
-    let verdict = decide::moved(&snapshot.owners, it, skb.head());
-    let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
-    skb.finish(verdict)
+    let l3 = skb.head();
+    let mut verdict = decide::moved(&snapshot.owners, it, l3);
+    if let decide::Verdict::Ask(question) = &verdict {
+        if let Some(flow) = plain_flow_v4(l3) {
+            verdict = question.resolve(known(port, side, question, &flow));
+        }
+    }
+    match verdict {
+        decide::Verdict::Drop {
+            reason,
+            rule,
+            fragment: false,
+        } => {
+            port.cluster().stats().packet(reason, rule);
+            skb.refuse()
+        }
+        decide::Verdict::Accept {
+            reason,
+            rule,
+            fragment: false,
+        } => {
+            port.cluster().stats().packet(reason, rule);
+            if goes_to_virtual_mac(snapshot, &skb) {
+                skb.set_for_host();
+            }
+            skb.accept()
+        }
+        verdict => {
+            let meta = meta(snapshot, &skb);
+            let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
+            skb.finish(verdict)
+        }
+    }
 }
 
 /// Decides about a packet to a VIP, in a frame for the cluster, that is no plain one.
@@ -200,14 +237,10 @@ fn unclear(port: &Port, side: &ReadSide, snapshot: &Snapshot, mut skb: Lent<'_>)
 /// What the decision needs to know of a frame besides its bytes.
 #[inline(always)]
 fn meta(snapshot: &Snapshot, skb: &Skb) -> Meta {
-    let dst_is_virtual_mac = match skb.ethernet().and_then(|header| header.first_chunk::<6>()) {
-        Some(mac) => snapshot.filter.is_virtual_mac(mac),
-        None => false,
-    };
     Meta {
         ethertype: skb.protocol(),
         vlan: skb.has_vlan_id(),
-        dst_is_virtual_mac,
+        dst_is_virtual_mac: goes_to_virtual_mac(snapshot, skb),
         target: match skb.target() {
             skb::Target::Host => Target::Host,
             skb::Target::Broadcast => Target::Broadcast,
@@ -348,6 +381,12 @@ fn ask(
     let Some(flow) = decide::flow(l3) else {
         return Answer::Unknown;
     };
+    known(port, side, question, &flow)
+}
+
+/// Asks the tables of the kernel about a flow. Inlined where the flow's addresses are known to be of IPv4.
+#[inline(always)]
+fn known(port: &Port, side: &ReadSide, question: &Question, flow: &Flow) -> Answer {
     if question.tables != Tables::Tcp || flow.protocol != PROTO_TCP {
         return Answer::Unknown;
     }

@@ -29,6 +29,7 @@ const TCP_NEW_SYN_RECV: u32 = 12;
 
 /// Looks for a TCP connection of this host that packets from `device` would reach, by its addresses and ports (in
 /// host byte order), the client's first. Addresses of different families belong to none. Context: any, under RCU.
+#[inline]
 pub(crate) fn tcp_lookup(
     _side: &ReadSide,
     device: &Device,

@@ -52,7 +52,7 @@ done
 cost_down
 
 moved_device
-within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 900
+within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 600
 check "counted as without a session" [ "$(counted moved0 dropped-no-session)" -ge "$COST_PACKETS" ]
 hit=$(with_hook moved0 first=0 backstop=1 -- cost_of moved0 rx "$MOVED_HIT")
 note "moved, second chance hit: $(above "$hit" "${base[accept4]}")"

@@ -16,11 +16,12 @@ pub use super::judge::flow;
 use super::kind;
 use super::limits::BUCKETS;
 use super::packet::{
-    addresses, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP,
-    V4_HEADER, V6_HEADER,
+    addresses, Flow, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMPV6, PROTO_TCP,
+    PROTO_UDP, V4_HEADER, V6_HEADER,
 };
 use super::reason::Reason;
 pub use super::verdict::{Answer, Question, Tables, Verdict};
+use core::net::{IpAddr, Ipv4Addr};
 
 /// Who owns what, as the packet path sees it. A word holds 64 buckets; bit n of word w is bucket 64 w + n.
 ///
@@ -261,10 +262,28 @@ pub fn decide<S: Storage, B: Buckets>(
 }
 
 /// Decides about a plain packet of a bucket that moved; `l3` as given to [`fast_v4`] or [`fast_v6`].
-#[cold]
-#[inline(never)]
+///
+/// A TCP question is about the flow that [`plain_flow_v4`] finds, if it finds one.
+#[inline(always)]
 pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
     judge::moved(buckets, it.entry, it.bucket, l3)
+}
+
+/// What [`flow`] finds in a TCP or UDP packet over IPv4 without options, which is what the fast path takes.
+#[inline(always)]
+#[must_use]
+pub fn plain_flow_v4(l3: &[u8]) -> Option<Flow> {
+    let head = l3.first_chunk::<FAST_V4>()?;
+    if head[0] != 0x45 || !matches!(head[9], PROTO_TCP | PROTO_UDP) {
+        return None;
+    }
+    Some(Flow {
+        protocol: head[9],
+        client: IpAddr::V4(Ipv4Addr::from(bytes::<12, 4>(head))),
+        client_port: u16::from_be_bytes(bytes::<20, 2>(head)),
+        vip: IpAddr::V4(Ipv4Addr::from(bytes::<16, 4>(head))),
+        vip_port: u16::from_be_bytes(bytes::<22, 2>(head)),
+    })
 }
 
 /// Decides about any packet to a VIP in a frame for the cluster: what [`decide`] does if the fast path has no

@@ -32,6 +32,7 @@ const ICMP_ECHO: u8 = 8;
 const ICMPV6_ECHO: u8 = 128;
 
 /// Judges a packet of an owned or moved bucket that needs a closer look: a SYN-ACK, or one that cannot be read.
+#[inline]
 fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) -> Verdict {
     let rule = entry.number;
     let tables = match kind {
@@ -151,6 +152,7 @@ fn settle<B: Buckets>(
     settle_bucket(buckets, entry, bucket(hash), fragment, kind)
 }
 
+#[inline]
 fn settle_bucket<B: Buckets>(
     buckets: &B,
     entry: &RuleEntry,
@@ -188,6 +190,7 @@ fn settle_bucket<B: Buckets>(
 }
 
 /// Judges a plain packet that the fast path found to be of a moved bucket, or a SYN-ACK.
+#[inline(always)]
 pub(super) fn moved<B: Buckets>(buckets: &B, entry: &RuleEntry, bucket: u16, l3: &[u8]) -> Verdict {
     let v4 = l3.first().is_some_and(|first| first >> 4 == 4);
     let (header, protocol, length) = if v4 {

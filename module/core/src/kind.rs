@@ -49,6 +49,7 @@ pub(super) fn is_syn_ack(flags: u8) -> bool {
 }
 
 /// What a TCP segment is to its connection.
+#[inline]
 pub(super) fn tcp_kind(flags: u8) -> Kind {
     match flags & (TCP_SYN | TCP_ACK | TCP_RST) {
         TCP_SYN => Kind::First,

@@ -98,6 +98,7 @@ pub enum Answer {
 
 impl Question {
     /// The verdict that follows from the answer.
+    #[inline]
     pub fn resolve(&self, answer: Answer) -> Verdict {
         match self.tables {
             Tables::Fragments => self.resolve_fragment(answer),
@@ -115,6 +116,7 @@ impl Question {
         }
     }
 
+    #[inline]
     fn resolve_flow(&self, answer: Answer) -> Verdict {
         match answer {
             Answer::Known if self.mine => self.accept(self.owner()),
@@ -129,6 +131,7 @@ impl Question {
     }
 
     /// The reason of serving a packet of a bucket that is owned.
+    #[inline]
     fn owner(&self) -> Reason {
         if self.uncovered {
             Reason::AcceptedDefaultHost
@@ -137,6 +140,7 @@ impl Question {
         }
     }
 
+    #[inline]
     fn accept(&self, reason: Reason) -> Verdict {
         Verdict::Accept {
             reason,
@@ -145,6 +149,7 @@ impl Question {
         }
     }
 
+    #[inline]
     fn drop(&self, reason: Reason) -> Verdict {
         Verdict::Drop {
             reason,
