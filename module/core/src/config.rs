@@ -3,7 +3,7 @@
 //! What a node is told when it is made: who it is, and what all hosts of its cluster agree on.
 
 use super::host::HostId;
-use super::limits::{BUCKETS, SLOTS_MAX};
+use super::limits::{BUCKETS, HOLD_NS_MIN, HOLD_SILENCES, SLOTS_MAX};
 
 /// How the buckets of a slot find their owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -196,6 +196,18 @@ impl Config {
     #[must_use]
     pub const fn silence_ns(&self) -> u64 {
         self.period_ns.saturating_mul(self.tolerance as u64)
+    }
+
+    /// For how long frames that nobody can prove keep a host that is in no view from leading one: [`HOLD_SILENCES`] times
+    /// the silence, and not less than [`HOLD_NS_MIN`].
+    #[must_use]
+    pub const fn hold_ns(&self) -> u64 {
+        let hold = self.silence_ns().saturating_mul(HOLD_SILENCES);
+        if hold < HOLD_NS_MIN {
+            HOLD_NS_MIN
+        } else {
+            hold
+        }
     }
 
     /// Checks the ranges.

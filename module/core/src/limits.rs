@@ -48,6 +48,16 @@ pub const TOLERANCE_MIN: u32 = 3;
 /// Most heartbeats that may be missed (Windows: 100).
 pub const TOLERANCE_MAX: u32 = 100;
 
+/// How long frames that nobody can prove keep a host, which hears nobody else, from leading a view of its own, in times
+/// of the silence that counts as death. They come of a link that works one way only, of another version or of another
+/// key, and then to wait is right, as there would be two owners; or somebody plays a recording or makes them up, and
+/// then it is he who keeps the host from serving. So it is bounded: long enough for a change of keys or a cable that is
+/// being plugged in, half a minute by default, and it does not begin anew before the host has been in a view.
+pub const HOLD_SILENCES: u64 = 30;
+
+/// The same at the least, in nanoseconds: people and switches do not get faster with shorter periods.
+pub const HOLD_NS_MIN: u64 = 30 * super::time::NS_PER_SEC;
+
 /// Bytes of a cluster key (HMAC-SHA256 gains nothing from more).
 pub const KEY_LEN: usize = 32;
 

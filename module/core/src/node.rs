@@ -29,6 +29,7 @@ mod links;
 mod own;
 mod residue;
 mod rules;
+mod segment;
 mod send;
 mod timer;
 mod view;
@@ -53,7 +54,7 @@ pub enum Command {
     Suspend,
     /// End suspension: the host is stopped then.
     Resume,
-    /// Stop at once, without a word to be sent: the interface is going away.
+    /// Stop at once: the interface is going away. A farewell is sent, if it can be; nobody waits for an answer.
     Halt,
     /// Load weight or handling priority of this host in one slot.
     SetWeight {
@@ -79,6 +80,8 @@ pub enum Command {
         /// The bucket; one that does not exist changes nothing.
         bucket: u16,
     },
+    /// This host id was asked on the segment, by whatever it must answer.
+    PeerAsked(HostId),
     /// The rules that shall be in force as soon as all members have staged the same.
     Stage(Rules),
     /// Forget the staged rules.
@@ -242,6 +245,8 @@ pub struct Node<S: Storage> {
     segment_up: bool,
     segment_cut: bool,
     segment_seen: Option<Instant>,
+    /// When anybody was first asked since then.
+    segment_asked: Option<Instant>,
     vip_missing: bool,
     draining: bool,
     drain_deadline: Option<Instant>,
@@ -269,6 +274,8 @@ pub struct Node<S: Storage> {
     told: OutReason,
     /// Hosts in whose name frames were refused for their key, and when the last of these came.
     refused: (HostSet, Instant),
+    /// Since when frames that prove nothing have kept this host from leading, unless it is in a view.
+    held_since: Option<Instant>,
     /// When this host noticed that it had been paused, until it has heard the others again.
     resumed: Option<Instant>,
     /// Hosts of which something may have changed since everything was last looked at.
@@ -333,6 +340,7 @@ impl<S: Storage> Node<S> {
             segment_up: true,
             segment_cut: false,
             segment_seen: None,
+            segment_asked: None,
             vip_missing: false,
             draining: false,
             drain_deadline: None,
@@ -358,6 +366,7 @@ impl<S: Storage> Node<S> {
             links: HostSet::EMPTY,
             told: OutReason::None,
             refused: (HostSet::EMPTY, Instant(0)),
+            held_since: None,
             resumed: None,
             touched: Cached(ids),
             expires_at: Cached(Instant(0)),

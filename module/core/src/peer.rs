@@ -125,6 +125,8 @@ pub struct Peer {
     pub(super) path_heard: [Option<Instant>; 2],
     /// When something else than a heartbeat of it was last seen on the segment.
     pub(super) seen: Option<Instant>,
+    /// When it was first asked for a sign on the segment since it last gave one.
+    pub(super) asked: Option<Instant>,
     /// When it proved itself.
     pub(super) since: Instant,
     /// When the last of its frames was accepted.
@@ -187,6 +189,7 @@ impl Peer {
         path_seq: [0; 2],
         path_heard: [None; 2],
         seen: None,
+        asked: None,
         since: Instant(0),
         heard: Instant(0),
         heard_me: Instant(0),

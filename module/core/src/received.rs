@@ -68,3 +68,29 @@ impl Received {
         (self as u8) <= (Received::ResidueRequest as u8)
     }
 }
+
+/// What a received frame leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What became of it.
+    pub received: Received,
+    /// Nothing: there is no frame to be sent and no event because of it, nothing has changed in the ownership, and no
+    /// deadline is sooner than it was before.
+    pub quiet: bool,
+}
+
+impl Heard {
+    pub(super) const fn quiet(received: Received) -> Heard {
+        Heard {
+            received,
+            quiet: true,
+        }
+    }
+
+    pub(super) const fn news(received: Received) -> Heard {
+        Heard {
+            received,
+            quiet: false,
+        }
+    }
+}

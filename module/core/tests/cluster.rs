@@ -426,6 +426,35 @@ fn a_host_with_another_key_does_not_serve_beside_the_cluster() {
 }
 
 #[test]
+fn frames_that_prove_nothing_hold_a_host_for_a_bounded_time() {
+    let mut world = World::new(2);
+    world.keys[1] = ToyKey(78);
+    world.check_owners = false;
+    world.start_all();
+    let hold = world.nodes[1].config().hold_ns();
+    world.run(hold / 2);
+    assert_eq!(world.nodes[1].out_reason(), OutReason::Key);
+    // Whoever makes them cannot begin anew by pausing.
+    world.cut[0][1] = true;
+    world.run(PERIOD);
+    world.cut[0][1] = false;
+    world.run_to(hold / 2 + SILENCE + PERIOD, |world| world.serves(&[1]));
+}
+
+#[test]
+fn a_host_that_is_halted_says_farewell() {
+    for gone in [0, 1, 2] {
+        let mut world = three();
+        world.run(3 * PERIOD + 17 * MS);
+        world.command(gone, Command::Halt);
+        world.crashed[gone] = true;
+        let rest: Vec<usize> = (0..3).filter(|index| *index != gone).collect();
+        let took = world.run_to(SILENCE, |world| world.serves(&rest));
+        assert!(took <= PERIOD, "{} ms", took / MS);
+    }
+}
+
+#[test]
 fn a_duplicate_of_a_lone_host_stays_out() {
     let mut world = World::with(vec![config(2), config(2)]);
     world.command(0, Command::Start);

@@ -24,6 +24,7 @@ mod plan;
 mod power;
 mod queue;
 mod run;
+mod segment;
 mod session;
 mod stats;
 mod trace;

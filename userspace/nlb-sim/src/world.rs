@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use fastrand::Rng;
-use nlb_core::limits::FRAME_MAX;
+use nlb_core::limits::{FRAME_MAX, HOLD_NS_MIN, HOLD_SILENCES};
 use nlb_core::node::Command;
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
@@ -25,6 +25,7 @@ use crate::inject::Act;
 use crate::network::{Fate, Network, Way};
 use crate::plan::{AuthKind, Plan};
 use crate::queue::Queue;
+use crate::segment::is_of_segment;
 use crate::session::Sessions;
 use crate::stats::Outcome;
 use crate::trace::{Trace, Verbosity};
@@ -150,7 +151,7 @@ impl<'a> World<'a> {
         let detection = detection + detection / 40 + 2 * plan.late_ns_max + 4 * delay_max;
         let limits = Limits {
             detection,
-            held: 3600 * plan.period_ns * u64::from(plan.tolerance),
+            held: HOLD_NS_MIN.max(HOLD_SILENCES * plan.period_ns * u64::from(plan.tolerance)),
             cold: detection + 3 * plan.period_ns,
             excuse: 2 * detection + 4 * plan.period_ns,
             gap: 4 * delay_max,
@@ -414,7 +415,7 @@ impl<'a> World<'a> {
         let clock = self.hosts[host].clock(self.now());
         let random = self.rng.u64(1..);
         if self.hosts[host].paused.is_some() {
-            if command != Command::SegmentSeen {
+            if !is_of_segment(command) {
                 self.hosts[host].unheard.push(command);
             }
             return Ok(());
@@ -423,7 +424,7 @@ impl<'a> World<'a> {
             return Ok(());
         };
         let result = node.handle_command(clock, command, random);
-        if !matches!(command, Command::SegmentSeen) {
+        if !is_of_segment(command) {
             self.say(|| format!("#{host} {command:?}: {result:?}"));
         }
         self.after(host)
@@ -600,17 +601,6 @@ impl<'a> World<'a> {
                 .fold(0, |set, (index, _)| set | one(index));
             self.owners.set_eligible(now, slot, eligible);
         }
-    }
-
-    fn background(&mut self) -> Result<(), Violation> {
-        for index in 0..self.hosts.len() {
-            if self.hosts[index].runs() && self.network.passes(Way::Segment, self.router(), index) {
-                self.command(index, Command::SegmentSeen)?;
-            }
-        }
-        let next = self.now() + self.plan.period_ns * 3 / 4;
-        self.queue.push(next, Event::Background);
-        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), Violation> {

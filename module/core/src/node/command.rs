@@ -26,12 +26,15 @@ impl<S: Storage> Node<S> {
     ) -> Result<(), CommandError> {
         self.notice_pause(now);
         self.check_command(command, random)?;
+        if self.takes_part() {
+            self.catch_up();
+        }
         match command {
             Command::Start => self.start(random),
             Command::Stop => self.leave(false),
             Command::Suspend => self.leave(true),
             Command::Resume => self.set_state(HostState::Stopped, OutReason::None),
-            Command::Halt => self.halt(),
+            Command::Halt => self.halt_with_a_word(),
             Command::Drain => self.drain(None),
             Command::Drainstop { deadline } => self.drain(Some(deadline)),
             Command::SetWeight { slot, weight } => self.set_weight(slot, weight),
@@ -45,13 +48,9 @@ impl<S: Storage> Node<S> {
                 self.vip_missing = missing;
                 self.inputs_changed(changed);
             }
-            Command::SegmentSeen => self.segment_seen = Some(now),
-            Command::PeerSeen(host) => {
-                self.segment_seen = Some(now);
-                if let Some(peer) = self.peer_mut(host) {
-                    peer.seen = Some(now);
-                }
-            }
+            Command::SegmentSeen => self.note_segment(),
+            Command::PeerSeen(host) => self.note_answer(host),
+            Command::PeerAsked(host) => self.note_question(host),
             Command::Opened { slot, bucket } => self.hold(slot.into(), bucket.into()),
             Command::Stage(rules) => self.stage(Some(rules)),
             Command::Unstage => self.stage(None),
@@ -125,7 +124,7 @@ impl<S: Storage> Node<S> {
         self.started = self.now;
         self.last_beat = self.now;
         self.next_beat = self.now;
-        self.segment_seen = Some(self.now);
+        self.note_segment();
         self.set_state(HostState::Joining, OutReason::Listening);
         self.hurry(Urgency::Now);
     }
@@ -151,6 +150,7 @@ impl<S: Storage> Node<S> {
         self.follows = None;
         self.links = super::HostSet::EMPTY;
         self.resumed = None;
+        self.held_since = None;
         self.segment_cut = false;
         self.serving = super::PartSet::EMPTY;
         self.ask = false;
@@ -188,6 +188,17 @@ impl<S: Storage> Node<S> {
             HostState::Stopped
         };
         self.set_state(state, OutReason::None);
+    }
+
+    /// Stops at once. One farewell is left to be sent, so that the others need not wait for the silence; no timer runs for
+    /// a second one.
+    fn halt_with_a_word(&mut self) {
+        let heard = self.takes_part() || self.farewells > 0;
+        self.halt();
+        if heard {
+            self.farewells = 1;
+            self.beat = true;
+        }
     }
 
     /// Stops at once and without a word.

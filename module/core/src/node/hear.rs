@@ -7,7 +7,7 @@ use super::super::heartbeat::Heartbeat;
 use super::super::host::HostId;
 use super::super::limits::SLOTS_MAX;
 use super::super::peer::{Candidate, Path, Peer};
-use super::super::received::Received;
+use super::super::received::{Heard, Received};
 use super::super::state::{HostState, OutReason};
 use super::super::store::Storage;
 use super::super::time::Instant;
@@ -36,7 +36,7 @@ impl<S: Storage> Node<S> {
         path: Path,
         header: &Header,
         heartbeat: &Heartbeat<'_>,
-    ) -> Received {
+    ) -> Heard {
         let echoed = self.echo_time(header.host, heartbeat);
         let serving = matches!(
             heartbeat.said.state,
@@ -45,22 +45,53 @@ impl<S: Storage> Node<S> {
         match self.standing(header, echoed) {
             Standing::Unproved => {
                 self.note_candidate(header, serving);
-                return Received::NotFresh;
+                return Heard::news(Received::NotFresh);
             }
             Standing::Rival => {
                 self.note_candidate(header, serving);
-                return Received::DuplicateId;
+                return Heard::news(Received::DuplicateId);
             }
             Standing::Proved => self.open_session(header),
             Standing::Known => {}
         }
         let newest = header.seq > self.peer(header.host).seq;
+        let quiet = self.is_calm() && self.is_linked(header.host);
         self.note_heard(path, header);
         if !newest {
-            return Received::OtherPath;
+            let received = Received::OtherPath;
+            return Heard { received, quiet };
+        }
+        if quiet && self.says_nothing_new(header.host, heartbeat) {
+            if let (Some(sent), Some(peer)) = (echoed, self.peer_mut(header.host)) {
+                peer.heard_me = peer.heard_me.max(sent);
+            }
+            return Heard::quiet(Received::Heartbeat);
         }
         self.store_said(header.host, heartbeat, echoed);
-        Received::Heartbeat
+        Heard::news(Received::Heartbeat)
+    }
+
+    /// Whether nothing is under way here that may be waiting for a sign of life: whatever waits for a point in time is
+    /// looked at by the timer, and by each heartbeat of this host.
+    fn is_calm(&self) -> bool {
+        self.listened && self.lead.is_none() && self.resumed.is_none() && !self.segment_cut
+    }
+
+    /// Whether there has been a link both ways since the last time when all links were looked at.
+    fn is_linked(&self, host: HostId) -> bool {
+        self.links.contains(host) && self.two_way(host)
+    }
+
+    /// Whether a heartbeat says what the last one of that host said.
+    fn says_nothing_new(&self, host: HostId, heartbeat: &Heartbeat<'_>) -> bool {
+        let (me, peer) = (self.config.host, self.peer(host));
+        let told = || heartbeat.out_of(me).unwrap_or(OutReason::None);
+        // The same epoch of the same incarnation has the same weights.
+        heartbeat.said == peer.said
+            && heartbeat.said.links.contains(me)
+            && (heartbeat.epoch, peer.incarnation) == (peer.epoch, peer.inputs_of)
+            && heartbeat.dedicated == peer.dedicated
+            && (self.follows != Some(host) || told() == self.told)
     }
 
     /// When this node sent what the heartbeat echoes of it; `None` if it echoes nothing of this incarnation, or

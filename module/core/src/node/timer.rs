@@ -23,20 +23,24 @@ impl<S: Storage> Node<S> {
         }
         self.notice_pause(now);
         self.touched.0 = self.ids;
-        if self.now >= self.next_beat
-            || (self.urgency == Urgency::Soon && self.now >= self.soon_at())
-        {
-            self.beat = true;
-        }
-        if self
-            .drain_deadline
-            .is_some_and(|deadline| self.now >= deadline)
-        {
+        self.catch_up();
+        self.settle();
+    }
+
+    /// Does what is due, and says whether anything was. Any input does it, not the timer alone: on a machine that is
+    /// flooded the timer may be late, and then the flood carries the heartbeats.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let soon = self.urgency == Urgency::Soon && self.now >= self.soon_at();
+        let beat = soon || self.now >= self.next_beat;
+        self.beat |= beat;
+        let ends = |deadline: Instant| self.now >= deadline;
+        let drained = self.drain_deadline.is_some_and(ends);
+        if drained {
             let left = self.sessions().unwrap_or(0);
             self.event(Event::Drained { left });
             self.leave(false);
         }
-        self.settle();
+        beat || drained
     }
 
     /// When [`Node::handle_timeout`] wants to be called next; [`Instant::NEVER`]: not before another input.
@@ -83,9 +87,20 @@ impl<S: Storage> Node<S> {
 
     /// Takes the time of an input. If this host was paused for so long that the others may have declared it dead, it
     /// serves nothing until it knows better, and holds nobody's silence against them.
+    ///
+    /// If its own clock was late by less than that, what was sent to it in the meantime may not have been looked at yet,
+    /// so that time does not count as anybody's silence either.
     pub(super) fn notice_pause(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if !self.takes_part() || !pause_matters(self.now.since(self.last_beat), self.silence_ns()) {
+        if !self.takes_part() {
+            return;
+        }
+        if !pause_matters(self.now.since(self.last_beat), self.silence_ns()) {
+            // A heartbeat that waits to be sent was late once, and that has been counted.
+            let late = self.now.since(self.next_beat);
+            if !self.beat && lateness_matters(late, self.config.period_ns) {
+                self.excuse_silence(late);
+            }
             return;
         }
         let now = self.now;
@@ -107,10 +122,27 @@ impl<S: Storage> Node<S> {
         self.resumed = Some(now);
         self.started = now;
         self.listened = false;
-        self.segment_seen = Some(now);
+        self.note_segment();
         self.last_beat = now;
         self.next_beat = now;
         self.beat = true;
+    }
+
+    /// Takes off so much of everybody's silence.
+    #[cold]
+    fn excuse_silence(&mut self, late: u64) {
+        let now = self.now;
+        let later = |at: Instant| at.after(late).min(now);
+        self.segment_seen = self.segment_seen.map(later);
+        self.segment_asked = self.segment_asked.map(later);
+        let peers = self.storage.parts().peers.iter_mut();
+        for peer in peers.filter(|peer| peer.live) {
+            peer.heard = later(peer.heard);
+            peer.heard_me = later(peer.heard_me);
+            peer.seen = peer.seen.map(later);
+            peer.asked = peer.asked.map(later);
+            peer.path_heard = peer.path_heard.map(|at| at.map(later));
+        }
     }
 
     /// When an early heartbeat may go out.
@@ -148,6 +180,12 @@ impl<S: Storage> Node<S> {
             };
         }
     }
+}
+
+/// Whether a timer was so late that it makes a difference whose silence that was: timers that are on time are late by
+/// microseconds, and a machine that is busy has them late by milliseconds.
+fn lateness_matters(late_ns: u64, period_ns: u64) -> bool {
+    late_ns >= period_ns.wrapping_shr(2)
 }
 
 /// Whether nothing was sent for so long that others may have declared this host dead.

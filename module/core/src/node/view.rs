@@ -11,11 +11,6 @@ use super::super::time::Instant;
 use super::super::wire::{Flags, GenId, Phase};
 use super::{Committed, Node, Urgency};
 
-/// For how many times the silence the frames of hosts that cannot prove themselves keep a host, which hears nobody
-/// else, from forming a view of its own. It is a link that works one way only, another version, another key; or
-/// somebody replays old frames. The first must not lead to two owners, the last must not keep a host out for ever.
-const UNPROVED_HOLD: u64 = 3600;
-
 /// What becomes of a host's own view on account of another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judgement {
@@ -39,6 +34,7 @@ impl<S: Storage> Node<S> {
         }
         self.check_resumed();
         self.judge_views();
+        self.note_hold();
         self.choose_leader();
         self.catch_up_with_rules();
         self.try_prepare();
@@ -268,22 +264,45 @@ impl<S: Storage> Node<S> {
 
     /// Whether hosts are heard that serve, but do not hear this host or have not proved themselves.
     fn unproved_view_heard(&self) -> bool {
-        let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
+        let heard = |peer: &Peer| {
+            let serves = is_serving(&peer.said) && peer.said.flags.has(Flags::SEGMENT_ALIVE);
+            peer.live && !peer.gone && serves
+        };
+        self.ids.iter().any(|host| heard(self.peer(host)))
+            || (self.may_be_held() && self.serving_candidate_heard())
+    }
+
+    /// Whether a host that has not proved itself says steadily that it serves.
+    fn serving_candidate_heard(&self) -> bool {
         let (now, period) = (self.now, self.config.period_ns);
         self.ids.iter().any(|host| {
-            let peer = self.peer(host);
-            let serves = is_serving(&peer.said) && peer.said.flags.has(Flags::SEGMENT_ALIVE);
-            let heard = peer.live && !peer.gone && serves;
-            let candidate = peer.candidate.serving && peer.candidate.heard_steadily(now, period);
-            heard || (candidate && now.since(self.started) < hold)
+            let candidate = &self.peer(host).candidate;
+            candidate.serving && candidate.heard_steadily(now, period)
         })
     }
 
     /// Whether others seem to serve under a key that this host does not have. Nothing of this is proved, so it does
     /// not last for ever.
     fn is_held_for_key(&self) -> bool {
-        let hold = self.silence_ns().saturating_mul(UNPROVED_HOLD);
-        self.lacks_key() && self.now.since(self.started) < hold
+        self.lacks_key() && self.may_be_held()
+    }
+
+    /// Notes when frames that prove nothing began to keep this host from leading. Once that has lasted too long it does
+    /// not begin anew before this host was in a view, however often such frames come and go.
+    fn note_hold(&mut self) {
+        if self.in_view() {
+            self.held_since = None;
+        } else if self.held_since.is_none() && (self.lacks_key() || self.serving_candidate_heard())
+        {
+            self.held_since = Some(self.now);
+        }
+    }
+
+    /// Whether frames that prove nothing may still keep this host from leading.
+    fn may_be_held(&self) -> bool {
+        let hold = self.config.hold_ns();
+        self.held_since
+            .is_some_and(|since| self.now.since(since) < hold)
     }
 
     /// Without any view: the lowest host that has listened, among those whose rules and settings most agree on.
@@ -338,80 +357,6 @@ impl<S: Storage> Node<S> {
         let rival = self.peer(self.config.host);
         let live = rival.live && !rival.gone && !rival.said.flags.has(Flags::DUPLICATE);
         live && !self.in_view() && (is_serving(&rival.said) || rival.incarnation < self.incarnation)
-    }
-
-    /// Whether anything of the segment reached this host lately.
-    pub(super) fn segment_alive(&self) -> bool {
-        self.segment_up
-            && self
-                .segment_seen
-                .is_some_and(|seen| self.now.since(seen) < self.silence_ns())
-    }
-
-    /// The segment counts as cut if nothing of it reaches this host, while a host that is heard on the second path
-    /// says that frames reach it there. If nobody says so, a quiet segment proves nothing.
-    fn check_segment(&mut self) {
-        let others_hear = || {
-            self.others().any(|host| {
-                self.two_way(host) && self.peer(host).said.flags.has(Flags::SEGMENT_ALIVE)
-            })
-        };
-        let cut = (!self.segment_alive() && others_hear()) || self.is_unheard_on_segment();
-        if cut != self.segment_cut {
-            self.segment_cut = cut;
-            self.inputs_changed(true);
-        }
-    }
-
-    /// Whether others hear each other on the segment, but none of them hears this host there: nothing that it sends
-    /// gets out.
-    fn is_unheard_on_segment(&self) -> bool {
-        let me = self.config.host;
-        let mut witnesses = 0u8;
-        for host in self.others().filter(|host| self.two_way(*host)) {
-            let heard = self.peer(host).said.on_segment;
-            if heard.contains(me) {
-                return false;
-            }
-            let others = heard.intersection(self.links);
-            witnesses = witnesses.saturating_add(u8::from(!others.is_empty()));
-        }
-        witnesses > 0 && self.now.since(self.started) >= self.silence_ns()
-    }
-
-    /// Hosts that this host hears on the segment.
-    pub(super) fn heard_on_segment(&self) -> HostSet {
-        let heard = self.others().filter(|host| {
-            let peer = self.peer(*host);
-            let [segment, _] = peer.path_heard;
-            let last = segment.max(peer.seen);
-            peer.live && last.is_some_and(|last| self.now.since(last) < self.silence_ns())
-        });
-        heard.fold(HostSet::EMPTY, HostSet::with)
-    }
-
-    /// Hosts of which a heartbeat came on the segment within the last `ns` nanoseconds.
-    pub fn heartbeats_on_segment(&self, now: Instant, ns: u64) -> HostSet {
-        let heard = self.others().filter(|host| {
-            let peer = self.peer(*host);
-            let [segment, _] = peer.path_heard;
-            peer.live && segment.is_some_and(|at| now.since(at) < ns)
-        });
-        heard.fold(HostSet::EMPTY, HostSet::with)
-    }
-
-    /// Hosts that were heard lately on the second path, and nothing of them on the segment for more than a period: to be
-    /// probed, so that lost heartbeats are told from a host that the segment does not reach.
-    pub fn unheard_on_segment(&self, now: Instant) -> HostSet {
-        let period = self.config.period_ns;
-        let patience = period.saturating_add(period.wrapping_shr(2));
-        let lately = |at: Option<Instant>| at.is_some_and(|at| now.since(at) < patience);
-        let unheard = self.others().filter(|host| {
-            let peer = self.peer(*host);
-            let [segment, relay] = peer.path_heard;
-            peer.live && lately(relay) && !lately(segment.max(peer.seen))
-        });
-        unheard.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Why this host is out, or owns nothing.

@@ -142,8 +142,12 @@ pub struct World {
     pub crashed: Vec<bool>,
     pub events: Vec<Vec<Event>>,
     pub received: BTreeMap<Received, u64>,
+    /// Frames after which there was nothing to be done.
+    pub quiet: u64,
     pub sent: Vec<(usize, Vec<u8>)>,
     pub record: bool,
+    /// There is a second path, which loses nothing.
+    pub relay: bool,
     pub check_owners: bool,
     queue: BTreeMap<(Instant, u64), What>,
     count: u64,
@@ -170,8 +174,10 @@ impl World {
             crashed: vec![false; hosts],
             events: vec![Vec::new(); hosts],
             received: BTreeMap::new(),
+            quiet: 0,
             sent: Vec::new(),
             record: false,
+            relay: false,
             check_owners: true,
             queue: BTreeMap::new(),
             count: 0,
@@ -223,10 +229,34 @@ impl World {
     }
 
     pub fn deliver(&mut self, to: usize, path: Path, bytes: &[u8]) -> Received {
-        let received = self.nodes[to].handle_frame(self.now, path, bytes, &self.keys[to]);
+        let node = &mut self.nodes[to];
+        let before = (node.ownership_changes(), node.poll_timeout());
+        let heard = node.hear(self.now, path, bytes, &self.keys[to]);
+        let received = heard.received;
+        if heard.quiet {
+            self.quiet += 1;
+            assert_eq!(node.ownership_changes(), before.0);
+            assert!(node.poll_timeout() >= before.1);
+            let mut buf = [0; FRAME_MAX];
+            assert_eq!(node.poll_transmit(&mut buf, &self.keys[to]), None);
+            assert_eq!(node.poll_event(), None);
+        }
         *self.received.entry(received).or_default() += 1;
         self.drain(to);
         received
+    }
+
+    /// The timer of a host expires now, whenever it was due.
+    pub fn expire(&mut self, index: usize) {
+        self.nodes[index].handle_timeout(self.now);
+        self.drain(index);
+    }
+
+    fn carry(&mut self, to: usize, path: Path, bytes: &[u8], delay: u64) {
+        self.count += 1;
+        let bytes = bytes.to_vec();
+        let what = What::Frame { to, path, bytes };
+        self.queue.insert((self.now.after(delay), self.count), what);
     }
 
     fn drain(&mut self, index: usize) {
@@ -240,19 +270,15 @@ impl World {
                 self.sent.push((index, bytes.clone()));
             }
             for to in (0..self.nodes.len()).filter(|to| *to != index) {
-                if self.cut[index][to] || self.crashed[to] {
+                if self.crashed[to] {
                     continue;
                 }
-                self.count += 1;
-                let at = self.now.after(self.delay);
-                self.queue.insert(
-                    (at, self.count),
-                    What::Frame {
-                        to,
-                        path: Path::Segment,
-                        bytes: bytes.clone(),
-                    },
-                );
+                if !self.cut[index][to] {
+                    self.carry(to, Path::Segment, &bytes, self.delay);
+                }
+                if self.relay {
+                    self.carry(to, Path::Relay, &bytes, 2 * self.delay);
+                }
             }
         }
         while let Some(event) = self.nodes[index].poll_event() {

@@ -17,7 +17,7 @@ pub(crate) struct Limits {
     pub(crate) detection: u64,
     /// (tolerance + 5) periods: after this hosts that started together serve.
     pub(crate) cold: u64,
-    /// How long replayed frames may keep a host that is in no view from serving: 3600 silences.
+    /// How long replayed frames may keep a host that is in no view from serving, as `Config::hold_ns`.
     pub(crate) held: u64,
     /// How long two owners are excused after a disturbance: until it is noticed on both sides and the parts have
     /// found together again.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Hosts whose own clock is late: a busy or flooded machine, on which a timer expires when it can.
+
+mod common;
+mod world;
+
+use nlb_core::host::HostSet;
+use nlb_core::limits::FRAME_MAX;
+use nlb_core::node::Command;
+use world::{World, PERIOD, TOLERANCE};
+
+const SILENCE: u64 = PERIOD * TOLERANCE as u64;
+
+/// Three hosts whose heartbeats are a good third of a period apart, just after one of host 2.
+fn staggered() -> World {
+    let mut world = World::new(3);
+    for index in [2, 0, 1] {
+        world.command(index, Command::Start);
+        world.run(PERIOD * 3 / 8);
+    }
+    world.run_to(20 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    world.run(30 * PERIOD);
+    let beat = world.nodes[1].poll_timeout();
+    world.run_until(beat);
+    world
+}
+
+/// Host 2 does nothing for so long and loses what comes; then its timer expires.
+fn stall(world: &mut World, ns: u64) {
+    let late = world.nodes[1].clone();
+    world.crashed[1] = true;
+    world.run(ns);
+    world.nodes[1] = late;
+    world.crashed[1] = false;
+    world.expire(1);
+}
+
+#[test]
+fn a_late_timer_is_not_the_silence_of_others() {
+    let mut world = staggered();
+    let generation = world.nodes[1].generation();
+    // With the time since they were last heard this is more than the silence that counts as death.
+    stall(&mut world, SILENCE - PERIOD / 16);
+    assert_eq!(world.nodes[1].links(), HostSet(0b101));
+    world.run(20 * PERIOD);
+    assert!(world.serves(&[0, 1, 2]), "{}", world.summary());
+    assert_eq!(world.nodes[0].generation(), generation);
+}
+
+#[test]
+fn lateness_is_counted_once() {
+    let mut world = staggered();
+    stall(&mut world, SILENCE / 2);
+    // The others are dead by now: no frame of theirs comes any more, and nothing that has come is looked at twice.
+    world.crash(0);
+    world.crash(2);
+    for _ in 0..8 {
+        world.expire(1);
+        world.command(1, Command::Carrier(true));
+    }
+    let took = world.run_to(20 * PERIOD, |world| world.nodes[1].links().is_empty());
+    assert!(took <= SILENCE + PERIOD, "{} ms", took / world::MS);
+}
+
+#[test]
+fn any_frame_carries_a_heartbeat_that_is_overdue() {
+    let mut world = staggered();
+    world.run(PERIOD / 2);
+    let node = &mut world.nodes[1];
+    let due = node.poll_timeout();
+    let mut buf = [0; FRAME_MAX];
+    let key = world.keys[1];
+    let mut rubbish = |now| node.hear(now, nlb_core::peer::Path::Segment, b"rubbish", &key);
+    assert!(rubbish(nlb_core::time::Instant(due.0 - 1)).quiet);
+    assert!(!rubbish(due).quiet);
+    assert!(node.poll_transmit(&mut buf, &key).is_some());
+    assert!(node.poll_timeout() >= due.after(PERIOD - 1));
+}
+
+#[test]
+fn in_the_steady_state_heartbeats_leave_nothing_to_be_done() {
+    let mut world = staggered();
+    let (quiet, frames): (u64, u64) = (world.quiet, world.received.values().sum());
+    world.run(100 * PERIOD);
+    let frames = world.received.values().sum::<u64>() - frames;
+    assert_eq!(world.quiet - quiet, frames);
+    assert_eq!(frames, 600);
+}

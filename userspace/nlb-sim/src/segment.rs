@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What passes on the segment beside frames of the cluster: other traffic, questions and answers.
+
+use nlb_core::host::HostSet;
+use nlb_core::node::Command;
+
+use crate::check::Violation;
+use crate::network::Way;
+use crate::world::{Event, World};
+
+impl World<'_> {
+    pub(crate) fn background(&mut self) -> Result<(), Violation> {
+        for index in 0..self.hosts.len() {
+            if self.hosts[index].runs() && self.network.passes(Way::Segment, self.router(), index) {
+                self.command(index, Command::SegmentSeen)?;
+            }
+            self.ask(index)?;
+        }
+        let next = self.now() + self.plan.period_ns * 3 / 4;
+        self.queue.push(next, Event::Background);
+        Ok(())
+    }
+
+    /// A host asks those on the segment whom it hears on the second path alone.
+    fn ask(&mut self, index: usize) -> Result<(), Violation> {
+        let clock = self.hosts[index].clock(self.now());
+        let node = self.hosts[index]
+            .node
+            .as_ref()
+            .filter(|_| self.hosts[index].runs());
+        let unheard = node.map_or(HostSet::EMPTY, |node| node.unheard_on_segment(clock));
+        for host in unheard.iter() {
+            self.command(index, Command::PeerAsked(host))?;
+            let passes = |from, to| self.network.passes(Way::Segment, from, to);
+            let there = |other: &usize| {
+                let it = &self.hosts[*other];
+                it.runs()
+                    && it
+                        .node
+                        .as_ref()
+                        .is_some_and(|node| node.config().host == host)
+            };
+            let answers = (0..self.hosts.len())
+                .filter(there)
+                .any(|other| passes(index, other) && passes(other, index));
+            if answers {
+                self.command(index, Command::PeerSeen(host))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a command only tells what passes on the segment, as it does all the time.
+pub(crate) fn is_of_segment(command: Command) -> bool {
+    use Command::{PeerAsked, PeerSeen, SegmentSeen};
+    matches!(command, SegmentSeen | PeerSeen(_) | PeerAsked(_))
+}
