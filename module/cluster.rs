@@ -3,48 +3,34 @@
 //! A cluster on an interface: the node of the protocol, the packet path's view, and what both need.
 //!
 //! *Locking*: the node is under a lock that bottom halves share; whoever holds it applies what changed in the
-//! ownership before letting go, so that nobody sees one without the other. Frames and events are sent after
-//! that, by one context at a time, in the order in which the node made them; it sets the timer when all is sent.
-//!
-//! *Lifetime*: a [`Port`] is shared by the hooks of the interface, by the registry and by requests that are
-//! being answered. The registry takes a cluster down in this order, see `registry.rs`: the node is halted, the
-//! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the walks and
-//! the timer (waiting for a running one), and only after that the cluster is freed.
+//! ownership before letting go, so that nobody sees one without the other. `port.rs` has who does so, and when.
 
-use super::conflict::{self, Conflicts};
-use super::delivery::{self, Probed};
+use super::conflict::Conflicts;
+use super::delivery::Probed;
 use super::fragments::FragmentMemory;
-use super::kapi::bh_lock::{BhGuard, BhLock, BhLockGuard};
+use super::kapi::bh_lock::BhLock;
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::Family;
-use super::kapi::hrtimer::{Expire, Timer};
 use super::kapi::netdevice::Device;
-use super::kapi::netfilter::Verdict;
 use super::kapi::once::Once;
-use super::kapi::random::random_u64;
 use super::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
-use super::kapi::skb::{Frame, Skb};
-use super::kapi::work::Work;
+use super::kapi::skb::Frame;
 use super::keyring::Keyring;
-use super::neighbour;
 use super::nlb_core::config::Config;
 use super::nlb_core::delivery::Delivery;
-use super::nlb_core::event::Event;
 use super::nlb_core::filter::FilterError;
 use super::nlb_core::genl::{Echo, Mode};
-use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
+use super::nlb_core::limits::FRAME_MAX;
 use super::nlb_core::node::{Command, CommandError, Node};
-use super::nlb_core::peer::Path;
-use super::nlb_core::received::Received;
 use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
 use super::rules::RuleList;
-use super::segment::{Asked, Probes, Watch};
+use super::segment::{Asked, Watch};
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
-use super::walk::{Walked, Walker};
+use super::walk::Walked;
 use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex, MutexGuard};
@@ -73,21 +59,14 @@ pub(crate) struct Description {
     pub(crate) echo: Echo,
 }
 
-/// The timer is never set to expire sooner than this, in nanoseconds.
-const TIMER_GAP_NS: u64 = 50_000;
-
-/// Frames and events that one call sends at most: a map of 65 slots in parts of a frame each for a joiner, and
-/// the events of 64 hosts that come at once, fit several times.
-const BURST_MAX: usize = 1024;
-
 /// What is under the lock.
-struct Inner {
-    node: KBox<Node<NodeTables>>,
-    keys: Keyring,
-    watch: Watch,
-    delivery: Delivery,
+pub(super) struct Inner {
+    pub(super) node: KBox<Node<NodeTables>>,
+    pub(super) keys: Keyring,
+    pub(super) watch: Watch,
+    pub(super) delivery: Delivery,
     /// Frames that are not in one piece are copied here.
-    received: KVec<u8>,
+    pub(super) received: KVec<u8>,
     /// Frames are made here.
     sending: KVec<u8>,
     /// The state of ownership that the packet path has been given.
@@ -99,9 +78,9 @@ struct Inner {
     /// before anything is pending this is emptied, and what is pending is swapped in once.
     retired: Option<Retired<Snapshot>>,
     /// Some context is sending what the node has to send; the others leave it to that one.
-    busy: bool,
+    pub(super) busy: bool,
     /// The cluster is being taken down: the node takes no command any more.
-    closed: bool,
+    pub(super) closed: bool,
     /// What the last walk over the tables of sessions came to.
     walked: Option<Walked>,
 }
@@ -126,7 +105,7 @@ pub(crate) struct Cluster {
     #[pin]
     conflicts: Conflicts,
     #[pin]
-    inner: BhLock<Inner>,
+    pub(super) inner: BhLock<Inner>,
     // Given back last: the packet path and the timer use it.
     device: Device,
 }
@@ -302,7 +281,7 @@ impl Cluster {
 
     /// Gives the packet path what changed in the ownership, and the rules if others are in force now. Context: under
     /// the lock.
-    fn apply(&self, inner: &mut Inner) {
+    pub(super) fn apply(&self, inner: &mut Inner) {
         let changes = inner.node.ownership_changes();
         let digest = inner.node.config().rules.digest;
         if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {
@@ -340,13 +319,13 @@ impl Cluster {
     }
 
     /// Frees what was swapped out. Context: process, may sleep.
-    fn free_retired(&self) {
+    pub(super) fn free_retired(&self) {
         let retired = self.inner.lock().retired.take();
         drop(retired);
     }
 
     /// Takes what the node has to send, if this context is the one that sends. Context: under the lock.
-    fn next_frame<'a>(&'a self, inner: &mut Inner) -> Option<(Frame<'a>, usize)> {
+    pub(super) fn next_frame<'a>(&'a self, inner: &mut Inner) -> Option<(Frame<'a>, usize)> {
         let Inner {
             node,
             keys,
@@ -391,7 +370,7 @@ impl Inner {
     /// Hands the rules of `new` to the node, which is given the larger tables if it needs them. What is left in
     /// `larger` and `new` is to be freed. Context: under the lock.
     #[inline(never)]
-    fn stage(
+    pub(super) fn stage(
         &mut self,
         cluster: &Cluster,
         now: Instant,
@@ -440,273 +419,4 @@ fn new_node(config: &Config, slots: usize) -> Result<KBox<Node<NodeTables>>> {
     let room = KBox::<Node<NodeTables>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
     let node = Node::new(config, NodeTables::new(slots)?).map_err(|_| EINVAL)?;
     Ok(KBox::write(room, node))
-}
-
-/// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.
-fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], len: usize) -> &'a [u8] {
-    let head = skb.head();
-    if head.len() == len {
-        return head;
-    }
-    match copy.get_mut(..len) {
-        Some(copy) => {
-            if skb.copy(0, copy) {
-                copy
-            } else {
-                &[]
-            }
-        }
-        None => &[],
-    }
-}
-
-/// A cluster with its timer: what hooks and requests work with.
-pub(crate) struct Port {
-    // Dropped first: waits for a running walk, which uses the timer and the cluster.
-    _walks: Pin<KBox<Work<Walker>>>,
-    // Dropped then, for no one else has it any more: waits for a running expiry, which uses the cluster.
-    timer: Arc<Timer<Cluster>>,
-    cluster: Arc<Cluster>,
-}
-
-impl Port {
-    /// Context: process. Errors: `ENOMEM`.
-    pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
-        let timer = Timer::new(cluster.clone())?;
-        let walker = Walker::new(cluster.clone(), timer.clone())?;
-        let walks = Work::new(walker, WALK_PAUSE_MS)?;
-        let port = Self {
-            _walks: walks,
-            timer,
-            cluster,
-        };
-        Ok(Arc::new(port, GFP_KERNEL_ACCOUNT)?)
-    }
-
-    /// The cluster.
-    #[inline(always)]
-    pub(crate) fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    /// The cluster, to be kept.
-    pub(crate) fn shared_cluster(&self) -> Arc<Cluster> {
-        self.cluster.clone()
-    }
-
-    /// Carries out a command. Context: process or softirq. Errors: what the node says.
-    pub(crate) fn command(&self, command: Command) -> core::result::Result<(), CommandError> {
-        let random = random_u64();
-        drive(&self.cluster, &self.timer, |inner, now| {
-            if inner.closed {
-                return Err(CommandError::Stopped);
-            }
-            inner.node.handle_command(now, command, random)
-        })
-    }
-
-    /// Halts the node for good. A request that found the port before can start it no more: its interface may be
-    /// in another namespace by then. Context: process.
-    pub(crate) fn close(&self) {
-        drive(&self.cluster, &self.timer, |inner, now| {
-            inner.closed = true;
-            // Halting is possible in every state.
-            let _ = inner.node.handle_command(now, Command::Halt, 0);
-        });
-    }
-
-    /// Stages new rules, or puts them in force at once if there is nobody to wait for. Context: process, may sleep,
-    /// under [`Cluster::changes`].
-    ///
-    /// If `only` is given, the rules must be those in force, with another part of this host in them, and these must
-    /// have that digest. Errors: `ENOMEM`; otherwise nothing but what stands in the refusal.
-    pub(crate) fn install(
-        &self,
-        new: KBox<Snapshot>,
-        only: Option<u64>,
-    ) -> Result<core::result::Result<(), Refused>> {
-        let cluster = self.cluster();
-        let slots = new.owners.slots();
-        let mut larger = None;
-        if cluster.look(|node, _, _| node.slots_room()) < slots {
-            larger = Some(NodeTables::new(slots)?);
-        }
-        let mut new = Some(new);
-        let result = loop {
-            cluster.free_retired();
-            let result = drive(&self.cluster, &self.timer, |inner, now| {
-                inner.stage(cluster, now, &mut larger, &mut new, only)
-            });
-            // Rules that waited can have come into force in between, but only once: nothing waits after that.
-            if !matches!(result, Err(Refused::Unfreed)) {
-                break result;
-            }
-        };
-        // What was not needed, or is not any more, is freed outside the lock.
-        drop((new, larger));
-        cluster.free_retired();
-        Ok(result)
-    }
-
-    /// Hands a frame of the protocol to the node. Context: softirq, RCU.
-    pub(crate) fn frame_arrived(&self, skb: &mut Skb) -> Verdict {
-        let cluster = self.cluster();
-        if skb.has_vlan_id() {
-            return Verdict::Accept;
-        }
-        let len = skb.len();
-        if len > FRAME_MAX {
-            cluster.stats.event(stats::Event::FrameTooLong);
-            return Verdict::Consume;
-        }
-        let result = drive(cluster, &self.timer, |inner, now| {
-            let Inner {
-                node,
-                keys,
-                received,
-                ..
-            } = inner;
-            let frame = whole(skb, received, len);
-            node.handle_frame(now, Path::Segment, frame, keys)
-        });
-        cluster.stats.received(result);
-        if result == Received::OtherCluster {
-            self.other_cluster(skb);
-        }
-        Verdict::Consume
-    }
-
-    /// A frame of another cluster arrived. If it was sent where our own heartbeats go, that cluster has our primary
-    /// VIP, for the destination is derived from it; and as its virtual MAC is ours, ARP would not show it.
-    #[cold]
-    fn other_cluster(&self, skb: &Skb) {
-        let cluster = self.cluster();
-        let (Some([to @ .., _, _, _, _, _, _, _, _]), Some(&vip)) =
-            (skb.ethernet(), cluster.vips().first())
-        else {
-            return;
-        };
-        let from = skb.ethernet().and_then(|header| header.last_chunk::<8>());
-        if let (true, Some([from @ .., _, _])) = (*to == cluster.description.heartbeat_mac, from) {
-            conflict::report(cluster, vip, *from);
-        }
-    }
-
-    /// Sets the timer anew, for something else than the node waits as well. Context: process or softirq.
-    pub(crate) fn wake(&self) {
-        drive(&self.cluster, &self.timer, |_, _| ());
-    }
-
-    /// Hands a frame that came on the second path to the node. Context: process.
-    pub(crate) fn frame_relayed(&self, frame: &[u8]) {
-        drive(&self.cluster, &self.timer, |inner, now| {
-            let result = inner
-                .node
-                .handle_frame(now, Path::Relay, frame, &inner.keys);
-            self.cluster.stats.received(result);
-        });
-    }
-}
-
-impl Expire for Cluster {
-    fn expire(&self, timer: &Timer<Self>) {
-        let mut probes = Probes::default();
-        let look = drive(self, timer, |inner, now| {
-            probes = inner.watch.look(&mut inner.node, &self.stats, now);
-            inner.node.handle_timeout(now);
-            let Inner { delivery, node, .. } = inner;
-            delivery::look(self, delivery, node, now)
-        });
-        probes.send(self);
-        if let Some(look) = look {
-            delivery::act(self, look);
-        }
-        conflict::expired(self);
-    }
-}
-
-/// A walk over the tables of sessions has ended: in which buckets there were some, and how many in all. Context: process.
-pub(crate) fn end_walk(
-    cluster: &Cluster,
-    timer: &Timer<Cluster>,
-    found: impl Fn(u16, u16) -> u64,
-    sessions: u64,
-) {
-    drive(cluster, timer, |inner, now| {
-        inner.node.end_walk(now, found, sessions);
-    });
-}
-
-/// Lets the node work, and then carries out what it wants: ownership, timer, frames, events.
-///
-/// Context: process or softirq, without locks that a driver could take.
-fn drive<R>(
-    cluster: &Cluster,
-    timer: &Timer<Cluster>,
-    work: impl FnOnce(&mut Inner, Instant) -> R,
-) -> R {
-    // Who sends must not be held up half way, neither by softirqs nor by another task: the timer is set when all
-    // is sent, and meanwhile everybody else leaves sending to this context.
-    let _bh = BhGuard::new();
-    let mut inner = cluster.inner.lock();
-    let result = work(&mut inner, Instant(now_ns()));
-    cluster.apply(&mut inner);
-    if !inner.busy {
-        inner.busy = true;
-        send_all(cluster, timer, inner);
-    }
-    result
-}
-
-/// Sets the timer to what comes first: what the node waits for, or a VIP that is to be defended. Context: under the lock.
-fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
-    let at = inner.node.poll_timeout().min(cluster.conflicts.due());
-    if at != Instant::NEVER {
-        // Whatever the node asks for, the timer softirq must not run in a circle.
-        let soonest = Instant(now_ns()).after(TIMER_GAP_NS);
-        timer.start(at.max(soonest).0);
-    }
-}
-
-/// Sends what the node has to send and tells what happened, until there is no more.
-fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockGuard<'a, Inner>) {
-    for _ in 0..BURST_MAX {
-        let frame = cluster.next_frame(&mut inner);
-        let event = match frame {
-            Some(_) => None,
-            None => inner.node.poll_event(),
-        };
-        if frame.is_none() && event.is_none() {
-            set_timer(cluster, timer, &inner);
-            inner.busy = false;
-            return;
-        }
-        let told = event.map(|event| notify::Told::of(&inner.node, event));
-        drop(inner);
-        if let Some((frame, len)) = frame {
-            cluster.stats.event(stats::Event::FrameSent);
-            frame.send(&cluster.description.heartbeat_mac, ETHERTYPE, len);
-        }
-        if let Some(told) = told {
-            happened(cluster, &told);
-        }
-        inner = cluster.inner.lock();
-    }
-    // What is left goes out when the timer expires.
-    cluster.stats.event(stats::Event::BurstCut);
-    inner.busy = false;
-    timer.start(Instant(now_ns()).after(TIMER_GAP_NS).0);
-}
-
-/// Does what an event asks of the module, and tells userspace.
-fn happened(cluster: &Cluster, told: &notify::Told) {
-    if let Event::DefaultHost { .. } | Event::Converged { .. } = told.event {
-        if cluster.is_default_host() {
-            let side = read_lock();
-            if let Some(snapshot) = cluster.snapshot(&side) {
-                neighbour::announce(cluster, snapshot);
-            }
-        }
-    }
-    notify::event(cluster, told);
 }

@@ -5,7 +5,6 @@
 //! *Context*: softirq, under RCU. Nothing here allocates, sleeps or takes a lock that process context holds,
 //! except for frames of the protocol itself, which go to the node under its own lock.
 
-use super::cluster::Port;
 use super::delivery;
 use super::discovery;
 use super::kapi::clock::now_ns;
@@ -26,6 +25,7 @@ use super::nlb_core::packet::{
 };
 use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
+use super::port::Port;
 use super::segment;
 use super::snapshot::Snapshot;
 use super::stats::Event;

@@ -5,13 +5,13 @@
 //! *Context*: process. Requests that make or remove a cluster take the RTNL, then the registry's mutex; the
 //! others find their cluster under the mutex and work on it without.
 
-use super::cluster::{Cluster, Port, Refused};
+use super::cluster::{Cluster, Refused};
 use super::fill;
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::{Dump, Operation, Progress, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::{not_supported, Message, Policy};
-use super::keyring::Key;
+use super::key_request::{key_del, key_dump, key_set};
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
 use super::nlb_core::genl::{
@@ -20,6 +20,7 @@ use super::nlb_core::genl::{
 use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
 use super::nlb_core::node;
 use super::nlb_core::time::{Instant, NS_PER_SEC};
+use super::port::Port;
 use super::reception;
 use super::registry::Registry;
 use super::request::{refuse_second, NewCluster};
@@ -259,7 +260,7 @@ fn ifindex(request: &Request<'_>) -> Result<u32> {
 }
 
 /// The cluster that a request is about.
-fn find(registry: &Registry, request: &Request<'_>) -> Result<Arc<Port>> {
+pub(super) fn find(registry: &Registry, request: &Request<'_>) -> Result<Arc<Port>> {
     let ifindex = ifindex(request)?;
     registry.find(request.net().id(), ifindex).ok_or_else(|| {
         request.refuse_at(
@@ -500,7 +501,7 @@ fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
 
 /// Writes one message for each index from the cursor on, until there is none or the buffer is full. `generation`
 /// numbers the states of what is dumped.
-fn dump_each(
+pub(super) fn dump_each(
     dump: &mut Dump<'_>,
     command: Command,
     generation: impl Fn() -> u32,
@@ -527,7 +528,7 @@ fn dump_each(
 }
 
 /// What is dumped has no states that would have to fit together.
-fn unnumbered() -> u32 {
+pub(super) fn unnumbered() -> u32 {
     0
 }
 
@@ -588,78 +589,6 @@ fn history_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
                 .look(|node, _, _| node.history().nth(index).is_some())
         },
         |message, index| fill::history(message, port.cluster(), index),
-    )
-}
-
-/// The id of the key that a request is about.
-fn key_id(request: &Request<'_>) -> Result<u8> {
-    match request.get(key::ID).map(|a| a.u8()) {
-        Some(id) if id != 0 => Ok(id),
-        _ => Err(request.refuse_at(key::ID, EINVAL, c_str!("the key id must be 1 to 255"))),
-    }
-}
-
-/// Adds a key, sends with one, or both.
-fn key_set(registry: &Registry, request: &Request<'_>) -> Result {
-    let port = find(registry, request)?;
-    let id = key_id(request)?;
-    let raw = request
-        .get(key::KEY)
-        .and_then(|a| a.payload.first_chunk::<KEY_LEN>());
-    let send = request.has(key::SEND);
-    if raw.is_none() && !send {
-        return Err(request.refuse_at(
-            key::KEY,
-            EINVAL,
-            c_str!("a key is needed, or the word to send with one that is known"),
-        ));
-    }
-    if let Some(raw) = raw {
-        let new = Key::new(id, raw)?;
-        let added = port.cluster().change_keys(|keys| keys.add(new));
-        // The key that was not taken is dropped, and wiped, outside the lock.
-        added.map_err(|(_, error)| refuse_key(request, error))?;
-    }
-    if send {
-        port.cluster()
-            .change_keys(|keys| keys.send_with(id))
-            .map_err(|error| refuse_key(request, error))?;
-    }
-    Ok(())
-}
-
-fn key_del(registry: &Registry, request: &Request<'_>) -> Result {
-    let port = find(registry, request)?;
-    let id = key_id(request)?;
-    let removed = port.cluster().change_keys(|keys| keys.remove(id));
-    removed
-        .map(drop)
-        .map_err(|error| refuse_key(request, error))
-}
-
-fn refuse_key(request: &Request<'_>, error: Error) -> Error {
-    let text = if error == EEXIST {
-        c_str!("a key with this id is known already")
-    } else if error == ENOSPC {
-        c_str!("four keys are known already: drop one first")
-    } else if error == EBUSY {
-        c_str!("frames are sent with this key: send with another one first")
-    } else if error == ENOENT {
-        c_str!("no key with this id is known")
-    } else {
-        c_str!("this cluster has no key, and cannot get one while it runs")
-    };
-    request.refuse_at(key::ID, error, text)
-}
-
-fn key_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
-    dump_each(
-        dump,
-        Command::KeyGet,
-        unnumbered,
-        |index| port.cluster().look(|_, keys, _| keys.nth(index).is_some()),
-        |message, index| fill::key(message, port.cluster(), index),
     )
 }
 

@@ -18,6 +18,7 @@ mod fill;
 mod fragments;
 mod ingress;
 mod kapi;
+mod key_request;
 mod keyring;
 mod neighbour;
 mod netlink;
@@ -26,6 +27,7 @@ mod netlink;
 #[path = "core/src/lib.rs"]
 mod nlb_core;
 mod notify;
+mod port;
 mod presence;
 mod reception;
 mod registry;

@@ -6,10 +6,10 @@
 //! The module never adds an address by itself: `nlbadm up` does, and `nlbadm start` puts back what is missing, as
 //! after `ip link set IFACE down`, with which the stack forgets all IPv6 addresses.
 
-use super::cluster::Port;
 use super::kapi::address::AddressWatcher;
 use super::kapi::netdevice::Device;
 use super::nlb_core::node::Command;
+use super::port::Port;
 
 impl AddressWatcher for Port {
     fn device(&self) -> &Device {

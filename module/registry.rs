@@ -7,7 +7,7 @@
 //!
 //! *Teardown* of a cluster, on request, with its interface, its namespace or the module:
 //! 1. it is taken out of the registry, so that no request finds it;
-//! 2. the node is halted for good: it owns nothing, says nothing and arms no timer;
+//! 2. the node is halted for good: it owns nothing, says farewell once and arms no timer;
 //! 3. its hooks are unregistered, and one grace period is waited for: no packet is inside them;
 //! 4. the last reference to the port stops the walks, waiting for a running one, and then the timer;
 //! 5. the memory is freed and the reference to the device is given back.
@@ -18,7 +18,6 @@
 //! Contexts that may still hold the port after step 3: a netlink request that found it before step 1. It ends
 //! by itself, and everything that it can do to a halted node is refused.
 
-use super::cluster::Port;
 use super::discovery::Ip6Output;
 use super::ingress::Ingress;
 use super::kapi::address::{AddressNotifier, AddressWatcher};
@@ -30,6 +29,7 @@ use super::neighbour::{ArpOutput, ClusterList, Egress, Guard};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
+use super::port::Port;
 use super::reception;
 use super::stray::{self, Stray, Way};
 use kernel::prelude::*;

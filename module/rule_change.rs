@@ -5,10 +5,11 @@
 //! Rules are compiled first, in process context, whatever memory that takes; what is wrong with them is known before
 //! anything has changed. Then the node stages them, and swaps them in when all hosts have the same.
 
-use super::cluster::{Cluster, Port, Refused};
+use super::cluster::{Cluster, Refused};
 use super::kapi::rcu::read_lock;
 use super::nlb_core::filter::FilterError;
 use super::nlb_core::rules::RuleState;
+use super::port::Port;
 use super::rules::RuleList;
 use kernel::prelude::*;
 

@@ -7,7 +7,7 @@
 //! on the second path alone are asked for their dedicated IP by ARP; an answer, or a question of their own, shows that
 //! it is only heartbeats that get lost.
 
-use super::cluster::{Cluster, Port};
+use super::cluster::Cluster;
 use super::kapi::once::Once;
 use super::kapi::skb::Skb;
 use super::neighbour;
@@ -16,6 +16,7 @@ use super::nlb_core::host::HostId;
 use super::nlb_core::limits::HOSTS_MAX;
 use super::nlb_core::node::{Command, Node};
 use super::nlb_core::time::Instant;
+use super::port::Port;
 use super::stats::Stats;
 use super::tables::NodeTables;
 use core::net::{IpAddr, Ipv4Addr};
@@ -82,7 +83,9 @@ impl Watch {
             // Nothing is random about it, and a node that takes no part does not care.
             let _ = node.handle_command(now, Command::SegmentSeen, 0);
         }
-        self.probes(node, now)
+        let probes = self.probes(node, now);
+        Self::tell(node, now, &probes);
+        probes
     }
 
     /// The next few peers, in turn.
@@ -113,6 +116,13 @@ impl Watch {
             self.turn = index.saturating_add(1);
         }
         probes
+    }
+
+    /// Tells the node who is about to be asked.
+    fn tell(node: &mut Node<NodeTables>, now: Instant, probes: &Probes) {
+        for probe in probes.0.iter().flatten() {
+            let _ = node.handle_command(now, Command::PeerAsked(probe.host), 0);
+        }
     }
 }
 
