@@ -3,7 +3,7 @@
 //! Other stations that claim a VIP: remembered for `show`, told as events, and contradicted by the default host; all
 //! that not as often as they speak.
 
-use super::cluster::{Cluster, Port};
+use super::cluster::Cluster;
 use super::kapi::bh_lock::BhLock;
 use super::kapi::clock::now_ns;
 use super::kapi::once::Once;
@@ -14,6 +14,7 @@ use super::nlb_core::limits::{CONFLICT_AGAIN_NS, CONFLICT_GAP_NS, CONFLICT_SHOWN
 use super::nlb_core::mac::Mac;
 use super::nlb_core::time::Instant;
 use super::notify;
+use super::port::Port;
 use super::snapshot::Snapshot;
 use super::stats::Event;
 use core::net::IpAddr;

@@ -6,7 +6,7 @@
 //! of the namespace, before it has a frame; the other sees every frame that leaves the cluster interface, those of
 //! packet sockets included.
 
-use super::cluster::{Cluster, Port};
+use super::cluster::Cluster;
 use super::conflict;
 use super::kapi::netdevice::DeviceRef;
 use super::kapi::netfilter::{OutputHook, Verdict};
@@ -17,6 +17,7 @@ use super::nlb_core::mac::Mac;
 use super::nlb_core::nd::{self, NdOut, NdVerdict, ADVERTISEMENT_LEN, ALL_NODES_MAC};
 use super::nlb_core::packet::{ETHERTYPE_IPV6, PROTO_ICMPV6, SNAP_LEN};
 use super::nlb_core::reason::Reason;
+use super::port::Port;
 use super::snapshot::Snapshot;
 use super::stats::Event;
 use core::net::Ipv6Addr;

@@ -5,7 +5,7 @@
 //! Two hooks guard what leaves. One sees the ARP of the kernel itself on every interface of the namespace; the
 //! other sees every frame that leaves the cluster interface, those of packet sockets included.
 
-use super::cluster::{Cluster, Port};
+use super::cluster::Cluster;
 use super::conflict;
 use super::discovery;
 use super::kapi::netfilter::{Hook, Verdict};
@@ -14,6 +14,7 @@ use super::kapi::skb::{Frame, Skb, ETH_HLEN};
 use super::nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
 use super::nlb_core::packet::{ETHERTYPE_ARP, ETHERTYPE_IPV6};
 use super::nlb_core::reason::Reason;
+use super::port::Port;
 use super::snapshot::Snapshot;
 use super::stats::Event;
 use core::net::{IpAddr, Ipv4Addr};

@@ -7,7 +7,8 @@
 //! A walk takes no lock of the packet path but, one at a time, those of the chains of the kernel's own table that are not
 //! empty; it lets others run after every slice.
 
-use super::cluster::{self, Cluster};
+use super::cluster::Cluster;
+use super::port;
 use super::kapi::clock::now_ns;
 use super::kapi::hrtimer::Timer;
 use super::kapi::inet::{TcpFlow, TcpWalk};
@@ -113,7 +114,7 @@ impl Walker {
             took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
             seen: found.seen,
         });
-        cluster::end_walk(
+        port::end_walk(
             cluster,
             &self.timer,
             |slot, word| found.word(slot, word),

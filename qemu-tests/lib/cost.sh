@@ -193,3 +193,46 @@ moved_device() {
 	MOVED_MISS=$(of_client "$(frame tcp-data 4 | sed "s/0a63000a/0a620063/g")" "${client%:*}" "${client#*:}" 81)
 }
 MOVED_VIP=10.98.0.99
+
+# What a heartbeat costs is told in the same way, of a host in this namespace
+# with others in a process of the namespace "company", at the other end of a
+# cable: they join it, and then send heartbeats in bursts. What sending them
+# costs, and the way to the hook, is measured with the empty hook and taken off.
+
+HEARTBEAT_DEVICE=hb0
+HEARTBEAT_PERIOD_MS=1000
+HEARTBEAT_TOLERANCE=20
+
+# heartbeat_device: the interface of the one host, cabled to the others.
+heartbeat_device() {
+	add_netns company
+	ip link add "$HEARTBEAT_DEVICE" type veth peer name eth0 netns company
+	defer ip link del "$HEARTBEAT_DEVICE"
+	ip link set "$HEARTBEAT_DEVICE" up
+	ip -n company link set eth0 up
+	ip addr add 10.97.0.1/16 dev "$HEARTBEAT_DEVICE"
+}
+
+# heartbeat_cost HOSTS: what the hook takes for a heartbeat of another host of
+# so many, over an empty hook, in instructions. The report with the length of
+# the frame and the blocks of its digest is /run/test/heartbeatHOSTS.json.
+heartbeat_cost() {
+	local hosts=$1 saved=/run/test/heartbeats$1 report=heartbeat$1 accepted
+	[ -e "$KEY_FILE" ] || make_key
+	nlbadm up "$HEARTBEAT_DEVICE" --cluster cost --host-id 1 --vip 10.97.0.10 --affinity none \
+		--key-file "$KEY_FILE" --period "${HEARTBEAT_PERIOD_MS}ms" --tolerance "$HEARTBEAT_TOLERANCE"
+	on company tt company --dev eth0 --cluster cost --hosts "$hosts" --key-file "$KEY_FILE" \
+		--period-ms "$HEARTBEAT_PERIOD_MS" --tolerance "$HEARTBEAT_TOLERANCE" \
+		--save "$saved" >"/run/test/$report.whole.json"
+	accepted=$(nlbadm -j counters "$HEARTBEAT_DEVICE" --all | jq '.counters.heartbeat')
+	nlbadm down "$HEARTBEAT_DEVICE"
+	insmod /nlb/empty_hook.ko device="$HEARTBEAT_DEVICE"
+	on company tt company --dev eth0 --cluster cost --hosts "$hosts" --key-file "$KEY_FILE" \
+		--period-ms "$HEARTBEAT_PERIOD_MS" --tolerance "$HEARTBEAT_TOLERANCE" \
+		--save "$saved" --again >"/run/test/$report.floor.json"
+	rmmod empty_hook
+	jq -n --slurpfile whole "/run/test/$report.whole.json" --slurpfile floor "/run/test/$report.floor.json" \
+		--argjson accepted "$accepted" '$whole[0] + { ns: ($whole[0].ns - $floor[0].ns), floor: $floor[0].ns,
+		accepted: $accepted }' >"/run/test/$report.json"
+	field "$report" .ns
+}

@@ -9,17 +9,16 @@ use anyhow::{Result, ensure};
 use nlb_core::assign::{Weights, assign};
 use nlb_core::auth::{Authenticator, NoKey};
 use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
-use nlb_core::event::{Event, HistoryEntry};
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::limits::{BUCKETS, FRAME_MAX, KEY_LEN};
 use nlb_core::node::{Command, Node};
-use nlb_core::peer::{Path, Peer};
+use nlb_core::peer::Path;
 use nlb_core::received::Received;
-use nlb_core::store::{Parts, Sizes, Storage, View};
 use nlb_core::time::{Instant, NS_PER_MS};
 use nlb_core::wire::VERSIONS;
 
 use crate::key::Key;
+use crate::tables::Tables;
 
 /// How large a cluster.
 #[derive(clap::Args)]
@@ -95,39 +94,6 @@ impl Maps {
     }
 }
 
-/// The tables of a node.
-struct Tables {
-    peers: Vec<Peer>,
-    maps: Vec<u8>,
-    words: Vec<u64>,
-    holders: Vec<u64>,
-    events: Vec<Option<Event>>,
-    history: Vec<Option<HistoryEntry>>,
-}
-
-impl Storage for Tables {
-    fn view(&self) -> View<'_> {
-        View {
-            peers: &self.peers,
-            maps: &self.maps,
-            words: &self.words,
-            holders: &self.holders,
-            history: &self.history,
-        }
-    }
-
-    fn parts(&mut self) -> Parts<'_> {
-        Parts {
-            peers: &mut self.peers,
-            maps: &mut self.maps,
-            words: &mut self.words,
-            holders: &mut self.holders,
-            events: &mut self.events,
-            history: &mut self.history,
-        }
-    }
-}
-
 /// A cluster on a segment that loses nothing and takes no time.
 struct World {
     nodes: Vec<Node<Tables>>,
@@ -157,16 +123,7 @@ impl World {
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
             };
-            let sizes = Sizes::new(64, 1, BUCKETS);
-            let tables = Tables {
-                peers: vec![Peer::EMPTY; sizes.peers],
-                maps: vec![0; sizes.maps],
-                words: vec![0; sizes.words],
-                holders: vec![0; sizes.holders],
-                events: vec![None; sizes.events],
-                history: vec![None; sizes.history],
-            };
-            let mut node = Node::new(&config, tables)
+            let mut node = Node::new(&config, Tables::new(1))
                 .map_err(|error| anyhow::anyhow!("configuration: {error:?}"))?;
             node.handle_command(now, Command::Start, u64::from(host.get()))
                 .map_err(|error| anyhow::anyhow!("start: {error:?}"))?;

@@ -7,6 +7,7 @@
 mod analyse;
 mod capture;
 mod client;
+mod company;
 mod connect;
 mod cost;
 mod forge;
@@ -21,6 +22,7 @@ mod serve;
 mod sources;
 mod spin;
 mod summary;
+mod tables;
 mod team;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +49,8 @@ enum Verb {
     Forge(forge::Args),
     /// Say what the work of the protocol costs.
     Cost(cost::Args),
+    /// Be all other hosts of a real host's cluster, and say what it takes to send it heartbeats.
+    Company(company::Args),
     /// Say how often a loop runs in a given time.
     Spin(spin::Args),
     /// Send the golden packets into the real hook.
@@ -67,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Forge(args) => forge::run(&args),
         Verb::Cost(args) => cost::run(&args),
+        Verb::Company(args) => company::run(&args),
         Verb::Spin(args) => {
             spin::run(&args);
             Ok(())
