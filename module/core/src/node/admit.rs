@@ -56,6 +56,10 @@ impl<S: Storage> Node<S> {
         }
         self.notice_pause(now);
         let was_due = self.catch_up();
+        if was_due {
+            // With each heartbeat of this host everybody is looked at.
+            self.touched.0 = self.ids;
+        }
         let mut heard = match self.admit(path, frame, auth) {
             Ok(frame) => self.dispatch(path, &frame),
             Err(refused) => Heard::quiet(refused),
@@ -64,7 +68,7 @@ impl<S: Storage> Node<S> {
             if path == Path::Segment {
                 self.note_segment();
             }
-            if !heard.quiet {
+            if was_due || !heard.quiet {
                 self.settle();
             }
         }
