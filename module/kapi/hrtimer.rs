@@ -5,6 +5,15 @@
 //! The kernel crate's own abstraction gives a handle for each start and cancels when the handle is dropped;
 //! a timer that is started again and again from several contexts, each time with the deadline of the moment,
 //! does not fit that shape.
+//!
+//! *Soft mode, and how late it can be.* What a cluster does when its timer expires takes locks that softirqs take, and
+//! hands frames to drivers: none of that is possible in a hard interrupt, and a thread would have to be scheduled first.
+//! A soft timer needs no scheduler: the softirq runs when the timer's interrupt ends, whoever has the CPU, and since Linux
+//! 6.5 ksoftirqd being runnable does not hold it back any more. If the interrupt came while softirqs were running, it is
+//! served in their next round, or after the next tick: behind one pass over received packets, which ends after 300
+//! packets or two ticks (`net.core.netdev_budget`, `netdev_budget_usecs`). So a flood makes it late by some milliseconds, and
+//! a CPU that is busy in userspace not at all. What does make it late by more, a virtual CPU that stands still or a
+//! driver that polls for too long, the protocol has to bear (`PROTOCOL.md` 3.7).
 
 use super::bindings;
 use kernel::prelude::*;

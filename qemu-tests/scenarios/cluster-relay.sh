@@ -85,6 +85,13 @@ dumb() {
 		add rule bridge cut forward iifname "p2" drop'
 }
 
+deafened() {
+	on sw nft 'add table bridge cut; add chain bridge cut forward { type filter hook forward priority 0; }
+		add rule bridge cut forward oifname "p2" drop
+		add chain bridge cut output { type filter hook output priority 0; }
+		add rule bridge cut output oifname "p2" drop'
+}
+
 mend() {
 	on sw nft delete table bridge cut
 }
@@ -98,6 +105,7 @@ plug_2() { plug_cable 2; }
 cut_off "no carrier" cut_2 plug_2
 cut_off "cut behind the port" deaf mend
 cut_off "one way: nothing that it sends arrives" dumb mend
+cut_off "one way: nothing arrives at it" deafened mend
 
 # Only heartbeats vanish on host 2's cable, other frames pass: no cut.
 generation=$(generation h1)
