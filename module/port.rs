@@ -258,6 +258,7 @@ pub(crate) fn end_walk(
 /// Lets the node work, and then carries out what it wants: ownership, timer, frames, events.
 ///
 /// Context: process or softirq, without locks that a driver could take.
+#[inline(never)]
 fn drive<R>(
     cluster: &Cluster,
     timer: &Timer<Cluster>,
@@ -273,6 +274,7 @@ fn drive<R>(
 }
 
 /// Carries out what the node wants. Context: under the lock, with bottom halves off beyond it.
+#[inline(never)]
 fn carry_out(cluster: &Cluster, timer: &Timer<Cluster>, mut inner: BhLockGuard<'_, Inner>) {
     cluster.apply(&mut inner);
     if !inner.busy {

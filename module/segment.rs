@@ -145,6 +145,7 @@ impl Probe {
 
 impl Probes {
     /// Asks. Context: any, without locks that a driver could take.
+    #[inline(never)]
     pub(crate) fn send(self, cluster: &Cluster) {
         let own = match cluster.dedicated() {
             Some(IpAddr::V4(own)) => own,
