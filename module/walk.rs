@@ -8,7 +8,6 @@
 //! empty; it lets others run after every slice.
 
 use super::cluster::Cluster;
-use super::port;
 use super::kapi::clock::now_ns;
 use super::kapi::hrtimer::Timer;
 use super::kapi::inet::{TcpFlow, TcpWalk};
@@ -18,6 +17,7 @@ use super::nlb_core::decide::place_of;
 use super::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
 use super::nlb_core::packet::{Flow, PROTO_TCP};
 use super::nlb_core::time::NS_PER_MS;
+use super::port;
 use super::snapshot::Snapshot;
 use kernel::prelude::*;
 use kernel::sync::Arc;
