@@ -85,12 +85,13 @@ sim: ## simulate seeds (SEEDS=2000 FROM=1), or one (SEED=n, TRACE=1 to see it)
 	@$(SIM) run $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(SEEDS) --from $(FROM))
 
 .PHONY: sim-mutants
-sim-mutants: ## broken variants of the core: the simulator must catch each
-	@$(SIM) mutants
+sim-mutants: ## broken variants of the core: the simulator must catch each (TARGET=name: one)
+	@$(SIM) mutants $(if $(TARGET),--only $(TARGET))
 
 .PHONY: model-check
-model-check: ## every interleaving of two and three hosts
-	@$(SIM) model-check
+model-check: ## every interleaving of two and three hosts; broken variants must be found
+	@$(SIM) model-check $(if $(STATES),--states $(STATES))
+	@$(SIM) mutants --by-model
 
 .PHONY: bench-assign
 bench-assign: ## what a change of members moves, beside modulo and Maglev

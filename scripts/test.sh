@@ -74,6 +74,10 @@ unit() {
 	lint userspace-clippy scripts/cargo.sh clippy --quiet --manifest-path "$space" --all-targets -- -D warnings
 	cargo_tests core-tests --manifest-path "$core"
 	cargo_tests userspace-tests --manifest-path "$space"
+	# The smallest model to its end, and of each other one what fits a quarter of a minute.
+	lint model-check scripts/cargo.sh run --quiet --profile sim --manifest-path "$space" -p nlb-sim -- \
+		model-check --share --states 1500000
+	tail -n 1 "$logs/model-check.log" >&2
 }
 
 case ${T:-} in

@@ -139,6 +139,8 @@ pub(crate) struct Host {
     pub(crate) unheard: Vec<Command>,
     /// Virtual time of the timer event that is in the queue.
     pub(crate) wake: u64,
+    /// Times in a row that its timer was wanted at once after it was served.
+    pub(crate) restless: u32,
     /// How many faults keep its carrier down, and its VIP away.
     pub(crate) carrier_down: u32,
     pub(crate) vip_missing: u32,
@@ -169,6 +171,7 @@ impl Host {
             backlog: VecDeque::new(),
             unheard: Vec::new(),
             wake: u64::MAX,
+            restless: 0,
             carrier_down: 0,
             vip_missing: 0,
             bits: vec![0; plan.slots.len() * plan.buckets.div_ceil(64) + 1],

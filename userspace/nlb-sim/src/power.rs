@@ -63,8 +63,16 @@ impl World<'_> {
             return Ok(());
         };
         let id = node.generation();
-        if id.is_none() || host.role == Role::OtherKey {
+        if host.role == Role::OtherKey {
             return Ok(());
+        }
+        if id.is_none() {
+            // Whoever gives a view up has let go of everything before anyone can hear of it.
+            if host.bits.iter().all(|bits| *bits == 0) {
+                return Ok(());
+            }
+            let text = format!("host #{index} serves buckets and is in no view");
+            return Err(self.violation(Property::Agreement, text));
         }
         let key = (id.number, id.leader, id.incarnation);
         let maps: Vec<Vec<u8>> = (0..self.plan.slots.len())

@@ -36,6 +36,9 @@ pub(crate) const STRANGERS: usize = 6;
 /// Frames that one input may make a node send: a map for a joiner is a few dozen, an answer to each peer 63.
 const TRANSMIT_MAX: usize = 512;
 
+/// Times in a row that a host may want its timer at once after it was served.
+const RESTLESS_MAX: u32 = 8;
+
 /// Frames that wait for a host that stands still; a receive queue holds no more.
 pub(crate) const BACKLOG_MAX: usize = 64;
 
@@ -407,7 +410,26 @@ impl<'a> World<'a> {
             return Ok(());
         };
         node.handle_timeout(clock);
-        self.after(host)
+        self.after(host)?;
+        self.comes_to_rest(host)
+    }
+
+    /// A timer that was served wants the next one later: a core that does not would keep a CPU to itself.
+    fn comes_to_rest(&mut self, index: usize) -> Result<(), Violation> {
+        let clock = self.hosts[index].clock(self.now());
+        let host = &mut self.hosts[index];
+        let due = host
+            .node
+            .as_ref()
+            .is_some_and(|node| node.poll_timeout() <= clock);
+        host.restless = if due { host.restless + 1 } else { 0 };
+        if host.restless < RESTLESS_MAX {
+            return Ok(());
+        }
+        Err(self.violation(
+            Property::Bounded,
+            format!("host #{index} wants its timer again and again at once"),
+        ))
     }
 
     /// Gives a command to a node that has power; a host that stands still hears it when it goes on.

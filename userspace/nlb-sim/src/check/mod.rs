@@ -42,6 +42,25 @@ pub(crate) enum Property {
 }
 
 impl Property {
+    /// All of them.
+    #[cfg(test)]
+    const ALL: [Property; 14] = [
+        Property::Agreement,
+        Property::OneOwner,
+        Property::NoOrphan,
+        Property::Gap,
+        Property::Minimal,
+        Property::Balanced,
+        Property::Stable,
+        Property::Attack,
+        Property::Heals,
+        Property::Continues,
+        Property::Timing,
+        Property::Bounded,
+        Property::Panic,
+        Property::Residue,
+    ];
+
     /// The name in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -83,5 +102,44 @@ impl fmt::Display for Violation {
             self.at as f64 / 1e9,
             self.text
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::Property;
+
+    /// The protocol on paper says of each property who watches it: these watchers exist, and no other does.
+    #[test]
+    fn the_protocol_names_the_checkers_that_there_are() {
+        let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../module/core");
+        let text =
+            std::fs::read_to_string(core.join("PROTOCOL.md")).expect("the protocol is there");
+        let table = text
+            .lines()
+            .skip_while(|line| !line.starts_with("| property"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let mut named = BTreeSet::new();
+        for row in table {
+            let watchers = row.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+            let words: Vec<&str> = watchers.split('`').skip(1).step_by(2).collect();
+            assert!(!words.is_empty(), "nobody watches: {row}");
+            for word in words {
+                if word.contains('/') {
+                    assert!(core.join(word).exists(), "{word} is not there");
+                } else {
+                    named.insert(word.to_owned());
+                }
+            }
+        }
+        let all: BTreeSet<String> = Property::ALL
+            .iter()
+            .map(|property| property.name().to_owned())
+            .collect();
+        assert_eq!(named, all);
     }
 }

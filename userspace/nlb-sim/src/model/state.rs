@@ -13,6 +13,7 @@ use nlb_core::node::{Command, Node};
 use nlb_core::peer::Path;
 use nlb_core::state::HostState;
 use nlb_core::time::Instant;
+use nlb_core::wire::GenId;
 
 use super::Bounds;
 use crate::host::Store;
@@ -266,6 +267,54 @@ impl State {
         steps
     }
 
+    /// Whether something may still go wrong.
+    pub(super) fn faults_possible(&self, bounds: &Bounds) -> bool {
+        let left = self.crashes > 0 || self.losses > 0 || self.joins > 0 || self.leaves > 0;
+        left && self.now < BEGIN + bounds.faults_until * PERIOD
+    }
+
+    /// The host that a step is of; none if it is of time.
+    pub(super) fn host_of(&self, step: &Step) -> Option<usize> {
+        match *step {
+            Step::Deliver(flight) | Step::Lose(flight) => {
+                Some(usize::from(self.flights[flight].to))
+            }
+            Step::Timer(host) | Step::Crash(host) | Step::Join(host) | Step::Leave(host) => {
+                Some(host)
+            }
+            Step::Advance(_) => None,
+        }
+    }
+
+    /// Whether time stands still until this host has acted.
+    pub(super) fn holds_time(&self, host: usize, bounds: &Bounds) -> bool {
+        let due = self.nodes[host]
+            .as_ref()
+            .is_some_and(|placed| placed.node.poll_timeout().0 <= self.now);
+        due || self
+            .flights
+            .iter()
+            .any(|flight| usize::from(flight.to) == host && flight.at + bounds.delay <= self.now)
+    }
+
+    /// Whether a frame of every other host is on its way to this one.
+    pub(super) fn all_links_hold(&self, host: usize) -> bool {
+        (0..self.nodes.len())
+            .filter(|other| *other != host && self.nodes[*other].is_some())
+            .all(|other| {
+                self.flights.iter().any(|flight| {
+                    (usize::from(flight.from), usize::from(flight.to)) == (other, host)
+                })
+            })
+    }
+
+    /// What the properties are about, of one host.
+    pub(super) fn visible(&self, host: usize) -> Option<(u64, bool, GenId, HostState)> {
+        let node = &self.nodes[host].as_ref()?.node;
+        let owned = node.owned_word(0, 0);
+        Some((owned, node.is_default(), node.generation(), node.state()))
+    }
+
     pub(super) fn after(&self, step: Step, bounds: &Bounds) -> Result<State, String> {
         let mut state = self.clone();
         match step {
@@ -361,7 +410,7 @@ impl State {
         Ok(())
     }
 
-    /// What must hold in every state: one owner, and agreement. No fault of the model may let a live host be taken for
+    /// What must hold in every state: one owner (of what the default host has, too), and agreement. No fault of the model may let a live host be taken for
     /// dead, so nothing is excused.
     fn judge(&self, _bounds: &Bounds) -> Result<(), String> {
         let placed = || {
@@ -376,6 +425,13 @@ impl State {
                 if both != 0 {
                     return Err(format!(
                         "one-owner: hosts {} and {} both own {both:04b}",
+                        host + 1,
+                        other + 1
+                    ));
+                }
+                if node.is_default() && theirs.is_default() {
+                    return Err(format!(
+                        "one-owner: hosts {} and {} are both the default host",
                         host + 1,
                         other + 1
                     ));
