@@ -183,25 +183,7 @@ fn build(args: &Args, mutants: &[Mutant]) -> Result<PathBuf, String> {
     let target = args.target_dir.canonicalize().map_err(told)?;
     let tree = target.join("tree");
     let fresh = target.join("fresh");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(told)?;
-    }
-    for part in ["module/core", "userspace"] {
-        copy(&args.tree.join(part), &fresh.join(part)).map_err(told)?;
-    }
-    let core = fresh.join("module/core/src");
-    for (mutant, number) in mutants.iter().zip(1..) {
-        let replace = mutant
-            .replace
-            .replace("BROKEN", &format!("crate::broken::is({number})"));
-        substitute(&core.join(&mutant.file), &mutant.find, &replace)
-            .map_err(|error| format!("{}: {error}", mutant.name))?;
-    }
-    let root = core.join("lib.rs");
-    let text = fs::read_to_string(&root).map_err(told)?;
-    fs::write(&root, text + SWITCH).map_err(told)?;
-    let main = fresh.join("userspace/nlb-sim/src/main.rs");
-    substitute(&main, "fn main() -> ExitCode {\n", SET)?;
+    prepare(&args.tree, &fresh, mutants)?;
     // What is as it was is not written, so that it is not built again.
     copy(&fresh, &tree).map_err(told)?;
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -216,6 +198,30 @@ fn build(args: &Args, mutants: &[Mutant]) -> Result<PathBuf, String> {
     } else {
         Err(String::from_utf8_lossy(&built.stderr).into_owned())
     }
+}
+
+/// Copies the sources, and puts all variants into the copy.
+fn prepare(from: &Path, fresh: &Path, mutants: &[Mutant]) -> Result<(), String> {
+    let told = |error: io::Error| format!("{}: {error}", fresh.display());
+    if fresh.exists() {
+        fs::remove_dir_all(fresh).map_err(told)?;
+    }
+    for part in ["module/core", "userspace"] {
+        copy(&from.join(part), &fresh.join(part)).map_err(told)?;
+    }
+    let core = fresh.join("module/core/src");
+    for (mutant, number) in mutants.iter().zip(1..) {
+        let replace = mutant
+            .replace
+            .replace("BROKEN", &format!("crate::broken::is({number})"));
+        substitute(&core.join(&mutant.file), &mutant.find, &replace)
+            .map_err(|error| format!("{}: {error}", mutant.name))?;
+    }
+    let root = core.join("lib.rs");
+    let text = fs::read_to_string(&root).map_err(told)?;
+    fs::write(&root, text + SWITCH).map_err(told)?;
+    let main = fresh.join("userspace/nlb-sim/src/main.rs");
+    substitute(&main, "fn main() -> ExitCode {\n", SET)
 }
 
 /// Replaces a piece of a file that must occur exactly once.
@@ -345,4 +351,34 @@ fn violated(text: &str) -> Option<(u64, String)> {
         let property = rest.split([' ', ':']).next()?;
         Some((seed.parse().ok()?, property.to_owned()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of the core may take a variant's text away: this says so before anyone plays them.
+    #[test]
+    fn every_variant_fits_the_core_as_it_is() {
+        let list: List = toml::from_str(MUTANTS).expect("the list can be read");
+        assert!(list.mutant.len() >= 15);
+        for mutant in &list.mutant {
+            assert!(mutant.replace.contains("BROKEN"), "{}", mutant.name);
+        }
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let fresh = std::env::temp_dir().join(format!("nlb-variants-{}", std::process::id()));
+        let fits = prepare(&tree, &fresh, &list.mutant);
+        fs::remove_dir_all(&fresh).expect("the copy was made");
+        fits.expect("every variant fits");
+    }
+
+    #[test]
+    fn a_report_is_read() {
+        let text =
+            "seed 7: VIOLATED: one-owner at 1.5 s: hosts\n    tail\n12 seeds (0 of them named";
+        assert_eq!(violated(text), Some((7, "one-owner".to_owned())));
+        assert_eq!(seeds(text), Some(12));
+        assert_eq!(violated("12 seeds (0 of them named"), None);
+        assert_eq!(seeds("thread panicked"), None);
+    }
 }

@@ -59,7 +59,7 @@ struct Bounds {
     reduced: bool,
 }
 
-const MODELS: [Bounds; 4] = [
+const MODELS: [Bounds; 6] = [
     Bounds {
         name: "2-hosts-join-leave",
         hosts: 2,
@@ -86,6 +86,34 @@ const MODELS: [Bounds; 4] = [
         faults_until: 4,
         horizon: 15,
         must_close: true,
+        reduced: true,
+    },
+    Bounds {
+        name: "2-hosts-join-leave-loss",
+        hosts: 2,
+        first: 1,
+        crashes: 0,
+        losses: 1,
+        joins: 1,
+        leaves: 1,
+        delay: 0,
+        faults_until: 6,
+        horizon: 16,
+        must_close: true,
+        reduced: true,
+    },
+    Bounds {
+        name: "2-hosts-all",
+        hosts: 2,
+        first: 2,
+        crashes: 1,
+        losses: 1,
+        joins: 1,
+        leaves: 1,
+        delay: 0,
+        faults_until: 4,
+        horizon: 16,
+        must_close: false,
         reduced: true,
     },
     Bounds {
