@@ -246,7 +246,7 @@ impl Expected {
 }
 
 /// The counts of a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counts {
     reasons: BTreeMap<String, u64>,
     /// Accepted and dropped, by rule.
@@ -263,6 +263,8 @@ struct Host {
     ifname: String,
     ifindex: u32,
     mac: [u8; 6],
+    /// As they were last seen.
+    counts: Counts,
 }
 
 /// How long a packet may take to be counted.
@@ -279,14 +281,17 @@ impl Host {
             .into_iter()
             .find(|interface| interface.name == args.ifname)
             .with_context(|| format!("no interface {}", args.ifname))?;
-        Ok(Self {
+        let mut host = Self {
             sender,
             receiver,
             client: Client::new(NetlinkSocket::generic()?)?,
             ifname: args.ifname.clone(),
             ifindex: interface.index,
             mac: interface.mac.context("the interface has a MAC")?.octets(),
-        })
+            counts: Counts::default(),
+        };
+        host.counts = host.counts()?;
+        Ok(host)
     }
 
     fn counts(&mut self) -> Result<Counts> {
@@ -321,11 +326,13 @@ impl Host {
         if expected.reply.is_some() {
             self.drain();
         }
-        let mut before = self.counts()?;
         for earlier in line.all("after") {
-            before = self.send(&before, &unhex(earlier)?)?;
+            self.send(&unhex(earlier)?)?;
         }
-        let after = self.send(&before, &frame)?;
+        // Nothing else happens there: the counts are still those after the last frame.
+        let before = self.counts.clone();
+        self.send(&frame)?;
+        let after = &self.counts;
         let mut wanted = before.clone();
         *wanted.reasons.entry(expected.reason.clone()).or_default() += 1;
         wanted.received += expected.delivered(&frame, self.mac);
@@ -336,8 +343,8 @@ impl Host {
                 _ => counts.1 += 1,
             }
         }
-        if after != wanted {
-            return Ok(Some(difference(&before, &wanted, &after)));
+        if *after != wanted {
+            return Ok(Some(difference(&before, &wanted, after)));
         }
         match &expected.reply {
             Some(reply) if !self.hears(reply)? => Ok(Some("the reply is another one".to_owned())),
@@ -345,14 +352,15 @@ impl Host {
         }
     }
 
-    /// Sends a frame; the counts when it has been counted.
-    fn send(&mut self, before: &Counts, frame: &[u8]) -> Result<Counts> {
+    /// Sends a frame, and waits until it has been counted.
+    fn send(&mut self, frame: &[u8]) -> Result<()> {
         self.sender.send(frame)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.counts()?;
-            if now.reasons != before.reasons || Instant::now() > deadline {
-                return Ok(now);
+            if now.reasons != self.counts.reasons || Instant::now() > deadline {
+                self.counts = now;
+                return Ok(());
             }
         }
     }
