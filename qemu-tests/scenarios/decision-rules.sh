@@ -135,7 +135,7 @@ adm h1 owner "10.1.0.1:1024" "$VIP:85" >/run/test/owner
 check "owner names the rule" grep -q 'rule: 3 (80-90)' /run/test/owner
 
 # One rule on one host: drained, disabled, enabled. Any port of it will do.
-load during --sources 200 --interval-ms 20 --timeout-ms 8000
+load during --sources 200 --interval-ms 2 --timeout-ms 8000
 adm h3 drain "all:81"
 check "drain: host 3 owns nothing of the rule" wait_until 10 rule_is 3 3 buckets 0
 same "drain: the state is shown" draining "$(rule_of 3 3 state)"
@@ -156,7 +156,7 @@ for i in 1 2; do
 done
 wait_converged 3
 rm -f /run/test/during.end
-load during --sources 200 --interval-ms 20 --timeout-ms 8000
+load during --sources 200 --interval-ms 2 --timeout-ms 8000
 adm h3 enable "$VIP:80"
 check "enable: host 3 has its share again" wait_until 10 rule_is 3 3 buckets 1365
 load_end during

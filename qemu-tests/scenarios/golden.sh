@@ -108,6 +108,11 @@ sessions() {
 	note "$1: host $2 has $(</run/test/witness.ready) connections of these buckets"
 }
 
+# looked N: host N has looked for the connections of what it gave up: no more buckets are left than there are of them.
+looked() {
+	adm "h$1" -j show eth0 | jq -e '.[0] | .connections != null and .residue <= .connections' >/dev/null
+}
+
 # golden_down N…: the cluster is gone on these hosts.
 golden_down() {
 	local n
@@ -179,6 +184,7 @@ for name in $clusters; do
 	golden_up "$name" 2 1
 	golden_start "$name" 2
 	give_up 1
+	wait_until 20 looked 1
 	golden_run "$name" 1 "moved out" none/yes/no/no
 	kill_background witness
 	golden_down 1 2

@@ -412,6 +412,9 @@ def settle(cluster, host, client, client_port, protocol, vip_port, number, kind,
         raise Done("accept", accepted, number) if mine else Done("drop", dropped, number)
     if kind in ("first", "alone"):
         raise Done("accept", accepted, number) if mine else Done("drop", dropped, number)
+    if not mine and number is None and any(rule.covers_everything() for rule in cluster.rules):
+        # No connection of TCP can be in a bucket of the default host: a real kernel has looked, and knows.
+        raise Done("ask", sessions=f" settled={dropped}", known="accepted-residual", unknown="dropped-no-session")
     if not host.moved:
         # The connection that a SYN-ACK from outside would belong to.
         known = f" session={client}/{client_port}/{vip}/{vip_port}"

@@ -186,7 +186,8 @@ impl Delivery {
         let lately = !others.intersection(sight.heard_lately).is_empty();
         self.judge(now, &sight, lately);
         Some(Look {
-            probe: probers.contains(sight.own),
+            // Alone there is nobody to hear it.
+            probe: probers.contains(sight.own) && !sight.members.without(sight.own).is_empty(),
             starved: self.starved,
         })
     }

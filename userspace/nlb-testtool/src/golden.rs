@@ -208,7 +208,11 @@ impl Expected {
         let verdict = line.need("verdict")?;
         let (verdict, reason) = match verdict {
             "ask" => {
-                let reason = line.need(if known { "known" } else { "unknown" })?;
+                let reason = match line.get("settled") {
+                    // No connection can be in its bucket, as the walk over the kernel's has found.
+                    Some(settled) if !known => settled,
+                    _ => line.need(if known { "known" } else { "unknown" })?,
+                };
                 (reason.split('-').next().unwrap_or_default(), reason)
             }
             "neighbour" => line
