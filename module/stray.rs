@@ -13,6 +13,7 @@ use super::kapi::netfilter::{InputHook, Verdict};
 use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour::Guard;
+use super::nlb_core::delivery::{probed_family, PROBE_V4_LEN, PROBE_V6_LEN};
 use super::nlb_core::packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::nlb_core::reason::Reason;
 use core::net::IpAddr;
@@ -75,12 +76,29 @@ impl InputHook for Stray {
         match stray_of {
             // In the stack, the host's own connections are seen too, and a VRF hands packets in once more.
             Some(cluster) if !device.is_loopback() && !device.is_vrf() => {
-                cluster.stats().reason(Reason::DroppedOtherInterface);
+                cluster.stats().reason(if is_probe(skb) {
+                    Reason::ProbeHeard
+                } else {
+                    Reason::DroppedOtherInterface
+                });
                 Verdict::Drop
             }
             _ => Verdict::Accept,
         }
     }
+}
+
+/// Whether a packet to a VIP is a probe of a peer. A second NIC on the segment gets them all, in each period: counted
+/// with the packets of clients they would hide these.
+#[cold]
+fn is_probe(skb: &Skb) -> bool {
+    let (mut v4, mut v6) = ([0u8; PROBE_V4_LEN], [0u8; PROBE_V6_LEN]);
+    let l3: Option<&[u8]> = match skb.protocol() {
+        ETHERTYPE_IPV4 => skb.copy(0, &mut v4).then_some(&v4),
+        ETHERTYPE_IPV6 => skb.copy(0, &mut v6).then_some(&v6),
+        _ => None,
+    };
+    l3.and_then(probed_family).is_some()
 }
 
 /// Where a packet goes; none if its header is cut off, so that the stack drops it.
