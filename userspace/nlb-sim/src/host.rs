@@ -3,80 +3,19 @@
 //! A simulated host: one node of the real core, with a clock of its own and what an administrator wants of it.
 
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
-use nlb_core::event::{Event, HistoryEntry};
 use nlb_core::host::HostId;
 use nlb_core::limits::SLOTS_MAX;
 use nlb_core::node::{Command, Node};
-use nlb_core::peer::Peer;
-use nlb_core::store::{Parts, Sizes, Storage, View};
 use nlb_core::time::Instant;
 use nlb_core::wire::GenId;
+use nlb_tables::Tables;
 
 use crate::auth::Keyring;
 use crate::network::Way;
 use crate::plan::{Plan, SlotPlan, Versions};
-
-/// The tables of a node, as vectors.
-#[derive(Clone, Debug)]
-pub(crate) struct Store {
-    peers: Vec<Peer>,
-    maps: Vec<u8>,
-    words: Vec<u64>,
-    holders: Vec<u64>,
-    events: Vec<Option<Event>>,
-    history: Vec<Option<HistoryEntry>>,
-}
-
-impl Store {
-    pub(crate) fn new(hosts: usize, slots: usize, buckets: usize) -> Self {
-        let sizes = Sizes::new(hosts, slots, buckets);
-        Store {
-            peers: vec![Peer::EMPTY; sizes.peers],
-            maps: vec![0; sizes.maps],
-            words: vec![0; sizes.words],
-            holders: vec![0; sizes.holders],
-            events: vec![None; sizes.events],
-            history: vec![None; sizes.history],
-        }
-    }
-}
-
-/// Events and history are left out: the core writes them and never reads them.
-impl Hash for Store {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.peers.hash(state);
-        self.maps.hash(state);
-        self.words.hash(state);
-        self.holders.hash(state);
-    }
-}
-
-impl Storage for Store {
-    fn view(&self) -> View<'_> {
-        View {
-            peers: &self.peers,
-            maps: &self.maps,
-            words: &self.words,
-            holders: &self.holders,
-            history: &self.history,
-        }
-    }
-
-    fn parts(&mut self) -> Parts<'_> {
-        Parts {
-            peers: &mut self.peers,
-            maps: &mut self.maps,
-            words: &mut self.words,
-            holders: &mut self.holders,
-            events: &mut self.events,
-            history: &mut self.history,
-        }
-    }
-}
 
 /// A frame that a host has sent.
 #[derive(Debug)]
@@ -125,7 +64,7 @@ pub(crate) struct Host {
     pub(crate) config: Config,
     pub(crate) keys: Keyring,
     /// `None` while it has no power.
-    pub(crate) node: Option<Node<Store>>,
+    pub(crate) node: Option<Node<Tables>>,
     pub(crate) wish: Wish,
     pub(crate) suspended: bool,
     pub(crate) drift_ppm: i64,

@@ -4,12 +4,14 @@
 
 use nlb_core::host::HostId;
 use nlb_core::node::{Command, Node};
+use nlb_core::store::Sizes;
+use nlb_tables::Tables;
 
 use crate::check::agreement::View;
 use crate::check::calm::one;
 use crate::check::{Property, Violation};
 use crate::expect::What;
-use crate::host::{Role, Store};
+use crate::host::Role;
 use crate::world::World;
 
 impl World<'_> {
@@ -160,8 +162,8 @@ impl World<'_> {
         if host.node.is_some() {
             return Ok(());
         }
-        let store = Store::new(peers, self.plan.slots.len(), self.plan.buckets);
-        let node = match Node::new(&host.config, store) {
+        let sizes = Sizes::new(peers, self.plan.slots.len(), self.plan.buckets);
+        let node = match Node::new(&host.config, Tables::new(sizes)) {
             Ok(node) => node,
             Err(error) => {
                 return Err(

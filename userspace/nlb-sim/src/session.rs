@@ -9,9 +9,10 @@ use fastrand::Rng;
 use nlb_core::host::HostId;
 use nlb_core::node::Node;
 use nlb_core::state::HostState;
+use nlb_tables::Tables;
 
 use crate::check::{Property, Violation};
-use crate::host::{Host, Role, Store};
+use crate::host::{Host, Role};
 use crate::world::{Event, World};
 
 /// Sessions at one time in a run: enough that most changes move some, and few enough to look at all of them often.
@@ -88,7 +89,7 @@ fn has(word: u64, bucket: usize) -> bool {
 }
 
 /// The node of a host that handles packets now.
-fn at_work(host: &Host) -> Option<&Node<Store>> {
+fn at_work(host: &Host) -> Option<&Node<Tables>> {
     let node = host.node.as_ref().filter(|_| host.paused.is_none())?;
     let takes_part = !matches!(node.state(), HostState::Stopped | HostState::Suspended);
     (takes_part && host.role == Role::Member).then_some(node)

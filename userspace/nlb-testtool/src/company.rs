@@ -11,15 +11,16 @@ use anyhow::{Context, Result, bail, ensure};
 use nlb_core::auth::{Authenticator, Verified};
 use nlb_core::config::{Config, Dedicated, Rules, SlotKind, cluster_id};
 use nlb_core::host::HostId;
-use nlb_core::limits::{BUCKETS, ETHERTYPE, FRAME_MAX, TAG_LEN};
+use nlb_core::limits::{BUCKETS, ETHERTYPE, FRAME_MAX, HOSTS_MAX, TAG_LEN};
 use nlb_core::node::{Command, Node};
 use nlb_core::peer::Path;
+use nlb_core::store::Sizes;
 use nlb_core::time::{Instant, NS_PER_MS};
 use nlb_core::wire::{HEADER_LEN, Kind, VERSIONS};
+use nlb_tables::Tables;
 use pnet_datalink::{Channel, DataLinkReceiver, DataLinkSender};
 
 use crate::key::Key;
-use crate::tables::Tables;
 
 /// Who to be.
 #[derive(clap::Args)]
@@ -264,8 +265,11 @@ impl Company {
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
             };
-            let mut node = Node::new(&config, Tables::new(usize::from(slots)))
-                .map_err(|error| anyhow::anyhow!("configuration: {error:?}"))?;
+            let mut node = Node::new(
+                &config,
+                Tables::new(Sizes::new(HOSTS_MAX, usize::from(slots), BUCKETS)),
+            )
+            .map_err(|error| anyhow::anyhow!("configuration: {error:?}"))?;
             node.handle_command(now, Command::Start, fastrand::u64(1..))
                 .map_err(|error| anyhow::anyhow!("start: {error:?}"))?;
             company.nodes.push(node);

@@ -10,15 +10,16 @@ use nlb_core::assign::{Weights, assign};
 use nlb_core::auth::{Authenticator, NoKey};
 use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
 use nlb_core::host::{HostId, HostSet};
-use nlb_core::limits::{BUCKETS, FRAME_MAX, KEY_LEN};
+use nlb_core::limits::{BUCKETS, FRAME_MAX, HOSTS_MAX, KEY_LEN};
 use nlb_core::node::{Command, Node};
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
+use nlb_core::store::Sizes;
 use nlb_core::time::{Instant, NS_PER_MS};
 use nlb_core::wire::VERSIONS;
+use nlb_tables::Tables;
 
 use crate::key::Key;
-use crate::tables::Tables;
 
 /// How large a cluster.
 #[derive(clap::Args)]
@@ -123,7 +124,7 @@ impl World {
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
             };
-            let mut node = Node::new(&config, Tables::new(1))
+            let mut node = Node::new(&config, Tables::new(Sizes::new(HOSTS_MAX, 1, BUCKETS)))
                 .map_err(|error| anyhow::anyhow!("configuration: {error:?}"))?;
             node.handle_command(now, Command::Start, u64::from(host.get()))
                 .map_err(|error| anyhow::anyhow!("start: {error:?}"))?;

@@ -22,7 +22,6 @@ mod serve;
 mod sources;
 mod spin;
 mod summary;
-mod tables;
 mod team;
 
 use clap::{Parser, Subcommand};

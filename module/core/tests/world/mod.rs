@@ -9,66 +9,20 @@ use std::collections::BTreeMap;
 
 use nlb_core::auth::{Authenticator, Verified};
 use nlb_core::config::{cluster_id, Config, Dedicated, Rules};
-use nlb_core::event::{Event, HistoryEntry};
+use nlb_core::event::Event;
 use nlb_core::host::HostId;
 use nlb_core::limits::FRAME_MAX;
 use nlb_core::node::{Command, Node};
-use nlb_core::peer::{Path, Peer};
+use nlb_core::peer::Path;
 use nlb_core::received::Received;
 use nlb_core::state::HostState;
-use nlb_core::store::{Parts, Sizes, Storage, View};
+use nlb_core::store::Sizes;
 use nlb_core::time::Instant;
+pub use nlb_tables::Tables;
 
 pub const MS: u64 = 1_000_000;
 pub const PERIOD: u64 = 200 * MS;
 pub const TOLERANCE: u32 = 5;
-
-/// Tables on the heap.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Tables {
-    peers: Vec<Peer>,
-    maps: Vec<u8>,
-    words: Vec<u64>,
-    holders: Vec<u64>,
-    events: Vec<Option<Event>>,
-    history: Vec<Option<HistoryEntry>>,
-}
-
-impl Tables {
-    pub fn new(sizes: Sizes) -> Tables {
-        Tables {
-            peers: vec![Peer::EMPTY; sizes.peers],
-            maps: vec![0; sizes.maps],
-            words: vec![0; sizes.words],
-            holders: vec![0; sizes.holders],
-            events: vec![None; sizes.events],
-            history: vec![None; sizes.history],
-        }
-    }
-}
-
-impl Storage for Tables {
-    fn view(&self) -> View<'_> {
-        View {
-            peers: &self.peers,
-            maps: &self.maps,
-            words: &self.words,
-            holders: &self.holders,
-            history: &self.history,
-        }
-    }
-
-    fn parts(&mut self) -> Parts<'_> {
-        Parts {
-            peers: &mut self.peers,
-            maps: &mut self.maps,
-            words: &mut self.words,
-            holders: &mut self.holders,
-            events: &mut self.events,
-            history: &mut self.history,
-        }
-    }
-}
 
 /// A toy key: nothing that anyone could rely on, but it tells keys and altered bytes apart.
 #[derive(Clone, Copy)]

@@ -12,11 +12,12 @@ use nlb_core::limits::{FRAME_MAX, SLOTS_MAX};
 use nlb_core::node::{Command, Node};
 use nlb_core::peer::Path;
 use nlb_core::state::HostState;
+use nlb_core::store::Sizes;
 use nlb_core::time::Instant;
 use nlb_core::wire::GenId;
+use nlb_tables::Tables;
 
 use super::Bounds;
-use crate::host::Store;
 
 /// One heartbeat period, in the nanoseconds of the model.
 pub(super) const PERIOD: u64 = 16;
@@ -35,7 +36,7 @@ const FRAMES_MAX: usize = 256;
 
 /// A node, with its hash so that it is computed once.
 pub(super) struct Placed {
-    node: Node<Store>,
+    node: Node<Tables>,
     hash: u128,
 }
 
@@ -117,7 +118,7 @@ impl Hasher for Wide {
 }
 
 impl Placed {
-    fn new(node: Node<Store>) -> Rc<Placed> {
+    fn new(node: Node<Tables>) -> Rc<Placed> {
         let mut hasher = Wide::default();
         node.hash(&mut hasher);
         Rc::new(Placed {
@@ -361,8 +362,9 @@ impl State {
     }
 
     fn start(&mut self, host: usize) {
-        let store = Store::new(self.nodes.len(), 1, usize::from(BUCKETS));
-        let node = Node::new(&config(host), store).expect("the model's configuration is valid");
+        let sizes = Sizes::new(self.nodes.len(), 1, usize::from(BUCKETS));
+        let node = Node::new(&config(host), Tables::new(sizes))
+            .expect("the model's configuration is valid");
         self.nodes[host] = Some(Placed::new(node));
         // Each incarnation of a host is another number; there are at most two.
         let incarnation = (1 << 40) + (host as u64) * 16 + u64::from(self.joins) + 1;
@@ -377,7 +379,7 @@ impl State {
     fn input(
         &mut self,
         host: usize,
-        give: impl FnOnce(&mut Node<Store>, Instant),
+        give: impl FnOnce(&mut Node<Tables>, Instant),
     ) -> Result<(), String> {
         let Some(placed) = &self.nodes[host] else {
             return Ok(());
@@ -465,7 +467,7 @@ impl State {
 
     /// At the end of time: why not all live hosts serve in one generation, and every bucket has an owner.
     pub(super) fn unconverged(&self, bounds: &Bounds) -> Option<String> {
-        let taking_part: Vec<&Node<Store>> = self
+        let taking_part: Vec<&Node<Tables>> = self
             .nodes
             .iter()
             .flatten()

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The tables of a node of the protocol, on the heap.
+
+//! The tables of a node, as vectors: what a [`Storage`] is outside the kernel.
+
+use std::hash::{Hash, Hasher};
 
 use nlb_core::event::{Event, HistoryEntry};
-use nlb_core::limits::{BUCKETS, HOSTS_MAX};
 use nlb_core::peer::Peer;
 use nlb_core::store::{Parts, Sizes, Storage, View};
 
-/// The tables of a node.
-#[derive(Clone)]
-pub(crate) struct Tables {
+/// The tables of a node, on the heap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
     peers: Vec<Peer>,
     maps: Vec<u8>,
     words: Vec<u64>,
@@ -18,9 +20,9 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Empty ones, with room for so many slots.
-    pub(crate) fn new(slots: usize) -> Self {
-        let sizes = Sizes::new(HOSTS_MAX, slots, BUCKETS);
+    /// Empty ones, just as long as they must be.
+    #[must_use]
+    pub fn new(sizes: Sizes) -> Self {
         Self {
             peers: vec![Peer::EMPTY; sizes.peers],
             maps: vec![0; sizes.maps],
@@ -29,6 +31,17 @@ impl Tables {
             events: vec![None; sizes.events],
             history: vec![None; sizes.history],
         }
+    }
+}
+
+/// Events and history are left out: the core writes them and never reads them, so that states which differ in them
+/// alone are the same to a search of states.
+impl Hash for Tables {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.peers.hash(state);
+        self.maps.hash(state);
+        self.words.hash(state);
+        self.holders.hash(state);
     }
 }
 
