@@ -16,6 +16,7 @@ use super::delivery::{self, Probed};
 use super::fragments::FragmentMemory;
 use super::kapi::bh_lock::{BhGuard, BhLock, BhLockGuard};
 use super::kapi::clock::now_ns;
+use super::kapi::conntrack::Conntrack;
 use super::kapi::genetlink::Family;
 use super::kapi::hrtimer::{Expire, Timer};
 use super::kapi::netdevice::Device;
@@ -41,6 +42,7 @@ use super::nlb_core::time::Instant;
 use super::notify;
 use super::rules::RuleList;
 use super::segment::{Asked, Probes, Watch};
+use super::sessions::Sessions;
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
@@ -71,6 +73,8 @@ pub(crate) struct Description {
     pub(crate) allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub(crate) echo: Echo,
+    /// Sessions that are remembered at most, as was asked for at first.
+    pub(crate) sessions_max: u32,
 }
 
 /// The timer is never set to expire sooner than this, in nanoseconds.
@@ -120,6 +124,8 @@ pub(crate) struct Cluster {
     changes: Mutex<()>,
     stats: Stats,
     fragments: FragmentMemory,
+    sessions: Sessions,
+    conntrack: Pin<KBox<Conntrack>>,
     asked: Asked,
     probed: Probed,
     family: Arc<Family>,
@@ -160,6 +166,7 @@ impl Cluster {
             closed: false,
             walked: None,
         };
+        let sessions = Sessions::new(description.sessions_max)?;
         let stats = Stats::new(snapshot.rules.rules().len())?;
         let published = RcuCell::empty();
         let _ = published.replace(Some(snapshot));
@@ -173,6 +180,8 @@ impl Cluster {
                 changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
                 stats,
                 fragments: FragmentMemory::new()?,
+                sessions,
+                conntrack: Conntrack::new()?,
                 asked: Asked::nobody(),
                 probed: Probed::never(),
                 family,
@@ -254,6 +263,16 @@ impl Cluster {
     /// The memory of first fragments.
     pub(crate) fn fragments(&self) -> &FragmentMemory {
         &self.fragments
+    }
+
+    /// The sessions that have no socket here.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The kernel's connection tracking.
+    pub(crate) fn conntrack(&self) -> &Conntrack {
+        &self.conntrack
     }
 
     /// The cluster interface.

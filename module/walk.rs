@@ -108,6 +108,7 @@ impl Walker {
         synchronize_net();
         let began = now_ns();
         self.walk_tcp(&mut found);
+        self.walk_sessions(&mut found);
         let took = now_ns().saturating_sub(began);
         cluster.set_walked(Walked {
             took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
@@ -120,6 +121,17 @@ impl Walker {
             found.sessions,
         );
         Ok(took)
+    }
+
+    /// Enters the sessions that have no socket.
+    fn walk_sessions(&self, found: &mut Found) {
+        self.cluster.sessions().each(|flow| {
+            let side = read_lock();
+            let snapshot = self.cluster.snapshot(&side);
+            if let Some(place) = snapshot.and_then(|it| place_of(&it.filter, flow)) {
+                found.enter(place.slot, place.bucket);
+            }
+        });
     }
 
     fn walk_tcp(&self, found: &mut Found) {
