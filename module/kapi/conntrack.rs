@@ -6,8 +6,8 @@
 //! module events is called before a module's exit, and what is under RCU then has left before the exit begins.
 
 use super::bindings;
-use super::inet::{Ends, TcpSocket};
-use super::netdevice::Device;
+use super::inet::{found, Ends, TcpFlow, TcpSocket};
+use super::netdevice::{Device, Net};
 use super::once::Once;
 use super::rcu::ReadSide;
 use core::cell::UnsafeCell;
@@ -157,6 +157,19 @@ impl Conntrack {
             bindings::NLB_CT_HALF_OPEN => TcpSocket::HalfOpen(awaited),
             _ => TcpSocket::None,
         }
+    }
+}
+
+/// Looks at the TCP connections of a namespace whose addresses this host translates, if connection tracking is loaded.
+/// `each` is called with a spin lock held and must be short. Context: process, without locks.
+pub(crate) fn each_tcp<F: FnMut(TcpFlow)>(net: Net<'_>, each: &mut F) {
+    // SAFETY: The namespace is alive; `found::<F>` is called during the call only, with this context, from one thread.
+    unsafe {
+        bindings::nlb_helper_ct_walk(
+            net.as_ptr(),
+            Some(found::<F>),
+            core::ptr::from_mut(each).cast(),
+        );
     }
 }
 

@@ -630,3 +630,52 @@ unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool
 	return NLB_CT_NONE;
 #endif
 }
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+struct nlb_ct_walk {
+	nlb_tcp_found found;
+	void *context;
+};
+
+static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, const struct nlb_ct_walk *walk)
+{
+	walk->found(walk->context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
+		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
+		    be16_to_cpu(tuple->dst.u.tcp.port));
+}
+
+/* As packets from the other end have it: of a connection that was made to here the one, of one from here the other. */
+static int nlb_show_ct(struct nf_conn *ct, void *data)
+{
+	unsigned long status = READ_ONCE(ct->status);
+	u32 awaited;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
+	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
+		return 0;
+	if (status & IPS_DST_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), data);
+	if (status & IPS_SRC_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), data);
+	/* It stays. */
+	return 0;
+}
+#endif
+
+/*
+ * Shows the TCP connections of @net whose addresses this host translates, if connection tracking is loaded; its module
+ * cannot go meanwhile. @found is called with BH off and must be short. Context: process, without locks.
+ */
+void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	struct nlb_ct_walk walk = { .found = found, .context = context };
+	const struct nf_ct_iter_data data = { .net = net, .data = &walk };
+	typeof(nf_ct_iterate_cleanup_net) *iterate = __symbol_get("nf_ct_iterate_cleanup_net");
+
+	if (!iterate)
+		return;
+	iterate(nlb_show_ct, &data);
+	__symbol_put("nf_ct_iterate_cleanup_net");
+#endif
+}

@@ -98,6 +98,8 @@ u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_fou
 void nlb_helper_work_init(struct delayed_work *work, work_func_t func);
 void nlb_helper_work_queue(struct delayed_work *work, u32 ms);
 
+void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context);
+
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);
 bool nlb_helper_equal(const void *a, const void *b, size_t len);

@@ -117,7 +117,7 @@ impl TcpWalk {
 /// # Safety
 ///
 /// `context` is the `F` of [`TcpWalk::look`], `client` and `local` are addresses of 16 bytes if `v6`, of 4 bytes otherwise.
-unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
+pub(super) unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
     context: *mut c_void,
     v6: bool,
     client: *const c_void,
