@@ -10,6 +10,7 @@ use super::delivery::Probed;
 use super::fragments::FragmentMemory;
 use super::kapi::bh_lock::BhLock;
 use super::kapi::clock::now_ns;
+use super::kapi::conntrack::Conntrack;
 use super::kapi::genetlink::Family;
 use super::kapi::netdevice::Device;
 use super::kapi::once::Once;
@@ -27,6 +28,7 @@ use super::nlb_core::time::Instant;
 use super::notify;
 use super::rules::RuleList;
 use super::segment::{Asked, Watch};
+use super::sessions::Sessions;
 use super::snapshot::{Base, Snapshot};
 use super::stats::{self, Stats};
 use super::tables::NodeTables;
@@ -57,6 +59,8 @@ pub(crate) struct Description {
     pub(crate) allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub(crate) echo: Echo,
+    /// Sessions that are remembered at most, as was asked for at first.
+    pub(crate) sessions_max: u32,
 }
 
 /// What is under the lock.
@@ -99,6 +103,8 @@ pub(crate) struct Cluster {
     changes: Mutex<()>,
     stats: Stats,
     fragments: FragmentMemory,
+    sessions: Sessions,
+    conntrack: Pin<KBox<Conntrack>>,
     asked: Asked,
     probed: Probed,
     family: Arc<Family>,
@@ -139,6 +145,7 @@ impl Cluster {
             closed: false,
             walked: None,
         };
+        let sessions = Sessions::new(description.sessions_max)?;
         let stats = Stats::new(snapshot.rules.rules().len())?;
         let published = RcuCell::empty();
         let _ = published.replace(Some(snapshot));
@@ -152,6 +159,8 @@ impl Cluster {
                 changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
                 stats,
                 fragments: FragmentMemory::new()?,
+                sessions,
+                conntrack: Conntrack::new()?,
                 asked: Asked::nobody(),
                 probed: Probed::never(),
                 family,
@@ -233,6 +242,16 @@ impl Cluster {
     /// The memory of first fragments.
     pub(crate) fn fragments(&self) -> &FragmentMemory {
         &self.fragments
+    }
+
+    /// The sessions that have no socket here.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The kernel's connection tracking.
+    pub(crate) fn conntrack(&self) -> &Conntrack {
+        &self.conntrack
     }
 
     /// The cluster interface.

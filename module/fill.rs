@@ -60,6 +60,8 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
         description.allow_other_interfaces,
     )?;
     message.put_u8(at::ECHO, description.echo as u8)?;
+    message.put_u32(at::SESSIONS_MAX, cluster.sessions().max())?;
+    message.put_u32(at::SESSIONS, cluster.sessions().count())?;
     if let Some((claim, age_ns)) = cluster.conflicts().last() {
         message.put(at::CONFLICT_VIP, address_bytes(claim.vip, &mut buffer))?;
         message.put(at::CONFLICT_MAC, &claim.mac)?;

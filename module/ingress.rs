@@ -8,24 +8,24 @@
 use super::delivery;
 use super::discovery;
 use super::kapi::clock::now_ns;
-use super::kapi::inet::{tcp_lookup, TcpSocket};
 use super::kapi::netfilter::{Done, Lent, OwningHook, Verdict};
 use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
 use super::nlb_core::decide::{
-    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, plain_flow_v4, Answer, Fast, Glance,
-    Moved, Question, Tables, FAST_V4, FAST_V6,
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, plain_flow_v4, Fast, Glance, Moved, Note,
+    FAST_V4, FAST_V6,
 };
 use super::nlb_core::filter::RuleEntry;
-use super::nlb_core::fragments::{recall, remember, FragmentKey};
+use super::nlb_core::fragments::{remember, FragmentKey};
 use super::nlb_core::limits::ETHERTYPE;
 use super::nlb_core::packet::{
-    Flow, Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_TCP, SNAP_LEN,
+    Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN,
 };
 use super::nlb_core::reason::Reason;
 use super::nlb_core::time::Instant;
 use super::port::Port;
+use super::second_chance::{ask, known, remember_session};
 use super::segment;
 use super::snapshot::Snapshot;
 use super::stats::Event;
@@ -183,7 +183,7 @@ fn moved(
     let mut verdict = decide::moved(&snapshot.owners, it, l3);
     if let decide::Verdict::Ask(question) = &verdict {
         if let Some(flow) = plain_flow_v4(l3) {
-            verdict = question.resolve(known(port, side, question, &flow));
+            verdict = question.resolve(known(port.cluster(), side, question, &flow, l3));
         }
     }
     match verdict {
@@ -199,6 +199,7 @@ fn moved(
             reason,
             rule,
             fragment: false,
+            note: Note::Nothing,
         } => {
             port.cluster().stats().packet(reason, rule);
             if goes_to_virtual_mac(snapshot, &skb) {
@@ -317,12 +318,17 @@ fn settle(
 ) -> decide::Verdict {
     let verdict = match verdict {
         decide::Verdict::Ask(question) => {
-            question.resolve(ask(port, side, snapshot, &question, l3))
+            question.resolve(ask(port.cluster(), side, snapshot, &question, l3))
         }
         verdict => verdict,
     };
     let (fragment, accepted) = match verdict {
-        decide::Verdict::Accept { fragment, .. } => (fragment, true),
+        decide::Verdict::Accept { fragment, note, .. } => {
+            if note != Note::Nothing {
+                remember_session(port.cluster(), side, note, l3);
+            }
+            (fragment, true)
+        }
         decide::Verdict::Drop { fragment, .. } => (fragment, false),
         _ => (false, false),
     };
@@ -360,44 +366,4 @@ fn finish(port: &Port, skb: &mut Skb, meta: &Meta, verdict: decide::Verdict) -> 
 fn unreadable(port: &Port) -> Verdict {
     port.cluster().stats().event(Event::PacketUnreadable);
     Verdict::Drop
-}
-
-/// Asks the tables of the kernel whether the flow of a packet is known here.
-#[cold]
-#[inline(never)]
-fn ask(
-    port: &Port,
-    side: &ReadSide,
-    snapshot: &Snapshot,
-    question: &Question,
-    l3: &[u8],
-) -> Answer {
-    if question.tables == Tables::Fragments {
-        return match FragmentKey::of(&snapshot.filter, l3) {
-            Some(key) => recall(port.cluster().fragments(), key, Instant(now_ns())),
-            None => Answer::Unknown,
-        };
-    }
-    let Some(flow) = decide::flow(l3) else {
-        return Answer::Unknown;
-    };
-    known(port, side, question, &flow)
-}
-
-/// Asks the tables of the kernel about a flow. Inlined where the flow's addresses are known to be of IPv4.
-#[inline(always)]
-fn known(port: &Port, side: &ReadSide, question: &Question, flow: &Flow) -> Answer {
-    if question.tables != Tables::Tcp || flow.protocol != PROTO_TCP {
-        return Answer::Unknown;
-    }
-    let socket = tcp_lookup(
-        side,
-        port.cluster().device(),
-        (flow.client, flow.client_port),
-        (flow.vip, flow.vip_port),
-    );
-    match socket {
-        TcpSocket::None => Answer::Unknown,
-        TcpSocket::HalfOpen | TcpSocket::TimeWait | TcpSocket::Established => Answer::Known,
-    }
 }

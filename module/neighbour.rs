@@ -12,7 +12,7 @@ use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::{RcuCell, ReadSide};
 use super::kapi::skb::{Frame, Skb, ETH_HLEN};
 use super::nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
-use super::nlb_core::packet::{ETHERTYPE_ARP, ETHERTYPE_IPV6};
+use super::nlb_core::packet::ETHERTYPE_ARP;
 use super::nlb_core::reason::Reason;
 use super::port::Port;
 use super::snapshot::Snapshot;
@@ -97,49 +97,6 @@ pub(crate) fn send(cluster: &Cluster, to: &[u8; 6], bytes: &[u8; ARP_LEN]) {
     frame.send(to, ETHERTYPE_ARP, ARP_LEN);
 }
 
-/// The hook on the cluster interface: frames on their way out, from their Ethernet header on.
-pub(crate) struct Egress;
-
-impl Hook for Egress {
-    type Target = Cluster;
-
-    fn handle(cluster: &Cluster, side: &ReadSide, skb: &mut Skb) -> Verdict {
-        // A frame with a VLAN id belongs to another network, which may use the same addresses.
-        if skb.has_vlan_id() {
-            return Verdict::Accept;
-        }
-        let Some(snapshot) = cluster.snapshot(side) else {
-            return Verdict::Accept;
-        };
-        if has_virtual_source(snapshot, skb) {
-            cluster.stats().reason(Reason::DroppedVirtualSource);
-            return Verdict::Drop;
-        }
-        match skb.protocol() {
-            ETHERTYPE_ARP => guard(cluster, side, skb, ETH_HLEN),
-            ETHERTYPE_IPV6 => discovery::guard(
-                cluster,
-                side,
-                skb,
-                ETH_HLEN,
-                &cluster.device().as_device_ref(),
-            ),
-            _ => Verdict::Accept,
-        }
-    }
-}
-
-/// Whether a frame would teach the switch where the virtual MAC is: a packet socket or a guest behind a bridge can
-/// send what it likes.
-#[inline(always)]
-fn has_virtual_source(snapshot: &Snapshot, skb: &Skb) -> bool {
-    let source = skb
-        .head()
-        .get(ETH_SOURCE..)
-        .and_then(<[u8]>::first_chunk::<6>);
-    source.is_some_and(|source| snapshot.filter.is_virtual_mac(source))
-}
-
 /// Clusters of a namespace.
 pub(crate) type ClusterList = KVec<Arc<Cluster>>;
 
@@ -190,7 +147,7 @@ impl Hook for ArpOutput {
 }
 
 /// Lets an outgoing ARP message pass, mends it or drops it; it stands at `offset` behind the data pointer.
-fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: usize) -> Verdict {
+pub(crate) fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: usize) -> Verdict {
     let Some(snapshot) = cluster.snapshot(side) else {
         return Verdict::Accept;
     };

@@ -23,7 +23,7 @@ use super::nlb_core::time::{Instant, NS_PER_SEC};
 use super::port::Port;
 use super::reception;
 use super::registry::Registry;
-use super::request::{refuse_second, NewCluster};
+use super::request::{refuse_second, sessions_max, NewCluster};
 use super::rule_change::{self, Refusal};
 use super::rule_request::{self, RuleRequest};
 use super::snapshot::Snapshot;
@@ -79,6 +79,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::ALLOW_OTHER_INTERFACES => Policy::FLAG,
             cluster::ECHO => Policy::U8,
             cluster::WEIGHT => Policy::U8,
+            cluster::SESSIONS_MAX => Policy::U32,
             cluster::START => Policy::FLAG,
             cluster::RULE => Policy::nested(RULE),
         ),
@@ -100,6 +101,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::CONTROL => Policy::U8,
             cluster::WEIGHT => Policy::U8,
             cluster::DRAIN_TIMEOUT_S => Policy::U32,
+            cluster::SESSIONS_MAX => Policy::U32,
         ),
         answer: Some(cluster_set),
         dump: None,
@@ -374,6 +376,10 @@ fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
             ))
         }
     };
+    let sessions_max = match request.get(cluster::SESSIONS_MAX) {
+        Some(_) => Some(sessions_max(request)?),
+        None => None,
+    };
     if let Some(attribute) = request.get(cluster::WEIGHT) {
         let weight = attribute.u8();
         if weight > SlotKind::Weighted.weight_max() {
@@ -382,6 +388,9 @@ fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
         }
         rule_change::set_weight(&port, weight)
             .map_err(|refusal| refuse_change(request, cluster::WEIGHT, refusal))?;
+    }
+    if let Some(max) = sessions_max {
+        port.cluster().sessions().set_max(max);
     }
     let Some(control) = control else {
         return Ok(());

@@ -113,6 +113,11 @@ pub(crate) fn cluster_event(cluster: &Cluster, kind: EventKind) {
     send(cluster, kind, None, &Fields::default());
 }
 
+/// Tells that there is no room for more sessions. Context: any.
+pub(crate) fn sessions_full(cluster: &Cluster) {
+    send(cluster, EventKind::SessionsFull, None, &Fields::default());
+}
+
 /// Tells that another station claims a VIP. Context: any.
 pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
     let fields = Fields {

@@ -19,13 +19,14 @@
 //! by itself, and everything that it can do to a halted node is refused.
 
 use super::discovery::Ip6Output;
+use super::egress::Egress;
 use super::ingress::Ingress;
 use super::kapi::address::{AddressNotifier, AddressWatcher};
 use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceEvent, DeviceRef, DeviceWatcher, Net, NetId, Rtnl};
 use super::kapi::netfilter::{DeviceHooks, Hooks, Point};
 use super::kapi::once::Once;
-use super::neighbour::{ArpOutput, ClusterList, Egress, Guard};
+use super::neighbour::{ArpOutput, ClusterList, Guard};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
@@ -227,7 +228,7 @@ impl Registry {
         };
         let hooked = attached
             .hooks
-            .add::<Egress>(Point::Egress(device), port.shared_cluster())
+            .add::<Egress>(Point::Egress(device), port.clone())
             .and_then(|()| {
                 attached
                     .hooks

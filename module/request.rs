@@ -16,8 +16,8 @@ use super::nlb_core::genl::{cluster, Affinity, Echo, Mode};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
     BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
-    PUBLIC_SEED, SEED_LEN, TOLERANCE_DEFAULT, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX,
-    WEIGHT_DEFAULT,
+    PUBLIC_SEED, SEED_LEN, SESSIONS_MAX_DEFAULT, SESSIONS_MAX_MAX, TOLERANCE_DEFAULT,
+    TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX, WEIGHT_DEFAULT,
 };
 use super::nlb_core::mac::{is_of_mode, virtual_mac};
 use super::nlb_core::rules::Rule;
@@ -93,6 +93,7 @@ impl NewCluster {
         let dedicated = dedicated(request, &vips)?;
         let (period_ms, tolerance) = timing(request)?;
         let weight = weight(request)?;
+        let sessions_max = sessions_max(request)?;
         let secrets = secrets(request)?;
         let virtual_mac = given_mac(request, mode, device)?;
 
@@ -146,6 +147,7 @@ impl NewCluster {
                 no_key,
                 echo: base.echo,
                 allow_other_interfaces: request.has(cluster::ALLOW_OTHER_INTERFACES),
+                sessions_max,
             },
             config,
             snapshot,
@@ -370,6 +372,21 @@ fn timing(request: &Request<'_>) -> Result<(u32, u32)> {
         ));
     }
     Ok((period_ms, tolerance))
+}
+
+/// How many sessions are remembered at most. Errors: as refused.
+pub(crate) fn sessions_max(request: &Request<'_>) -> Result<u32> {
+    let max = request
+        .get(cluster::SESSIONS_MAX)
+        .map_or(SESSIONS_MAX_DEFAULT, |a| a.u32());
+    if max > SESSIONS_MAX_MAX {
+        return Err(request.refuse_at(
+            cluster::SESSIONS_MAX,
+            EINVAL,
+            c_str!("the number of sessions must be 0 to 1048576"),
+        ));
+    }
+    Ok(max)
 }
 
 fn weight(request: &Request<'_>) -> Result<u8> {

@@ -31,10 +31,14 @@ pub(crate) enum Event {
     NdNoMemory = 6,
     /// A VIP was announced because another station had claimed it.
     VipDefended = 7,
+    /// A packet of a session was served that there is no room to remember.
+    SessionNoRoom = 8,
+    /// A packet of a session was served that could not be remembered yet: the table was growing.
+    SessionTableGrows = 9,
 }
 
 impl Event {
-    const NAMES: [&'static str; 8] = [
+    const NAMES: [&'static str; 10] = [
         "frame-sent",
         "frame-no-memory",
         "frame-too-long",
@@ -43,6 +47,8 @@ impl Event {
         "burst-cut",
         "nd-no-memory",
         "vip-defended",
+        "session-no-room",
+        "session-table-grows",
     ];
 }
 
@@ -125,6 +131,8 @@ impl Stats {
                     | Reason::ArpLeakMended
                     | Reason::NdLeakDropped
                     | Reason::NdLeakMended
+                    | Reason::DroppedVirtualSource
+                    | Reason::DroppedLateSynAck
             )
         };
         let of_none = Reason::ALL

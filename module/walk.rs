@@ -9,6 +9,7 @@
 
 use super::cluster::Cluster;
 use super::kapi::clock::now_ns;
+use super::kapi::conntrack::each_tcp;
 use super::kapi::hrtimer::Timer;
 use super::kapi::inet::{TcpFlow, TcpWalk};
 use super::kapi::rcu::{read_lock, synchronize_net};
@@ -109,6 +110,8 @@ impl Walker {
         synchronize_net();
         let began = now_ns();
         self.walk_tcp(&mut found);
+        self.walk_sessions(&mut found);
+        self.walk_conntrack(&mut found);
         let took = now_ns().saturating_sub(began);
         cluster.set_walked(Walked {
             took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
@@ -121,6 +124,27 @@ impl Walker {
             found.sessions,
         );
         Ok(took)
+    }
+
+    /// Enters the connections of containers and guests behind the VIP, which have no socket here.
+    fn walk_conntrack(&self, found: &mut Found) {
+        each_tcp(self.cluster.device().net(), &mut |flow| {
+            let side = read_lock();
+            if let Some(snapshot) = self.cluster.snapshot(&side) {
+                found.enter_tcp(snapshot, flow);
+            }
+        });
+    }
+
+    /// Enters the sessions that have no socket.
+    fn walk_sessions(&self, found: &mut Found) {
+        self.cluster.sessions().each(|flow| {
+            let side = read_lock();
+            let snapshot = self.cluster.snapshot(&side);
+            if let Some(place) = snapshot.and_then(|it| place_of(&it.filter, flow)) {
+                found.enter(place.slot, place.bucket);
+            }
+        });
     }
 
     fn walk_tcp(&self, found: &mut Found) {

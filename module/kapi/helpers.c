@@ -9,16 +9,24 @@
 #include <linux/if_macvlan.h>
 #include <linux/igmp.h>
 #include <linux/inetdevice.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 #include <net/rtnetlink.h>
+#include <net/request_sock.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <net/tcp_states.h>
 
 #include "helpers.h"
@@ -69,6 +77,15 @@ void nlb_helper_consume_skb(struct sk_buff *skb)
 int nlb_helper_skb_network_offset(const struct sk_buff *skb)
 {
 	return skb_network_offset(skb);
+}
+
+/* A connected datagram socket is in the state of an established connection, others are in that of a closed one. */
+bool nlb_helper_skb_of_connected(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+
+	return sk && sk_fullsock(sk) && sk->sk_type == SOCK_DGRAM &&
+	       READ_ONCE(sk->sk_state) == TCP_ESTABLISHED;
 }
 
 /* -EBUSY for a buffer that others hold as well: it must not be changed, and pskb_expand_head() is a BUG on it. */
@@ -344,16 +361,21 @@ void nlb_helper_dump_check(struct netlink_callback *cb, void *header)
 	genl_dump_check_consistent(cb, header);
 }
 
-/* A socket's state as a bit (1 << TCP_...), 0 for no socket; gives the reference back. */
-static u32 nlb_state_of(struct sock *sk)
+/*
+ * A socket's state as a bit (1 << TCP_...), 0 for no socket; gives the reference back. For a half-open one also the
+ * number that acknowledges its SYN-ACK.
+ */
+static u32 nlb_state_of(struct sock *sk, u32 *awaited)
 {
 	u32 state;
 
 	if (!sk)
 		return 0;
-	state = BIT(READ_ONCE(sk->sk_state));
+	state = READ_ONCE(sk->sk_state);
+	if (state == TCP_NEW_SYN_RECV)
+		*awaited = tcp_rsk(inet_reqsk(sk))->snt_isn + 1;
 	sock_gen_put(sk);
-	return state;
+	return BIT(state);
 }
 
 /* What the stack will take a packet from @dev to come from: a VRF takes its ports' packets over. */
@@ -370,16 +392,16 @@ static int nlb_dif(const struct net_device *dev, int *sdif)
  * are found as well. Context: RCU read side.
  */
 u32 nlb_helper_tcp4_state(const struct net_device *dev, __be32 saddr, __be16 sport,
-			  __be32 daddr, u16 dport)
+			  __be32 daddr, u16 dport, u32 *awaited)
 {
 	int sdif, dif = nlb_dif(dev, &sdif);
 
 	return nlb_state_of(__inet_lookup_established(dev_net(dev), saddr, sport, daddr,
-						      dport, dif, sdif));
+						      dport, dif, sdif), awaited);
 }
 
 u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 sport,
-			  const u8 *daddr, u16 dport)
+			  const u8 *daddr, u16 dport, u32 *awaited)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	int sdif, dif = nlb_dif(dev, &sdif);
@@ -388,7 +410,7 @@ u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 
 	memcpy(&from, saddr, sizeof(from));
 	memcpy(&to, daddr, sizeof(to));
 	return nlb_state_of(__inet6_lookup_established(dev_net(dev), &from, sport, &to,
-						       dport, dif, sdif));
+						       dport, dif, sdif), awaited);
 #else
 	return 0;
 #endif
@@ -462,6 +484,57 @@ void nlb_helper_cond_resched(void)
 	cond_resched();
 }
 
+/* Whether a listener has answered by SYN cookies lately, so that an ACK may carry one: as cookie_tcp_check() asks. */
+static bool nlb_awaits_cookies(const struct sock *sk)
+{
+	return sk && READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_syncookies) &&
+	       !tcp_synq_no_recent_overflow(sk);
+}
+
+/*
+ * Whether an ACK with these numbers carries a SYN cookie of this host for a listener that packets from @dev would
+ * reach. Context: RCU read side.
+ */
+bool nlb_helper_tcp4_cookie(const struct net_device *dev, __be32 saddr, __be16 sport,
+			    __be32 daddr, u16 dport, u32 seq, u32 ack)
+{
+	const struct tcphdr th = {
+		.source = sport,
+		.dest = htons(dport),
+		.seq = htonl(seq),
+		.ack_seq = htonl(ack),
+	};
+	const struct iphdr iph = { .saddr = saddr, .daddr = daddr };
+	int sdif, dif = nlb_dif(dev, &sdif);
+
+	return nlb_awaits_cookies(__inet_lookup_listener(dev_net(dev), NULL, 0, saddr, sport,
+							 daddr, dport, dif, sdif)) &&
+	       __cookie_v4_check(&iph, &th);
+}
+
+bool nlb_helper_tcp6_cookie(const struct net_device *dev, const u8 *saddr, __be16 sport,
+			    const u8 *daddr, u16 dport, u32 seq, u32 ack)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct tcphdr th = {
+		.source = sport,
+		.dest = htons(dport),
+		.seq = htonl(seq),
+		.ack_seq = htonl(ack),
+	};
+	int sdif, dif = nlb_dif(dev, &sdif);
+	struct ipv6hdr iph = {};
+
+	memcpy(&iph.saddr, saddr, sizeof(iph.saddr));
+	memcpy(&iph.daddr, daddr, sizeof(iph.daddr));
+	return nlb_awaits_cookies(inet6_lookup_listener(dev_net(dev), NULL, 0, &iph.saddr, sport,
+							&iph.daddr, dport, dif, sdif)) &&
+	       __cookie_v6_check(&iph, &th);
+#else
+	return false;
+#endif
+}
+
 void nlb_helper_wipe(void *secret, size_t len)
 {
 	memzero_explicit(secret, len);
@@ -470,4 +543,139 @@ void nlb_helper_wipe(void *secret, size_t len)
 bool nlb_helper_equal(const void *a, const void *b, size_t len)
 {
 	return !crypto_memneq(a, b, len);
+}
+
+void nlb_helper_init_work(struct work_struct *work, work_func_t func)
+{
+	INIT_WORK(work, func);
+}
+
+void nlb_helper_queue_work(struct work_struct *work)
+{
+	queue_work(system_dfl_wq, work);
+}
+
+bool nlb_helper_module_is(const void *module, const char *name)
+{
+	return !strcmp(((const struct module *)module)->name, name);
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+/*
+ * Whether a connection lives, and this host translates its addresses: without that it is a socket's, and the socket
+ * knows better. A closed connection stays in the table for minutes; its client may have begun another one elsewhere.
+ */
+static unsigned int nlb_ct_state(const struct nf_conn *ct, enum ip_conntrack_dir dir, u32 *awaited)
+{
+	if (!(READ_ONCE(ct->status) & IPS_NAT_MASK) || nf_ct_is_dying(ct) || nf_ct_is_expired(ct))
+		return NLB_CT_NONE;
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return NLB_CT_ESTABLISHED;
+	switch (READ_ONCE(ct->proto.tcp.state)) {
+	case TCP_CONNTRACK_SYN_SENT:
+		/* A SYN of this side waits for its SYN-ACK; one of the other side for nothing but itself. */
+		return dir == IP_CT_DIR_REPLY ? NLB_CT_ESTABLISHED : NLB_CT_NONE;
+	case TCP_CONNTRACK_SYN_RECV:
+		if (dir == IP_CT_DIR_REPLY)
+			return NLB_CT_ESTABLISHED;
+		*awaited = READ_ONCE(ct->proto.tcp.seen[IP_CT_DIR_REPLY].td_end);
+		return NLB_CT_HALF_OPEN;
+	case TCP_CONNTRACK_ESTABLISHED:
+	case TCP_CONNTRACK_FIN_WAIT:
+	case TCP_CONNTRACK_CLOSE_WAIT:
+	case TCP_CONNTRACK_LAST_ACK:
+		return NLB_CT_ESTABLISHED;
+	default:
+		return NLB_CT_NONE;
+	}
+}
+#endif
+
+/*
+ * What connection tracking knows of the flow of a packet that came from @dev, asked by its function @find. Context:
+ * RCU read side.
+ */
+unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool v6, u8 protocol,
+				 const u8 *saddr, __be16 sport, const u8 *daddr, __be16 dport,
+				 u32 *awaited)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	typeof(nf_conntrack_find_get) *find_get = find;
+	/* As nf_ct_zone_dflt, which is the other module's. */
+	const struct nf_conntrack_zone zone = {
+		.id = NF_CT_DEFAULT_ZONE_ID,
+		.dir = NF_CT_DEFAULT_ZONE_DIR,
+	};
+	struct nf_conntrack_tuple tuple = {};
+	struct nf_conntrack_tuple_hash *found;
+	size_t len = v6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	unsigned int state;
+	struct nf_conn *ct;
+
+	memcpy(&tuple.src.u3, saddr, len);
+	memcpy(&tuple.dst.u3, daddr, len);
+	tuple.src.u.all = sport;
+	tuple.dst.u.all = dport;
+	tuple.src.l3num = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	tuple.dst.protonum = protocol;
+	found = find_get(dev_net(dev), &zone, &tuple);
+	if (!found)
+		return NLB_CT_NONE;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	state = nlb_ct_state(ct, NF_CT_DIRECTION(found), awaited);
+	/* The one that does not need the other module. */
+	nf_conntrack_put(&ct->ct_general);
+	return state;
+#else
+	return NLB_CT_NONE;
+#endif
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+struct nlb_ct_walk {
+	nlb_tcp_found found;
+	void *context;
+};
+
+static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, const struct nlb_ct_walk *walk)
+{
+	walk->found(walk->context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
+		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
+		    be16_to_cpu(tuple->dst.u.tcp.port));
+}
+
+/* As packets from the other end have it: of a connection that was made to here the one, of one from here the other. */
+static int nlb_show_ct(struct nf_conn *ct, void *data)
+{
+	unsigned long status = READ_ONCE(ct->status);
+	u32 awaited;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
+	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
+		return 0;
+	if (status & IPS_DST_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), data);
+	if (status & IPS_SRC_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), data);
+	/* It stays. */
+	return 0;
+}
+#endif
+
+/*
+ * Shows the TCP connections of @net whose addresses this host translates, if connection tracking is loaded; its module
+ * cannot go meanwhile. @found is called with BH off and must be short. Context: process, without locks.
+ */
+void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	struct nlb_ct_walk walk = { .found = found, .context = context };
+	const struct nf_ct_iter_data data = { .net = net, .data = &walk };
+	typeof(nf_ct_iterate_cleanup_net) *iterate = __symbol_get("nf_ct_iterate_cleanup_net");
+
+	if (!iterate)
+		return;
+	iterate(nlb_show_ct, &data);
+	__symbol_put("nf_ct_iterate_cleanup_net");
+#endif
 }

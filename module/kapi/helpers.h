@@ -17,6 +17,7 @@ void nlb_helper_kfree_skb(struct sk_buff *skb);
 void nlb_helper_consume_skb(struct sk_buff *skb);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
 int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);
+bool nlb_helper_skb_of_connected(const struct sk_buff *skb);
 
 /* devices */
 bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
@@ -63,9 +64,30 @@ void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
 
 /* sockets */
 u32 nlb_helper_tcp4_state(const struct net_device *dev, __be32 saddr, __be16 sport,
-			  __be32 daddr, u16 dport);
+			  __be32 daddr, u16 dport, u32 *awaited);
 u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 sport,
-			  const u8 *daddr, u16 dport);
+			  const u8 *daddr, u16 dport, u32 *awaited);
+bool nlb_helper_tcp4_cookie(const struct net_device *dev, __be32 saddr, __be16 sport,
+			    __be32 daddr, u16 dport, u32 seq, u32 ack);
+bool nlb_helper_tcp6_cookie(const struct net_device *dev, const u8 *saddr, __be16 sport,
+			    const u8 *daddr, u16 dport, u32 seq, u32 ack);
+
+/* connection tracking, where it is loaded */
+enum {
+	NLB_CT_NONE,
+	NLB_CT_HALF_OPEN,
+	NLB_CT_ESTABLISHED,
+};
+
+bool nlb_helper_module_is(const void *module, const char *name);
+unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool v6, u8 protocol,
+				 const u8 *saddr, __be16 sport, const u8 *daddr, __be16 dport,
+				 u32 *awaited);
+
+/* work in process context */
+void nlb_helper_init_work(struct work_struct *work, work_func_t func);
+void nlb_helper_queue_work(struct work_struct *work);
+void nlb_helper_cond_resched(void);
 
 typedef void (*nlb_tcp_found)(void *context, bool v6, const void *client, u16 client_port,
 			      const void *local, u16 local_port);
@@ -75,7 +97,8 @@ u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_fou
 /* work in process context */
 void nlb_helper_work_init(struct delayed_work *work, work_func_t func);
 void nlb_helper_work_queue(struct delayed_work *work, u32 ms);
-void nlb_helper_cond_resched(void);
+
+void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context);
 
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);

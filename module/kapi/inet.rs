@@ -13,12 +13,21 @@ use core::net::IpAddr;
 pub(crate) enum TcpSocket {
     /// There is none.
     None,
-    /// A half-open one: a SYN was answered, the ACK is awaited.
-    HalfOpen,
+    /// A half-open one: a SYN was answered, the ACK with this number is awaited.
+    HalfOpen(u32),
     /// One in TIME_WAIT.
     TimeWait,
-    /// An established or closing one.
+    /// An established or closing one, or one that is opened from here.
     Established,
+}
+
+/// Addresses and ports of a TCP connection, ports in host byte order.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    /// The other end.
+    pub(crate) client: (IpAddr, u16),
+    /// The end here.
+    pub(crate) local: (IpAddr, u16),
 }
 
 /// `TCP_TIME_WAIT` of include/net/tcp_states.h, whose numbers are part of the kernel's ABI.
@@ -27,24 +36,22 @@ const TCP_TIME_WAIT: u32 = 6;
 /// `TCP_NEW_SYN_RECV` of the same file.
 const TCP_NEW_SYN_RECV: u32 = 12;
 
-/// Looks for a TCP connection of this host that packets from `device` would reach, by its addresses and ports (in
-/// host byte order), the client's first. Addresses of different families belong to none. Context: any, under RCU.
+/// Looks for a TCP connection of this host that packets from `device` would reach. Addresses of different families
+/// belong to none. Context: any, under RCU.
 #[inline]
-pub(crate) fn tcp_lookup(
-    _side: &ReadSide,
-    device: &Device,
-    client: (IpAddr, u16),
-    local: (IpAddr, u16),
-) -> TcpSocket {
-    let states = match (client.0, local.0) {
+pub(crate) fn tcp_lookup(_side: &ReadSide, device: &Device, ends: &Ends) -> TcpSocket {
+    let (client_port, local_port) = (ends.client.1.to_be(), ends.local.1);
+    let mut awaited = 0u32;
+    let states = match (ends.client.0, ends.local.0) {
         // SAFETY: The device is held, RCU as well; a reference that the look-up takes is given back inside.
         (IpAddr::V4(from), IpAddr::V4(to)) => unsafe {
             bindings::nlb_helper_tcp4_state(
                 device.as_ptr(),
                 u32::from_ne_bytes(from.octets()),
-                client.1.to_be(),
+                client_port,
                 u32::from_ne_bytes(to.octets()),
-                local.1,
+                local_port,
+                &mut awaited,
             )
         },
         // SAFETY: As above; both addresses are 16 bytes that live during the call.
@@ -52,9 +59,10 @@ pub(crate) fn tcp_lookup(
             bindings::nlb_helper_tcp6_state(
                 device.as_ptr(),
                 from.octets().as_ptr(),
-                client.1.to_be(),
+                client_port,
                 to.octets().as_ptr(),
-                local.1,
+                local_port,
+                &mut awaited,
             )
         },
         _ => 0,
@@ -62,7 +70,7 @@ pub(crate) fn tcp_lookup(
     match states {
         0 => TcpSocket::None,
         state if state == 1 << TCP_TIME_WAIT => TcpSocket::TimeWait,
-        state if state == 1 << TCP_NEW_SYN_RECV => TcpSocket::HalfOpen,
+        state if state == 1 << TCP_NEW_SYN_RECV => TcpSocket::HalfOpen(awaited),
         _ => TcpSocket::Established,
     }
 }
@@ -110,7 +118,7 @@ impl TcpWalk {
 /// # Safety
 ///
 /// `context` is the `F` of [`TcpWalk::look`], `client` and `local` are addresses of 16 bytes if `v6`, of 4 bytes otherwise.
-unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
+pub(super) unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
     context: *mut c_void,
     v6: bool,
     client: *const c_void,
@@ -130,4 +138,44 @@ unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
     // SAFETY: By the contract of this function.
     let each = unsafe { &mut *context.cast::<F>() };
     each(((address(client), client_port), (address(local), local_port)));
+}
+
+/// Whether an ACK carries a SYN cookie that this host made, for a listener that packets from `device` would reach:
+/// its sequence and acknowledged number. Only a listener that has sent cookies lately can be sent one. Context: any,
+/// under RCU.
+pub(crate) fn tcp_cookie(
+    _side: &ReadSide,
+    device: &Device,
+    ends: &Ends,
+    seq: u32,
+    ack: u32,
+) -> bool {
+    let (client_port, local_port) = (ends.client.1.to_be(), ends.local.1);
+    match (ends.client.0, ends.local.0) {
+        // SAFETY: The device is held, RCU as well, under which listeners stay.
+        (IpAddr::V4(from), IpAddr::V4(to)) => unsafe {
+            bindings::nlb_helper_tcp4_cookie(
+                device.as_ptr(),
+                u32::from_ne_bytes(from.octets()),
+                client_port,
+                u32::from_ne_bytes(to.octets()),
+                local_port,
+                seq,
+                ack,
+            )
+        },
+        // SAFETY: As above; both addresses are 16 bytes that live during the call.
+        (IpAddr::V6(from), IpAddr::V6(to)) => unsafe {
+            bindings::nlb_helper_tcp6_cookie(
+                device.as_ptr(),
+                from.octets().as_ptr(),
+                client_port,
+                to.octets().as_ptr(),
+                local_port,
+                seq,
+                ack,
+            )
+        },
+        _ => false,
+    }
 }

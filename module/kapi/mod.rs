@@ -10,6 +10,8 @@ pub(crate) mod address;
 pub(crate) mod array;
 pub(crate) mod bh_lock;
 pub(crate) mod clock;
+pub(crate) mod conntrack;
+pub(crate) mod errand;
 pub(crate) mod genetlink;
 pub(crate) mod hmac;
 pub(crate) mod hrtimer;

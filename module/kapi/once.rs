@@ -4,6 +4,7 @@
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{fence, Ordering};
+use kernel::sync::atomic::Full;
 
 /// A word for `READ_ONCE` and `WRITE_ONCE`.
 ///
@@ -60,5 +61,20 @@ impl<T: Copy> Once<T> {
     pub(crate) fn store_release(&self, value: T) {
         fence(Ordering::Release);
         self.store(value);
+    }
+
+    /// A load that nothing is read after which was read before: `smp_rmb` and `READ_ONCE`. Context: any.
+    #[inline(always)]
+    pub(crate) fn load_after(&self) -> T {
+        fence(Ordering::Acquire);
+        self.load()
+    }
+}
+
+impl Once<u64> {
+    /// `cmpxchg`: stores `value` if the word is `expected`, and says whether it was. Fully ordered. Context: any.
+    pub(crate) fn exchange(&self, expected: u64, value: u64) -> bool {
+        // SAFETY: The word is valid and aligned, and all other accesses are whole, by the type invariant.
+        unsafe { kernel::sync::atomic::cmpxchg(self.0.get(), expected, value, Full) }.is_ok()
     }
 }

@@ -181,6 +181,12 @@ impl Skb {
         }
     }
 
+    /// Whether a buffer at egress comes from a datagram socket that is connected to one peer.
+    pub(crate) fn is_of_connected_datagrams(&self) -> bool {
+        // SAFETY: Valid by the type invariant; its socket stays as long as it does.
+        unsafe { bindings::nlb_helper_skb_of_connected(self.0.get()) }
+    }
+
     /// Bytes between the data pointer and the network header, where the sender set one.
     pub(crate) fn network_offset(&self) -> Option<usize> {
         let skb = self.0.get();

@@ -30,6 +30,8 @@ golden_host() {
 	ip -n "h$1" route add default via fe80::fe dev eth0
 }
 
+# What was served is not remembered: each packet of the table stands for itself.
+#
 # golden_up CLUSTER N ID [OPTION…]: host N makes the cluster of the table,
 # stopped, with a host id.
 golden_up() {
@@ -38,7 +40,8 @@ golden_up() {
 	read -ra options <<<"$(tt golden --table "$table" options "$name")"
 	tt golden --table "$table" rules "$name" >/run/test/golden.toml
 	adm "h$n" up eth0 --cluster golden --host-id "$id" --key-file /run/test/golden.key --stopped \
-		--period 100ms --rules /run/test/golden.toml "${options[@]}" "$@" 2>>/run/test/warnings
+		--period 100ms --rules /run/test/golden.toml --sessions-max 0 "${options[@]}" "$@" \
+		2>>/run/test/warnings
 	GOLDEN_IDS[$n]=$id
 }
 

@@ -322,12 +322,15 @@ def kind_of(cluster, number, protocol, vip_port, data):
         return "first" if data[12:13] == b"\x01" else "session"
     if protocol in (47, 50, 51):
         return "session"
-    if protocol not in (17, 136) or number is None:
+    if protocol not in (17, 136):
         return "alone"
+    # One that stands for itself may answer what this host sent from the VIP, so its table of sessions is asked.
+    if number is None:
+        return "datagram"
     track = cluster.rules[number].track
     tunnel = ("udp", vip_port) in TUNNELS
     if not (tunnel or track == "on" or (track == "quic" and vip_port == 443)):
-        return "alone"
+        return "datagram"
     data = data[8:]
     if vip_port == 443 and data:
         if data[0] & 0x80:

@@ -20,7 +20,7 @@ use super::packet::{
     PROTO_UDP, V4_HEADER, V6_HEADER,
 };
 use super::reason::Reason;
-pub use super::verdict::{Answer, Question, Tables, Verdict};
+pub use super::verdict::{Answer, Note, Question, Tables, Verdict};
 use core::net::{IpAddr, Ipv4Addr};
 
 /// Who owns what, as the packet path sees it. A word holds 64 buckets; bit n of word w is bucket 64 w + n.
@@ -69,7 +69,7 @@ pub enum Fast<'a> {
     Accept(&'a RuleEntry),
     /// As [`Verdict::Drop`], for the reason of the rule.
     Drop(&'a RuleEntry),
-    /// The bucket moved, or the packet is a SYN-ACK: [`moved`].
+    /// The bucket moved, or the packet is a SYN-ACK or of a tracked session: [`moved`].
     Moved(Moved<'a>),
     /// It takes a closer look: [`closer`].
     Unclear,
@@ -166,7 +166,7 @@ pub fn fast_v4<'a, 'b, S: Storage, B: Buckets>(
         .hash_v4(client & entry.mask_v4, port & entry.mask_port);
     settle_fast(buckets, entry, hash, || {
         let l3 = again();
-        is_plain(l3.get(9), l3.get(V4_HEADER + kind::TCP_FLAGS))
+        is_plain(l3.get(9), entry, l3.get(V4_HEADER + kind::TCP_FLAGS))
     })
 }
 
@@ -208,7 +208,7 @@ pub fn fast_v6<'a, 'b, S: Storage, B: Buckets>(
     );
     settle_fast(buckets, entry, hash, || {
         let l3 = again();
-        is_plain(l3.get(6), l3.get(V6_HEADER + kind::TCP_FLAGS))
+        is_plain(l3.get(6), entry, l3.get(V6_HEADER + kind::TCP_FLAGS))
     })
 }
 
@@ -250,6 +250,7 @@ pub fn decide<S: Storage, B: Buckets>(
             reason: entry.accepted,
             rule: entry.number,
             fragment: false,
+            note: Note::Nothing,
         },
         Fast::Drop(entry) => Verdict::Drop {
             reason: entry.dropped,
@@ -261,9 +262,10 @@ pub fn decide<S: Storage, B: Buckets>(
     }
 }
 
-/// Decides about a plain packet of a bucket that moved; `l3` as given to [`fast_v4`] or [`fast_v6`].
+/// Decides about a plain packet of a bucket that moved, a SYN-ACK, or a packet of a tracked session; `l3` as given to
+/// [`fast_v4`] or [`fast_v6`].
 ///
-/// A TCP question is about the flow that [`plain_flow_v4`] finds, if it finds one.
+/// A question is about the flow that [`plain_flow_v4`] finds, if it finds one.
 #[inline(always)]
 pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
     judge::moved(buckets, it.entry, it.bucket, l3)
@@ -340,11 +342,15 @@ fn is_odd_source_v6(first: u8) -> bool {
     first.wrapping_sub(1) >= 254
 }
 
-/// Whether the owner serves a TCP or UDP packet without a question: all but a TCP segment that is a SYN-ACK, or whose
-/// flags are not there.
+/// Whether the owner serves a TCP or UDP packet without a question, and remembers nothing of it: all but UDP that is
+/// tracked, and a TCP segment that is a SYN-ACK, or whose flags are not there.
 #[inline(always)]
-fn is_plain(protocol: Option<&u8>, flags: Option<&u8>) -> bool {
-    protocol == Some(&PROTO_UDP) || flags.is_some_and(|&flags| !kind::is_syn_ack(flags))
+fn is_plain(protocol: Option<&u8>, entry: &RuleEntry, flags: Option<&u8>) -> bool {
+    if protocol == Some(&PROTO_UDP) {
+        !entry.track
+    } else {
+        flags.is_some_and(|&flags| !kind::is_syn_ack(flags))
+    }
 }
 
 /// The hash of an IPv6 client under a rule; its address as two words read little-endian.

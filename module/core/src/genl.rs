@@ -147,8 +147,12 @@ pub mod cluster {
     pub const WALK_US: u16 = 39;
     /// u32: connections that the last walk looked at, whosever they were (replies).
     pub const WALK_SEEN: u16 = 40;
+    /// u32: sessions without a socket that are remembered at most; 0: none.
+    pub const SESSIONS_MAX: u16 = 41;
+    /// u32: how many are remembered now (replies).
+    pub const SESSIONS: u16 = 42;
     /// Highest number in use.
-    pub const MAX: u16 = 40;
+    pub const MAX: u16 = 42;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -459,5 +463,7 @@ named! {
         Delivered = 10 "delivered",
         /// A drainstop has come to its end: no session is left, or its time is up.
         Drained = 11 "drained",
+        /// There is no room for more sessions: new ones are served, but not remembered. Told once a minute at most.
+        SessionsFull = 12 "sessions-full",
     }
 }

@@ -14,7 +14,7 @@ use super::packet::{
 };
 use super::reason::Reason;
 use super::rules::{PORT_IKE, PORT_PPTP};
-use super::verdict::{Question, Tables, Verdict};
+use super::verdict::{Note, Question, Tables, Verdict};
 use core::net::IpAddr;
 
 /// Bytes of a TCP header without options.
@@ -37,16 +37,23 @@ fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) 
     let rule = entry.number;
     let tables = match kind {
         Kind::Unreadable => return Verdict::Short,
-        Kind::First | Kind::Untracked | Kind::Datagram | Kind::TcpError | Kind::OtherError
+        Kind::First
+        | Kind::FirstDatagram
+        | Kind::Untracked
+        | Kind::Datagram
+        | Kind::Lone
+        | Kind::TcpError
+        | Kind::OtherError
             if mine =>
         {
             return Verdict::Accept {
                 reason: entry.accepted,
                 rule,
                 fragment,
+                note: kind.note(),
             };
         }
-        Kind::First | Kind::Untracked => {
+        Kind::First | Kind::FirstDatagram | Kind::Untracked => {
             return Verdict::Drop {
                 reason: entry.dropped,
                 rule,
@@ -54,7 +61,7 @@ fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) 
             };
         }
         Kind::SynAck | Kind::MidFlow | Kind::TcpError => Tables::Tcp,
-        Kind::MidSession | Kind::Datagram | Kind::OtherError => Tables::Sessions,
+        Kind::MidSession | Kind::Datagram | Kind::Lone | Kind::OtherError => Tables::Sessions,
     };
     Verdict::Ask(Question {
         tables,
@@ -65,6 +72,7 @@ fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) 
         icmp_error: matches!(kind, Kind::TcpError | Kind::OtherError),
         fragment,
         uncovered: rule == NO_RULE,
+        note: kind.note(),
     })
 }
 
@@ -178,6 +186,7 @@ fn settle_bucket<B: Buckets>(
             reason: entry.accepted,
             rule,
             fragment,
+            note: kind.note(),
         };
     }
     ask(
@@ -189,7 +198,7 @@ fn settle_bucket<B: Buckets>(
     )
 }
 
-/// Judges a plain packet that the fast path found to be of a moved bucket, or a SYN-ACK.
+/// Judges a plain packet that the fast path found to be of a moved bucket, or a SYN-ACK, or of a tracked session.
 #[inline(always)]
 pub(super) fn moved<B: Buckets>(buckets: &B, entry: &RuleEntry, bucket: u16, l3: &[u8]) -> Verdict {
     let v4 = l3.first().is_some_and(|first| first >> 4 == 4);
@@ -217,7 +226,7 @@ pub(super) fn moved<B: Buckets>(buckets: &B, entry: &RuleEntry, bucket: u16, l3:
             }
             datagram_kind(transport.get(..len).unwrap_or(transport))
         }
-        _ => Kind::Untracked,
+        _ => Kind::Lone,
     })
 }
 
@@ -285,6 +294,7 @@ fn later_fragment(protocol: u8, offset: u16) -> Verdict {
         icmp_error: false,
         fragment: false,
         uncovered: false,
+        note: Note::Nothing,
     })
 }
 
@@ -319,7 +329,7 @@ fn is_bad_source(src: Address) -> bool {
 
 /// Who wrote the ports of a transport header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     /// The client: source is the client's port.
     Client,
     /// The VIP, in a packet that an ICMP error quotes: destination is the client's port.
@@ -329,7 +339,7 @@ enum Side {
 /// The rule for a packet by its transport header, and the client's port as its bytes read little-endian.
 ///
 /// GRE goes where TCP 1723 goes, ESP and AH where UDP 500 goes: the data of a tunnel is to meet its control.
-fn entry_of<'a, S: Storage>(
+pub(super) fn entry_of<'a, S: Storage>(
     filter: &'a Filter<S>,
     vip: &VipEntry,
     protocol: u8,
@@ -407,7 +417,7 @@ fn icmp<S: Storage, B: Buckets>(
                 entry,
                 hash(filter, entry, it.src, 0),
                 first,
-                || Kind::Datagram,
+                || Kind::Lone,
             )
         }
     }
@@ -428,6 +438,7 @@ fn echo<S: Storage, B: Buckets>(
                 reason: Reason::AcceptedEcho,
                 rule: NO_RULE,
                 fragment: first,
+                note: Note::Nothing,
             };
         }
         Echo::Drop => {
@@ -535,7 +546,7 @@ pub fn flow(l3: &[u8]) -> Option<Flow> {
 }
 
 /// Source and destination port; zero where there are none.
-fn ports(it: &Located<'_>) -> [u16; 2] {
+pub(super) fn ports(it: &Located<'_>) -> [u16; 2] {
     match it.transport.first_chunk::<4>() {
         Some(&[a, b, c, d]) if has_ports(it.protocol) => {
             [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]

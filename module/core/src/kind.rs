@@ -7,12 +7,13 @@ use super::packet::{
     Located, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE,
 };
 use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_QUIC};
+use super::verdict::Note;
 
 /// Where the flags of a TCP header are.
 pub(super) const TCP_FLAGS: usize = 13;
-const TCP_SYN: u8 = 0x02;
-const TCP_RST: u8 = 0x04;
-const TCP_ACK: u8 = 0x10;
+pub(super) const TCP_SYN: u8 = 0x02;
+pub(super) const TCP_RST: u8 = 0x04;
+pub(super) const TCP_ACK: u8 = 0x10;
 
 /// Where the type of the first chunk of an SCTP packet is, and the type INIT.
 const SCTP_CHUNK: usize = 12;
@@ -21,9 +22,10 @@ const SCTP_INIT: u8 = 1;
 /// What a packet is to the session that it belongs to; decides which question is asked about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It begins a session (a bare SYN, an SCTP INIT, a QUIC Initial): it belongs to the owner alone, whatever
-    /// any table says.
+    /// A bare SYN: it belongs to the owner alone, whatever any table says.
     First,
+    /// It begins a session that is remembered (an SCTP INIT, a QUIC Initial): as a bare SYN.
+    FirstDatagram,
     /// A SYN-ACK: of a connection that some host opened from the VIP.
     SynAck,
     /// Any other TCP segment.
@@ -32,14 +34,28 @@ pub(super) enum Kind {
     MidSession,
     /// A datagram of a tracked session that may be its first: the owner serves it, and a holder of the session.
     Datagram,
-    /// A datagram that stands for itself.
+    /// A packet that stands for itself.
     Untracked,
+    /// A datagram that stands for itself, or an ICMP message that is no error and no echo request: the owner serves it,
+    /// and a host that sent from the VIP what it answers.
+    Lone,
     /// An ICMP error about a TCP connection.
     TcpError,
     /// An ICMP error about anything else.
     OtherError,
     /// Too few bytes are given to tell.
     Unreadable,
+}
+
+impl Kind {
+    /// What the caller is to remember of it, if it is served because its bucket is owned.
+    pub(super) fn note(self) -> Note {
+        match self {
+            Kind::FirstDatagram => Note::First,
+            Kind::MidSession | Kind::Datagram => Note::Later,
+            _ => Note::Nothing,
+        }
+    }
 }
 
 /// Whether the flags of a TCP segment are those of a SYN-ACK.
@@ -80,7 +96,7 @@ fn quic_kind(data: &[u8]) -> Kind {
         [first, a, b, c, d, ..] if first & 0xf0 == 0xe0 && [a, b, c, d] == VERSION_1 => {
             Kind::MidSession
         }
-        [first, ..] if first & 0x80 != 0 => Kind::First,
+        [first, ..] if first & 0x80 != 0 => Kind::FirstDatagram,
         _ => Kind::Datagram,
     }
 }
@@ -88,7 +104,7 @@ fn quic_kind(data: &[u8]) -> Kind {
 /// RFC 7296 section 3.1: in the first message of an exchange the responder's SPI is zero.
 fn ike_kind(data: &[u8]) -> Kind {
     match data.get(8..).and_then(<[u8]>::first_chunk::<8>) {
-        Some([0, 0, 0, 0, 0, 0, 0, 0]) => Kind::First,
+        Some([0, 0, 0, 0, 0, 0, 0, 0]) => Kind::FirstDatagram,
         Some(_) => Kind::MidSession,
         None => Kind::Datagram,
     }
@@ -105,7 +121,7 @@ fn nat_t_kind(data: &[u8]) -> Kind {
 /// RFC 2661 section 3.1: only a control message to tunnel 0 begins a tunnel.
 fn l2tp_kind(data: &[u8]) -> Kind {
     match *data {
-        [flags, _, _, _, 0, 0, ..] if flags & 0xc0 == 0xc0 => Kind::First,
+        [flags, _, _, _, 0, 0, ..] if flags & 0xc0 == 0xc0 => Kind::FirstDatagram,
         [_, _, _, _, _, _, ..] => Kind::MidSession,
         _ => Kind::Datagram,
     }
@@ -125,10 +141,11 @@ pub(super) fn kind_of(entry: &RuleEntry, it: &Located<'_>) -> Kind {
             .map_or(Kind::Unreadable, |&flags| tcp_kind(flags)),
         PROTO_SCTP | PROTO_UDP | PROTO_UDPLITE if too_few => Kind::Unreadable,
         PROTO_SCTP => match it.transport.get(SCTP_CHUNK) {
-            Some(&SCTP_INIT) => Kind::First,
+            Some(&SCTP_INIT) => Kind::FirstDatagram,
             _ => Kind::MidSession,
         },
         PROTO_UDP | PROTO_UDPLITE if entry.track => datagram_kind(it.transport),
+        PROTO_UDP | PROTO_UDPLITE => Kind::Lone,
         PROTO_GRE | PROTO_ESP | PROTO_AH => Kind::MidSession,
         _ => Kind::Untracked,
     }

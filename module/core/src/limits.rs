@@ -133,3 +133,33 @@ pub const DEFEND_GAP_MAX_NS: u64 = 10 * super::time::NS_PER_SEC;
 
 /// When nobody has claimed a VIP for so long, the quarrel is over.
 pub const DEFEND_QUIET_NS: u64 = 60 * super::time::NS_PER_SEC;
+
+/// Sessions that a cluster remembers at most, unless told otherwise (Windows: 262,144 connection descriptors).
+pub const SESSIONS_MAX_DEFAULT: u32 = 262_144;
+
+/// Most that may be told (Windows: 1,048,576). 0: none are remembered.
+pub const SESSIONS_MAX_MAX: u32 = 1_048_576;
+
+/// Sessions that the table has room for when the first one comes: 224 KB. It grows fourfold until it has room for all.
+pub const SESSIONS_FIRST: u32 = 4096;
+
+/// How long a UDP session is remembered after its last packet: as long as connection tracking keeps a stream of UDP,
+/// and four times the idle timeout that browsers ask of QUIC (30 s).
+pub const SESSION_UDP_NS: u64 = 120 * super::time::NS_PER_SEC;
+
+/// The same for SCTP: four times its heartbeat interval (RFC 9260 section 16: 30 s).
+pub const SESSION_SCTP_NS: u64 = 120 * super::time::NS_PER_SEC;
+
+/// The same for IKE, NAT-T, ESP, AH and L2TP (Windows: IPSecDescriptorTimeout, 86,400 s): a tunnel may be silent for
+/// long, and its end cannot be seen, for it is encrypted.
+pub const SESSION_IPSEC_NS: u64 = 86_400 * super::time::NS_PER_SEC;
+
+/// The same for GRE (Windows: GreDescriptorTimeout, 10 s); the session proper is the TCP connection of its control.
+pub const SESSION_GRE_NS: u64 = 10 * super::time::NS_PER_SEC;
+
+/// The same for a session that has had no second packet, as those of a flood from made-up addresses: as long as
+/// connection tracking keeps UDP without an answer.
+pub const SESSION_NEW_NS: u64 = 30 * super::time::NS_PER_SEC;
+
+/// How often it is told that there is no room for sessions.
+pub const SESSION_FULL_AGAIN_NS: u64 = 60 * super::time::NS_PER_SEC;

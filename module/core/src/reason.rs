@@ -111,6 +111,8 @@ named! {
         DroppedVirtualSource = 47 "dropped-virtual-source",
         /// A probe of a peer to the virtual MAC: the switch hands this host the clients' frames.
         ProbeHeard = 48 "probe-heard",
+        /// An outgoing SYN-ACK of a bucket that this host does not own any more: its new owner answers.
+        DroppedLateSynAck = 49 "dropped-late-syn-ack",
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Verdict {
         rule: u8,
         /// It is a first fragment: the caller remembers what became of it, so that later ones follow.
         fragment: bool,
+        /// What the caller remembers of its session.
+        note: Note,
     },
     /// Dropped.
     Drop {
@@ -51,6 +53,18 @@ impl Verdict {
     }
 }
 
+/// What is remembered of the session of a packet that is served because its bucket is owned, so that the session goes
+/// on here when the bucket moves: [`super::session`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing: sockets are asked, or nobody asks.
+    Nothing,
+    /// A session, of which this may be the first packet.
+    First,
+    /// A session.
+    Later,
+}
+
 /// Which tables can answer a [`Question`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tables {
@@ -81,6 +95,8 @@ pub struct Question {
     pub fragment: bool,
     /// No rule covers it.
     pub uncovered: bool,
+    /// What is remembered of its session, if it is served because the bucket is owned.
+    pub note: Note,
 }
 
 /// What the caller's tables say.
@@ -110,23 +126,24 @@ impl Question {
     /// the first one can put the packet together, and at the others it expires in silence.
     fn resolve_fragment(&self, answer: Answer) -> Verdict {
         match answer {
-            Answer::Known | Answer::Cookie => self.accept(Reason::AcceptedFragment),
+            Answer::Known | Answer::Cookie => self.accept(Reason::AcceptedFragment, Note::Nothing),
             Answer::Refused => self.drop(Reason::DroppedFragment),
-            Answer::Unknown => self.accept(Reason::PassedFragment),
+            Answer::Unknown => self.accept(Reason::PassedFragment, Note::Nothing),
         }
     }
 
     #[inline]
     fn resolve_flow(&self, answer: Answer) -> Verdict {
         match answer {
-            Answer::Known if self.mine => self.accept(self.owner()),
-            Answer::Known => self.accept(Reason::AcceptedResidual),
-            Answer::Cookie => self.accept(Reason::AcceptedCookie),
+            // It is remembered already, or it has a socket.
+            Answer::Known if self.mine => self.accept(self.owner(), Note::Nothing),
+            Answer::Known => self.accept(Reason::AcceptedResidual, Note::Nothing),
+            Answer::Cookie => self.accept(Reason::AcceptedCookie, Note::Nothing),
             Answer::Refused | Answer::Unknown if !self.mine => self.drop(Reason::DroppedNoSession),
             Answer::Refused | Answer::Unknown if self.syn_ack => self.drop(Reason::SilentSynAck),
             Answer::Refused | Answer::Unknown if self.others => self.drop(Reason::SilentMidFlow),
             // Nobody has it: the stack says so (a RST, a port unreachable), and the client begins anew at once.
-            Answer::Refused | Answer::Unknown => self.accept(self.owner()),
+            Answer::Refused | Answer::Unknown => self.accept(self.owner(), self.note),
         }
     }
 
@@ -141,11 +158,12 @@ impl Question {
     }
 
     #[inline]
-    fn accept(&self, reason: Reason) -> Verdict {
+    fn accept(&self, reason: Reason, note: Note) -> Verdict {
         Verdict::Accept {
             reason,
             rule: self.rule,
             fragment: self.fragment,
+            note,
         }
     }
 

@@ -5,11 +5,11 @@
 mod common;
 
 use common::*;
-use nlb_core::decide::{decide, explain, flow, Answer, Buckets, Verdict};
+use nlb_core::decide::{decide, explain, flow, Answer, Buckets, Note, Verdict};
 use nlb_core::genl::Affinity;
 use nlb_core::packet::{Flow, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN};
 use nlb_core::reason::Reason;
-use nlb_core::rules::Rule;
+use nlb_core::rules::{Rule, Track};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -63,6 +63,114 @@ fn a_moved_bucket_is_asked_about_but_never_for_a_bare_syn() {
         question.resolve(Answer::Unknown).reason(),
         Some(Reason::DroppedNoSession)
     );
+}
+
+/// What is remembered of a packet that the owner serves.
+fn noted(rule: Rule, words: &Words, packet: &[u8]) -> Note {
+    let rules = [rule];
+    let filter = build(&settings(&vips(), &rules));
+    match decide(&filter, words, &meta(packet), packet) {
+        Verdict::Accept { note, .. } => note,
+        Verdict::Ask(question) => match question.resolve(Answer::Unknown) {
+            Verdict::Accept { note, .. } => note,
+            other => panic!("nobody else has it: {other:?}"),
+        },
+        other => panic!("the owner serves it: {other:?}"),
+    }
+}
+
+#[test]
+fn the_owner_remembers_sessions_that_have_no_socket() {
+    let udp_to = |port, data: &[u8]| ipv4(CLIENT4, VIP4, 17, &udp(40000, port, data));
+    let other = |protocol, data: &[u8]| ipv4(CLIENT4, VIP4, protocol, data);
+    let initial = [0xc0, 0, 0, 0, 1, 8];
+    let (handshake, short) = ([0xe0, 0, 0, 0, 1, 8], [0x40, 1, 2, 3]);
+    let ike = |responder: u8| [[1; 8], [responder; 8]].concat();
+    let mut init = vec![0; 12];
+    init.push(1);
+    let all = Rule::all(Affinity::Single);
+    let (on, off) = (
+        Rule {
+            track: Track::On,
+            ..all
+        },
+        Rule {
+            track: Track::Off,
+            ..all
+        },
+    );
+    let cases = [
+        (all, udp_to(443, &initial), Note::First),
+        (all, udp_to(443, &handshake), Note::Later),
+        (all, udp_to(443, &short), Note::Later),
+        (off, udp_to(443, &short), Note::Nothing),
+        (all, udp_to(53, b"question"), Note::Nothing),
+        (on, udp_to(53, b"question"), Note::Later),
+        // Tunnels are tracked whatever the rule says, and so is SCTP.
+        (off, udp_to(500, &ike(0)), Note::First),
+        (off, udp_to(500, &ike(2)), Note::Later),
+        (
+            off,
+            udp_to(4500, &[[0; 4].to_vec(), ike(0)].concat()),
+            Note::First,
+        ),
+        (off, udp_to(4500, &[9; 40]), Note::Later),
+        (
+            off,
+            udp_to(1701, &[0xc8, 2, 0, 20, 0, 0, 0, 0]),
+            Note::First,
+        ),
+        (
+            off,
+            udp_to(1701, &[0x40, 2, 0, 20, 0, 7, 0, 7]),
+            Note::Later,
+        ),
+        (off, other(47, &[0; 16]), Note::Later),
+        (off, other(50, &[0; 16]), Note::Later),
+        (off, other(51, &[0; 16]), Note::Later),
+        (
+            off,
+            other(
+                132,
+                &[&[0x9c, 0x40, 0x13, 0xc4][..], &init[4..], &[0; 8]].concat(),
+            ),
+            Note::First,
+        ),
+        // These have a socket, or stand for themselves.
+        (on, other(6, &tcp(40000, 80, SYN)), Note::Nothing),
+        (on, other(6, &tcp(40000, 80, ACK)), Note::Nothing),
+        (on, other(1, &[8, 0, 0, 0, 0, 1, 0, 1]), Note::Nothing),
+        (on, other(1, &[0, 0, 0, 0, 0, 1, 0, 1]), Note::Nothing),
+        (on, other(99, &[0; 16]), Note::Nothing),
+    ];
+    let moved = Words {
+        moved: u64::MAX,
+        ..Words::ALL
+    };
+    for (number, (rule, packet, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(noted(rule, &Words::ALL, &packet), expected, "case {number}");
+        assert_eq!(
+            noted(rule, &moved, &packet),
+            expected,
+            "case {number}, moved"
+        );
+    }
+}
+
+#[test]
+fn nobody_remembers_a_session_that_it_does_not_own() {
+    let moved = Words {
+        moved: u64::MAX,
+        ..Words::NONE
+    };
+    let short = ipv4(CLIENT4, VIP4, 17, &udp(40000, 443, &[0x40, 1, 2, 3]));
+    let Verdict::Ask(question) = verdict(&moved, &short) else {
+        panic!("a session of a moved bucket is asked about");
+    };
+    let Verdict::Accept { note, reason, .. } = question.resolve(Answer::Known) else {
+        panic!("a session that is known is served");
+    };
+    assert_eq!((note, reason), (Note::Nothing, Reason::AcceptedResidual));
 }
 
 #[test]

@@ -13,15 +13,18 @@ use nlb_core::auth::Authenticator;
 use nlb_core::config::cluster_id;
 use nlb_core::decide::{
     decide, explain, fast_v4, fast_v6, flow, glance_v4, glance_v6, is_for_cluster, Answer, Fast,
-    Glance, Verdict,
+    Glance, Note, Verdict,
 };
 use nlb_core::filter::{Filter, Responder, Storage};
 use nlb_core::fragments::{recall, remember, Cells, FragmentKey};
+use nlb_core::leaving::{leaving, Leaving};
 use nlb_core::nd::{self, NdOut, NdVerdict};
 use nlb_core::node::{Command, Node};
 use nlb_core::packet::{Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN};
 use nlb_core::peer::Path;
 use nlb_core::reason::Reason;
+use nlb_core::session::SessionKey;
+use nlb_core::socket::Segment;
 use nlb_core::state::HostState;
 use nlb_core::time::Instant;
 use nlb_core::wire::{Frame, HEADER_LEN};
@@ -176,7 +179,8 @@ fn check_fast<S: Storage>(filter: &Filter<S>, case: &Case<'_>, verdict: Verdict)
             Verdict::Accept {
                 reason: entry.accepted().1,
                 rule: entry.number(),
-                fragment: false
+                fragment: false,
+                note: Note::Nothing
             }
         ),
         Fast::Drop(entry) => assert_eq!(
@@ -236,6 +240,21 @@ fn fuzz_packet() {
             _ => vec![settled(verdict)],
         };
         assert!(answers.iter().all(|(reason, _)| reason.is_some()));
+        // The same bytes, as if this host sent them.
+        let _ = Segment::of(l3);
+        if let Leaving::Opened {
+            slot,
+            bucket,
+            session: Some(flow),
+        } = leaving(filter, words, l3)
+        {
+            if flow.protocol == 17 {
+                let place = explain(filter, &flow).place.map(|it| (it.slot, it.bucket));
+                assert!(place.is_none_or(|it| it == (slot, bucket)), "{flow:?}");
+            }
+            let key = SessionKey::of(&flow).expect("it has no socket");
+            assert_eq!(SessionKey::of(&key.flow()), Some(key));
+        }
         let explained = flow(l3).map(|flow| explain(filter, &flow));
         outcome((
             answers

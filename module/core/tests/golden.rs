@@ -317,7 +317,8 @@ fn the_core_judges_as_the_table_says() {
             // Decided by hooks on other interfaces and on the way out, not by the core.
             "dropped-other-interface",
             "dropped-virtual-source",
-            "probe-heard"
+            "probe-heard",
+            "dropped-late-syn-ack"
         ]
     );
 }

@@ -179,6 +179,8 @@ attributes! {
         Residue(u32) = RESIDUE,
         WalkUs(u32) = WALK_US,
         WalkSeen(u32) = WALK_SEEN,
+        SessionsMax(u32) = SESSIONS_MAX,
+        Sessions(u32) = SESSIONS,
     }
 }
 

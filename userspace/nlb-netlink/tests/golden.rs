@@ -87,6 +87,7 @@ fn new_cluster() -> NewCluster {
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::DefaultHost,
+        sessions_max: None,
     }
 }
 
@@ -240,6 +241,8 @@ fn cluster_get() {
         residue: None,
         walk_us: None,
         walk_seen: None,
+        sessions_max: Some(262_144),
+        sessions: Some(17),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

@@ -162,6 +162,7 @@ fn limits_are_the_same() {
         ("period-ms-max", limits::PERIOD_MS_MAX.into()),
         ("tolerance-min", limits::TOLERANCE_MIN.into()),
         ("tolerance-max", limits::TOLERANCE_MAX.into()),
+        ("sessions-max-max", limits::SESSIONS_MAX_MAX.into()),
         ("key-len", limits::KEY_LEN as u64),
         ("seed-len", limits::SEED_LEN as u64),
         ("frame-max", limits::FRAME_MAX as u64),

@@ -10,13 +10,16 @@ mod client;
 mod company;
 mod connect;
 mod cost;
+mod datagrams;
 mod forge;
 mod golden;
 mod goldentable;
+mod handshake;
 mod held;
 mod hold;
 mod inject;
 mod key;
+mod packet;
 mod replay;
 mod serve;
 mod sources;
@@ -42,6 +45,12 @@ enum Verb {
     Connect(connect::Args),
     /// Keep many connections busy and say which of them broke.
     Hold(hold::Args),
+    /// Keep UDP sessions and say whether they stay where they are.
+    Datagrams(datagrams::Args),
+    /// Begin connections, and finish them when told.
+    Handshake(handshake::Args),
+    /// Send one packet as asked for.
+    Packet(packet::Args),
     /// Count SYNs, SYN-ACKs, resets and ARP bindings in a capture file.
     Analyse(analyse::Args),
     /// Sign a recorded heartbeat anew, as another host or version.
@@ -67,6 +76,9 @@ fn main() -> anyhow::Result<()> {
         Verb::Serve(args) => serve::run(&args),
         Verb::Connect(args) => connect::run(&args),
         Verb::Hold(args) => hold::run(&args),
+        Verb::Datagrams(args) => datagrams::run(&args),
+        Verb::Handshake(args) => handshake::run(&args),
+        Verb::Packet(args) => packet::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Forge(args) => forge::run(&args),
         Verb::Cost(args) => cost::run(&args),

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use nlb_core::{
     genl::{Affinity, Echo, Mode},
     limits::{
-        HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, TOLERANCE_DEFAULT, TOLERANCE_MAX,
-        TOLERANCE_MIN,
+        HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SESSIONS_MAX_MAX, TOLERANCE_DEFAULT,
+        TOLERANCE_MAX, TOLERANCE_MIN,
     },
 };
 
@@ -161,6 +161,9 @@ pub(crate) struct Up {
     /// Who answers echo requests to a VIP, the same on every host
     #[arg(long, value_enum, default_value_t = EchoArg::DefaultHost)]
     pub(crate) echo: EchoArg,
+    /// Sessions without a socket that are remembered at most: tracked UDP, tunnels, SCTP [default: 262144]
+    #[arg(long, value_name = "N", value_parser = sessions_max)]
+    pub(crate) sessions_max: Option<u32>,
 
     /// What of a client decides its host, for the default rule
     #[arg(long, value_enum, default_value_t = AffinityArg::Single)]
@@ -292,8 +295,12 @@ pub(crate) struct Set {
     pub(crate) target: Target,
 
     /// Load weight of this host, 0 to 100; with 0 it takes no new connections
-    #[arg(long, value_name = "N", value_parser = weight)]
-    pub(crate) weight: u8,
+    #[arg(long, value_name = "N", value_parser = weight, required_unless_present = "sessions_max")]
+    pub(crate) weight: Option<u8>,
+
+    /// Sessions without a socket that are remembered at most, 0 to 1048576: tracked UDP, tunnels, SCTP
+    #[arg(long, value_name = "N", value_parser = sessions_max)]
+    pub(crate) sessions_max: Option<u32>,
 }
 
 /// Arguments of `owner`.
@@ -537,6 +544,10 @@ fn mac(text: &str) -> Result<[u8; 6], String> {
     bytes
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| "a MAC is six bytes in hexadecimal, such as 03:bf:c0:00:02:0a".into())
+}
+
+fn sessions_max(text: &str) -> Result<u32, String> {
+    number(text, 0..=SESSIONS_MAX_MAX, "the number of sessions")
 }
 
 fn tolerance(text: &str) -> Result<u32, String> {

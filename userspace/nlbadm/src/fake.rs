@@ -152,6 +152,8 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         residue: Some(0),
         walk_us: Some(300),
         walk_seen: Some(20),
+        sessions_max: Some(262_144),
+        sessions: Some(17),
     }
 }
 
@@ -245,6 +247,7 @@ impl Kernel for Fake {
                 timeout_s: Some(seconds),
             } => format!("drainstop within {seconds} s"),
             ClusterChange::Weight(weight) => format!("weight {weight}"),
+            ClusterChange::SessionsMax(max) => format!("sessions-max {max}"),
         };
         Fake::change(self, format!("{text} on {ifindex}"))?;
         let state = match change {

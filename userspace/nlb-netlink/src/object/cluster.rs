@@ -79,6 +79,10 @@ pub struct Cluster {
     pub walk_us: Option<u32>,
     /// Connections that the last walk looked at, whosever they were.
     pub walk_seen: Option<u32>,
+    /// Sessions without a socket that are remembered at most.
+    pub sessions_max: Option<u32>,
+    /// How many are remembered now.
+    pub sessions: Option<u32>,
 }
 
 /// Another station claims a VIP.
@@ -138,6 +142,8 @@ impl Cluster {
                 A::Residue(value) => cluster.residue = Some(value),
                 A::WalkUs(value) => cluster.walk_us = Some(value),
                 A::WalkSeen(value) => cluster.walk_seen = Some(value),
+                A::SessionsMax(value) => cluster.sessions_max = Some(value),
+                A::Sessions(value) => cluster.sessions = Some(value),
                 // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
                 _ => {}
             }
@@ -185,6 +191,8 @@ impl Cluster {
             residue: None,
             walk_us: None,
             walk_seen: None,
+            sessions_max: None,
+            sessions: None,
         }
     }
 
@@ -263,6 +271,8 @@ pub struct NewCluster {
     pub allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub echo: Echo,
+    /// Sessions without a socket that are remembered at most; the module's own default if absent.
+    pub sessions_max: Option<u32>,
 }
 
 impl NewCluster {
@@ -296,6 +306,7 @@ impl NewCluster {
         if self.echo != Echo::DefaultHost {
             attributes.push(A::Echo(self.echo.into()));
         }
+        attributes.extend(self.sessions_max.map(A::SessionsMax));
         attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));
         attributes
     }
@@ -313,6 +324,8 @@ pub enum ClusterChange {
     },
     /// Load weight of this host for the default rule, 0–100.
     Weight(u8),
+    /// Sessions without a socket that are remembered at most.
+    SessionsMax(u32),
 }
 
 impl ClusterChange {
@@ -328,6 +341,7 @@ impl ClusterChange {
                 attributes.extend(timeout_s.map(A::DrainTimeoutS));
             }
             ClusterChange::Weight(weight) => attributes.push(A::Weight(weight)),
+            ClusterChange::SessionsMax(max) => attributes.push(A::SessionsMax(max)),
         }
         attributes
     }

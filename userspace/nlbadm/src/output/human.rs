@@ -87,6 +87,9 @@ fn cluster(cluster: &ClusterShape) -> String {
     lines.push(format!("  heartbeats: {}", timing(cluster)));
     lines.push(format!("  key: {}", key(cluster)));
     lines.push(format!("  generation: {}", generation(cluster)));
+    if let (Some(count @ 1..), Some(max)) = (cluster.sessions, cluster.sessions_max) {
+        lines.push(format!("  sessions without a socket: {count} of {max}"));
+    }
     if let Some(number) = cluster.rules.filter(|&number| number != 1) {
         lines.push(format!("  rules: {number}; `nlbadm rules` shows them"));
     }

@@ -51,6 +51,9 @@ pub(crate) struct ClusterShape {
     pub(crate) allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub(crate) echo: String,
+    /// Sessions without a socket that are remembered, and how many may be.
+    pub(crate) sessions: Option<u32>,
+    pub(crate) sessions_max: Option<u32>,
     pub(crate) dedicated_ip: Option<IpAddr>,
     pub(crate) affinity: String,
     pub(crate) weight: Option<u8>,
@@ -139,6 +142,8 @@ impl ClusterShape {
             starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
             echo: cluster.echo.to_string(),
+            sessions: cluster.sessions,
+            sessions_max: cluster.sessions_max,
             dedicated_ip: cluster.dedicated_ip,
             affinity: cluster.affinity.to_string(),
             weight: cluster.weight,

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The egress hook of a cluster interface: every frame that leaves there passes here last, those of packet sockets
+//! included.
+//!
+//! *Context*: softirq or process with bottom halves off, under RCU. Nothing here allocates or sleeps.
+
+use super::discovery;
+use super::kapi::netfilter::{Hook, Verdict};
+use super::kapi::rcu::ReadSide;
+use super::kapi::skb::{Skb, ETH_HLEN};
+use super::neighbour;
+use super::nlb_core::decide::{Buckets, Note};
+use super::nlb_core::leaving::{is_from_vip, leaving, Leaving};
+use super::nlb_core::node::Command;
+use super::nlb_core::packet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN};
+use super::nlb_core::reason::Reason;
+use super::port::Port;
+use super::second_chance::remember;
+use super::snapshot::Snapshot;
+
+/// Where the source MAC stands in an Ethernet header.
+const ETH_SOURCE: usize = 6;
+
+/// The hook: frames from their Ethernet header on.
+pub(crate) struct Egress;
+
+impl Hook for Egress {
+    type Target = Port;
+
+    fn handle(port: &Port, side: &ReadSide, skb: &mut Skb) -> Verdict {
+        let cluster = port.cluster();
+        // A frame with a VLAN id belongs to another network, which may use the same addresses.
+        if skb.has_vlan_id() {
+            return Verdict::Accept;
+        }
+        let Some(snapshot) = cluster.snapshot(side) else {
+            return Verdict::Accept;
+        };
+        if has_virtual_source(snapshot, skb) {
+            cluster.stats().reason(Reason::DroppedVirtualSource);
+            return Verdict::Drop;
+        }
+        match skb.protocol() {
+            ETHERTYPE_ARP => neighbour::guard(cluster, side, skb, ETH_HLEN),
+            ETHERTYPE_IPV4 => packet(port, side, snapshot, skb),
+            ETHERTYPE_IPV6 => {
+                let device = cluster.device().as_device_ref();
+                match discovery::guard(cluster, side, skb, ETH_HLEN, &device) {
+                    Verdict::Accept => packet(port, side, snapshot, skb),
+                    other => other,
+                }
+            }
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+/// Whether a frame would teach the switch where the virtual MAC is: a packet socket or a guest behind a bridge can
+/// send what it likes.
+#[inline(always)]
+fn has_virtual_source(snapshot: &Snapshot, skb: &Skb) -> bool {
+    let source = skb
+        .head()
+        .get(ETH_SOURCE..)
+        .and_then(<[u8]>::first_chunk::<6>);
+    source.is_some_and(|source| snapshot.filter.is_virtual_mac(source))
+}
+
+/// Decides about an IP packet.
+#[inline(always)]
+fn packet(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb) -> Verdict {
+    match skb.head().get(ETH_HLEN..) {
+        // The stack leaves its headers in one piece; a packet socket may not, but it has no connections.
+        Some(l3) if is_from_vip(&snapshot.filter, l3) => from_vip(port, side, snapshot, skb, l3),
+        _ => Verdict::Accept,
+    }
+}
+
+/// Decides about a packet that comes from a VIP.
+#[inline(never)]
+fn from_vip(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: &[u8]) -> Verdict {
+    let cluster = port.cluster();
+    let l3 = l3.get(..SNAP_LEN).unwrap_or(l3);
+    match leaving(&snapshot.filter, &snapshot.owners, l3) {
+        // What is served whichever interface it arrives on is answered whatever the bucket.
+        Leaving::LateSynAck(rule) if !cluster.description().allow_other_interfaces => {
+            cluster.stats().packet(Reason::DroppedLateSynAck, rule);
+            // A SYN-ACK that cannot be sent ends the half-open connection, which still waits for its ACK: the one that
+            // was sent before may have arrived.
+            return Verdict::Consume;
+        }
+        Leaving::Own(flow) if skb.is_of_connected_datagrams() => {
+            remember(cluster, side, &flow, Note::Later);
+        }
+        Leaving::Opened {
+            slot,
+            bucket,
+            session,
+        } => {
+            if let Some(flow) = session {
+                remember(cluster, side, &flow, Note::Later);
+            }
+            hold(port, snapshot, slot, bucket);
+        }
+        Leaving::Own(_) | Leaving::LateSynAck(_) | Leaving::Untouched => {}
+    }
+    Verdict::Accept
+}
+
+/// Sees to it that the answers are asked about here and left alone by the owner of the bucket. This is done before the
+/// packet leaves that they answer, so nobody sees one earlier.
+///
+/// It takes the lock of the node, but only for the first packet to a bucket of somebody else's, and while other hosts
+/// have sessions in it as well: the packet path's words do not tell theirs from ours then.
+#[cold]
+fn hold(port: &Port, snapshot: &Snapshot, slot: u16, bucket: u16) {
+    let (word, bit) = (bucket >> 6, u32::from(bucket & 63));
+    let is_set = |bits: u64| bits.wrapping_shr(bit) & 1 != 0;
+    let (moved, others) = (
+        snapshot.owners.moved(slot, word),
+        snapshot.owners.others(slot, word),
+    );
+    if !is_set(moved) || is_set(others) {
+        // A node that takes no part holds nothing: its answers are dropped as everything else.
+        let _ = port.command(Command::Opened { slot, bucket });
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The second chance: what the tables of this host answer to the questions of the packet decision.
+//!
+//! *Context*: softirq, under RCU. Asked for buckets that moved, for SYN-ACKs and for later fragments alone, so that
+//! in the steady state nobody pays for it.
+
+use super::cluster::Cluster;
+use super::kapi::clock::now_ns;
+use super::kapi::inet::{tcp_cookie, tcp_lookup, Ends, TcpSocket};
+use super::kapi::rcu::ReadSide;
+use super::nlb_core::decide::{self, Answer, Note, Question, Tables};
+use super::nlb_core::fragments::{recall, FragmentKey};
+use super::nlb_core::packet::{Flow, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE};
+use super::nlb_core::socket::{Segment, Socket};
+use super::nlb_core::time::Instant;
+use super::notify;
+use super::sessions::Kept;
+use super::snapshot::Snapshot;
+use super::stats::Event;
+
+/// Asks the tables of this host whether the flow of a packet is known here. `l3` are its bytes from the network
+/// header on, as they were decided about.
+#[cold]
+#[inline(never)]
+pub(crate) fn ask(
+    cluster: &Cluster,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    question: &Question,
+    l3: &[u8],
+) -> Answer {
+    if question.tables == Tables::Fragments {
+        return match FragmentKey::of(&snapshot.filter, l3) {
+            Some(key) => recall(cluster.fragments(), key, Instant(now_ns())),
+            None => Answer::Unknown,
+        };
+    }
+    match decide::flow(l3) {
+        Some(flow) => known(cluster, side, question, &flow, l3),
+        None => Answer::Unknown,
+    }
+}
+
+/// Asks the tables of this host about the flow of a packet. Inlined where the flow's addresses are known to be of IPv4.
+#[inline(always)]
+pub(crate) fn known(
+    cluster: &Cluster,
+    side: &ReadSide,
+    question: &Question,
+    flow: &Flow,
+    l3: &[u8],
+) -> Answer {
+    match question.tables {
+        Tables::Tcp if flow.protocol == PROTO_TCP => tcp(cluster, side, question, flow, l3),
+        Tables::Sessions => session(cluster, side, question, flow),
+        Tables::Tcp | Tables::Fragments => Answer::Unknown,
+    }
+}
+
+/// Asks the table of sessions, then connection tracking.
+fn session(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow) -> Answer {
+    if cluster.sessions().recall(side, flow, !question.icmp_error) {
+        return Answer::Known;
+    }
+    tracked(cluster, side, flow).answer(None)
+}
+
+/// What connection tracking knows of a flow. Without ports it knows tunnels by their own keys: not asked.
+fn tracked(cluster: &Cluster, side: &ReadSide, flow: &Flow) -> Socket {
+    match flow.protocol {
+        PROTO_TCP | PROTO_UDP | PROTO_UDPLITE | PROTO_SCTP => {
+            let (device, ends) = (cluster.device(), ends(flow));
+            socket(
+                cluster
+                    .conntrack()
+                    .lookup(side, device, flow.protocol, &ends),
+            )
+        }
+        _ => Socket::None,
+    }
+}
+
+fn ends(flow: &Flow) -> Ends {
+    Ends {
+        client: (flow.client, flow.client_port),
+        local: (flow.vip, flow.vip_port),
+    }
+}
+
+fn socket(found: TcpSocket) -> Socket {
+    match found {
+        TcpSocket::None => Socket::None,
+        TcpSocket::HalfOpen(awaited) => Socket::HalfOpen { awaited },
+        TcpSocket::TimeWait => Socket::TimeWait,
+        TcpSocket::Established => Socket::Established,
+    }
+}
+
+/// Remembers the session of a packet that is served because its bucket is owned.
+#[cold]
+#[inline(never)]
+pub(crate) fn remember_session(cluster: &Cluster, side: &ReadSide, note: Note, l3: &[u8]) {
+    if let Some(flow) = decide::flow(l3) {
+        remember(cluster, side, &flow, note);
+    }
+}
+
+/// Remembers a session. Context: any, under RCU.
+pub(crate) fn remember(cluster: &Cluster, side: &ReadSide, flow: &Flow, note: Note) {
+    match cluster.sessions().note(side, flow, note == Note::First) {
+        Kept::Yes => {}
+        Kept::Later => cluster.stats().event(Event::SessionTableGrows),
+        Kept::Full(tell) => {
+            cluster.stats().event(Event::SessionNoRoom);
+            if tell {
+                notify::sessions_full(cluster);
+            }
+        }
+    }
+}
+
+/// Asks the tables of TCP connections, then connection tracking, then for a SYN cookie.
+#[inline(always)]
+fn tcp(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow, l3: &[u8]) -> Answer {
+    let (device, ends, segment) = (cluster.device(), ends(flow), Segment::of(l3));
+    if socket(tcp_lookup(side, device, &ends)).answer(segment) == Answer::Known
+        || tracked(cluster, side, flow).answer(segment) == Answer::Known
+    {
+        return Answer::Known;
+    }
+    match segment {
+        Some(segment)
+            if question.cookie_decides(segment)
+                && tcp_cookie(side, device, &ends, segment.seq, segment.ack) =>
+        {
+            Answer::Cookie
+        }
+        _ => Answer::Unknown,
+    }
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The sessions of a cluster that have no socket here which could be asked: UDP where a rule tracks it, tunnels, SCTP,
+//! and what this host sent from a VIP. What a session is, and how cells are found, is the core's.
+//!
+//! *Context*: sessions are remembered and asked for in softirq, under RCU, without a lock and without memory being
+//! allocated. The table is made when the first session comes and grows fourfold whenever one finds no room, in
+//! process context; a session that found none is remembered with its next packet.
+//!
+//! *Growing*: the larger table is published with the smaller one behind it, and after a grace period nobody writes
+//! new sessions into the smaller one. Its sessions are copied, then it is unpublished, and freed after another grace
+//! period.
+//!
+//! *Teardown*: the hooks are unregistered and a grace period is waited for, so nobody asks for growth any more; the
+//! work is cancelled, which waits for it to end; the tables are freed with the cluster.
+
+use super::kapi::clock::now_ns;
+use super::kapi::errand::{Errand, Run};
+use super::kapi::once::Once;
+use super::kapi::random::random_u64;
+use super::kapi::rcu::{read_lock, RcuCell, ReadSide};
+use super::kapi::work::breathe;
+use super::nlb_core::limits::{SESSIONS_FIRST, SESSION_FULL_AGAIN_NS};
+use super::nlb_core::packet::Flow;
+use super::nlb_core::session::{self, Cells, Noted, Session, SessionKey, FIELDS, SET};
+use super::nlb_core::siphash::SipKey;
+use super::nlb_core::time::Instant;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// Cells that are looked at before others may run.
+const SLICE: usize = 4096;
+
+/// What stands in a cell beside its head.
+struct Fields([Once<u64>; FIELDS]);
+
+/// Cells in memory. The heads stand together: those of a set are one cache line.
+struct Table {
+    heads: KVVec<Once<u64>>,
+    fields: KVVec<Fields>,
+}
+
+impl Table {
+    /// Empty. Context: process. Errors: `ENOMEM`.
+    fn new(len: usize) -> Result<Self> {
+        let mut heads = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
+        let mut fields = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
+        for cell in 0..len {
+            heads.push(Once::new(0), GFP_KERNEL_ACCOUNT)?;
+            fields.push(Fields([const { Once::new(0) }; FIELDS]), GFP_KERNEL_ACCOUNT)?;
+            if cell & (SLICE - 1) == 0 {
+                breathe();
+            }
+        }
+        Ok(Self { heads, fields })
+    }
+}
+
+impl Cells for Table {
+    fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    fn head(&self, cell: usize) -> u64 {
+        self.heads.get(cell).map_or(0, Once::load_acquire)
+    }
+
+    fn head_after(&self, cell: usize) -> u64 {
+        self.heads.get(cell).map_or(0, Once::load_after)
+    }
+
+    fn set_head(&self, cell: usize, value: u64) {
+        if let Some(head) = self.heads.get(cell) {
+            head.store_release(value);
+        }
+    }
+
+    fn exchange_head(&self, cell: usize, expected: u64, value: u64) -> bool {
+        self.heads
+            .get(cell)
+            .is_some_and(|head| head.exchange(expected, value))
+    }
+
+    fn field(&self, cell: usize, field: usize) -> u64 {
+        let fields = self.fields.get(cell);
+        fields
+            .and_then(|fields| fields.0.get(field))
+            .map_or(0, Once::load)
+    }
+
+    fn set_field(&self, cell: usize, field: usize, value: u64) {
+        let fields = self.fields.get(cell);
+        if let Some(place) = fields.and_then(|fields| fields.0.get(field)) {
+            place.store(value);
+        }
+    }
+}
+
+/// The table, and while it grows the smaller one.
+struct Tables {
+    table: Arc<Table>,
+    smaller: Option<Arc<Table>>,
+}
+
+/// What the table is asked, and what lets it grow.
+struct Store {
+    tables: RcuCell<Tables>,
+    /// Of the hash: nobody outside can tell where a session stands.
+    key: SipKey,
+    /// Most sessions that are remembered.
+    max: Once<u32>,
+    /// When it was last told that there are as many.
+    told: Once<u64>,
+}
+
+/// What became of a session that was to be remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is remembered, or nobody wants it to be.
+    Yes,
+    /// Not yet: the table is growing.
+    Later,
+    /// No: there are as many sessions as there may be. Whether that is to be told now.
+    Full(bool),
+}
+
+impl Store {
+    fn recall(&self, side: &ReadSide, key: &SessionKey, its_own: bool, now: Instant) -> bool {
+        let Some(tables) = self.tables.load(side) else {
+            return false;
+        };
+        let known =
+            |table: &Table| session::Sessions::new(table, &self.key).recall(key, its_own, now);
+        known(&tables.table) || tables.smaller.as_deref().is_some_and(known)
+    }
+
+    fn note(&self, side: &ReadSide, key: &SessionKey, first: bool, now: Instant) -> Noted {
+        let Some(tables) = self.tables.load(side) else {
+            return Noted::Full;
+        };
+        let table = session::Sessions::new(&*tables.table, &self.key);
+        if let Some(smaller) = &tables.smaller {
+            // What was not copied yet must not stand in both.
+            let smaller = session::Sessions::new(&**smaller, &self.key);
+            if !table.recall(key, false, now) && smaller.recall(key, !first, now) {
+                return Noted::Known;
+            }
+        }
+        table.note(key, first, now)
+    }
+
+    /// Cells of the table as it is.
+    fn len(&self, side: &ReadSide) -> usize {
+        self.tables
+            .load(side)
+            .map_or(0, |tables| tables.table.len())
+    }
+
+    /// The table as it is, to be looked through. Context: process.
+    fn table(&self) -> Option<Arc<Table>> {
+        let side = read_lock();
+        let tables = self.tables.load(&side)?;
+        Some(tables.table.clone())
+    }
+
+    /// Cells that there may be: whole sets.
+    fn len_max(&self) -> usize {
+        self.max.load() as usize / SET * SET
+    }
+
+    /// Makes the table, or a larger one. Context: process, may sleep, one thread at a time. Errors: `ENOMEM`, which
+    /// leaves things as they were.
+    fn grow(&self) -> Result {
+        let old = self.table();
+        let len = match &old {
+            None => SESSIONS_FIRST as usize,
+            Some(table) => table.len().saturating_mul(4),
+        };
+        let len = len.min(self.len_max());
+        if old.as_ref().is_some_and(|table| table.len() >= len) {
+            return Ok(());
+        }
+        let table = Arc::new(Table::new(len)?, GFP_KERNEL_ACCOUNT)?;
+        // Both boxes are there before anything is published.
+        let last = KBox::new(
+            Tables {
+                table: table.clone(),
+                smaller: None,
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        let Some(old) = old else {
+            drop(self.tables.replace(Some(last)));
+            return Ok(());
+        };
+        let both = KBox::new(
+            Tables {
+                table: table.clone(),
+                smaller: Some(old.clone()),
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        // Waits: after this no session is written into the smaller one.
+        drop(self.tables.replace(Some(both)));
+        let larger = session::Sessions::new(&*table, &self.key);
+        // What finds no room is forgotten: the larger table has seen a flood meanwhile.
+        each(&old, &self.key, |session| {
+            let _ = larger.adopt(&session);
+        });
+        drop(self.tables.replace(Some(last)));
+        Ok(())
+    }
+}
+
+/// Looks at all sessions of a table, in slices. Context: process, may sleep.
+fn each(table: &Table, key: &SipKey, mut look: impl FnMut(Session)) {
+    let sessions = session::Sessions::new(table, key);
+    let now = Instant(now_ns());
+    for cell in 0..table.len() {
+        if let Some(session) = sessions.get(cell, now) {
+            look(session);
+        }
+        if cell & (SLICE - 1) == 0 {
+            breathe();
+        }
+    }
+}
+
+impl Run for Store {
+    fn run(&self) {
+        // Without memory the table stays as it is; the next session that finds no room asks again.
+        let _ = self.grow();
+    }
+}
+
+/// The sessions of a cluster.
+pub(crate) struct Sessions {
+    // Dropped first: waits for growth that is under way.
+    growth: Pin<KBox<Errand<Store>>>,
+    store: Arc<Store>,
+}
+
+impl Sessions {
+    /// None, and no memory for any yet. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(max: u32) -> Result<Self> {
+        let mut secret = [0u8; 16];
+        for (to, from) in secret.chunks_exact_mut(8).zip([random_u64(), random_u64()]) {
+            for (to, from) in to.iter_mut().zip(from.to_ne_bytes()) {
+                *to = from;
+            }
+        }
+        let store = Arc::new(
+            Store {
+                tables: RcuCell::empty(),
+                key: SipKey::new(&secret),
+                max: Once::new(max),
+                told: Once::new(0),
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        Ok(Self {
+            growth: Errand::new(store.clone())?,
+            store,
+        })
+    }
+
+    /// Whether the session of a flow is known; if so, and the packet is its own (no ICMP error about it), its time
+    /// begins anew. Context: any, under RCU.
+    pub(crate) fn recall(&self, side: &ReadSide, flow: &Flow, its_own: bool) -> bool {
+        SessionKey::of(flow)
+            .is_some_and(|key| self.store.recall(side, &key, its_own, Instant(now_ns())))
+    }
+
+    /// Remembers the session of a flow. `first`: this may be its first packet. Context: any, under RCU.
+    pub(crate) fn note(&self, side: &ReadSide, flow: &Flow, first: bool) -> Kept {
+        if self.max() == 0 {
+            return Kept::Yes;
+        }
+        let now = Instant(now_ns());
+        let noted = SessionKey::of(flow).map(|key| self.store.note(side, &key, first, now));
+        if noted != Some(Noted::Full) {
+            return Kept::Yes;
+        }
+        if self.store.len(side) < self.store.len_max() {
+            self.growth.queue();
+            return Kept::Later;
+        }
+        let told = self.store.told.load();
+        let again = told == 0 || now.since(Instant(told)) >= SESSION_FULL_AGAIN_NS;
+        Kept::Full(again && self.store.told.exchange(told, now.0))
+    }
+
+    /// Most sessions that are remembered.
+    pub(crate) fn max(&self) -> u32 {
+        self.store.max.load()
+    }
+
+    /// Changes that. A table that is larger already stays. Context: any.
+    pub(crate) fn set_max(&self, max: u32) {
+        self.store.max.store(max);
+    }
+
+    /// Looks at the flow of each session, as far as it is known: ports are 0 where the session is of all ports.
+    /// Context: process, may sleep; outside all locks.
+    pub(crate) fn each(&self, mut look: impl FnMut(&Flow)) {
+        if let Some(table) = self.store.table() {
+            each(&table, &self.store.key, |session| look(&session.key.flow()));
+        }
+    }
+
+    /// How many there are now. Context: as [`Sessions::each`].
+    pub(crate) fn count(&self) -> u32 {
+        let mut count = 0u32;
+        self.each(|_| count = count.saturating_add(1));
+        count
+    }
+}
