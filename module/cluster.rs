@@ -6,6 +6,7 @@
 //! ownership before letting go, so that nobody sees one without the other. `port.rs` has who does so, and when.
 
 use super::conflict::Conflicts;
+use super::cookies::Cookies;
 use super::delivery::Probed;
 use super::fragments::FragmentMemory;
 use super::kapi::bh_lock::BhLock;
@@ -104,6 +105,7 @@ pub(crate) struct Cluster {
     stats: Stats,
     fragments: FragmentMemory,
     sessions: Sessions,
+    cookies: Cookies,
     conntrack: Pin<KBox<Conntrack>>,
     asked: Asked,
     probed: Probed,
@@ -160,6 +162,7 @@ impl Cluster {
                 stats,
                 fragments: FragmentMemory::new()?,
                 sessions,
+                cookies: Cookies::none(),
                 conntrack: Conntrack::new()?,
                 asked: Asked::nobody(),
                 probed: Probed::never(),
@@ -249,6 +252,11 @@ impl Cluster {
         &self.sessions
     }
 
+    /// The SYN cookies that were given.
+    pub(crate) fn cookies(&self) -> &Cookies {
+        &self.cookies
+    }
+
     /// The kernel's connection tracking.
     pub(crate) fn conntrack(&self) -> &Conntrack {
         &self.conntrack
@@ -312,6 +320,7 @@ impl Cluster {
             snapshot.owners.follow(&inner.node);
         }
         inner.applied = changes;
+        self.cookies.release();
         self.is_default_host.store(inner.node.is_default());
     }
 

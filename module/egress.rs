@@ -90,6 +90,7 @@ fn from_vip(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: &[
             // was sent before may have arrived.
             return Verdict::Consume;
         }
+        Leaving::SynAck if !skb.has_socket() => cluster.cookies().give(),
         Leaving::Own(flow) if skb.is_of_connected_datagrams() => {
             remember(cluster, side, &flow, Note::Later);
         }
@@ -103,7 +104,7 @@ fn from_vip(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: &[
             }
             hold(port, snapshot, slot, bucket);
         }
-        Leaving::Own(_) | Leaving::LateSynAck(_) | Leaving::Untouched => {}
+        Leaving::SynAck | Leaving::Own(_) | Leaving::LateSynAck(_) | Leaving::Untouched => {}
     }
     Verdict::Accept
 }

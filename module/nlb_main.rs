@@ -12,6 +12,7 @@ use kernel::sync::Arc;
 
 mod cluster;
 mod conflict;
+mod cookies;
 mod delivery;
 mod discovery;
 mod egress;

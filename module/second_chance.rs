@@ -63,7 +63,7 @@ fn session(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow)
     if cluster.sessions().recall(side, flow, !question.icmp_error) {
         return Answer::Known;
     }
-    tracked(cluster, side, flow).answer(None)
+    tracked(cluster, side, flow).answer(|| None)
 }
 
 /// What connection tracking knows of a flow. Without ports it knows tunnels by their own keys: not asked.
@@ -123,16 +123,34 @@ pub(crate) fn remember(cluster: &Cluster, side: &ReadSide, flow: &Flow, note: No
 /// Asks the tables of TCP connections, then connection tracking, then for a SYN cookie.
 #[inline(always)]
 fn tcp(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow, l3: &[u8]) -> Answer {
-    let (device, ends, segment) = (cluster.device(), ends(flow), Segment::of(l3));
-    if socket(tcp_lookup(side, device, &ends)).answer(segment) == Answer::Known
-        || tracked(cluster, side, flow).answer(segment) == Answer::Known
+    let (device, ends) = (cluster.device(), ends(flow));
+    let found = socket(tcp_lookup(side, device, &ends));
+    if found.answer(|| Segment::of(l3)) == Answer::Known
+        || tracked(cluster, side, flow).answer(|| Segment::of(l3)) == Answer::Known
     {
         return Answer::Known;
     }
-    match segment {
+    if cluster.cookies().may_return() {
+        cookie(cluster, side, question, &ends, l3)
+    } else {
+        Answer::Unknown
+    }
+}
+
+/// Looks for a SYN cookie of this host.
+#[cold]
+#[inline(never)]
+fn cookie(
+    cluster: &Cluster,
+    side: &ReadSide,
+    question: &Question,
+    ends: &Ends,
+    l3: &[u8],
+) -> Answer {
+    match Segment::of(l3) {
         Some(segment)
             if question.cookie_decides(segment)
-                && tcp_cookie(side, device, &ends, segment.seq, segment.ack) =>
+                && tcp_cookie(side, cluster.device(), ends, segment.seq, segment.ack) =>
         {
             Answer::Cookie
         }

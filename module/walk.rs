@@ -112,6 +112,7 @@ impl Walker {
         self.walk_tcp(&mut found);
         self.walk_sessions(&mut found);
         self.walk_conntrack(&mut found);
+        let held = cluster.cookies().may_return_to_residue();
         let took = now_ns().saturating_sub(began);
         cluster.set_walked(Walked {
             took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
@@ -120,7 +121,13 @@ impl Walker {
         port::end_walk(
             cluster,
             &self.timer,
-            |slot, word| found.word(slot, word),
+            |slot, word| {
+                if held {
+                    u64::MAX
+                } else {
+                    found.word(slot, word)
+                }
+            },
             found.sessions,
         );
         Ok(took)

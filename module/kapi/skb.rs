@@ -187,6 +187,13 @@ impl Skb {
         unsafe { bindings::nlb_helper_skb_of_connected(self.0.get()) }
     }
 
+    /// Whether a buffer at egress belongs to a socket. Of the SYN-ACKs that the stack sends, those with a SYN cookie do
+    /// not: net/ipv4/tcp_output.c, `tcp_make_synack`.
+    pub(crate) fn has_socket(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { !(*self.0.get()).sk.is_null() }
+    }
+
     /// Bytes between the data pointer and the network header, where the sender set one.
     pub(crate) fn network_offset(&self) -> Option<usize> {
         let skb = self.0.get();

@@ -202,7 +202,9 @@ def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
             # Long ones first, so that the guests end at about the same time.
             queue.sort(key=lambda one: -one.timeout)
             # A kind with many scenarios gets two guests that share its queue.
-            for share in range(min(PARALLEL, len(queue)) if len(kinds) == 1 or len(queue) > 4 else 1):
+            # Those of several guests run one at a time: each is the only lab of its run.
+            shared = queue[0].topology != "guests" and (len(kinds) == 1 or len(queue) > 4)
+            for share in range(min(PARALLEL, len(queue)) if shared else 1):
                 worker = Worker(programs, f"guest{number}{chr(97 + share)}")
                 running.append(pool.submit(worker.run, queue))
         for future in running:

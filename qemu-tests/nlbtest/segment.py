@@ -61,8 +61,8 @@ class Segment:
             ) from error
 
     def _make_bridge(self) -> None:
-        # The bridge itself is a switch only: it takes no part in IP.
-        self._in("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        # The bridge itself is a switch only: it takes no part in IP, and does not answer for the client's address.
+        self._in("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv4.conf.all.arp_ignore=1")
         self._ip("link", "set", "lo", "up")
         self._ip(
             "link", "add", "br0", "address", "02:00:00:00:ff:01",

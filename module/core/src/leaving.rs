@@ -18,6 +18,8 @@ use super::packet::{
 pub enum Leaving {
     /// It goes its way.
     Untouched,
+    /// A SYN-ACK of a bucket that this host owns. It goes its way; the caller looks whether it has a SYN cookie.
+    SynAck,
     /// A SYN-ACK of a bucket that this host does not own (any more). The new owner answers the client, and would
     /// be answered twice: dropped. The number of the rule, or [`super::filter::NO_RULE`].
     LateSynAck(u8),
@@ -78,7 +80,7 @@ pub fn leaving<S: Storage, B: Buckets>(filter: &Filter<S>, buckets: &B, l3: &[u8
         Kind::Other => Leaving::Untouched,
         Kind::SynAck => match place(filter, buckets, vip, &it) {
             (entry, _, false) => Leaving::LateSynAck(entry.number),
-            _ => Leaving::Untouched,
+            _ => Leaving::SynAck,
         },
         Kind::Syn => opened(place(filter, buckets, vip, &it), None),
         Kind::Session => {

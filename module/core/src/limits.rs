@@ -100,6 +100,9 @@ pub const EXTENSION_HEADERS_MAX: usize = 8;
 /// IPv4 it waits 30 s.
 pub const FRAGMENT_MEMORY_NS: u64 = 60 * super::time::NS_PER_SEC;
 
+/// For how long a SYN cookie is good, in nanoseconds: `TCP_SYNCOOKIE_VALID` of include/net/tcp.h, two periods of a minute.
+pub const SYN_COOKIE_NS: u64 = 120 * super::time::NS_PER_SEC;
+
 /// How often it is looked whether a walk over the tables of sessions is wanted, in milliseconds. A bucket that moved
 /// costs its packets a look-up until a walk has cleared it, and a drain ends with one: a second is soon enough for both.
 pub const WALK_PAUSE_MS: u32 = 1000;

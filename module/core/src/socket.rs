@@ -58,22 +58,21 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// What that answers to a question about a segment; an ICMP error has none.
+    /// What that answers to a question about a segment, which is read only where it matters; an ICMP error has none.
     ///
     /// A half-open connection is served the one segment that it waits for. The client may have been answered by
     /// the new owner meanwhile, with another sequence number: what it sends then is not for here, and the reset
     /// that this host would send for it would break the connection there.
     #[must_use]
-    pub fn answer(self, segment: Option<Segment>) -> Answer {
-        match (self, segment) {
-            (Socket::None, _) => Answer::Unknown,
-            (Socket::TimeWait | Socket::Established, _) => Answer::Known,
-            (Socket::HalfOpen { awaited }, Some(segment))
-                if segment.is_plain_ack() && segment.ack == awaited =>
-            {
-                Answer::Known
-            }
-            (Socket::HalfOpen { .. }, _) => Answer::Unknown,
+    #[inline]
+    pub fn answer(self, segment: impl FnOnce() -> Option<Segment>) -> Answer {
+        match self {
+            Socket::None => Answer::Unknown,
+            Socket::TimeWait | Socket::Established => Answer::Known,
+            Socket::HalfOpen { awaited } => match segment() {
+                Some(segment) if segment.is_plain_ack() && segment.ack == awaited => Answer::Known,
+                _ => Answer::Unknown,
+            },
         }
     }
 }
@@ -100,7 +99,7 @@ mod tests {
     #[test]
     fn a_half_open_connection_is_served_its_own_acknowledgement_alone() {
         let half_open = Socket::HalfOpen { awaited: 1001 };
-        let answer = |flags, ack| half_open.answer(Some(segment(flags, ack)));
+        let answer = |flags, ack| half_open.answer(|| Some(segment(flags, ack)));
         assert_eq!(answer(TCP_ACK, 1001), Answer::Known);
         assert_eq!(answer(TCP_ACK | 0x08, 1001), Answer::Known);
         assert_eq!(answer(TCP_ACK | 0x01, 1001), Answer::Known);
@@ -110,18 +109,18 @@ mod tests {
         assert_eq!(answer(TCP_ACK | TCP_SYN, 1001), Answer::Unknown);
         assert_eq!(answer(TCP_RST, 1001), Answer::Unknown);
         assert_eq!(answer(0, 1001), Answer::Unknown);
-        assert_eq!(half_open.answer(None), Answer::Unknown);
+        assert_eq!(half_open.answer(|| None), Answer::Unknown);
     }
 
     #[test]
     fn other_connections_are_served_whatever_comes() {
         for socket in [Socket::TimeWait, Socket::Established] {
-            assert_eq!(socket.answer(None), Answer::Known);
-            assert_eq!(socket.answer(Some(segment(TCP_RST, 0))), Answer::Known);
-            assert_eq!(socket.answer(Some(segment(0, 7))), Answer::Known);
+            assert_eq!(socket.answer(|| None), Answer::Known);
+            assert_eq!(socket.answer(|| Some(segment(TCP_RST, 0))), Answer::Known);
+            assert_eq!(socket.answer(|| Some(segment(0, 7))), Answer::Known);
         }
         assert_eq!(
-            Socket::None.answer(Some(segment(TCP_ACK, 7))),
+            Socket::None.answer(|| Some(segment(TCP_ACK, 7))),
             Answer::Unknown
         );
     }

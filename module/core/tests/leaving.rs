@@ -48,7 +48,7 @@ fn only_the_owner_answers_a_syn() {
         &tcp(80, 40000, SYN | ACK),
     );
     for packet in [v4, v6] {
-        assert_eq!(verdict(&Words::ALL, &packet), Leaving::Untouched);
+        assert_eq!(verdict(&Words::ALL, &packet), Leaving::SynAck);
         assert_eq!(verdict(&Words::NONE, &packet), Leaving::LateSynAck(0));
     }
 }
@@ -57,7 +57,7 @@ fn only_the_owner_answers_a_syn() {
 fn a_syn_ack_that_no_rule_covers_is_the_default_hosts() {
     let packet = ipv4(VIP4, CLIENT4, 6, &tcp(80, 40000, SYN | ACK));
     let filter = build(&settings(&vips(), &[]));
-    assert_eq!(leaving(&filter, &Words::ALL, &packet), Leaving::Untouched);
+    assert_eq!(leaving(&filter, &Words::ALL, &packet), Leaving::SynAck);
     assert_eq!(
         leaving(&filter, &Words::NONE, &packet),
         Leaving::LateSynAck(NO_RULE)
@@ -101,10 +101,7 @@ fn the_owner_of_an_answer_is_that_of_the_question() {
             nlb_core::decide::Verdict::Accept { .. }
         );
         owned += usize::from(is_mine);
-        assert_eq!(
-            leaving(&filter, &even, &answer) == Leaving::Untouched,
-            is_mine
-        );
+        assert_eq!(leaving(&filter, &even, &answer) == Leaving::SynAck, is_mine);
     }
     assert!((200..312).contains(&owned), "{owned} of 512");
 }
