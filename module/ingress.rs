@@ -13,7 +13,7 @@ use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
 use super::nlb_core::decide::{
-    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, plain_flow_v4, Fast, Glance, Moved, Note,
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, mid_flow_v4, Fast, Glance, Moved, Note,
     FAST_V4, FAST_V6,
 };
 use super::nlb_core::filter::RuleEntry;
@@ -170,7 +170,7 @@ fn other(port: &Port, snapshot: &Snapshot, mut skb: Lent<'_>) -> Done {
     skb.finish(verdict)
 }
 
-/// Decides about a plain packet of a bucket that moved.
+/// Decides about a plain packet of a bucket that moved, a SYN-ACK, or a packet of a tracked session.
 #[inline(never)]
 fn moved(
     port: &Port,
@@ -179,40 +179,38 @@ fn moved(
     mut skb: Lent<'_>,
     it: Moved<'_>,
 ) -> Done {
-    let l3 = skb.head();
-    let mut verdict = decide::moved(&snapshot.owners, it, l3);
-    if let decide::Verdict::Ask(question) = &verdict {
-        if let Some(flow) = plain_flow_v4(l3) {
-            verdict = question.resolve(known(port.cluster(), side, question, &flow, l3));
+    let (cluster, l3) = (port.cluster(), skb.head());
+    let Some((question, flow)) = mid_flow_v4(&snapshot.owners, it, l3) else {
+        return moved_rare(port, side, snapshot, skb, it);
+    };
+    let verdict = question.resolve(known(cluster, side, question, flow, l3));
+    if let decide::Verdict::Drop { reason, rule, .. } = verdict {
+        cluster.stats().packet(reason, rule);
+        return skb.refuse();
+    }
+    if let decide::Verdict::Accept { reason, rule, .. } = verdict {
+        cluster.stats().packet(reason, rule);
+        if goes_to_virtual_mac(snapshot, &skb) {
+            skb.set_for_host();
         }
     }
-    match verdict {
-        decide::Verdict::Drop {
-            reason,
-            rule,
-            fragment: false,
-        } => {
-            port.cluster().stats().packet(reason, rule);
-            skb.refuse()
-        }
-        decide::Verdict::Accept {
-            reason,
-            rule,
-            fragment: false,
-            note: Note::Nothing,
-        } => {
-            port.cluster().stats().packet(reason, rule);
-            if goes_to_virtual_mac(snapshot, &skb) {
-                skb.set_for_host();
-            }
-            skb.accept()
-        }
-        verdict => {
-            let meta = meta(snapshot, &skb);
-            let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
-            skb.finish(verdict)
-        }
-    }
+    skb.accept()
+}
+
+/// What is no segment in the midst of a TCP connection over IPv4.
+#[cold]
+#[inline(never)]
+fn moved_rare(
+    port: &Port,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    mut skb: Lent<'_>,
+    it: Moved<'_>,
+) -> Done {
+    let verdict = decide::moved(&snapshot.owners, it, skb.head());
+    let meta = meta(snapshot, &skb);
+    let verdict = rare(port, side, snapshot, &mut skb, &meta, verdict);
+    skb.finish(verdict)
 }
 
 /// Decides about a packet to a VIP, in a frame for the cluster, that is no plain one.

@@ -37,7 +37,7 @@ pub(crate) fn ask(
         };
     }
     match decide::flow(l3) {
-        Some(flow) => known(cluster, side, question, &flow, l3),
+        Some(flow) => known(cluster, side, *question, flow, l3),
         None => Answer::Unknown,
     }
 }
@@ -47,13 +47,13 @@ pub(crate) fn ask(
 pub(crate) fn known(
     cluster: &Cluster,
     side: &ReadSide,
-    question: &Question,
-    flow: &Flow,
+    question: Question,
+    flow: Flow,
     l3: &[u8],
 ) -> Answer {
     match question.tables {
         Tables::Tcp if flow.protocol == PROTO_TCP => tcp(cluster, side, question, flow, l3),
-        Tables::Sessions => session(cluster, side, question, flow),
+        Tables::Sessions => session(cluster, side, &question, &flow),
         Tables::Tcp | Tables::Fragments => Answer::Unknown,
     }
 }
@@ -63,14 +63,16 @@ fn session(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow)
     if cluster.sessions().recall(side, flow, !question.icmp_error) {
         return Answer::Known;
     }
-    tracked(cluster, side, flow).answer(|| None)
+    tracked(cluster, side, *flow).answer(|| None)
 }
 
 /// What connection tracking knows of a flow. Without ports it knows tunnels by their own keys: not asked.
-fn tracked(cluster: &Cluster, side: &ReadSide, flow: &Flow) -> Socket {
+#[cold]
+#[inline(never)]
+fn tracked(cluster: &Cluster, side: &ReadSide, flow: Flow) -> Socket {
     match flow.protocol {
         PROTO_TCP | PROTO_UDP | PROTO_UDPLITE | PROTO_SCTP => {
-            let (device, ends) = (cluster.device(), ends(flow));
+            let (device, ends) = (cluster.device(), ends(&flow));
             socket(
                 cluster
                     .conntrack()
@@ -81,6 +83,7 @@ fn tracked(cluster: &Cluster, side: &ReadSide, flow: &Flow) -> Socket {
     }
 }
 
+#[inline(always)]
 fn ends(flow: &Flow) -> Ends {
     Ends {
         client: (flow.client, flow.client_port),
@@ -88,6 +91,7 @@ fn ends(flow: &Flow) -> Ends {
     }
 }
 
+#[inline(always)]
 fn socket(found: TcpSocket) -> Socket {
     match found {
         TcpSocket::None => Socket::None,
@@ -122,16 +126,17 @@ pub(crate) fn remember(cluster: &Cluster, side: &ReadSide, flow: &Flow, note: No
 
 /// Asks the tables of TCP connections, then connection tracking, then for a SYN cookie.
 #[inline(always)]
-fn tcp(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow, l3: &[u8]) -> Answer {
-    let (device, ends) = (cluster.device(), ends(flow));
-    let found = socket(tcp_lookup(side, device, &ends));
-    if found.answer(|| Segment::of(l3)) == Answer::Known
-        || tracked(cluster, side, flow).answer(|| Segment::of(l3)) == Answer::Known
-    {
+fn tcp(cluster: &Cluster, side: &ReadSide, question: Question, flow: Flow, l3: &[u8]) -> Answer {
+    let found = socket(tcp_lookup(side, cluster.device(), &ends(&flow)));
+    if found.answer(|| Segment::of(l3)) == Answer::Known {
+        return Answer::Known;
+    }
+    let conntrack = cluster.conntrack().is_loaded();
+    if conntrack && tracked(cluster, side, flow).answer(|| Segment::of(l3)) == Answer::Known {
         return Answer::Known;
     }
     if cluster.cookies().may_return() {
-        cookie(cluster, side, question, &ends, l3)
+        cookie(cluster, side, question, flow, l3)
     } else {
         Answer::Unknown
     }
@@ -140,17 +145,12 @@ fn tcp(cluster: &Cluster, side: &ReadSide, question: &Question, flow: &Flow, l3:
 /// Looks for a SYN cookie of this host.
 #[cold]
 #[inline(never)]
-fn cookie(
-    cluster: &Cluster,
-    side: &ReadSide,
-    question: &Question,
-    ends: &Ends,
-    l3: &[u8],
-) -> Answer {
+fn cookie(cluster: &Cluster, side: &ReadSide, question: Question, flow: Flow, l3: &[u8]) -> Answer {
+    let (device, ends) = (cluster.device(), ends(&flow));
     match Segment::of(l3) {
         Some(segment)
             if question.cookie_decides(segment)
-                && tcp_cookie(side, cluster.device(), ends, segment.seq, segment.ack) =>
+                && tcp_cookie(side, device, &ends, segment.seq, segment.ack) =>
         {
             Answer::Cookie
         }

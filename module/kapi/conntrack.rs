@@ -105,6 +105,12 @@ impl Conntrack {
         0
     }
 
+    /// Whether there is anything to look in. Context: any.
+    #[inline(always)]
+    pub(crate) fn is_loaded(&self) -> bool {
+        !self.find.load().is_null()
+    }
+
     /// Looks for a connection of another host or a container that this host translates addresses for: what a socket
     /// is to its own. `protocol`: TCP, UDP, UDP-Lite or SCTP. Context: any, under RCU.
     pub(crate) fn lookup(

@@ -38,7 +38,7 @@ const TCP_NEW_SYN_RECV: u32 = 12;
 
 /// Looks for a TCP connection of this host that packets from `device` would reach. Addresses of different families
 /// belong to none. Context: any, under RCU.
-#[inline]
+#[inline(always)]
 pub(crate) fn tcp_lookup(_side: &ReadSide, device: &Device, ends: &Ends) -> TcpSocket {
     let (client_port, local_port) = (ends.client.1.to_be(), ends.local.1);
     let mut awaited = 0u32;

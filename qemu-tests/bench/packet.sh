@@ -27,10 +27,10 @@ rows() {
 each() {
 	rows "$1" 1 1 4 udp tcp-data tcp-syn
 	COST_BURST=1
-	COST_PACKETS=3000
+	COST_PACKETS=800
 	rows "$1" 1 1 4 udp
 	COST_BURST=32
-	COST_PACKETS=8000
+	COST_PACKETS=1600
 }
 
 # The floors: a hook that does nothing. What it accepts, another hook drops.
@@ -70,10 +70,10 @@ not_mine() {
 	rows nlb-not-mine-hot 64 8 4 udp tcp-data
 	COST_MASK=fffff
 	COST_BURST=1
-	COST_PACKETS=3000
+	COST_PACKETS=800
 	rows nlb-not-mine 64 8 4 udp tcp-data
 	COST_BURST=32
-	COST_PACKETS=8000
+	COST_PACKETS=1600
 	cost_down
 }
 
@@ -151,7 +151,7 @@ cables() {
 	ip link set xa address "02:00:00:00:99:0a" up
 	ip link set xb up
 	COST_BURST=1
-	COST_PACKETS=3000
+	COST_PACKETS=800
 	local line
 	line=$(frame udp 4)
 	on_cables() {
@@ -173,7 +173,7 @@ cables() {
 	nlbadm down xb
 	ip link del xa
 	COST_BURST=32
-	COST_PACKETS=8000
+	COST_PACKETS=1600
 }
 
 sysctl -q net.ipv4.conf.all.rp_filter=0

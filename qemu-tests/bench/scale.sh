@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What "make bench-scale" runs in a guest: "trace PACKETS" for the emulator's
-# plugin, "memory" for what a cluster takes. Its lines:
+# What "make bench-scale" runs in a guest: "trace PACKETS CASES" and "moved
+# PACKETS" for the emulator's plugin, "memory" for what a cluster takes. Its
+# lines:
 #   row symbols BASE64      of the packed list of all functions
 #   row packets CPU COUNT
 #   row memory WHAT RULES VIPS BYTES
@@ -35,10 +36,23 @@ trace() {
 			echo "row packets $cpu $PACKETS"
 		done
 	done
-	# Addresses are those of this boot.
-	awk '$2 ~ /[tT]/ { print $1, $3, $4 }' /proc/kallsyms | gzip | base64 -w 4000 | sed 's/^/row symbols /'
+	symbols
 	rmmod empty_hook
 	cost_down
+}
+
+# symbols: the addresses of all functions, which are those of this boot.
+symbols() {
+	awk '$2 ~ /[tT]/ { print $1, $3, $4 }' /proc/kallsyms | gzip | base64 -w 4000 | sed 's/^/row symbols /'
+}
+
+# moved PACKETS: segments of a bucket that was let go of, and of no connection.
+moved() {
+	cost_device
+	load_module
+	moved_device
+	echo "moved0 rx $1 32 $MOVED_MISS" >$GUN
+	symbols
 }
 
 # charged: bytes that the kernel has charged to the group "nlb".

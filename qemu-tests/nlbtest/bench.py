@@ -332,13 +332,22 @@ def read_trace(path: pathlib.Path, lines: list[list[str]]) -> Trace:
     return Trace(functions, written)
 
 
-def traced(built: programs.Programs, plugin: pathlib.Path, cpus: int, cases: str) -> Trace:
-    """Boots a guest with so many processors, sends packets to each, and reads the trace."""
-    out = paths.LOGS / f"trace-{cpus}.out"
+def traced(built: programs.Programs, plugin: pathlib.Path, cpus: int, *what: str) -> Trace:
+    """Boots a guest with so many processors, has it send packets, and reads the trace."""
+    name = f"{what[0]}{cpus}"
+    out = paths.LOGS / f"trace-{name}.out"
     out.unlink(missing_ok=True)
-    with booted(built, f"scale{cpus}", cpus, f"{plugin},out={out}") as machine:
-        lines = script(machine, "scale", "trace", str(PACKETS), cases)
+    with booted(built, f"scale-{name}", cpus, f"{plugin},out={out}") as machine:
+        lines = script(machine, "scale", *what)
     return read_trace(out, lines)
+
+
+def profile(title: str, trace: Trace) -> None:
+    """Prints the functions in which most instructions of a packet go."""
+    print(f"\n{title}, receive path and all, on one processor:\n")
+    whole = sorted(trace.functions.items(), key=lambda item: -sum(item[1].values()))
+    for name, by_cpu in whole[:16]:
+        print(f"{sum(by_cpu.values()) / PACKETS:9.1f}  {readable(name)}")
 
 
 def in_nlb(trace: Trace) -> collections.Counter:
@@ -358,7 +367,7 @@ def scale() -> int:
     print(f"nlb on {built.release}, UDP over IPv4, not mine, by processors:\n")
     print(f"{'processors':>10} {'instructions of nlb for each packet':40} {'lines written':>14} {'on two':>7}")
     for cpus in CPUS:
-        trace = traced(built, plugin, cpus, "udp:4")
+        trace = traced(built, plugin, cpus, "trace", str(PACKETS), "udp:4")
         counts = in_nlb(trace)
         if len(counts) != cpus:
             raise BenchError(f"packets arrived on {len(counts)} of {cpus} processors")
@@ -374,10 +383,8 @@ def scale() -> int:
             })  # fmt: skip
         if cpus == 1:
             first = trace
-    print("\nWhere a packet's instructions go, receive path and all, on one processor:\n")
-    whole = sorted(first.functions.items(), key=lambda item: -sum(item[1].values()))
-    for name, by_cpu in whole[:14]:
-        print(f"{sum(by_cpu.values()) / PACKETS:9.1f}  {readable(name)}")
+    profile("Where a packet's instructions go", first)
+    profile("Where they go in a bucket that moved, second chance miss", traced(built, plugin, 1, "moved", str(PACKETS)))
     with booted(built, "memory") as machine:
         lines = script(machine, "scale", "memory")
     print(f"\n{'rules':>6} {'VIPs':>6} {'bytes of a cluster, as charged by the kernel':>46}")

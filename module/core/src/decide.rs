@@ -10,7 +10,7 @@
 //! host's is dropped; all else is off the fast path, in [`super::judge`].
 
 pub use super::explain::{explain, place_of, Explanation, Place};
-use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry};
+use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
 use super::judge;
 pub use super::judge::flow;
 use super::kind;
@@ -80,6 +80,7 @@ pub enum Fast<'a> {
 pub struct Moved<'a> {
     entry: &'a RuleEntry,
     bucket: u16,
+    mine: bool,
 }
 
 /// Bytes of an IPv4 packet that the fast path reads at least: header and ports.
@@ -262,30 +263,42 @@ pub fn decide<S: Storage, B: Buckets>(
     }
 }
 
-/// Decides about a plain packet of a bucket that moved, a SYN-ACK, or a packet of a tracked session; `l3` as given to
-/// [`fast_v4`] or [`fast_v6`].
-///
-/// A question is about the flow that [`plain_flow_v4`] finds, if it finds one.
-#[inline(always)]
-pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
-    judge::moved(buckets, it.entry, it.bucket, l3)
-}
-
-/// What [`flow`] finds in a TCP or UDP packet over IPv4 without options, which is what the fast path takes.
+/// What nearly all packets of buckets that moved are, segments in the midst of TCP connections over IPv4: the question
+/// that [`moved`] would put, and the flow that it is about. `None`: it is something else, for [`moved`].
 #[inline(always)]
 #[must_use]
-pub fn plain_flow_v4(l3: &[u8]) -> Option<Flow> {
-    let head = l3.first_chunk::<FAST_V4>()?;
-    if head[0] != 0x45 || !matches!(head[9], PROTO_TCP | PROTO_UDP) {
+pub fn mid_flow_v4<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Option<(Question, Flow)> {
+    let head = l3.first_chunk::<{ V4_HEADER + kind::TCP_FLAGS + 1 }>()?;
+    let flags = head[V4_HEADER + kind::TCP_FLAGS];
+    if head[0] != 0x45 || head[9] != PROTO_TCP || kind::tcp_kind(flags) != kind::Kind::MidFlow {
         return None;
     }
-    Some(Flow {
-        protocol: head[9],
+    let others = buckets.others(it.entry.slot, it.bucket >> 6);
+    let question = Question {
+        tables: Tables::Tcp,
+        rule: it.entry.number,
+        mine: it.mine,
+        others: others.wrapping_shr(u32::from(it.bucket & 63)) & 1 != 0,
+        syn_ack: false,
+        icmp_error: false,
+        fragment: false,
+        uncovered: it.entry.number == NO_RULE,
+        note: Note::Nothing,
+    };
+    let flow = Flow {
+        protocol: PROTO_TCP,
         client: IpAddr::V4(Ipv4Addr::from(bytes::<12, 4>(head))),
         client_port: u16::from_be_bytes(bytes::<20, 2>(head)),
         vip: IpAddr::V4(Ipv4Addr::from(bytes::<16, 4>(head))),
         vip_port: u16::from_be_bytes(bytes::<22, 2>(head)),
-    })
+    };
+    Some((question, flow))
+}
+
+/// Decides about a plain packet of a bucket that moved, a SYN-ACK, or a packet of a tracked session; `l3` as given to
+/// [`fast_v4`] or [`fast_v6`].
+pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
+    judge::moved(buckets, it.entry, it.bucket, l3)
 }
 
 /// Decides about any packet to a VIP in a frame for the cluster: what [`decide`] does if the fast path has no
@@ -392,7 +405,12 @@ fn settle_fast<'a, B: Buckets>(
     let bit = u32::from(bucket & 63);
     let (mine, moved) = buckets.word(entry.slot, bucket >> 6);
     if moved.wrapping_shr(bit) & 1 != 0 {
-        return Fast::Moved(Moved { entry, bucket });
+        let mine = mine.wrapping_shr(bit) & 1 != 0;
+        return Fast::Moved(Moved {
+            entry,
+            bucket,
+            mine,
+        });
     }
     if mine.wrapping_shr(bit) & 1 == 0 {
         return Fast::Drop(entry);
@@ -400,6 +418,10 @@ fn settle_fast<'a, B: Buckets>(
     if plain() {
         Fast::Accept(entry)
     } else {
-        Fast::Moved(Moved { entry, bucket })
+        Fast::Moved(Moved {
+            entry,
+            bucket,
+            mine: true,
+        })
     }
 }

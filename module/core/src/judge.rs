@@ -199,7 +199,6 @@ fn settle_bucket<B: Buckets>(
 }
 
 /// Judges a plain packet that the fast path found to be of a moved bucket, or a SYN-ACK, or of a tracked session.
-#[inline(always)]
 pub(super) fn moved<B: Buckets>(buckets: &B, entry: &RuleEntry, bucket: u16, l3: &[u8]) -> Verdict {
     let v4 = l3.first().is_some_and(|first| first >> 4 == 4);
     let (header, protocol, length) = if v4 {
