@@ -56,8 +56,8 @@ pub(crate) struct Owners {
     pub(crate) gap_max: [u64; 2],
     /// Longest time from a disturbance to the last bucket having an owner, in nanoseconds.
     pub(crate) failover_max: u64,
-    /// Times that two owners were seen and excused.
-    pub(crate) excused: u64,
+    /// Longest time after a disturbance at which two hosts that hear each other owned a bucket, in nanoseconds.
+    pub(crate) doubled_max: u64,
 }
 
 impl Owners {
@@ -76,7 +76,7 @@ impl Owners {
             rules_in_flux: false,
             gap_max: [0; 2],
             failover_max: 0,
-            excused: 0,
+            doubled_max: 0,
         }
     }
 
@@ -178,13 +178,12 @@ impl Owners {
         let owners = self.owners[index];
         for a in each(owners) {
             for b in each(owners & !((one(a) << 1) - 1)) {
-                if !calm.linked(a, b) || !calm.clique(a) {
-                    self.excused += 1;
+                if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b, limits.silence) {
                     continue;
                 }
                 let disturbed = calm.disturbed_at(a);
-                if now <= disturbed + limits.excuse || calm.silent(now, a, b, limits.silence) {
-                    self.excused += 1;
+                if now <= disturbed + limits.excuse {
+                    self.doubled_max = self.doubled_max.max(now - disturbed);
                     continue;
                 }
                 return Err(Violation {
@@ -218,7 +217,7 @@ impl Owners {
         }
         let host = calm.running.trailing_zeros() as usize;
         let length = now - since;
-        let disturbed = calm.disturbed_at(host);
+        let disturbed = calm.troubled_at(host);
         if since <= self.eligible_since[slot] {
             // From cold: hosts listen first.
             let late = now - self.eligible_since[slot].max(disturbed.min(now));
@@ -291,7 +290,7 @@ impl Owners {
         let settled = calm.clique(host)
             && !held
             && calm.apart(host)
-            && now >= calm.disturbed_at(host) + limits.excuse
+            && now >= calm.troubled_at(host) + limits.excuse
             && self.eligible[slot] & part != 0
             && now >= self.eligible_since[slot] + limits.excuse;
         let begin = slot * self.buckets;
