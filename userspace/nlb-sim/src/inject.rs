@@ -485,6 +485,9 @@ impl World<'_> {
                 config.host.get()
             )
         });
+        if role == Role::OtherKey {
+            self.calm.attack(self.now());
+        }
         self.power_on(index)?;
         self.expect(What::KeptOut(index));
         self.later(end, Act::Dismiss(index));

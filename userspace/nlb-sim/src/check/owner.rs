@@ -215,6 +215,9 @@ impl Owners {
         if self.eligible[slot] & calm.running == 0 || !calm.whole() {
             return Ok(());
         }
+        if calm.running.count_ones() == 1 && is_held(now, calm, limits) {
+            return Ok(());
+        }
         let host = calm.running.trailing_zeros() as usize;
         let length = now - since;
         let disturbed = calm.troubled_at(host);
@@ -284,11 +287,8 @@ impl Owners {
         limits: &Limits,
     ) -> Result<(), Violation> {
         let part = calm.component[host];
-        // Replayed frames of a host that serves may hold a host that is in no view, for a bounded time: it has to
-        // believe that it hears one way only.
-        let held = calm.attacked_at() != 0 && calm.attacked_at() + limits.held > now;
         let settled = calm.clique(host)
-            && !held
+            && !is_held(now, calm, limits)
             && calm.apart(host)
             && now >= calm.troubled_at(host) + limits.excuse
             && self.eligible[slot] & part != 0
@@ -332,6 +332,13 @@ impl Owners {
             ),
         }
     }
+}
+
+/// Whether frames that prove nothing may hold a host that hears nobody else and is in no view, which they do for a
+/// bounded time: replayed ones of a host that serves, since it may hear one way only, and those of another key, since its
+/// own may be the wrong one.
+fn is_held(now: u64, calm: &Calm, limits: &Limits) -> bool {
+    calm.attacked_at() != 0 && now < calm.attacked_at() + limits.held
 }
 
 /// Doubled buckets that are followed at a time; one would do to find a violation.
