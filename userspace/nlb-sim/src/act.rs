@@ -15,7 +15,8 @@ use crate::world::World;
 impl World<'_> {
     /// A part of a fault happens.
     pub(crate) fn act(&mut self, act: Act) -> Result<(), Violation> {
-        if self.healed {
+        // What an administrator was refused he tries again, after everything has healed as well.
+        if self.healed && !matches!(act, Act::Stage(..)) {
             return Ok(());
         }
         self.note_act();
@@ -129,7 +130,21 @@ impl World<'_> {
         };
         self.owners.rules_in_flux |= digest % 2 == 1;
         self.hosts[index].config.rules = rules;
-        self.command(index, Command::Stage(rules))
+        self.command(index, Command::Stage(rules))?;
+        if !self.has_rules(index, digest) {
+            // Others are just coming into force: nlbadm says so, and to try again.
+            let again = self.now() + self.plan.period_ns;
+            self.later(again, Act::Stage(index, digest));
+        }
+        Ok(())
+    }
+
+    /// Whether the node of a host has these rules, in force or staged; a host without power will start with them.
+    fn has_rules(&self, index: usize, digest: u64) -> bool {
+        self.hosts[index]
+            .node
+            .as_ref()
+            .is_none_or(|node| node.config().rules.digest == digest || node.pending() == digest)
     }
 
     /// Everything that is wrong ends: from here on all must converge within the bound.
@@ -162,7 +177,7 @@ impl World<'_> {
         self.command(index, Command::Carrier(true))?;
         self.command(index, Command::VipMissing(false))?;
         let digest = self.rules_digest;
-        if self.hosts[index].config.rules.digest != digest {
+        if self.hosts[index].config.rules.digest != digest || !self.has_rules(index, digest) {
             self.stage(index, digest)?;
         }
         self.back_to_service(index)

@@ -29,6 +29,19 @@ pub(crate) enum What {
     Cold,
 }
 
+impl What {
+    /// What is printed beside how often it was checked.
+    fn name(self) -> &'static str {
+        match self {
+            What::Join(_) => "joins",
+            What::Leave(_) => "leaves",
+            What::Drain(_) => "drains",
+            What::KeptOut(_) => "strangers",
+            What::Cold => "cold starts",
+        }
+    }
+}
+
 impl World<'_> {
     /// How long it may take, in nanoseconds.
     fn allowance(&self, what: What) -> u64 {
@@ -107,7 +120,7 @@ impl World<'_> {
         if disturbed || !self.is_fair() {
             return Ok(());
         }
-        self.expectations += 1;
+        *self.expectations.entry(what.name()).or_default() += 1;
         let missed = match what {
             What::Join(host) => self.not_joined(host),
             What::Leave(host) => self.hosts[host]

@@ -16,7 +16,7 @@ use crate::fault::{Fault, Kind};
 use crate::host::{self, Role, Wish};
 use crate::network::Way;
 use crate::plan::{AuthKind, Versions};
-use crate::world::{Event, STRANGERS, World};
+use crate::world::{Event, LOSS_BORNE, STRANGERS, World};
 
 /// A set of directed links.
 pub(crate) type Links = Vec<(Way, usize, usize)>;
@@ -52,7 +52,7 @@ impl World<'_> {
         self.plan.seed ^ 0x6b65_7930 ^ u64::from(id)
     }
 
-    fn later(&mut self, at: u64, act: Act) {
+    pub(crate) fn later(&mut self, at: u64, act: Act) {
         self.queue.push(at, Event::Act(act));
     }
 
@@ -272,8 +272,7 @@ impl World<'_> {
     fn weather(&mut self, kind: Kind, rng: &mut Rng, end: u64) -> bool {
         let (mut loss, mut duplicate, mut reorder) = (0, 0, 0);
         match kind {
-            // Up to a third: beyond that heartbeats are no means to tell life from death.
-            Kind::Loss => loss = rng.u32(5..=340),
+            Kind::Loss => loss = rng.u32(5..=LOSS_BORNE),
             Kind::Duplicate => duplicate = rng.u32(10..=500),
             _ => reorder = rng.u32(10..=500),
         }
@@ -282,6 +281,8 @@ impl World<'_> {
         weather.duplicate += duplicate;
         weather.reorder += reorder;
         weather.reorder_ns_max = self.plan.period_ns * 2;
+        let weather = self.network.weather;
+        self.say(|| format!("{weather:?}"));
         self.later(
             end,
             Act::Clear {
@@ -484,6 +485,9 @@ impl World<'_> {
                 config.host.get()
             )
         });
+        if role == Role::OtherKey {
+            self.calm.attack(self.now());
+        }
         self.power_on(index)?;
         self.expect(What::KeptOut(index));
         self.later(end, Act::Dismiss(index));

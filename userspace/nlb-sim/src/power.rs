@@ -204,6 +204,9 @@ impl World<'_> {
             return Ok(());
         }
         self.say(|| format!("#{index} power off"));
+        if self.hosts[index].role == Role::OtherKey {
+            self.calm.foreign(now);
+        }
         if self.calm.running & one(index) != 0 {
             self.calm.disturb(now, index);
         }

@@ -215,6 +215,7 @@ impl World<'_> {
                 compared += 1;
                 if !has(other.others_word(slot, word), bucket)
                     && !self.apart_lately(session.host, index)
+                    && !self.has_double(session.host)
                 {
                     return Err(self.violation(
                         Property::Residue,
@@ -228,6 +229,16 @@ impl World<'_> {
         }
         self.sessions.compared += compared;
         Ok(())
+    }
+
+    /// Whether another host has the id of this one: who hears both believes one of them and refuses the other, and with
+    /// it what it says of its sessions.
+    fn has_double(&self, host: usize) -> bool {
+        let id = self.hosts[host].config.host;
+        let others = self.hosts.iter().enumerate().filter(|it| it.0 != host);
+        others
+            .map(|it| it.1)
+            .any(|other| other.node.is_some() && other.config.host == id)
     }
 
     /// Whether two hosts may take each other for dead, or did so lately.

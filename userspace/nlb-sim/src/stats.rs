@@ -29,14 +29,16 @@ pub(crate) struct Outcome {
     pub(crate) generations: u64,
     /// Generations whose shares could not be checked.
     pub(crate) unchecked: u64,
-    /// Joins, leaves and cold starts whose time was checked.
-    pub(crate) expectations: u64,
+    /// Joins, leaves and so on whose time was checked.
+    pub(crate) expectations: BTreeMap<&'static str, u64>,
     /// Times that a session was compared with an owner that is not its host.
     pub(crate) sessions: u64,
     /// Longest gap of a planned change in one-way delays, times 1000.
     pub(crate) gap_milli: u64,
-    /// Longest failover in periods, times 1000.
+    /// Longest failover in parts of what it may take, (tolerance + 2) periods, times 1000.
     pub(crate) failover_milli: u64,
+    /// Longest time after a disturbance with two owners that hear each other, in the same parts.
+    pub(crate) doubled_milli: u64,
     /// Time from the healing to convergence in periods, times 1000.
     pub(crate) heal_milli: u64,
     /// Which authentication, as printed.
@@ -65,10 +67,11 @@ pub(crate) struct Summary {
     frames: [u64; 3],
     generations: u64,
     unchecked: u64,
-    expectations: u64,
+    expectations: BTreeMap<&'static str, u64>,
     sessions: u64,
     gap_milli: u64,
     failover_milli: u64,
+    doubled_milli: u64,
     heal_milli: u64,
     /// Violations by name of the property.
     violations: BTreeMap<&'static str, u64>,
@@ -98,7 +101,9 @@ impl Summary {
         self.frames[2] += run.attack_frames;
         self.generations += run.generations;
         self.unchecked += run.unchecked;
-        self.expectations += run.expectations;
+        for (&what, &count) in &run.expectations {
+            *self.expectations.entry(what).or_default() += count;
+        }
         self.sessions += run.sessions;
         self.virtual_ns += run.virtual_ns;
         if let Some(violation) = &run.violation {
@@ -116,6 +121,7 @@ impl Summary {
             );
             self.gap_milli = self.gap_milli.max(run.gap_milli);
             self.failover_milli = self.failover_milli.max(run.failover_milli);
+            self.doubled_milli = self.doubled_milli.max(run.doubled_milli);
             self.heal_milli = self.heal_milli.max(run.heal_milli);
         }
     }
@@ -153,15 +159,17 @@ impl Summary {
         }
         let _ = write!(
             text,
-            "\nvirtual:  {:.1} h in all, {:.1} s a run at least; {} events; {} generations ({} of them without known inputs); {} joins, leaves and cold starts timed; {} looks at a session whose bucket another owns",
+            "\nvirtual:  {:.1} h in all, {:.1} s a run at least; {} events; {} generations ({} of them without known inputs); {} looks at a session whose bucket another owns\ntimed:   ",
             self.virtual_ns as f64 / 3.6e12,
             self.virtual_ns_min.unwrap_or(0) as f64 / 1e9,
             self.events,
             self.generations,
             self.unchecked,
-            self.expectations,
             self.sessions
         );
+        for (what, count) in &self.expectations {
+            let _ = write!(text, " {count} {what}");
+        }
         let _ = write!(
             text,
             "\nframes:   {} accepted, {} refused, {} of the adversary (an accepted one is a violation)",
@@ -169,9 +177,10 @@ impl Summary {
         );
         let _ = write!(
             text,
-            "\nworst:    planned gap {:.3} one-way delays (of 4), failover {:.3} periods, healed in {:.3} periods",
+            "\nworst:    planned gap {:.3} one-way delays (of 4), failover {:.3} of (tolerance + 2) periods, two owners until {:.3} of them after a disturbance, healed in {:.3} periods",
             self.gap_milli as f64 / 1e3,
             self.failover_milli as f64 / 1e3,
+            self.doubled_milli as f64 / 1e3,
             self.heal_milli as f64 / 1e3
         );
         for (name, count) in &self.violations {

@@ -42,6 +42,10 @@ const RESTLESS_MAX: u32 = 8;
 /// Frames that wait for a host that stands still; a receive queue holds no more.
 pub(crate) const BACKLOG_MAX: usize = 64;
 
+/// Frames lost, in parts per 1024, up to which changes have to be through in time: a third. Beyond that heartbeats are no
+/// means to tell life from death; what must never happen must not happen then either.
+pub(crate) const LOSS_BORNE: u32 = 340;
+
 /// What can happen next.
 pub(crate) enum Event {
     /// A frame arrives.
@@ -118,8 +122,8 @@ pub(crate) struct World<'a> {
     pub(crate) acted_at: u64,
     /// The same, the time before.
     pub(crate) acted_before: u64,
-    /// Joins, leaves and cold starts whose time was checked.
-    pub(crate) expectations: u64,
+    /// Joins, leaves and so on whose time was checked.
+    pub(crate) expectations: BTreeMap<&'static str, u64>,
 }
 
 /// Plays a plan, without the faults whose numbers are in `without`.
@@ -204,7 +208,7 @@ impl<'a> World<'a> {
             attack_frames: 0,
             acted_at: 0,
             acted_before: 0,
-            expectations: 0,
+            expectations: BTreeMap::new(),
         }
     }
 
@@ -580,12 +584,33 @@ impl<'a> World<'a> {
 
     fn survey_if_changed(&mut self, host: usize) {
         if self.hosts[host].runs() != (self.calm.running & one(host) != 0) {
+            let now = self.queue.now();
             if self.hosts[host].runs() {
-                let now = self.queue.now();
                 self.calm.begins(now, host);
+            } else if !self.was_let_go(host) {
+                // Its time was up before the others had taken over, and its farewells may get lost: it dies.
+                self.calm.disturb(now, host);
             }
             self.survey();
         }
+    }
+
+    /// Whether some host has a generation without this one, or none has any.
+    fn was_let_go(&self, host: usize) -> bool {
+        let id = self.hosts[host].id;
+        let mut views = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(other, of)| {
+                let reached = self.calm.component[host] & one(*other) != 0;
+                *other != host && reached && of.role == Role::Member && of.runs()
+            })
+            .filter_map(|(_, of)| of.node.as_ref())
+            .filter(|node| !node.generation().is_none())
+            .map(|node| node.view_members().contains(id))
+            .peekable();
+        views.peek().is_none() || views.any(|listed| !listed)
     }
 
     /// Tells the checkers who runs, who reaches whom, and who may own what.
@@ -628,6 +653,16 @@ impl<'a> World<'a> {
     fn tick(&mut self) -> Result<(), Violation> {
         let now = self.now();
         self.calm.look_for_silence(now, self.limits.silence);
+        if self.network.weather.loss > LOSS_BORNE {
+            self.calm.storm(now);
+        }
+        if self
+            .hosts
+            .iter()
+            .any(|host| host.role == Role::OtherKey && host.node.is_some())
+        {
+            self.calm.foreign(now);
+        }
         if self.owners.rules_in_flux && self.rules_agree() {
             self.owners.rules_in_flux = false;
         }
@@ -668,7 +703,8 @@ impl<'a> World<'a> {
             unchecked: self.agreement.unchecked,
             sessions: self.sessions.compared,
             gap_milli: self.owners.gap_max[0] * 1000 / delay.max(1),
-            failover_milli: self.owners.failover_max * 1000 / self.plan.period_ns,
+            failover_milli: self.owners.failover_max * 1000 / self.plan.detection_ns(),
+            doubled_milli: self.owners.doubled_max * 1000 / self.plan.detection_ns(),
             heal_milli: healed * 1000 / self.plan.period_ns,
             auth: match self.plan.auth {
                 AuthKind::Hmac => "hmac-sha256",

@@ -259,10 +259,10 @@ impl<S: Storage> Node<S> {
             since: self.now,
         };
         let kept = self.activate_rules(prepared.rules, false);
-        self.note_moves(kept, before.union(prepared.members));
+        let blocked = self.is_blocked();
+        self.note_moves(kept, before.union(prepared.members), blocked);
         self.count_joins(before, prepared.members);
         self.deficit = false;
-        let blocked = self.is_blocked();
         self.default_held = prepared.default_host == Some(self.config.host) && !blocked;
         self.take_owned(blocked);
         self.count_owned();

@@ -21,8 +21,8 @@ const RESENDS_OFTEN: u8 = 16;
 /// A member that does not report the committed generation within this many periods needs a new one.
 const LAG_PERIODS: u64 = 2;
 
-/// A proposal with hosts that join is given up if it is not prepared within this many periods: a host that dies while
-/// it joins must not keep the others from replacing one that has died.
+/// A proposal with hosts that join is given up if it is not prepared within this many periods and others wait for a
+/// change: a host that dies while it joins must not keep the others from replacing one that has died.
 const JOIN_PERIODS: u64 = 1;
 
 /// A host that not all members hear is taken in all the same after this many times the silence.
@@ -104,6 +104,15 @@ impl<S: Storage> Node<S> {
         let patience = self.config.period_ns.saturating_mul(JOIN_PERIODS);
         let late = self.in_view() && self.now.since(prepared.since) >= patience;
         late && !self.stalling_joiners(lead, prepared).is_empty()
+    }
+
+    /// Whether a change is needed that could go ahead without the joining hosts that have not answered for too long. If
+    /// none is, nothing is gained by giving up on them: they may be all that could serve.
+    fn holds_up_others(&self, lead: &Lead, prepared: &Prepared) -> bool {
+        self.is_stalled(lead, prepared) && {
+            let rest = self.target().minus(self.stalling_joiners(lead, prepared));
+            self.needed_change(rest).is_some()
+        }
     }
 
     pub(super) fn is_member(&self, host: HostId, peer: &Peer) -> bool {
@@ -318,7 +327,7 @@ impl<S: Storage> Node<S> {
         match lead.step {
             Step::Prepare
                 if !self.is_still_possible(&prepared, true)
-                    || self.is_stalled(&lead, &prepared) =>
+                    || self.holds_up_others(&lead, &prepared) =>
             {
                 self.abandon(&lead, &prepared);
             }

@@ -276,9 +276,10 @@ impl<S: Storage> Node<S> {
     }
 
     /// What the commit of a map makes residue, here and elsewhere. `kept` are the slots that mean the same as before,
-    /// `members` all hosts of the old view and of the new one.
+    /// `members` all hosts of the old view and of the new one. A host that is blocked takes nothing of what the map
+    /// gives to it.
     #[inline(never)]
-    pub(super) fn note_moves(&mut self, kept: SlotSet, members: HostSet) {
+    pub(super) fn note_moves(&mut self, kept: SlotSet, members: HostSet, blocked: bool) {
         let live = self.live_others();
         let served = live.iter().filter(|host| self.may_have_served(*host));
         let served = served.fold(HostSet::EMPTY, HostSet::with);
@@ -289,13 +290,13 @@ impl<S: Storage> Node<S> {
                 Moves::All(members.intersection(live))
             };
             for word in 0..self.words_per_slot() {
-                self.note_moves_of(slot, word, rule);
+                self.note_moves_of(slot, word, rule, blocked);
             }
         }
     }
 
     /// The same for 64 buckets.
-    fn note_moves_of(&mut self, slot: usize, word: usize, rule: Moves) {
+    fn note_moves_of(&mut self, slot: usize, word: usize, rule: Moves, blocked: bool) {
         let me = self.config.host.get();
         let mut own = self.word(Bits::Residue, slot, word);
         let owned = self.word(Bits::Owned, slot, word);
@@ -311,6 +312,7 @@ impl<S: Storage> Node<S> {
         };
         let (peers, residual) = (&mut *parts.peers, &mut self.residual);
         let owners = after.iter().zip(before);
+        let mut given = 0u64;
         for ((bit, place), (&after, &before)) in (0u32..64).zip(holders).zip(owners) {
             let mask = 1u64.wrapping_shl(bit);
             let mut next = HostSet(*place);
@@ -328,11 +330,19 @@ impl<S: Storage> Node<S> {
                 }
             }
             if after == me {
-                own &= !mask;
+                given |= mask;
             } else if let Some(host) = HostId::new(after) {
                 next.remove(host);
             }
             residual.enter(peers, place, next, (slot, word, mask));
+        }
+        if blocked {
+            // The others take what it is given for its own, and hear that it is residue still.
+            if own & given != 0 {
+                self.residual.tell.insert(slot as u16);
+            }
+        } else {
+            own &= !given;
         }
         self.set_residue(slot, word, own & !owned, false);
     }

@@ -44,6 +44,10 @@ pub(crate) struct Calm {
     rough: u64,
     /// When the adversary last sent anything, in nanoseconds; 0: never.
     attacked: u64,
+    /// When a station with another key was last there, in nanoseconds; 0: never.
+    foreign: u64,
+    /// When more was last lost than heartbeats can bear, in nanoseconds; 0: never.
+    storm: u64,
     /// When each host last received a frame of each other one, in nanoseconds.
     heard: Vec<u64>,
     n: usize,
@@ -60,6 +64,8 @@ impl Calm {
             disturbed: vec![0; n],
             rough: 0,
             attacked: 0,
+            foreign: 0,
+            storm: 0,
             heard: vec![0; n * n],
             n,
         }
@@ -78,6 +84,26 @@ impl Calm {
     /// The adversary sends something.
     pub(crate) fn attack(&mut self, now: u64) {
         self.attacked = now;
+    }
+
+    /// A station with another key is there. Who hears nobody else takes it for a cluster whose key it lacks.
+    pub(crate) fn foreign(&mut self, now: u64) {
+        self.foreign = now;
+    }
+
+    /// More is lost than heartbeats can bear: nothing is promised about how long anything takes.
+    pub(crate) fn storm(&mut self, now: u64) {
+        self.storm = now;
+    }
+
+    /// From when on a host's buckets, or its cluster's, have to have owners in time, as far as its peers are concerned.
+    pub(crate) fn troubled_at(&self, host: usize) -> u64 {
+        let held = if self.component[host] == one(host) {
+            self.foreign
+        } else {
+            0
+        };
+        self.disturbed_at(host).max(self.storm).max(held)
     }
 
     /// When the adversary last sent anything; 0: never.

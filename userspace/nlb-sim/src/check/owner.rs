@@ -56,8 +56,8 @@ pub(crate) struct Owners {
     pub(crate) gap_max: [u64; 2],
     /// Longest time from a disturbance to the last bucket having an owner, in nanoseconds.
     pub(crate) failover_max: u64,
-    /// Times that two owners were seen and excused.
-    pub(crate) excused: u64,
+    /// Longest time after a disturbance at which two hosts that hear each other owned a bucket, in nanoseconds.
+    pub(crate) doubled_max: u64,
 }
 
 impl Owners {
@@ -76,7 +76,7 @@ impl Owners {
             rules_in_flux: false,
             gap_max: [0; 2],
             failover_max: 0,
-            excused: 0,
+            doubled_max: 0,
         }
     }
 
@@ -178,13 +178,12 @@ impl Owners {
         let owners = self.owners[index];
         for a in each(owners) {
             for b in each(owners & !((one(a) << 1) - 1)) {
-                if !calm.linked(a, b) || !calm.clique(a) {
-                    self.excused += 1;
+                if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b, limits.silence) {
                     continue;
                 }
                 let disturbed = calm.disturbed_at(a);
-                if now <= disturbed + limits.excuse || calm.silent(now, a, b, limits.silence) {
-                    self.excused += 1;
+                if now <= disturbed + limits.excuse {
+                    self.doubled_max = self.doubled_max.max(now - disturbed);
                     continue;
                 }
                 return Err(Violation {
@@ -216,9 +215,12 @@ impl Owners {
         if self.eligible[slot] & calm.running == 0 || !calm.whole() {
             return Ok(());
         }
+        if calm.running.count_ones() == 1 && is_held(now, calm, limits) {
+            return Ok(());
+        }
         let host = calm.running.trailing_zeros() as usize;
         let length = now - since;
-        let disturbed = calm.disturbed_at(host);
+        let disturbed = calm.troubled_at(host);
         if since <= self.eligible_since[slot] {
             // From cold: hosts listen first.
             let late = now - self.eligible_since[slot].max(disturbed.min(now));
@@ -285,13 +287,10 @@ impl Owners {
         limits: &Limits,
     ) -> Result<(), Violation> {
         let part = calm.component[host];
-        // Replayed frames of a host that serves may hold a host that is in no view, for a bounded time: it has to
-        // believe that it hears one way only.
-        let held = calm.attacked_at() != 0 && calm.attacked_at() + limits.held > now;
         let settled = calm.clique(host)
-            && !held
+            && !is_held(now, calm, limits)
             && calm.apart(host)
-            && now >= calm.disturbed_at(host) + limits.excuse
+            && now >= calm.troubled_at(host) + limits.excuse
             && self.eligible[slot] & part != 0
             && now >= self.eligible_since[slot] + limits.excuse;
         let begin = slot * self.buckets;
@@ -333,6 +332,13 @@ impl Owners {
             ),
         }
     }
+}
+
+/// Whether frames that prove nothing may hold a host that hears nobody else and is in no view, which they do for a
+/// bounded time: replayed ones of a host that serves, since it may hear one way only, and those of another key, since its
+/// own may be the wrong one.
+fn is_held(now: u64, calm: &Calm, limits: &Limits) -> bool {
+    calm.attacked_at() != 0 && now < calm.attacked_at() + limits.held
 }
 
 /// Doubled buckets that are followed at a time; one would do to find a violation.
