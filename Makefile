@@ -58,7 +58,7 @@ lab-down: ## remove the lab
 ##@ Testing
 
 .PHONY: test
-test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static; KERNEL=debug
+test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static, T=simulation; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
 # How long make fuzz runs each target, and which ones.
