@@ -90,10 +90,15 @@ mine() {
 	cost_down
 }
 
-# Buckets that were handed over, with and without a connection.
+# Buckets that were handed over, with and without a connection. The peers' rules
+# have loaded connection tracking, which is asked as well where it is there.
 moved() {
+	nft flush ruleset
+	modprobe -r xt_cluster nf_conntrack
 	moved_device
 	row nlb-moved-miss tcp-data 4 1 1 "$COST_BURST" "$(cost_of moved0 rx "$MOVED_MISS")"
+	modprobe nf_conntrack
+	row nlb-moved-miss-conntrack tcp-data 4 1 1 "$COST_BURST" "$(cost_of moved0 rx "$MOVED_MISS")"
 	insmod /nlb/empty_hook.ko device=moved0 first=0 backstop=1
 	row nlb-moved-hit tcp-data 4 1 1 "$COST_BURST" "$(cost_of moved0 rx "$MOVED_HIT")"
 	rmmod empty_hook

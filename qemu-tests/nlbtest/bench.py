@@ -216,6 +216,7 @@ def cases_table(rows: list[Row]) -> None:
         ("foreign traffic", "nlb-foreign", 4),
         ("foreign traffic, IPv6", "nlb-foreign", 6),
         ("moved bucket, second chance miss", "nlb-moved-miss", 4),
+        ("  the same, connection tracking loaded", "nlb-moved-miss-conntrack", 4),
         ("moved bucket, second chance hit", "nlb-moved-hit", 4),
     ):
         print(f"{text:36} {above(rows, find(rows, subject=subject, family=family)):>9}")
