@@ -3,12 +3,13 @@
 
 import dataclasses
 import fnmatch
+import os
 import pathlib
 import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|clock|timeout|cpus|kernel): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|clock|timeout|long-timeout|cpus|kernel): (.+)$")
 
 TOPOLOGIES = ("one-guest", "guests")
 # "any": counted where that is affordable, which is on the stock kernel: then a
@@ -60,9 +61,13 @@ def load(path: pathlib.Path) -> Scenario:
             fields[match[1]] = match[2].strip()
     if "title" not in fields:
         raise HeadError(f"{path}: no line '# title: …' in its head")
-    for key in ("timeout", "cpus"):
+    for key in ("timeout", "long-timeout", "cpus"):
         if key in fields:
             fields[key] = int(fields[key])
+    # The time that the long form takes, where there is one and it is asked for.
+    longer = fields.pop("long-timeout", None)
+    if longer and os.environ.get("LONG"):
+        fields["timeout"] = longer
     scenario = Scenario(path, **fields)
     for value, known in (
         (scenario.topology, TOPOLOGIES),

@@ -5,6 +5,7 @@
 # clock: real
 # cpus: 2
 # timeout: 300
+# long-timeout: 1500
 #
 # Two hosts are hit at the same time, each by events of its own; the third one
 # serves on. LONG=1 makes it 1,000 events instead of 100. The log tells the
