@@ -19,9 +19,18 @@ while read -r module; do
 	$bb insmod "$module" || stop "cannot load $module"
 done </modules/order
 
-# The disks appear as soon as their driver has loaded, in the order of the
-# command line: userland, modules.
-$bb mount -t ext4 -o ro,noload /dev/vda /low || stop "no userland on /dev/vda"
+# The disks appear in the order of the command line: userland, modules; virtio's
+# as soon as their driver has loaded, those of persistent memory a little later.
+userland=/dev/vda modules=/dev/vdb tries=100
+if [ ! -b $userland ]; then
+	userland=/dev/pmem0 modules=/dev/pmem1
+	until [ -b $userland ] && [ -b $modules ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || stop "no disks"
+		$bb usleep 100000
+	done
+fi
+$bb mount -t ext4 -o ro,noload $userland /low || stop "no userland on $userland"
 $bb mount -t tmpfs -o mode=755 root /rw
 $bb mkdir /rw/upper /rw/work
 $bb mount -t overlay -o lowerdir=/low,upperdir=/rw/upper,workdir=/rw/work overlay /new ||
@@ -30,7 +39,7 @@ $bb mount -t overlay -o lowerdir=/low,upperdir=/rw/upper,workdir=/rw/work overla
 $bb mount -t proc proc /proc
 release=$($bb uname -r)
 $bb mkdir -p "/new/usr/lib/modules/$release"
-$bb mount -t ext4 -o ro,noload /dev/vdb "/new/usr/lib/modules/$release" ||
+$bb mount -t ext4 -o ro,noload $modules "/new/usr/lib/modules/$release" ||
 	stop "no kernel modules on /dev/vdb"
 $bb cp -a /nlb/. /new/nlb/ || stop "no per-run files"
 $bb umount /proc

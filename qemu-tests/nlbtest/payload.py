@@ -48,7 +48,7 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".tmp")
     with open(partial, "wb") as file:
-        initrd = (paths.kernel(release) / "initrd").read_bytes()
+        initrd = (paths.kernel(release) / "boot-initrd").read_bytes()
         file.write(initrd + b"\0" * (-len(initrd) % 512))
         archive = _Cpio(file)
         for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios", "nlb/bench"):
