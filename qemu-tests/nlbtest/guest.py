@@ -53,8 +53,10 @@ class Shape:
     # Tap devices, in the namespace `netns` if that is set; (name, MAC).
     taps: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     netns: str | None = None
-    # One nanosecond of guest time for each instruction, idle time skipped.
+    # Guest time is counted in instructions, idle time skipped.
     counted_clock: bool = False
+    # Nanoseconds of it for each instruction, a power of two.
+    pace: int = 1
     # An emulator plugin with its arguments.
     plugin: str | None = None
     # Stays when its maker exits (the lab); otherwise dies with it.
@@ -153,7 +155,8 @@ class Guest:
         kernel = paths.kernel(shape.release)
         accel = ["-accel", "tcg,thread=multi"]
         if shape.counted_clock:
-            accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+            shift = shape.pace.bit_length() - 1
+            accel = ["-accel", "tcg,thread=single", "-icount", f"shift={shift},sleep=off"]
         command = [
             "qemu-system-x86_64", "-name", self.name, "-M", "pc,hpet=off", *accel,
             "-cpu", "max", "-smp", str(shape.cpus), "-m", f"{shape.memory_mib * debugkernel.memory(shape.release)},maxmem=4G",

@@ -103,6 +103,7 @@ class Worker:
             ),
             memory_mib=MEMORY_MIB,
             cpus=one.cpus,
+            pace=one.pace,
             counted_clock=one.counted(debugkernel.is_debug(self.programs.release)),
         )
         fresh.boot(shape)

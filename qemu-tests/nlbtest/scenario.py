@@ -9,7 +9,7 @@ import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|clock|timeout|long-timeout|cpus|kernel): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|clock|timeout|long-timeout|cpus|pace|kernel): (.+)$")
 
 TOPOLOGIES = ("one-guest", "guests")
 # "any": counted where that is affordable, which is on the stock kernel: then a
@@ -34,6 +34,9 @@ class Scenario:
     timeout: int = 300
     # Run in a guest of its own kind when it needs more than one processor.
     cpus: int = 1
+    # Nanoseconds that an instruction takes where they are counted, a power of
+    # two: a slower machine is under the same load with fewer of them.
+    pace: int = 1
     # "debug": needs what only the debug kernel has.
     kernel: str = "any"
 
@@ -46,9 +49,9 @@ class Scenario:
         """Whether it runs under a counted clock on such a kernel."""
         return self.topology == "one-guest" and self.clock != "real" and not debug_kernel
 
-    def kind(self, debug_kernel: bool) -> tuple[str, bool, int]:
+    def kind(self, debug_kernel: bool) -> tuple[str, bool, int, int]:
         """Scenarios of one kind share a guest."""
-        return (self.topology, self.counted(debug_kernel), self.cpus)
+        return (self.topology, self.counted(debug_kernel), self.cpus, self.pace)
 
 
 def load(path: pathlib.Path) -> Scenario:
@@ -61,7 +64,7 @@ def load(path: pathlib.Path) -> Scenario:
             fields[match[1]] = match[2].strip()
     if "title" not in fields:
         raise HeadError(f"{path}: no line '# title: …' in its head")
-    for key in ("timeout", "long-timeout", "cpus"):
+    for key in ("timeout", "long-timeout", "cpus", "pace"):
         if key in fields:
             fields[key] = int(fields[key])
     # The time that the long form takes, where there is one and it is asked for.
@@ -76,6 +79,8 @@ def load(path: pathlib.Path) -> Scenario:
     ):
         if value not in known:
             raise HeadError(f"{path}: {value} is none of {', '.join(known)}")
+    if scenario.pace.bit_count() != 1:
+        raise HeadError(f"{path}: a pace of {scenario.pace} is no power of two")
     return scenario
 
 
