@@ -19,6 +19,7 @@ mod held;
 mod hold;
 mod inject;
 mod key;
+mod messages;
 mod packet;
 mod replay;
 mod serve;
@@ -65,6 +66,8 @@ enum Verb {
     Golden(golden::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
+    /// Send netlink messages that nobody would send to the module.
+    Messages(messages::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
     /// Set the mode of a team device.
@@ -89,6 +92,7 @@ fn main() -> anyhow::Result<()> {
         }
         Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
+        Verb::Messages(args) => messages::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Team(args) => team::run(&args),
     }
