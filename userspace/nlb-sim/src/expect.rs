@@ -102,6 +102,8 @@ impl World<'_> {
         let fair = self.is_fair() && self.is_quiet(now);
         let others = each(self.calm.running)
             .filter(|&other| What::Join(other) != what)
+            // Where a stranger serves in their place, members are kept out.
+            .filter(|&other| self.hosts[other].role == Role::Member)
             .filter_map(|other| self.hosts[other].node.as_ref())
             .any(|node| node.state() == HostState::Converged);
         if what == What::Cold || (fair && others) {

@@ -89,6 +89,8 @@ pub(crate) struct Host {
     pub(crate) seen: (u64, GenId),
     /// When it was last powered, in nanoseconds of virtual time.
     pub(crate) power_on_at: u64,
+    /// Since when it has wanted to leave, in nanoseconds of virtual time.
+    pub(crate) leaving_since: Option<u64>,
 }
 
 impl Host {
@@ -116,6 +118,7 @@ impl Host {
             bits: vec![0; plan.slots.len() * plan.buckets.div_ceil(64) + 1],
             seen: (0, GenId::NONE),
             power_on_at: 0,
+            leaving_since: None,
         }
     }
 
@@ -150,6 +153,14 @@ impl Host {
                     HostState::Joining | HostState::Converged | HostState::Draining
                 )
             })
+    }
+
+    /// It has waited for the others to take over for as long as it has to: twice the silence, by its own clock. One that
+    /// was not asked to leave had nothing to wait for.
+    pub(crate) fn has_waited(&self, now: u64) -> bool {
+        let silence = self.config.period_ns * u64::from(self.config.tolerance);
+        self.leaving_since
+            .is_none_or(|since| self.clock(now).0 - self.clock(since).0 >= 2 * silence)
     }
 
     /// It may own buckets of a slot, as far as the simulator knows.

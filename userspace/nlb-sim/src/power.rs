@@ -24,7 +24,8 @@ impl World<'_> {
         if seen == host.seen {
             return Ok(());
         }
-        host.seen = seen;
+        self.sessions.moved = true;
+        let view_changed = std::mem::replace(&mut host.seen, seen).1 != seen.1;
         let words = self.plan.buckets.div_ceil(64);
         let slots = self.plan.slots.len();
         for slot in 0..slots {
@@ -55,6 +56,9 @@ impl World<'_> {
             Vec::new()
         };
         self.say(|| format!("#{index} owns {owned:?} of generation {}", seen.1.number));
+        if view_changed {
+            self.set_eligible();
+        }
         self.generation(index)
     }
 
@@ -217,6 +221,7 @@ impl World<'_> {
         host.bits.fill(0);
         host.node = None;
         host.paused = None;
+        host.leaving_since = None;
         host.backlog.clear();
         host.unheard.clear();
         host.wake = u64::MAX;

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use fastrand::Rng;
+use nlb_core::event;
 use nlb_core::limits::{FRAME_MAX, HOLD_NS_MIN, HOLD_SILENCES};
 use nlb_core::node::Command;
 use nlb_core::peer::Path;
@@ -15,7 +16,7 @@ use nlb_core::received::Received;
 use crate::adversary::Adversary;
 use crate::auth::Keyring;
 use crate::check::agreement::Agreement;
-use crate::check::calm::{Calm, one};
+use crate::check::calm::{Calm, each, one};
 use crate::check::owner::{Limits, Owners};
 use crate::check::{Property, Violation};
 use crate::expect::What;
@@ -45,6 +46,10 @@ pub(crate) const BACKLOG_MAX: usize = 64;
 /// Frames lost, in parts per 1024, up to which changes have to be through in time: a third. Beyond that heartbeats are no
 /// means to tell life from death; what must never happen must not happen then either.
 pub(crate) const LOSS_BORNE: u32 = 340;
+
+/// Frames held back, in parts per 1024, up to which the same holds. They come up to two periods late; where most frames
+/// do, the three exchanges of a change with dozens of hosts alone last longer than the two periods there are for them.
+const DELAY_BORNE: u32 = 768;
 
 /// What can happen next.
 pub(crate) enum Event {
@@ -160,6 +165,7 @@ impl<'a> World<'a> {
             detection,
             held: HOLD_NS_MIN.max(HOLD_SILENCES * plan.period_ns * u64::from(plan.tolerance)),
             cold: detection + 3 * plan.period_ns,
+            doubled: detection,
             excuse: 2 * detection + 4 * plan.period_ns,
             gap: 4 * delay_max,
             gap_rough: detection,
@@ -450,6 +456,13 @@ impl<'a> World<'a> {
             return Ok(());
         };
         let result = node.handle_command(clock, command, random);
+        let leaves = matches!(command, Command::Stop | Command::Suspend);
+        if leaves && self.hosts[host].runs() {
+            let now = self.now();
+            self.hosts[host].leaving_since.get_or_insert(now);
+        } else if command == Command::Start {
+            self.hosts[host].leaving_since = None;
+        }
         if !is_of_segment(command) {
             self.say(|| format!("#{host} {command:?}: {result:?}"));
         }
@@ -514,6 +527,10 @@ impl<'a> World<'a> {
             let Some(event) = node.poll_event() else {
                 return Ok(());
             };
+            if matches!(event, event::Event::Drained { .. }) {
+                let now = self.queue.now();
+                self.hosts[index].leaving_since.get_or_insert(now);
+            }
             self.say(|| format!("#{index} {event:?}"));
         }
         Err(self.violation(
@@ -587,10 +604,12 @@ impl<'a> World<'a> {
             let now = self.queue.now();
             if self.hosts[host].runs() {
                 self.calm.begins(now, host);
-            } else if !self.was_let_go(host) {
-                // Its time was up before the others had taken over, and its farewells may get lost: it dies.
+            } else if !self.was_let_go(host) && self.hosts[host].has_waited(now) {
+                // Its time was up before the others had taken over, and its farewells may get lost: it dies. Until then
+                // it must wait for them: what is without an owner meanwhile is measured as a planned change.
                 self.calm.disturb(now, host);
             }
+            self.hosts[host].leaving_since = None;
             self.survey();
         }
     }
@@ -639,6 +658,7 @@ impl<'a> World<'a> {
                     let on_segment = !self.network.relay_exists
                         || self.network.passes(Way::Segment, router, *index);
                     on_segment
+                        && !self.is_out_for_rules(*index)
                         && host.eligible(if slot == self.plan.slots.len() {
                             usize::MAX
                         } else {
@@ -650,10 +670,27 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a host is in no view while one that it reaches serves with other rules: it is kept out until
+    /// administrators have given all the same.
+    fn is_out_for_rules(&self, host: usize) -> bool {
+        let Some(node) = &self.hosts[host].node else {
+            return false;
+        };
+        if !node.generation().is_none() {
+            return false;
+        }
+        let rules = node.config().rules.digest;
+        let reached = self.calm.component[host] & self.calm.running & !one(host);
+        let others = each(reached).filter_map(|other| self.hosts[other].node.as_ref());
+        let mut serving = others.filter(|node| !node.generation().is_none());
+        serving.any(|node| node.config().rules.digest != rules)
+    }
+
     fn tick(&mut self) -> Result<(), Violation> {
         let now = self.now();
         self.calm.look_for_silence(now, self.limits.silence);
-        if self.network.weather.loss > LOSS_BORNE {
+        let weather = self.network.weather;
+        if weather.loss > LOSS_BORNE || weather.reorder > DELAY_BORNE {
             self.calm.storm(now);
         }
         if self

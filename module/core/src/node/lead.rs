@@ -341,7 +341,10 @@ impl<S: Storage> Node<S> {
                     }
                 }
             }
-            Step::Release if !self.is_still_possible(&prepared, false) => {
+            Step::Release
+                if !self.is_still_possible(&prepared, false)
+                    || self.is_dropped(&lead, &prepared) =>
+            {
                 self.abandon(&lead, &prepared);
             }
             Step::Release if self.waited_for(&lead, &prepared).is_empty() => {
@@ -381,6 +384,13 @@ impl<S: Storage> Node<S> {
             let inputs = peer.epoch == peer.next.1;
             self.two_way(host) && same && !refused && (!preparing || (willing && inputs))
         })
+    }
+
+    /// Whether a host that has still to release has dropped the proposal that it had acknowledged, as one does that
+    /// yields its view to a better one: it will never say that it released.
+    fn is_dropped(&self, lead: &Lead, prepared: &Prepared) -> bool {
+        let mut waited_for = self.waited_for(lead, prepared).iter();
+        waited_for.any(|host| self.peer(host).said.prepared != prepared.id)
     }
 
     /// Gives a proposal up. Who has released something says so, and gets it back with the next generation.

@@ -44,9 +44,9 @@ pub(crate) struct Calm {
     rough: u64,
     /// When the adversary last sent anything, in nanoseconds; 0: never.
     attacked: u64,
-    /// When a station with another key was last there, in nanoseconds; 0: never.
-    foreign: u64,
-    /// When more was last lost than heartbeats can bear, in nanoseconds; 0: never.
+    /// When a station with another key was last there while a host heard nobody else, in nanoseconds; 0: never.
+    foreign: Vec<u64>,
+    /// When more was last lost or late than heartbeats can bear, in nanoseconds; 0: never.
     storm: u64,
     /// When each host last received a frame of each other one, in nanoseconds.
     heard: Vec<u64>,
@@ -64,7 +64,7 @@ impl Calm {
             disturbed: vec![0; n],
             rough: 0,
             attacked: 0,
-            foreign: 0,
+            foreign: vec![0; n],
             storm: 0,
             heard: vec![0; n * n],
             n,
@@ -88,21 +88,22 @@ impl Calm {
 
     /// A station with another key is there. Who hears nobody else takes it for a cluster whose key it lacks.
     pub(crate) fn foreign(&mut self, now: u64) {
-        self.foreign = now;
+        for host in each(self.running) {
+            if self.component[host] == one(host) {
+                self.foreign[host] = now;
+            }
+        }
     }
 
-    /// More is lost than heartbeats can bear: nothing is promised about how long anything takes.
+    /// More is lost or late than heartbeats can bear: nothing is promised about how long anything takes.
     pub(crate) fn storm(&mut self, now: u64) {
         self.storm = now;
     }
 
     /// From when on a host's buckets, or its cluster's, have to have owners in time, as far as its peers are concerned.
     pub(crate) fn troubled_at(&self, host: usize) -> u64 {
-        let held = if self.component[host] == one(host) {
-            self.foreign
-        } else {
-            0
-        };
+        let held = each(self.component[host]).map(|other| self.foreign[other]);
+        let held = held.max().unwrap_or(0);
         self.disturbed_at(host).max(self.storm).max(held)
     }
 

@@ -19,8 +19,10 @@ pub(crate) struct Limits {
     pub(crate) cold: u64,
     /// How long replayed frames may keep a host that is in no view from serving, as `Config::hold_ns`.
     pub(crate) held: u64,
-    /// How long two owners are excused after a disturbance: until it is noticed on both sides and the parts have
-    /// found together again.
+    /// How long two owners are excused after a disturbance: as long as it may take to notice it.
+    pub(crate) doubled: u64,
+    /// How long after a disturbance anything may be its consequence: until it is noticed on both sides and the parts
+    /// have found together again.
     pub(crate) excuse: u64,
     /// Longest gap in a planned change when no frame is lost: four one-way delays.
     pub(crate) gap: u64,
@@ -182,7 +184,7 @@ impl Owners {
                     continue;
                 }
                 let disturbed = calm.disturbed_at(a);
-                if now <= disturbed + limits.excuse {
+                if now <= disturbed + limits.doubled {
                     self.doubled_max = self.doubled_max.max(now - disturbed);
                     continue;
                 }
