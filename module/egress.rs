@@ -90,7 +90,9 @@ fn from_vip(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: &[
             // was sent before may have arrived.
             return Verdict::Consume;
         }
-        Leaving::SynAck if !skb.has_socket() => cluster.cookies().give(),
+        // Those of containers have no socket here either, and no cookie that this host could check: connection
+        // tracking knows such a connection from its SYN-ACK on.
+        Leaving::SynAck if !skb.has_socket() && !skb.was_received() => cluster.cookies().give(),
         Leaving::Own(flow) if skb.is_of_connected_datagrams() => {
             remember(cluster, side, &flow, Note::Later);
         }

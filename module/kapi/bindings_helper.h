@@ -41,6 +41,7 @@ enum {
 	NLB_SKB_PKT_TYPE = offsetof(struct sk_buff, __pkt_type_offset),
 	NLB_SKB_PKT_TYPE_MASK = PKT_TYPE_MAX,
 	NLB_SKB_MAC_HEADER = offsetof(struct sk_buff, mac_header),
+	NLB_SKB_IIF = offsetof(struct sk_buff, skb_iif),
 };
 
 /* Constants that bindgen does not see, for they are computed or shadowed by a macro of their own name. */

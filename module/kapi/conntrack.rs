@@ -2,8 +2,13 @@
 
 //! The kernel's connection tracking, where it is loaded: asked without a dependency on it, so that it can come and go.
 //!
-//! Its functions are found by name when its module is there, and forgotten before that module goes: the chain of
-//! module events is called before a module's exit, and what is under RCU then has left before the exit begins.
+//! Its function is found by name when its module is there. Two things keep a packet from using it when it goes:
+//!
+//! - The module's exit frees the table, and is run before the chain of module events is called (`delete_module` in
+//!   kernel/module/main.c). But the module is marked as going before, and its exit waits for all RCU read sides first;
+//!   so each look-up asks whether it is marked, under RCU.
+//! - Its memory, with the mark in it, is freed after the chain was called: there the function is forgotten, and whoever
+//!   may have read it is waited for.
 
 use super::bindings;
 use super::inet::{found, Ends, TcpFlow, TcpSocket};
@@ -29,10 +34,12 @@ const FIND: &CStr = c_str!("nf_conntrack_find_get");
 /// # Invariants
 ///
 /// `block` is registered with the chain of module events until `drop`. `find` is null, or the address of
-/// `nf_conntrack_find_get`, which stays valid for whoever has read it under RCU.
+/// `nf_conntrack_find_get`, and then `owner` is its module, or null if it is part of the kernel. Both stay valid for
+/// whoever has read `find` under RCU; it may be called after `owner` was seen to be alive.
 pub(crate) struct Conntrack {
     block: UnsafeCell<bindings::notifier_block>,
     find: Once<*mut c_void>,
+    owner: Once<*mut c_void>,
     _pin: PhantomPinned,
 }
 
@@ -52,6 +59,7 @@ impl Conntrack {
                     priority: 0,
                 }),
                 find: Once::new(core::ptr::null_mut()),
+                owner: Once::new(core::ptr::null_mut()),
                 _pin: PhantomPinned,
             },
             GFP_KERNEL,
@@ -71,8 +79,14 @@ impl Conntrack {
         if find.is_null() {
             return;
         }
-        // INVARIANT: The module cannot go while it is held; when it does after that, `event` is told before.
-        self.find.store(find);
+        let mut owner = core::ptr::null_mut();
+        // SAFETY: A text that ends with a zero; the function's module is held.
+        if unsafe { bindings::nlb_helper_module_named(MODULE.as_char_ptr(), &mut owner) } {
+            self.owner.store(owner);
+            // INVARIANT: The module cannot go while it is held; when it does after that, `event` is told before its
+            // memory is freed. Who sees the function sees its module.
+            self.find.store_release(find);
+        }
         // SAFETY: Held above.
         unsafe { bindings::__symbol_put(FIND.as_char_ptr()) };
     }
@@ -120,18 +134,20 @@ impl Conntrack {
         protocol: u8,
         ends: &Ends,
     ) -> TcpSocket {
-        let find = self.find.load();
+        let find = self.find.load_acquire();
         if find.is_null() {
             return TcpSocket::None;
         }
+        let owner = self.owner.load();
         let mut awaited = 0u32;
         let (client_port, local_port) = (ends.client.1.to_be(), ends.local.1.to_be());
         let found = match (ends.client.0, ends.local.0) {
-            // SAFETY: `find` is the function by the type invariant, and RCU is held; so is the device. The addresses
-            // are of the length that the flag says, and live during the call.
+            // SAFETY: `find` is the function and `owner` its module by the type invariant, and RCU is held; so is the
+            // device. The addresses are of the length that the flag says, and live during the call.
             (IpAddr::V4(from), IpAddr::V4(to)) => unsafe {
                 bindings::nlb_helper_ct_lookup(
                     find,
+                    owner,
                     device.as_ptr(),
                     false,
                     protocol,
@@ -146,6 +162,7 @@ impl Conntrack {
             (IpAddr::V6(from), IpAddr::V6(to)) => unsafe {
                 bindings::nlb_helper_ct_lookup(
                     find,
+                    owner,
                     device.as_ptr(),
                     true,
                     protocol,

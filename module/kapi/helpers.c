@@ -74,6 +74,11 @@ void nlb_helper_consume_skb(struct sk_buff *skb)
 	consume_skb(skb);
 }
 
+void nlb_helper_free_later(void *object)
+{
+	kvfree_rcu_mightsleep(object);
+}
+
 int nlb_helper_skb_network_offset(const struct sk_buff *skb)
 {
 	return skb_network_offset(skb);
@@ -560,6 +565,23 @@ bool nlb_helper_module_is(const void *module, const char *name)
 	return !strcmp(((const struct module *)module)->name, name);
 }
 
+/*
+ * The module with this name, which the caller keeps from going; NULL if that is part of the kernel itself. False if
+ * there is none. find_module() is not exported: the modules' directory in sysfs, which is that of this module, has
+ * them all.
+ */
+bool nlb_helper_module_named(const char *name, void **module)
+{
+	struct kset *modules = THIS_MODULE->mkobj.kobj.kset;
+	struct kobject *kobj = modules ? kset_find_obj(modules, name) : NULL;
+
+	if (!kobj)
+		return false;
+	*module = container_of(kobj, struct module_kobject, kobj)->mod;
+	kobject_put(kobj);
+	return true;
+}
+
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 /*
  * Whether a connection lives, and this host translates its addresses: without that it is a socket's, and the socket
@@ -592,12 +614,16 @@ static unsigned int nlb_ct_state(const struct nf_conn *ct, enum ip_conntrack_dir
 #endif
 
 /*
- * What connection tracking knows of the flow of a packet that came from @dev, asked by its function @find. Context:
- * RCU read side.
+ * What connection tracking knows of the flow of a packet that came from @dev, asked by its function @find, which is
+ * one of the module @owner (NULL: of the kernel). Context: RCU read side.
+ *
+ * The module is not held, so that it may go. It is marked as going before its exit runs, and that waits for all RCU
+ * read sides before it frees a thing (nf_conntrack_cleanup_net_list()): who sees it alive here may use it until the
+ * read side ends.
  */
-unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool v6, u8 protocol,
-				 const u8 *saddr, __be16 sport, const u8 *daddr, __be16 dport,
-				 u32 *awaited)
+unsigned int nlb_helper_ct_lookup(void *find, const void *owner, const struct net_device *dev,
+				 bool v6, u8 protocol, const u8 *saddr, __be16 sport,
+				 const u8 *daddr, __be16 dport, u32 *awaited)
 {
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 	typeof(nf_conntrack_find_get) *find_get = find;
@@ -612,6 +638,8 @@ unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool
 	unsigned int state;
 	struct nf_conn *ct;
 
+	if (owner && READ_ONCE(((const struct module *)owner)->state) != MODULE_STATE_LIVE)
+		return NLB_CT_NONE;
 	memcpy(&tuple.src.u3, saddr, len);
 	memcpy(&tuple.dst.u3, daddr, len);
 	tuple.src.u.all = sport;

@@ -15,6 +15,7 @@ void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
 			   const u8 *dst, u16 protocol, unsigned int len);
 void nlb_helper_kfree_skb(struct sk_buff *skb);
 void nlb_helper_consume_skb(struct sk_buff *skb);
+void nlb_helper_free_later(void *object);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
 int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);
 bool nlb_helper_skb_of_connected(const struct sk_buff *skb);
@@ -80,9 +81,10 @@ enum {
 };
 
 bool nlb_helper_module_is(const void *module, const char *name);
-unsigned int nlb_helper_ct_lookup(void *find, const struct net_device *dev, bool v6, u8 protocol,
-				 const u8 *saddr, __be16 sport, const u8 *daddr, __be16 dport,
-				 u32 *awaited);
+bool nlb_helper_module_named(const char *name, void **module);
+unsigned int nlb_helper_ct_lookup(void *find, const void *owner, const struct net_device *dev,
+				 bool v6, u8 protocol, const u8 *saddr, __be16 sport,
+				 const u8 *daddr, __be16 dport, u32 *awaited);
 
 /* work in process context */
 void nlb_helper_init_work(struct work_struct *work, work_func_t func);

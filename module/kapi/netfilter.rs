@@ -250,6 +250,15 @@ impl Registered {
         // SAFETY: Registered by the type invariant; the callers do this once.
         unsafe { bindings::nf_unregister_net_hook(self.net.as_ptr(), &*self.ops) };
     }
+
+    /// Frees the operations of an unregistered hook after a grace period: whoever lists hooks reads them under RCU
+    /// (net/netfilter/nfnetlink_hook.c). Context: process, may sleep.
+    fn free_later(self) {
+        let ops = KBox::into_raw(self.ops);
+        // SAFETY: The operations were allocated by `kmalloc`, as a `KBox` is, are unregistered by the contract of this
+        // function, and nobody else frees them.
+        unsafe { bindings::nlb_helper_free_later(ops.cast()) };
+    }
 }
 
 /// A registered hook and what it works on.
@@ -418,8 +427,8 @@ impl<H: InputHook> DeviceHooks<H> {
             return;
         };
         if let Ok(registered) = self.registered.remove(place) {
-            // Netfilter itself keeps nothing of the operations after this.
             registered.unregister();
+            registered.free_later();
         }
     }
 

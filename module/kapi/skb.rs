@@ -194,6 +194,11 @@ impl Skb {
         unsafe { !(*self.0.get()).sk.is_null() }
     }
 
+    /// Whether a buffer at egress was received by a device of this namespace before: it is forwarded, not made here.
+    pub(crate) fn was_received(&self) -> bool {
+        self.field::<c_int>(bindings::NLB_SKB_IIF) != 0
+    }
+
     /// Bytes between the data pointer and the network header, where the sender set one.
     pub(crate) fn network_offset(&self) -> Option<usize> {
         let skb = self.0.get();
