@@ -153,7 +153,10 @@ pub(super) fn write_request(writer: &mut Writer<'_>, asked: HostSet) {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::vec::Vec;
 
     /// The bytes that the table at the top of this file describes, written out by hand.
     const GOLDEN: [u8; 53] = [
@@ -230,5 +233,33 @@ mod tests {
         let mut here = Sum::EMPTY;
         here.enter(0, 0, 0b101, 0b101);
         assert_ne!(elsewhere.digest, here.digest);
+    }
+
+    #[test]
+    fn fuzz_residue() {
+        let fuzz = nlb_fuzz::Fuzz::new("residue").seeds([&GOLDEN[..], &GOLDEN.repeat(3)]);
+        fuzz.longest(1500).run(|body| {
+            let Some(residue) = Residue::parse(body) else {
+                assert!(parse_request(body).is_some() == (body.len() >= 8));
+                return nlb_fuzz::outcome(body.len().min(HEAD_LEN));
+            };
+            let slots: Vec<Slot<'_>> = residue.slots().collect();
+            assert_eq!(slots.len(), usize::from(body[16]));
+            for slot in &slots {
+                let words: Vec<u64> = slot.words().map(|(_, word)| word).collect();
+                assert_eq!(words.len(), 64);
+                // What was understood is written in the one right way, and understood alike.
+                let mut buf = [0; HEAD_LEN + SLOT_MAX];
+                let mut writer = Writer::new(&mut buf, HEAD_LEN);
+                write_slot(&mut writer, slot.slot, |n| words[n]);
+                let len = writer.finish().expect("a slot has room");
+                buf[16] = 1;
+                let again = Residue::parse(&buf[..len]).expect("it is right");
+                let again = again.slots().next().expect("there is one");
+                assert_eq!(again.slot, slot.slot);
+                assert!(again.words().map(|(_, word)| word).eq(words));
+            }
+            nlb_fuzz::outcome(slots.iter().map(|it| it.present).collect::<Vec<_>>())
+        });
     }
 }
