@@ -10,20 +10,18 @@ use fastrand::Rng;
 use nlb_core::event;
 use nlb_core::limits::{FRAME_MAX, HOLD_NS_MIN, HOLD_SILENCES};
 use nlb_core::node::Command;
-use nlb_core::peer::Path;
-use nlb_core::received::Received;
 
 use crate::adversary::Adversary;
 use crate::auth::Keyring;
 use crate::check::agreement::Agreement;
-use crate::check::calm::{Calm, each, one};
+use crate::check::calm::Calm;
 use crate::check::owner::{Limits, Owners};
 use crate::check::{Property, Violation};
 use crate::expect::What;
 use crate::fault::Kind;
 use crate::host::{Host, Role, Sent};
 use crate::inject::Act;
-use crate::network::{Fate, Network, Way};
+use crate::network::{Network, Way};
 use crate::plan::{AuthKind, Plan};
 use crate::queue::Queue;
 use crate::segment::is_of_segment;
@@ -35,7 +33,7 @@ use crate::trace::{Trace, Verbosity};
 pub(crate) const STRANGERS: usize = 6;
 
 /// Frames that one input may make a node send: a map for a joiner is a few dozen, an answer to each peer 63.
-const TRANSMIT_MAX: usize = 512;
+pub(crate) const TRANSMIT_MAX: usize = 512;
 
 /// Times in a row that a host may want its timer at once after it was served.
 const RESTLESS_MAX: u32 = 8;
@@ -113,15 +111,15 @@ pub(crate) struct World<'a> {
     /// A key rotation is under way; id of the newest key.
     pub(crate) rotating: bool,
     pub(crate) key_id: u8,
-    serial: u64,
+    pub(crate) serial: u64,
     /// For each pair the serial of the newest frame delivered and accepted.
-    delivered: Vec<u64>,
-    accepted: Vec<u64>,
+    pub(crate) delivered: Vec<u64>,
+    pub(crate) accepted: Vec<u64>,
     pub(crate) converged_at: Option<u64>,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
     events: u64,
-    frames_accepted: u64,
-    frames_refused: u64,
+    pub(crate) frames_accepted: u64,
+    pub(crate) frames_refused: u64,
     pub(crate) attack_frames: u64,
     /// When an administrator or a fault last did something, in nanoseconds.
     pub(crate) acted_at: u64,
@@ -314,101 +312,6 @@ impl<'a> World<'a> {
         }
     }
 
-    fn deliver(&mut self, to: usize, way: Way, frame: &Rc<Sent>) -> Result<(), Violation> {
-        if self.hosts[to].paused.is_some() {
-            if self.hosts[to].backlog.len() < BACKLOG_MAX {
-                self.hosts[to].backlog.push_back((way, Rc::clone(frame)));
-            }
-            return Ok(());
-        }
-        if self.hosts[to].node.is_none() {
-            return Ok(());
-        }
-        let now = self.now();
-        let pair = frame.from * self.hosts.len() + to;
-        if frame.serial > self.delivered[pair] {
-            self.delivered[pair] = frame.serial;
-            self.calm.heard(now, frame.from, to, self.limits.silence);
-        }
-        let received = self.receive(to, way, &frame.bytes);
-        self.trace
-            .word(frame.serial << 8 | u64::from(received as u8));
-        if received.accepted() {
-            self.frames_accepted += 1;
-            if frame.serial <= self.accepted[pair] {
-                return Err(self.violation(
-                    Property::Attack,
-                    format!(
-                        "host #{to} accepted frame {} of host #{} after frame {}",
-                        frame.serial, frame.from, self.accepted[pair]
-                    ),
-                ));
-            }
-            self.accepted[pair] = frame.serial;
-        } else {
-            self.frames_refused += 1;
-        }
-        if received != Received::OtherPath && received != Received::Stale {
-            self.say(|| {
-                let (kind, incarnation) = (frame.bytes[5], &frame.bytes[16..18]);
-                let (from, serial, name) = (frame.from, frame.serial, received.name());
-                format!("#{to} <- #{from} {way:?} kind {kind} frame {serial} of {incarnation:02x?}: {name}")
-            });
-        }
-        self.after(to)
-    }
-
-    /// Gives bytes to the node of a host that runs.
-    pub(crate) fn receive(&mut self, to: usize, way: Way, bytes: &[u8]) -> Received {
-        let path = match way {
-            Way::Segment => Path::Segment,
-            Way::Relay => Path::Relay,
-        };
-        let host = &mut self.hosts[to];
-        let clock = host.clock(self.queue.now());
-        match &mut host.node {
-            Some(node) => node.handle_frame(clock, path, bytes, &host.keys),
-            None => Received::Stopped,
-        }
-    }
-
-    /// A frame of the adversary arrives. Only an exact copy that overtakes the original, of a frame that this host has
-    /// not had, and that was sent after this host began, is no attack but a delay.
-    fn attacked(
-        &mut self,
-        to: usize,
-        way: Way,
-        bytes: &[u8],
-        copy_of: Option<&Sent>,
-    ) -> Result<(), Violation> {
-        if self.hosts[to].node.is_none() || self.hosts[to].paused.is_some() {
-            return Ok(());
-        }
-        self.attack_frames += 1;
-        let received = self.receive(to, way, bytes);
-        self.trace.word(u64::from(received as u8));
-        if received.accepted() {
-            let delayed = copy_of.filter(|sent| {
-                sent.serial > self.accepted[sent.from * self.hosts.len() + to]
-                    && sent.at >= self.hosts[to].power_on_at
-            });
-            let Some(sent) = delayed else {
-                let what = if copy_of.is_some() {
-                    "replayed"
-                } else {
-                    "forged or altered"
-                };
-                return Err(self.violation(
-                    Property::Attack,
-                    format!("host #{to} accepted a {what} frame as {}", received.name()),
-                ));
-            };
-            let pair = sent.from * self.hosts.len() + to;
-            self.accepted[pair] = sent.serial;
-        }
-        self.after(to)
-    }
-
     fn timer(&mut self, host: usize) -> Result<(), Violation> {
         let now = self.now();
         if self.hosts[host].wake != now || self.hosts[host].paused.is_some() {
@@ -479,47 +382,7 @@ impl<'a> World<'a> {
         self.owners.step(self.queue.now(), &self.calm, &self.limits)
     }
 
-    fn drain(&mut self, index: usize) -> Result<(), Violation> {
-        for _ in 0..TRANSMIT_MAX {
-            let host = &mut self.hosts[index];
-            let Some(node) = &mut host.node else {
-                return Ok(());
-            };
-            let Some(transmit) = node.poll_transmit(&mut self.buffer, &host.keys) else {
-                return self.drain_events(index);
-            };
-            self.serial += 1;
-            let bytes: Box<[u8]> = self.buffer[..transmit.len].into();
-            self.trace.bytes(&bytes);
-            self.agreement.hear(&bytes);
-            let sent = Rc::new(Sent {
-                from: index,
-                serial: self.serial,
-                at: self.queue.now(),
-                bytes,
-            });
-            if host.role == Role::Member {
-                self.adversary.record(&sent);
-            }
-            if self.trace.wants_lines() {
-                if let Some(text) = crate::frames::describe(&sent.bytes) {
-                    self.say(|| format!("#{index} sends frame {}: {text}", sent.serial));
-                }
-            }
-            if transmit.segment {
-                self.broadcast(&sent, Way::Segment);
-            }
-            if transmit.relay && self.network.relay_exists {
-                self.broadcast(&sent, Way::Relay);
-            }
-        }
-        Err(self.violation(
-            Property::Bounded,
-            format!("host #{index} sends without end"),
-        ))
-    }
-
-    fn drain_events(&mut self, index: usize) -> Result<(), Violation> {
+    pub(crate) fn drain_events(&mut self, index: usize) -> Result<(), Violation> {
         for _ in 0..TRANSMIT_MAX {
             let Some(node) = &mut self.hosts[index].node else {
                 return Ok(());
@@ -539,48 +402,6 @@ impl<'a> World<'a> {
         ))
     }
 
-    fn broadcast(&mut self, sent: &Rc<Sent>, way: Way) {
-        let now = self.queue.now();
-        for to in 0..self.hosts.len() {
-            if to == sent.from || self.hosts[to].node.is_none() {
-                continue;
-            }
-            let fate = self.network.fate(&mut self.rng, now, way, sent.from, to);
-            match fate {
-                Fate::Lost => {
-                    if self.network.passes(way, sent.from, to) {
-                        self.calm.rough(now);
-                    }
-                }
-                Fate::Arrives(delay) => {
-                    if delay > self.limits.gap {
-                        self.calm.rough(now);
-                    }
-                    self.queue.push(
-                        now + delay,
-                        Event::Deliver {
-                            to,
-                            way,
-                            frame: Rc::clone(sent),
-                        },
-                    );
-                }
-                Fate::Twice(first, second) => {
-                    for delay in [first, second] {
-                        self.queue.push(
-                            now + delay,
-                            Event::Deliver {
-                                to,
-                                way,
-                                frame: Rc::clone(sent),
-                            },
-                        );
-                    }
-                }
-            }
-        }
-    }
-
     pub(crate) fn set_timer(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         let Some(node) = &host.node else { return };
@@ -597,93 +418,6 @@ impl<'a> World<'a> {
         host.wake = due + self.rng.u64(0..=self.plan.late_ns_max);
         let wake = host.wake;
         self.queue.push(wake, Event::Timer { host: index });
-    }
-
-    fn survey_if_changed(&mut self, host: usize) {
-        if self.hosts[host].runs() != (self.calm.running & one(host) != 0) {
-            let now = self.queue.now();
-            if self.hosts[host].runs() {
-                self.calm.begins(now, host);
-            } else if !self.was_let_go(host) && self.hosts[host].has_waited(now) {
-                // Its time was up before the others had taken over, and its farewells may get lost: it dies. Until then
-                // it must wait for them: what is without an owner meanwhile is measured as a planned change.
-                self.calm.disturb(now, host);
-            }
-            self.hosts[host].leaving_since = None;
-            self.survey();
-        }
-    }
-
-    /// Whether some host has a generation without this one, or none has any.
-    fn was_let_go(&self, host: usize) -> bool {
-        let id = self.hosts[host].id;
-        let mut views = self
-            .hosts
-            .iter()
-            .enumerate()
-            .filter(|(other, of)| {
-                let reached = self.calm.component[host] & one(*other) != 0;
-                *other != host && reached && of.role == Role::Member && of.runs()
-            })
-            .filter_map(|(_, of)| of.node.as_ref())
-            .filter(|node| !node.generation().is_none())
-            .map(|node| node.view_members().contains(id))
-            .peekable();
-        views.peek().is_none() || views.any(|listed| !listed)
-    }
-
-    /// Tells the checkers who runs, who reaches whom, and who may own what.
-    pub(crate) fn survey(&mut self) {
-        let now = self.queue.now();
-        let running = self
-            .hosts
-            .iter()
-            .enumerate()
-            .filter(|(_, host)| host.runs() && host.role != Role::OtherKey)
-            .fold(0, |set, (index, _)| set | one(index));
-        self.calm.survey(now, &self.network, running);
-        self.set_eligible();
-    }
-
-    /// Tells the checkers who may own what.
-    pub(crate) fn set_eligible(&mut self) {
-        let now = self.queue.now();
-        let router = self.router();
-        for slot in 0..=self.plan.slots.len() {
-            let eligible = self
-                .hosts
-                .iter()
-                .enumerate()
-                .filter(|(index, host)| {
-                    let on_segment = !self.network.relay_exists
-                        || self.network.passes(Way::Segment, router, *index);
-                    on_segment
-                        && !self.is_out_for_rules(*index)
-                        && host.eligible(if slot == self.plan.slots.len() {
-                            usize::MAX
-                        } else {
-                            slot
-                        })
-                })
-                .fold(0, |set, (index, _)| set | one(index));
-            self.owners.set_eligible(now, slot, eligible);
-        }
-    }
-
-    /// Whether a host is in no view while one that it reaches serves with other rules: it is kept out until
-    /// administrators have given all the same.
-    fn is_out_for_rules(&self, host: usize) -> bool {
-        let Some(node) = &self.hosts[host].node else {
-            return false;
-        };
-        if !node.generation().is_none() {
-            return false;
-        }
-        let rules = node.config().rules.digest;
-        let reached = self.calm.component[host] & self.calm.running & !one(host);
-        let others = each(reached).filter_map(|other| self.hosts[other].node.as_ref());
-        let mut serving = others.filter(|node| !node.generation().is_none());
-        serving.any(|node| node.config().rules.digest != rules)
     }
 
     fn tick(&mut self) -> Result<(), Violation> {

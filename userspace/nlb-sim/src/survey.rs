@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the checkers are told of the world: who runs, who reaches whom, who was let go, and who may own what.
+
+use crate::check::calm::{each, one};
+use crate::host::Role;
+use crate::network::Way;
+use crate::world::World;
+
+impl World<'_> {
+    pub(crate) fn survey_if_changed(&mut self, host: usize) {
+        if self.hosts[host].runs() != (self.calm.running & one(host) != 0) {
+            let now = self.queue.now();
+            if self.hosts[host].runs() {
+                self.calm.begins(now, host);
+            } else if !self.was_let_go(host) && self.hosts[host].has_waited(now) {
+                // Its time was up before the others had taken over, and its farewells may get lost: it dies. Until then
+                // it must wait for them: what is without an owner meanwhile is measured as a planned change.
+                self.calm.disturb(now, host);
+            }
+            self.hosts[host].leaving_since = None;
+            self.survey();
+        }
+    }
+
+    /// Whether some host has a generation without this one, or none has any.
+    pub(crate) fn was_let_go(&self, host: usize) -> bool {
+        let id = self.hosts[host].id;
+        let mut views = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(other, of)| {
+                let reached = self.calm.component[host] & one(*other) != 0;
+                *other != host && reached && of.role == Role::Member && of.runs()
+            })
+            .filter_map(|(_, of)| of.node.as_ref())
+            .filter(|node| !node.generation().is_none())
+            .map(|node| node.view_members().contains(id))
+            .peekable();
+        views.peek().is_none() || views.any(|listed| !listed)
+    }
+
+    /// Tells the checkers who runs, who reaches whom, and who may own what.
+    pub(crate) fn survey(&mut self) {
+        let now = self.queue.now();
+        let running = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(_, host)| host.runs() && host.role != Role::OtherKey)
+            .fold(0, |set, (index, _)| set | one(index));
+        self.calm.survey(now, &self.network, running);
+        self.set_eligible();
+    }
+
+    /// Tells the checkers who may own what.
+    pub(crate) fn set_eligible(&mut self) {
+        let now = self.queue.now();
+        let router = self.router();
+        for slot in 0..=self.plan.slots.len() {
+            let eligible = self
+                .hosts
+                .iter()
+                .enumerate()
+                .filter(|(index, host)| {
+                    let on_segment = !self.network.relay_exists
+                        || self.network.passes(Way::Segment, router, *index);
+                    on_segment
+                        && !self.is_out_for_rules(*index)
+                        && host.eligible(if slot == self.plan.slots.len() {
+                            usize::MAX
+                        } else {
+                            slot
+                        })
+                })
+                .fold(0, |set, (index, _)| set | one(index));
+            self.owners.set_eligible(now, slot, eligible);
+        }
+    }
+
+    /// Whether a host is in no view while one that it reaches serves with other rules: it is kept out until
+    /// administrators have given all the same.
+    pub(crate) fn is_out_for_rules(&self, host: usize) -> bool {
+        let Some(node) = &self.hosts[host].node else {
+            return false;
+        };
+        if !node.generation().is_none() {
+            return false;
+        }
+        let rules = node.config().rules.digest;
+        let reached = self.calm.component[host] & self.calm.running & !one(host);
+        let others = each(reached).filter_map(|other| self.hosts[other].node.as_ref());
+        let mut serving = others.filter(|node| !node.generation().is_none());
+        serving.any(|node| node.config().rules.digest != rules)
+    }
+}
