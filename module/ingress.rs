@@ -13,10 +13,10 @@ use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{self, Skb};
 use super::neighbour;
 use super::nlb_core::decide::{
-    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, mid_flow_v4, Fast, Glance, Moved, Note,
-    FAST_V4, FAST_V6,
+    self, decide, fast_v4, fast_v6, glance_v4, glance_v6, mid_flow_v4, Glance, Moved, Note,
+    Outcome, FAST_V4, FAST_V6,
 };
-use super::nlb_core::filter::RuleEntry;
+use super::nlb_core::filter::{Filter, RuleEntry};
 use super::nlb_core::fragments::{remember, FragmentKey};
 use super::nlb_core::limits::ETHERTYPE;
 use super::nlb_core::packet::{
@@ -27,7 +27,7 @@ use super::nlb_core::time::Instant;
 use super::port::Port;
 use super::second_chance::{ask, known, remember_session};
 use super::segment;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Tables};
 use super::stats::Event;
 
 /// The hook.
@@ -47,11 +47,19 @@ impl OwningHook for Ingress {
         };
         if skb.is_protocol(ETHERTYPE_IPV4) {
             ipv4(port, side, snapshot, skb)
-        } else if skb.is_protocol(ETHERTYPE_IPV6) {
-            ipv6(port, side, snapshot, skb)
         } else {
-            other(port, snapshot, skb)
+            not_ipv4(port, side, snapshot, skb)
         }
+    }
+}
+
+/// Decides about everything else.
+#[inline(never)]
+fn not_ipv4(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
+    if skb.is_protocol(ETHERTYPE_IPV6) {
+        ipv6(port, side, snapshot, skb)
+    } else {
+        other(port, snapshot, skb)
     }
 }
 
@@ -65,19 +73,21 @@ fn ipv4(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Don
     }
     let vip = match glance_v4(filter, l3) {
         Glance::Foreign => return foreign(port, skb),
-        Glance::Vip(vip) if is_ours(&skb, &filter.mac_v4()) => vip,
+        Glance::Vip(vip) if is_ours::<4>(filter, &skb) => vip,
         Glance::Vip(_) | Glance::Unclear => return unclear(port, side, snapshot, skb),
     };
-    match fast_v4(filter, owners, vip, len(&skb), l3, || skb.head_again()) {
-        Fast::Drop(entry) => drop_fast(port, skb, entry),
-        Fast::Accept(entry) => accept_fast(port, skb, &filter.mac_v4(), entry),
-        Fast::Moved(it) => moved(port, side, snapshot, skb, it),
-        Fast::Unclear => closer(port, side, snapshot, skb),
-    }
+    let len = len(&skb);
+    let plain = Plain::<4> {
+        port,
+        side,
+        snapshot,
+        skb,
+    };
+    fast_v4(filter, owners, vip, len, plain)
 }
 
 /// Decides about IPv6.
-#[inline(never)]
+#[inline(always)]
 fn ipv6(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
     let Snapshot { filter, owners, .. } = snapshot;
     if !filter.has_v6() {
@@ -89,15 +99,17 @@ fn ipv6(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Don
     }
     let vip = match glance_v6(filter, l3) {
         Glance::Foreign => return foreign(port, skb),
-        Glance::Vip(vip) if is_ours(&skb, &filter.mac_v6()) => vip,
+        Glance::Vip(vip) if is_ours::<6>(filter, &skb) => vip,
         Glance::Vip(_) | Glance::Unclear => return unclear(port, side, snapshot, skb),
     };
-    match fast_v6(filter, owners, vip, len(&skb), l3, || skb.head_again()) {
-        Fast::Drop(entry) => drop_fast(port, skb, entry),
-        Fast::Accept(entry) => accept_fast(port, skb, &filter.mac_v6(), entry),
-        Fast::Moved(it) => moved(port, side, snapshot, skb, it),
-        Fast::Unclear => closer(port, side, snapshot, skb),
-    }
+    let len = len(&skb);
+    let plain = Plain::<6> {
+        port,
+        side,
+        snapshot,
+        skb,
+    };
+    fast_v6(filter, owners, vip, len, plain)
 }
 
 /// Foreign traffic, which is most of it on many hosts.
@@ -107,18 +119,26 @@ fn foreign(port: &Port, skb: Lent<'_>) -> Done {
     skb.accept()
 }
 
-/// Whether a frame is surely one for the cluster; `mac` is the virtual MAC of its family. The MAC is read only where it
-/// matters; the other family's is left to the closer look.
+/// Whether a frame with a packet of IP version `V` is surely one for the cluster. The MAC is read only where it matters;
+/// that of the other version is left to the closer look.
 #[inline(always)]
-fn is_ours(skb: &Skb, mac: &[u8; 6]) -> bool {
-    !skb.has_vlan_id() && (skb.target() != skb::Target::OtherHost || goes_to(skb, mac))
+fn is_ours<const V: u8>(filter: &Filter<Tables>, skb: &Skb) -> bool {
+    !skb.has_vlan_id() && (skb.target() != skb::Target::OtherHost || goes_to::<V>(filter, skb))
 }
 
+/// Whether a frame goes to the virtual MAC of this IP version.
 #[inline(always)]
-fn goes_to(skb: &Skb, mac: &[u8; 6]) -> bool {
-    skb.ethernet()
-        .and_then(|header| header.first_chunk::<6>())
-        .is_some_and(|destination| destination == mac)
+fn goes_to<const V: u8>(filter: &Filter<Tables>, skb: &Skb) -> bool {
+    let head = skb
+        .ethernet()
+        .and_then(|header| header.first_chunk::<8>().copied());
+    head.is_some_and(|head| {
+        if V == 4 {
+            filter.is_to_mac_v4(head)
+        } else {
+            filter.is_to_mac_v6(head)
+        }
+    })
 }
 
 /// Whether a frame goes to a virtual MAC, that of either family.
@@ -134,23 +154,53 @@ fn len(skb: &Skb) -> u32 {
     u32::try_from(skb.len()).unwrap_or(u32::MAX)
 }
 
-/// Drops a packet that is not this host's.
-#[inline(always)]
-fn drop_fast(port: &Port, skb: Lent<'_>, entry: &RuleEntry) -> Done {
-    let (row, reason) = entry.dropped();
-    port.cluster().stats().row(row, reason);
-    skb.refuse()
+/// A plain packet of IP version `V`, on its way to a verdict.
+struct Plain<'a, 'skb, const V: u8> {
+    port: &'a Port,
+    side: &'a ReadSide,
+    snapshot: &'a Snapshot,
+    skb: Lent<'skb>,
 }
 
-/// Lets a packet go up the stack; `mac` is the virtual MAC of its family.
-#[inline(always)]
-fn accept_fast(port: &Port, mut skb: Lent<'_>, mac: &[u8; 6], entry: &RuleEntry) -> Done {
-    let (row, reason) = entry.accepted();
-    port.cluster().stats().row(row, reason);
-    if goes_to(&skb, mac) {
-        skb.set_for_host();
+impl<'a, const V: u8> Outcome<'a> for Plain<'a, '_, V> {
+    type Done = Done;
+
+    #[inline(always)]
+    fn head(&self) -> &[u8] {
+        self.skb.head()
     }
-    skb.accept()
+
+    #[inline(always)]
+    fn head_again(&self) -> &[u8] {
+        self.skb.head_again()
+    }
+
+    /// Lets it go up the stack.
+    #[inline(always)]
+    fn accept(mut self, entry: &'a RuleEntry) -> Done {
+        self.port.cluster().stats().counter(entry.accepted());
+        if goes_to::<V>(&self.snapshot.filter, &self.skb) {
+            self.skb.set_for_host();
+        }
+        self.skb.accept()
+    }
+
+    /// Drops it: it is not this host's.
+    #[inline(always)]
+    fn refuse(self, entry: &'a RuleEntry) -> Done {
+        self.port.cluster().stats().counter(entry.dropped());
+        self.skb.refuse()
+    }
+
+    #[inline(always)]
+    fn moved(self, it: Moved<'a>) -> Done {
+        moved(self.port, self.side, self.snapshot, self.skb, it)
+    }
+
+    #[inline(always)]
+    fn unclear(self) -> Done {
+        closer(self.port, self.side, self.snapshot, self.skb)
+    }
 }
 
 /// Frames that are no IP.

@@ -16,7 +16,7 @@ use super::kapi::once::Once;
 use super::nlb_core::decide::Buckets;
 use super::nlb_core::filter::{
     self, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, StorageLen,
-    VIP_SLOTS,
+    RULE_ENTRIES, VIP_SLOTS,
 };
 use super::nlb_core::genl::{Echo, Mode};
 use super::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
@@ -31,7 +31,7 @@ use kernel::prelude::*;
 pub(crate) struct Tables {
     vips_v4: KBox<[PlaceV4; VIP_SLOTS]>,
     vips_v6: KBox<[PlaceV6; VIP_SLOTS]>,
-    rules: KVec<RuleEntry>,
+    rules: KBox<[RuleEntry; RULE_ENTRIES]>,
     index: KVVec<u16>,
 }
 
@@ -40,7 +40,7 @@ impl Tables {
         Ok(Self {
             vips_v4: boxed_array(PlaceV4::EMPTY, GFP_KERNEL_ACCOUNT)?,
             vips_v6: boxed_array(PlaceV6::EMPTY, GFP_KERNEL_ACCOUNT)?,
-            rules: KVec::from_elem(RuleEntry::EMPTY, len.rules, GFP_KERNEL_ACCOUNT)?,
+            rules: boxed_array(RuleEntry::EMPTY, GFP_KERNEL_ACCOUNT)?,
             index: KVVec::from_elem(0, len.index, GFP_KERNEL_ACCOUNT)?,
         })
     }
@@ -55,7 +55,7 @@ impl filter::Storage for Tables {
         &self.vips_v6
     }
 
-    fn rules(&self) -> &[RuleEntry] {
+    fn rules(&self) -> &[RuleEntry; RULE_ENTRIES] {
         &self.rules
     }
 
@@ -71,7 +71,7 @@ impl filter::Storage for Tables {
         &mut self.vips_v6
     }
 
-    fn rules_mut(&mut self) -> &mut [RuleEntry] {
+    fn rules_mut(&mut self) -> &mut [RuleEntry; RULE_ENTRIES] {
         &mut self.rules
     }
 
@@ -238,15 +238,14 @@ impl Buckets for Owners {
     }
 
     #[inline(always)]
-    fn word(&self, slot: u16, word: u16) -> (u64, u64) {
-        self.place(slot, word).map_or((0, 0), |words| {
-            (words.mine.load_acquire(), words.moved.load())
-        })
+    fn word(&self, slot: u16, word: u16) -> Option<(u64, u64)> {
+        let words = self.place(slot, word)?;
+        Some((words.mine.load_acquire(), words.moved.load()))
     }
 
     fn others(&self, slot: u16, word: u16) -> u64 {
-        let (mine, moved) = self.word(slot, word);
-        mine & moved
+        self.word(slot, word)
+            .map_or(0, |(mine, moved)| mine & moved)
     }
 
     fn is_default_host(&self) -> bool {

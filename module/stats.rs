@@ -101,14 +101,13 @@ impl Stats {
     /// Counts a packet with the number of its rule, or [`super::nlb_core::filter::NO_RULE`]. Context: any.
     #[inline(always)]
     pub(crate) fn packet(&self, reason: Reason, rule: u8) {
-        self.row(Reason::row(rule), reason);
+        self.counter(reason.counter(rule));
     }
 
-    /// Counts a packet in the row of its rule ([`Reason::row`]). Context: any.
+    /// Counts a packet by the number of its counter ([`Reason::counter`]). Context: any.
     #[inline(always)]
-    pub(crate) fn row(&self, row: u16, reason: Reason) {
-        self.counters
-            .inc(usize::from(row).wrapping_add(reason as usize));
+    pub(crate) fn counter(&self, counter: u16) {
+        self.counters.inc(usize::from(counter));
     }
 
     /// Counts a frame of the protocol that arrived. Context: any.

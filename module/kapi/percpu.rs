@@ -38,7 +38,7 @@ impl Counters {
     pub(crate) fn inc(&self, index: usize) {
         if index < self.len {
             // SAFETY: By the type invariant the allocation has `len` words, and `index` is below that.
-            unsafe { this_cpu_inc(self.row.as_ptr().wrapping_add(index)) };
+            unsafe { this_cpu_inc(self.row.as_ptr(), index) };
         }
     }
 
@@ -57,25 +57,25 @@ impl Counters {
 ///
 /// # Safety
 ///
-/// `word` is a per-CPU pointer to a valid word.
+/// `row` is a per-CPU pointer to valid words, and `index` the number of one of them.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn this_cpu_inc(word: *mut u64) {
+unsafe fn this_cpu_inc(row: *mut u64, index: usize) {
     // SAFETY: A per-CPU pointer is an offset from the base in `gs` (arch/x86/include/asm/percpu.h); the word there
     // is valid by the contract of this function, and one instruction cannot be torn by an interrupt.
-    unsafe { kernel::asm!("incq %gs:({})"; in(reg) word, options(nostack)) };
+    unsafe { kernel::asm!("incq %gs:({},{},8)"; in(reg) row, in(reg) index, options(nostack)) };
 }
 
 /// As above, where the module has no assembly.
 ///
 /// # Safety
 ///
-/// `word` is a per-CPU pointer to a valid word.
+/// `row` is a per-CPU pointer to valid words, and `index` the number of one of them.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-unsafe fn this_cpu_inc(word: *mut u64) {
+unsafe fn this_cpu_inc(row: *mut u64, index: usize) {
     // SAFETY: By the contract of this function.
-    unsafe { bindings::nlb_helper_percpu_inc(word, 0) };
+    unsafe { bindings::nlb_helper_percpu_inc(row, index) };
 }
 
 impl Drop for Counters {

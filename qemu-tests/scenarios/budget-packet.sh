@@ -5,8 +5,9 @@
 # clock: counted
 # timeout: 300
 #
-# The committed budgets, at 64 rules and 8 VIPs. Instructions are the same on
-# every machine; module/COST.md says where they go.
+# The committed budgets, at 64 rules and 8 VIPs: what was reached, and some
+# instructions for another compiler's taste. They are the same on every machine;
+# module/COST.md says where they go.
 
 cost_device
 declare -A base
@@ -21,11 +22,11 @@ load_module
 # A host that was never a member owns nothing, and no bucket of it ever moved.
 cost_up 64 8 --stopped
 for case in udp tcp-data tcp-syn; do
-	within "not mine, $case" "$(above "$(cost $case)" "${base[drop4]}")" 1 200
-	within "not mine, $case, IPv6" "$(above "$(cost $case 6)" "${base[drop6]}")" 1 260
+	within "not mine, $case" "$(above "$(cost $case)" "${base[drop4]}")" 1 160
+	within "not mine, $case, IPv6" "$(above "$(cost $case 6)" "${base[drop6]}")" 1 225
 done
-within "foreign traffic" "$(above "$(passed foreign)" "${base[accept4]}")" 1 40
-within "foreign traffic, IPv6" "$(above "$(passed foreign 6)" "${base[accept6]}")" 1 70
+within "foreign traffic" "$(above "$(passed foreign)" "${base[accept4]}")" 1 35
+within "foreign traffic, IPv6" "$(above "$(passed foreign 6)" "${base[accept6]}")" 1 65
 many=$(cost udp)
 # Each packet was counted, and as what it is.
 counted() {
@@ -46,12 +47,12 @@ cost_down
 cost_up 64 8
 cost_converged
 for case in udp tcp-data; do
-	within "mine, $case" "$(above "$(passed $case)" "${base[accept4]}")" 1 230
+	within "mine, $case" "$(above "$(passed $case)" "${base[accept4]}")" 1 190
 done
 cost_down
 
 moved_device
-within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 450
+within "moved, second chance miss" "$(above "$(cost_of moved0 rx "$MOVED_MISS")" "${base[drop4]}")" 1 410
 check "counted as without a session" [ "$(counted moved0 dropped-no-session)" -ge "$COST_PACKETS" ]
 hit=$(with_hook moved0 first=0 backstop=1 -- cost_of moved0 rx "$MOVED_HIT")
 note "moved, second chance hit: $(above "$hit" "${base[accept4]}")"

@@ -3,8 +3,8 @@
 //! Builds a [`Filter`]: checks the settings, and fills its tables.
 
 use super::filter::{
-    words_ne, Filter, FilterError, Multipliers, PlaceV4, PlaceV6, RuleEntry, Settings, Storage,
-    StorageLen, Transport, VipEntry, NO_RULE, PAGE, TRIES,
+    mac_word, words_ne, Filter, FilterError, Multipliers, PlaceV4, PlaceV6, RuleEntry, Settings,
+    Storage, StorageLen, Transport, VipEntry, NO_RULE, NO_SLOT, PAGE, RULE_ENTRIES, TRIES,
 };
 use super::genl::{Affinity, Mode};
 use super::limits::{RULES_MAX, VIPS_MAX};
@@ -39,7 +39,7 @@ pub(super) fn build<S: Storage>(
     rules::check(settings.rules, settings.vips)?;
     let (mac_v4, mac_v6) = virtual_macs(settings)?;
     let need = storage_len(settings);
-    if storage.rules().len() < need.rules || storage.index().len() < need.index {
+    if storage.index().len() < need.index {
         return Err(FilterError::Storage);
     }
     fill_rules(settings, storage.rules_mut());
@@ -65,21 +65,17 @@ pub(super) fn build<S: Storage>(
         has_v6: settings.vips.iter().any(IpAddr::is_ipv6),
         mac_v4,
         mac_v6,
+        mac_words: [mac_v4, mac_v6].map(|[a, b, c, d, e, f]| mac_word([a, b, c, d, e, f, 0, 0])),
         echo: settings.echo,
         responder: settings.responder,
-        spread: RuleEntry {
-            slot: settings.spread_slot,
-            accepted: if settings.spread_slot == settings.default_slot {
-                Reason::AcceptedDefaultHost
-            } else {
-                Reason::AcceptedOwner
-            },
-            dropped: if settings.spread_slot == settings.default_slot {
-                Reason::DroppedNotDefaultHost
-            } else {
-                Reason::DroppedNotOwner
-            },
-            ..RuleEntry::EMPTY
+        spread: if settings.spread_slot == settings.default_slot {
+            uncovered(settings)
+        } else {
+            RuleEntry::EMPTY.with(
+                settings.spread_slot,
+                Reason::AcceptedOwner,
+                Reason::DroppedNotOwner,
+            )
         },
     })
 }
@@ -101,7 +97,6 @@ pub(super) fn storage_len(settings: &Settings<'_>) -> StorageLen {
         .saturating_add(mixed)
         .saturating_add(special);
     StorageLen {
-        rules: rules.saturating_mul(VARIANTS).saturating_add(1),
         index: pages.saturating_mul(PAGE),
     }
 }
@@ -185,11 +180,9 @@ fn virtual_macs(settings: &Settings<'_>) -> Result<(Mac, Mac), FilterError> {
 }
 
 /// Fills the rule entries: the one for no rule, then for all rules those of each variant.
-fn fill_rules(settings: &Settings<'_>, entries: &mut [RuleEntry]) {
-    let none = RuleEntry {
-        slot: settings.default_slot,
-        ..RuleEntry::EMPTY
-    };
+fn fill_rules(settings: &Settings<'_>, entries: &mut [RuleEntry; RULE_ENTRIES]) {
+    const { assert!(RULES_MAX * VARIANTS < RULE_ENTRIES) };
+    let none = uncovered(settings);
     let rules = (0..=RULES_MAX).zip(settings.rules);
     let plain = rules.clone().map(|(number, rule)| RuleEntry {
         track: rule.track == Track::On,
@@ -226,27 +219,33 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
         Affinity::Network => (rule.prefix_v4, rule.prefix_v6),
     };
     let number = u8::try_from(number).unwrap_or(NO_RULE);
-    let disabled = rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled;
+    let mask_port = if affinity == Affinity::None {
+        u16::MAX
+    } else {
+        0
+    };
+    let (slot, dropped) =
+        if rule.mode == FilteringMode::Disabled || rule.state == RuleState::Disabled {
+            (NO_SLOT, Reason::DroppedDisabled)
+        } else {
+            (u16::from(number), Reason::DroppedNotOwner)
+        };
     RuleEntry {
-        mask_v4: mask_v4(bits_v4),
+        mask_v4: u64::from(mask_v4(bits_v4)) | u64::from(mask_port) << 32,
         mask_v6: mask_v6(bits_v6),
-        mask_port: if affinity == Affinity::None {
-            u16::MAX
-        } else {
-            0
-        },
-        slot: u16::from(number),
-        row: Reason::row(number),
         number,
-        disabled,
-        track: false,
-        accepted: Reason::AcceptedOwner,
-        dropped: if disabled {
-            Reason::DroppedDisabled
-        } else {
-            Reason::DroppedNotOwner
-        },
+        ..RuleEntry::EMPTY
     }
+    .with(slot, Reason::AcceptedOwner, dropped)
+}
+
+/// The entry for what no rule covers.
+fn uncovered(settings: &Settings<'_>) -> RuleEntry {
+    RuleEntry::EMPTY.with(
+        settings.default_slot,
+        Reason::AcceptedDefaultHost,
+        Reason::DroppedNotDefaultHost,
+    )
 }
 
 /// The mask of a prefix, as the address' bytes read little-endian.
@@ -404,7 +403,7 @@ impl<'a> Pages<'a> {
     fn add_tables(&mut self, index: &mut [u16], vip: Option<IpAddr>) -> Option<VipEntry> {
         let tcp = self.add_table(index, vip, Transport::Tcp)?;
         let udp = self.add_table(index, vip, Transport::Udp)?;
-        Some(VipEntry { tcp, udp })
+        Some(VipEntry::new(tcp, udp))
     }
 
     fn add_table(

@@ -10,7 +10,7 @@
 //! host's is dropped; all else is off the fast path, in [`super::judge`].
 
 pub use super::explain::{explain, place_of, Explanation, Place};
-use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE};
+use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE, NO_SLOT};
 use super::judge;
 pub use super::judge::flow;
 use super::kind;
@@ -35,10 +35,11 @@ pub trait Buckets {
     /// mine, but others may.
     fn moved(&self, slot: u16, word: u16) -> u64;
 
-    /// The words of [`Buckets::mine`] and [`Buckets::moved`] at once: what the fast path asks for.
+    /// The words of [`Buckets::mine`] and [`Buckets::moved`] at once: what the fast path asks for. `None`: there is no
+    /// such slot, as [`NO_SLOT`] is none.
     #[inline(always)]
-    fn word(&self, slot: u16, word: u16) -> (u64, u64) {
-        (self.mine(slot, word), self.moved(slot, word))
+    fn word(&self, slot: u16, word: u16) -> Option<(u64, u64)> {
+        (slot != NO_SLOT).then(|| (self.mine(slot, word), self.moved(slot, word)))
     }
 
     /// Buckets of which some other live host reports residual sessions.
@@ -62,25 +63,110 @@ pub enum Glance<'a> {
     Unclear,
 }
 
-/// A verdict that the fast path comes to, or that it comes to none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fast<'a> {
-    /// As [`Verdict::Accept`], for the reason of the rule.
-    Accept(&'a RuleEntry),
-    /// As [`Verdict::Drop`], for the reason of the rule.
-    Drop(&'a RuleEntry),
-    /// The bucket moved, or the packet is a SYN-ACK or of a tracked session: [`moved`].
-    Moved(Moved<'a>),
-    /// It takes a closer look: [`closer`].
-    Unclear,
-}
-
 /// A plain packet whose verdict takes more than the bit of its bucket.
+///
+/// A reference and a word, which fit two registers: whoever hands it on needs no stack for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved<'a> {
     entry: &'a RuleEntry,
-    bucket: u16,
-    mine: bool,
+    /// The bucket, and [`Moved::MINE`].
+    place: u32,
+}
+
+impl<'a> Moved<'a> {
+    /// The bit that says that this host owns the bucket.
+    const MINE: u32 = 1 << 16;
+
+    #[inline(always)]
+    fn new(entry: &'a RuleEntry, bucket: u16, mine: bool) -> Moved<'a> {
+        let place = u32::from(bucket) | if mine { Moved::MINE } else { 0 };
+        Moved { entry, place }
+    }
+
+    #[inline(always)]
+    fn bucket(self) -> u16 {
+        self.place as u16
+    }
+
+    #[inline(always)]
+    fn is_mine(self) -> bool {
+        self.place & Moved::MINE != 0
+    }
+}
+
+/// Somebody who carries out what the fast path comes to, each outcome at its place: a verdict that is returned would
+/// have to be packed and told apart again, for ten instructions.
+pub trait Outcome<'a>: Sized {
+    /// What is left of it.
+    type Done;
+
+    /// The bytes from the network header on, as many as are linear.
+    fn head(&self) -> &[u8];
+
+    /// The same, where they are needed once more and late: whoever reads them anew there need not keep where they are
+    /// while the hash is computed.
+    #[inline(always)]
+    fn head_again(&self) -> &[u8] {
+        self.head()
+    }
+
+    /// The rule's bucket is this host's: as [`Verdict::Accept`], for the reason of the rule.
+    fn accept(self, entry: &'a RuleEntry) -> Self::Done;
+
+    /// As [`Verdict::Drop`], for the reason of the rule.
+    fn refuse(self, entry: &'a RuleEntry) -> Self::Done;
+
+    /// The bucket moved, or the packet is a SYN-ACK or of a tracked session: [`moved`].
+    fn moved(self, it: Moved<'a>) -> Self::Done;
+
+    /// It takes a closer look: [`closer`].
+    fn unclear(self) -> Self::Done;
+}
+
+/// The outcome of the fast path as a value: what [`Bytes`] makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fast<'a> {
+    /// [`Outcome::accept`]
+    Accept(&'a RuleEntry),
+    /// [`Outcome::refuse`]
+    Drop(&'a RuleEntry),
+    /// [`Outcome::moved`]
+    Moved(Moved<'a>),
+    /// [`Outcome::unclear`]
+    Unclear,
+}
+
+/// The bytes of a packet from the network header on, for a caller who wants the outcome as a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<'b>(pub &'b [u8]);
+
+impl<'a> Outcome<'a> for Bytes<'_> {
+    type Done = Fast<'a>;
+
+    #[inline(always)]
+    fn head(&self) -> &[u8] {
+        self.0
+    }
+
+    #[inline(always)]
+    fn accept(self, entry: &'a RuleEntry) -> Fast<'a> {
+        Fast::Accept(entry)
+    }
+
+    #[inline(always)]
+    fn refuse(self, entry: &'a RuleEntry) -> Fast<'a> {
+        Fast::Drop(entry)
+    }
+
+    #[inline(always)]
+    fn moved(self, it: Moved<'a>) -> Fast<'a> {
+        Fast::Moved(it)
+    }
+
+    #[inline(always)]
+    fn unclear(self) -> Fast<'a> {
+        Fast::Unclear
+    }
 }
 
 /// Bytes of an IPv4 packet that the fast path reads at least: header and ports.
@@ -92,9 +178,9 @@ pub const FAST_V6: usize = V6_HEADER + 4;
 /// Tells foreign IPv4 traffic apart; `l3` are the bytes from the network header.
 ///
 /// [`decide`] does all of this by itself. A caller whose instructions count calls [`glance_v4`], checks that the
-/// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`], and only if that does not know [`moved`] or
-/// [`closer`], and [`decide`] if the glance was unclear or the frame is not for the cluster: so no verdict is packed
-/// and unpacked, and nothing of the frame is read that the verdict does not depend on.
+/// frame is for the cluster ([`is_for_cluster`]), calls [`fast_v4`] with an [`Outcome`] that calls [`moved`] or
+/// [`closer`] where these are needed, and [`decide`] if the glance was unclear or the frame is not for the cluster: so
+/// no verdict is packed and unpacked, and nothing of the frame is read that the verdict does not depend on.
 #[inline(always)]
 #[must_use]
 pub fn glance_v4<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Glance<'a> {
@@ -134,70 +220,68 @@ pub fn is_for_cluster(meta: &Meta) -> bool {
 
 /// Decides about a plain IPv4 packet to a VIP: no options, no fragment, TCP or UDP, a bucket that did not move.
 ///
-/// `len` are the bytes from the network header to the end of the buffer. `again` gives `l3` once more: whoever reads it
-/// anew there need not keep it while the hash is computed.
+/// `len` are the bytes from the network header to the end of the buffer.
 #[inline(always)]
-#[must_use]
-pub fn fast_v4<'a, 'b, S: Storage, B: Buckets>(
+pub fn fast_v4<'a, S: Storage, B: Buckets, O: Outcome<'a>>(
     filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
-    l3: &[u8],
-    again: impl FnOnce() -> &'b [u8],
-) -> Fast<'a> {
-    let Some(head) = l3.first_chunk::<FAST_V4>() else {
-        return Fast::Unclear;
+    outcome: O,
+) -> O::Done {
+    let Some(head) = outcome.head().first_chunk::<FAST_V4>() else {
+        return outcome.unclear();
     };
-    let Some((transport, least)) = plain_transport(head[9]) else {
-        return Fast::Unclear;
+    // A fragment is as little plain as another protocol: both are told by one comparison.
+    let (table, least) = match u32::from_ne_bytes(bytes::<6, 4>(head)) & PLAIN_MASK {
+        PLAIN_TCP => (vip.table(Transport::Tcp), judge::TCP_HEADER),
+        PLAIN_UDP => (vip.table(Transport::Udp), judge::UDP_HEADER),
+        _ => return outcome.unclear(),
     };
-    let client = u32::from_le_bytes(bytes::<12, 4>(head));
+    let address = u32::from_le_bytes(bytes::<12, 4>(head));
     let total = u32::from(u16::from_be_bytes(bytes::<2, 2>(head)));
     let lengths_odd = total < least.wrapping_add(V4_HEADER as u32) || total > len;
-    if is_odd_header(head) || lengths_odd || is_odd_source_v4(client as u8) {
-        return Fast::Unclear;
+    if head[0] != PLAIN_V4 || lengths_odd || is_odd_source_v4(address as u8) {
+        return outcome.unclear();
     }
-    let Some(entry) = filter.rule(vip, transport, bytes::<22, 2>(head)) else {
-        return Fast::Unclear;
+    let Some(entry) = filter.rule(table, [head[22], head[23]]) else {
+        return outcome.unclear();
     };
-    let port = u16::from_le_bytes(bytes::<20, 2>(head));
-    let hash = filter
-        .key
-        .hash_v4(client & entry.mask_v4, port & entry.mask_port);
-    settle_fast(buckets, entry, hash, || {
-        let l3 = again();
-        is_plain(l3.get(9), entry, l3.get(V4_HEADER + kind::TCP_FLAGS))
-    })
+    // Both ports; the mask takes the client's.
+    let ports = u32::from_le_bytes(bytes::<20, 4>(head));
+    let client = u64::from(address) | u64::from(ports) << 32;
+    let hash = filter.key.hash_v4(client & entry.mask_v4);
+    settle_fast(buckets, entry, hash, outcome, 9, V4_HEADER)
 }
 
 /// Decides about a plain IPv6 packet to a VIP: no extension headers, TCP or UDP, a bucket that did not move.
 ///
 /// Arguments as with [`fast_v4`].
 #[inline(always)]
-#[must_use]
-pub fn fast_v6<'a, 'b, S: Storage, B: Buckets>(
+pub fn fast_v6<'a, S: Storage, B: Buckets, O: Outcome<'a>>(
     filter: &'a Filter<S>,
     buckets: &B,
     vip: &VipEntry,
     len: u32,
-    l3: &[u8],
-    again: impl FnOnce() -> &'b [u8],
-) -> Fast<'a> {
+    outcome: O,
+) -> O::Done {
+    let l3 = outcome.head();
     let (Some(header), Some(head)) = (l3.first_chunk::<V6_HEADER>(), l3.first_chunk::<FAST_V6>())
     else {
-        return Fast::Unclear;
+        return outcome.unclear();
     };
-    let Some((transport, least)) = plain_transport(head[6]) else {
-        return Fast::Unclear;
+    let (table, least) = match head[6] {
+        PROTO_TCP => (vip.table(Transport::Tcp), judge::TCP_HEADER),
+        PROTO_UDP => (vip.table(Transport::Udp), judge::UDP_HEADER),
+        _ => return outcome.unclear(),
     };
     let payload = u32::from(u16::from_be_bytes(bytes::<4, 2>(head)));
     let lengths_odd = payload < least || payload.wrapping_add(V6_HEADER as u32) > len;
     if head[0] >> 4 != 6 || lengths_odd || is_odd_source_v6(head[8]) {
-        return Fast::Unclear;
+        return outcome.unclear();
     }
-    let Some(entry) = filter.rule(vip, transport, bytes::<42, 2>(head)) else {
-        return Fast::Unclear;
+    let Some(entry) = filter.rule(table, [head[42], head[43]]) else {
+        return outcome.unclear();
     };
     let [first, second, ..] = addresses(header);
     let port = u16::from_le_bytes(bytes::<40, 2>(head));
@@ -207,10 +291,7 @@ pub fn fast_v6<'a, 'b, S: Storage, B: Buckets>(
         [u64::from_le(first), u64::from_le(second)],
         port,
     );
-    settle_fast(buckets, entry, hash, || {
-        let l3 = again();
-        is_plain(l3.get(6), entry, l3.get(V6_HEADER + kind::TCP_FLAGS))
-    })
+    settle_fast(buckets, entry, hash, outcome, 6, V6_HEADER)
 }
 
 /// Decides about a frame whose bytes from the network header are `l3` (as many as are linear).
@@ -242,19 +323,19 @@ pub fn decide<S: Storage, B: Buckets>(
         return judge::not_for_cluster(meta);
     }
     let fast = if v6 {
-        fast_v6(filter, buckets, vip, meta.len, l3, || l3)
+        fast_v6(filter, buckets, vip, meta.len, Bytes(l3))
     } else {
-        fast_v4(filter, buckets, vip, meta.len, l3, || l3)
+        fast_v4(filter, buckets, vip, meta.len, Bytes(l3))
     };
     match fast {
         Fast::Accept(entry) => Verdict::Accept {
-            reason: entry.accepted,
+            reason: entry.reason_accepted(),
             rule: entry.number,
             fragment: false,
             note: Note::Nothing,
         },
         Fast::Drop(entry) => Verdict::Drop {
-            reason: entry.dropped,
+            reason: entry.reason_dropped(),
             rule: entry.number,
             fragment: false,
         },
@@ -273,12 +354,12 @@ pub fn mid_flow_v4<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Option<
     if head[0] != 0x45 || head[9] != PROTO_TCP || kind::tcp_kind(flags) != kind::Kind::MidFlow {
         return None;
     }
-    let others = buckets.others(it.entry.slot, it.bucket >> 6);
+    let others = buckets.others(it.entry.slot(), it.bucket() >> 6);
     let question = Question {
         tables: Tables::Tcp,
         rule: it.entry.number,
-        mine: it.mine,
-        others: others.wrapping_shr(u32::from(it.bucket & 63)) & 1 != 0,
+        mine: it.is_mine(),
+        others: others.wrapping_shr(u32::from(it.bucket() & 63)) & 1 != 0,
         syn_ack: false,
         icmp_error: false,
         fragment: false,
@@ -298,7 +379,7 @@ pub fn mid_flow_v4<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Option<
 /// Decides about a plain packet of a bucket that moved, a SYN-ACK, or a packet of a tracked session; `l3` as given to
 /// [`fast_v4`] or [`fast_v6`].
 pub fn moved<B: Buckets>(buckets: &B, it: Moved<'_>, l3: &[u8]) -> Verdict {
-    judge::moved(buckets, it.entry, it.bucket, l3)
+    judge::moved(buckets, it.entry, it.bucket(), l3)
 }
 
 /// Decides about any packet to a VIP in a frame for the cluster: what [`decide`] does if the fast path has no
@@ -324,22 +405,13 @@ fn bytes<const AT: usize, const LEN: usize>(header: &[u8]) -> [u8; LEN] {
     }
 }
 
-/// Whether an IPv4 header has options or is of a fragment, or is of another version.
-#[inline(always)]
-fn is_odd_header(head: &[u8; FAST_V4]) -> bool {
-    const MORE_AND_OFFSET: u16 = u16::from_ne_bytes([0x3f, 0xff]);
-    head[0] != 0x45 || u16::from_ne_bytes(bytes::<6, 2>(head)) & MORE_AND_OFFSET != 0
-}
+/// Version 4 and a header without options.
+const PLAIN_V4: u8 = 0x45;
 
-/// The port table of a protocol of the fast path, and the bytes of its shortest header.
-#[inline(always)]
-fn plain_transport(protocol: u8) -> Option<(Transport, u32)> {
-    match protocol {
-        PROTO_TCP => Some((Transport::Tcp, judge::TCP_HEADER)),
-        PROTO_UDP => Some((Transport::Udp, judge::UDP_HEADER)),
-        _ => None,
-    }
-}
+/// Of the bytes 6 to 9 of an IPv4 header: more fragments and the offset, not the time to live, and the protocol.
+const PLAIN_MASK: u32 = u32::from_ne_bytes([0x3f, 0xff, 0, 0xff]);
+const PLAIN_TCP: u32 = u32::from_ne_bytes([0, 0, 0, PROTO_TCP]);
+const PLAIN_UDP: u32 = u32::from_ne_bytes([0, 0, 0, PROTO_UDP]);
 
 /// Whether the first byte of an IPv4 source is one that few clients have: 0/8, multicast, and the range that
 /// broadcast is in.
@@ -376,7 +448,7 @@ pub(super) fn hash_v6<S>(
 ) -> u64 {
     let ([first, second], [mask_first, mask_second]) = (client, entry.mask_v6);
     let client = [first & mask_first, second & mask_second];
-    filter.key.hash_v6(client, port & entry.mask_port)
+    filter.key.hash_v6(client, port & entry.mask_port())
 }
 
 /// A hash is shifted by this to a bucket: 64 less the bits of a bucket number.
@@ -389,39 +461,36 @@ pub(super) fn bucket(hash: u64) -> u16 {
     (hash >> BUCKET_SHIFT) as u16
 }
 
-/// Judges a packet of a rule by its hash, if the bucket did not move. `plain` is asked only if it is owned.
+/// Judges a packet of a rule by its hash, if the bucket did not move. Its protocol is at `protocol_at`, its transport
+/// header at `transport_at`; both are looked at only if the bucket is owned.
 #[inline(always)]
-fn settle_fast<'a, B: Buckets>(
+fn settle_fast<'a, B: Buckets, O: Outcome<'a>>(
     buckets: &B,
     entry: &'a RuleEntry,
     hash: u64,
-    plain: impl FnOnce() -> bool,
-) -> Fast<'a> {
-    if entry.disabled {
-        // Its reason of dropping says so.
-        return Fast::Drop(entry);
-    }
+    outcome: O,
+    protocol_at: usize,
+    transport_at: usize,
+) -> O::Done {
     let bucket = bucket(hash);
     let bit = u32::from(bucket & 63);
-    let (mine, moved) = buckets.word(entry.slot, bucket >> 6);
-    if moved.wrapping_shr(bit) & 1 != 0 {
-        let mine = mine.wrapping_shr(bit) & 1 != 0;
-        return Fast::Moved(Moved {
-            entry,
-            bucket,
-            mine,
-        });
+    let Some((mine, moved)) = buckets.word(entry.slot(), bucket >> 6) else {
+        // The rule is disabled; its reason of dropping says so.
+        return outcome.refuse(entry);
+    };
+    if (mine | moved).wrapping_shr(bit) & 1 == 0 {
+        return outcome.refuse(entry);
     }
-    if mine.wrapping_shr(bit) & 1 == 0 {
-        return Fast::Drop(entry);
+    // Rotated, for shifts as above would share a mask with it, which would be made for packets that are dropped as well.
+    let is_set = |word: u64| word.rotate_right(bit) & 1 != 0;
+    if is_set(moved) {
+        return outcome.moved(Moved::new(entry, bucket, is_set(mine)));
     }
-    if plain() {
-        Fast::Accept(entry)
+    let l3 = outcome.head_again();
+    let flags = l3.get(transport_at.wrapping_add(kind::TCP_FLAGS));
+    if is_plain(l3.get(protocol_at), entry, flags) {
+        outcome.accept(entry)
     } else {
-        Fast::Moved(Moved {
-            entry,
-            bucket,
-            mine: true,
-        })
+        outcome.moved(Moved::new(entry, bucket, true))
     }
 }

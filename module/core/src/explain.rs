@@ -54,11 +54,11 @@ pub fn explain<S: Storage>(filter: &Filter<S>, flow: &Flow) -> Explanation {
         }
     }
     let (entry, port) = entry_for_flow(filter, vip, flow);
-    if entry.disabled {
+    if entry.is_disabled() {
         return nowhere(Some(entry), "rule-is-disabled");
     }
     let why = match entry.number {
-        NO_RULE if entry.slot == filter.uncovered().slot => "default-host",
+        NO_RULE if entry.slot() == filter.uncovered().slot() => "default-host",
         NO_RULE => "by-client-address",
         _ => "by-rule",
     };
@@ -91,7 +91,7 @@ fn placed<S>(
 ) -> Explanation {
     let hash = hash(filter, entry, client, port);
     let place = Place {
-        slot: entry.slot,
+        slot: entry.slot(),
         hash,
         bucket: bucket(hash),
     };
@@ -103,9 +103,9 @@ fn placed<S>(
 
 /// The affinity that an entry's masks stand for. A tunnel's ports have that of its data, which has no ports.
 fn affinity(entry: &RuleEntry) -> Affinity {
-    if entry.mask_port != 0 {
+    if entry.mask_port() != 0 {
         Affinity::None
-    } else if entry.mask_v4 == u32::MAX && entry.mask_v6 == [u64::MAX; 2] {
+    } else if entry.mask_v4 as u32 == u32::MAX && entry.mask_v6 == [u64::MAX; 2] {
         Affinity::Single
     } else {
         Affinity::Network

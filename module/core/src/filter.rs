@@ -33,6 +33,10 @@ pub(super) const VIP_SHIFT_V4: u32 = 32 - 9;
 /// The same for the 64-bit hash of an IPv6 address.
 pub(super) const VIP_SHIFT_V6: u32 = 64 - 9;
 
+/// Entries of the table of rules: as many as a byte can tell apart, so that the packet path finds one without asking
+/// whether it is there.
+pub const RULE_ENTRIES: usize = 256;
+
 /// Entries of a port table and of a page: one for each value of a byte.
 pub(super) const PAGE: usize = 256;
 
@@ -45,14 +49,28 @@ pub const NO_RULE: u8 = u8::MAX;
 /// A VIP of the filter: the pages of the index at which its port tables begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VipEntry {
-    /// Of TCP.
-    pub(super) tcp: u16,
-    /// Of UDP.
-    pub(super) udp: u16,
+    /// Of TCP, and of UDP in the upper half: read at once, before it is known which.
+    tables: u32,
 }
 
 impl VipEntry {
-    const EMPTY: VipEntry = VipEntry { tcp: 0, udp: 0 };
+    const EMPTY: VipEntry = VipEntry { tables: 0 };
+
+    /// With these port tables.
+    pub(super) fn new(tcp: u16, udp: u16) -> VipEntry {
+        VipEntry {
+            tables: u32::from(tcp) | u32::from(udp) << 16,
+        }
+    }
+
+    /// The port table of a transport.
+    #[inline(always)]
+    pub(super) fn table(&self, transport: Transport) -> u16 {
+        match transport {
+            Transport::Tcp => self.tables as u16,
+            Transport::Udp => (self.tables >> 16) as u16,
+        }
+    }
 }
 
 /// A place of the table of IPv4 VIPs.
@@ -90,27 +108,28 @@ impl PlaceV6 {
 /// A rule of the filter, as the packet path wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleEntry {
-    /// Bits of the client's IPv4 address that decide, read little-endian.
-    pub(super) mask_v4: u32,
-    /// Bits of the client's port that decide: all or none.
-    pub(super) mask_port: u16,
-    /// Slot of the bucket map.
-    pub(super) slot: u16,
+    /// Bits of an IPv4 client that decide: its address and, from bit 32 on, its port (all or none), each read
+    /// little-endian.
+    pub(super) mask_v4: u64,
     /// Bits of the client's IPv6 address that decide, as two words read little-endian.
     pub(super) mask_v6: [u64; 2],
-    /// First counter of the rule, see [`Reason::row`].
-    pub(super) row: u16,
+    /// Slot of the bucket map, or [`NO_SLOT`]: everything that the rule covers is dropped.
+    pub(super) slot: u16,
+    /// Counter of the packets that are served because their bucket is owned, see [`Reason::counter`].
+    pub(super) accepted: u16,
+    /// Counter of those that are dropped because it is not, or because the rule is disabled.
+    pub(super) dropped: u16,
     /// Number of the rule in verdicts, or [`NO_RULE`].
     pub(super) number: u8,
-    /// Not zero: everything that the rule covers is dropped.
-    pub(super) disabled: bool,
     /// UDP sessions are tracked.
     pub(super) track: bool,
-    /// Reason of serving a packet because its bucket is owned.
-    pub(super) accepted: Reason,
-    /// Reason of dropping a packet because its bucket is not owned, or because the rule is disabled.
-    pub(super) dropped: Reason,
 }
+
+/// The slot of rules that are disabled. No bucket map has it, so that the packet path need not ask.
+pub const NO_SLOT: u16 = u16::MAX;
+
+// Entries are found by a shift.
+const _: () = assert!(core::mem::size_of::<RuleEntry>() == 32);
 
 impl RuleEntry {
     /// The rule, or [`NO_RULE`].
@@ -119,33 +138,75 @@ impl RuleEntry {
         self.number
     }
 
-    /// Row and reason under which a packet is counted that the owner of its bucket serves.
+    /// Number of the counter of packets that the owner of their bucket serves, see [`Reason::counter`].
     #[inline(always)]
     #[must_use]
-    pub fn accepted(&self) -> (u16, Reason) {
-        (self.row, self.accepted)
+    pub fn accepted(&self) -> u16 {
+        self.accepted
     }
 
-    /// The same for a packet that is not served.
+    /// The same of packets that are not served.
     #[inline(always)]
     #[must_use]
-    pub fn dropped(&self) -> (u16, Reason) {
-        (self.row, self.dropped)
+    pub fn dropped(&self) -> u16 {
+        self.dropped
+    }
+
+    /// Reason of serving a packet because its bucket is owned.
+    #[must_use]
+    pub fn reason_accepted(&self) -> Reason {
+        Reason::of_counter(self.accepted)
+    }
+
+    /// Reason of dropping a packet because its bucket is not owned, or because the rule is disabled.
+    #[must_use]
+    pub fn reason_dropped(&self) -> Reason {
+        Reason::of_counter(self.dropped)
+    }
+
+    /// Whether everything that the rule covers is dropped.
+    #[inline]
+    pub(super) fn is_disabled(&self) -> bool {
+        self.slot == NO_SLOT
+    }
+
+    /// Slot of the bucket map, or [`NO_SLOT`].
+    #[inline(always)]
+    pub(super) fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    /// Bits of the client's port that decide: all or none.
+    #[inline(always)]
+    pub(super) fn mask_port(&self) -> u16 {
+        (self.mask_v4 >> 32) as u16
+    }
+
+    /// The same rule on another slot, for other reasons.
+    pub(super) const fn with(self, slot: u16, accepted: Reason, dropped: Reason) -> RuleEntry {
+        RuleEntry {
+            slot,
+            accepted: accepted.counter(self.number),
+            dropped: dropped.counter(self.number),
+            ..self
+        }
     }
 
     /// The entry for traffic that no rule covers: by client address, on the default slot.
     pub const EMPTY: RuleEntry = RuleEntry {
-        mask_v4: u32::MAX,
-        mask_port: 0,
-        slot: 0,
+        mask_v4: u32::MAX as u64,
         mask_v6: [u64::MAX; 2],
-        row: 0,
+        slot: 0,
+        accepted: 0,
+        dropped: 0,
         number: NO_RULE,
-        disabled: false,
         track: false,
-        accepted: Reason::AcceptedDefaultHost,
-        dropped: Reason::DroppedNotDefaultHost,
-    };
+    }
+    .with(
+        0,
+        Reason::AcceptedDefaultHost,
+        Reason::DroppedNotDefaultHost,
+    );
 }
 
 /// Where a filter keeps its tables. The lengths are those of [`storage_len`], or more.
@@ -155,7 +216,7 @@ pub trait Storage {
     /// The IPv6 VIPs.
     fn vips_v6(&self) -> &[PlaceV6; VIP_SLOTS];
     /// The rules.
-    fn rules(&self) -> &[RuleEntry];
+    fn rules(&self) -> &[RuleEntry; RULE_ENTRIES];
     /// Port tables and pages.
     fn index(&self) -> &[u16];
     /// The IPv4 VIPs, to be filled.
@@ -163,7 +224,7 @@ pub trait Storage {
     /// The IPv6 VIPs, to be filled.
     fn vips_v6_mut(&mut self) -> &mut [PlaceV6; VIP_SLOTS];
     /// The rules, to be filled.
-    fn rules_mut(&mut self) -> &mut [RuleEntry];
+    fn rules_mut(&mut self) -> &mut [RuleEntry; RULE_ENTRIES];
     /// The tables, to be filled.
     fn index_mut(&mut self) -> &mut [u16];
 }
@@ -171,8 +232,6 @@ pub trait Storage {
 /// Elements of each part of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StorageLen {
-    /// Elements of [`Storage::rules`].
-    pub rules: usize,
     /// Elements of [`Storage::index`].
     pub index: usize,
 }
@@ -268,6 +327,8 @@ pub struct Filter<S> {
     pub(super) has_v6: bool,
     pub(super) mac_v4: Mac,
     pub(super) mac_v6: Mac,
+    /// The two once more, as [`mac_word`] has them.
+    pub(super) mac_words: [u64; 2],
     pub(super) echo: Echo,
     pub(super) responder: Responder,
     /// The entry for traffic without ports that is spread by client address.
@@ -352,6 +413,22 @@ impl<S: Storage> Filter<S> {
         *mac == self.mac_v4 || *mac == self.mac_v6
     }
 
+    /// Whether a frame goes to the virtual MAC of IPv4 VIPs; `head` are its first bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_to_mac_v4(&self, head: [u8; 8]) -> bool {
+        let [mac, _] = self.mac_words;
+        mac_word(head) == mac
+    }
+
+    /// Whether a frame goes to the virtual MAC of IPv6 VIPs; `head` are its first bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_to_mac_v6(&self, head: [u8; 8]) -> bool {
+        let [_, mac] = self.mac_words;
+        mac_word(head) == mac
+    }
+
     /// Whether an address is a VIP of this cluster.
     #[must_use]
     pub fn is_vip(&self, address: IpAddr) -> bool {
@@ -381,29 +458,21 @@ impl<S: Storage> Filter<S> {
         (place.address == address).then_some(&place.vip)
     }
 
-    /// The rule for a port of a VIP, given as its two bytes in network order; the entry for no rule if none
-    /// covers it. There is always an entry, but the packet path does not panic if tables are broken.
+    /// The rule for a port, given as its two bytes in network order, in a port table of a VIP; the entry for no rule if
+    /// none covers it. There is always an entry, but the packet path does not panic if tables are broken.
     #[inline(always)]
-    pub(super) fn rule(
-        &self,
-        vip: &VipEntry,
-        transport: Transport,
-        port: [u8; 2],
-    ) -> Option<&RuleEntry> {
-        let table = match transport {
-            Transport::Tcp => vip.tcp,
-            Transport::Udp => vip.udp,
-        };
+    pub(super) fn rule(&self, table: u16, port: [u8; 2]) -> Option<&RuleEntry> {
         let [high, low] = port;
         let index = self.storage.index();
         let page = *index.get(usize::from(table) << 8 | usize::from(high))?;
         let number = *index.get(usize::from(page) << 8 | usize::from(low))?;
-        self.storage.rules().get(usize::from(number))
+        self.storage.rules().get(usize::from(number as u8))
     }
 
     /// The entry for traffic that no rule covers.
     pub(super) fn uncovered(&self) -> &RuleEntry {
-        self.storage.rules().first().unwrap_or(&RuleEntry::EMPTY)
+        let [first, ..] = self.storage.rules();
+        first
     }
 }
 
@@ -413,6 +482,12 @@ impl<S: Storage> Filter<S> {
 #[must_use]
 pub fn storage_len(settings: &Settings<'_>) -> StorageLen {
     compile::storage_len(settings)
+}
+
+/// The first six of eight bytes as a word, for frames to be compared with a MAC at once.
+#[inline(always)]
+pub(super) fn mac_word(head: [u8; 8]) -> u64 {
+    u64::from_le_bytes(head) << 16
 }
 
 /// The sixteen bytes of an IPv6 address as two words in native order.

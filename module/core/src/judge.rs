@@ -47,7 +47,7 @@ fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) 
             if mine =>
         {
             return Verdict::Accept {
-                reason: entry.accepted,
+                reason: entry.reason_accepted(),
                 rule,
                 fragment,
                 note: kind.note(),
@@ -55,7 +55,7 @@ fn ask(entry: &RuleEntry, mine: bool, others: bool, kind: Kind, fragment: bool) 
         }
         Kind::First | Kind::FirstDatagram | Kind::Untracked => {
             return Verdict::Drop {
-                reason: entry.dropped,
+                reason: entry.reason_dropped(),
                 rule,
                 fragment,
             };
@@ -149,7 +149,7 @@ fn settle<B: Buckets>(
     fragment: bool,
     kind: impl FnOnce() -> Kind,
 ) -> Verdict {
-    if entry.disabled {
+    if entry.is_disabled() {
         let reason = Reason::DroppedDisabled;
         return Verdict::Drop {
             reason,
@@ -171,11 +171,11 @@ fn settle_bucket<B: Buckets>(
     let rule = entry.number;
     let (word, bit) = (bucket >> 6, u32::from(bucket & 63));
     let is_set = |bits: u64| bits.wrapping_shr(bit) & 1 != 0;
-    let (mine, moved) = buckets.word(entry.slot, word);
+    let (mine, moved) = buckets.word(entry.slot(), word).unwrap_or((0, 0));
     let (mine, moved) = (is_set(mine), is_set(moved));
     if !mine && !moved {
         return Verdict::Drop {
-            reason: entry.dropped,
+            reason: entry.reason_dropped(),
             rule,
             fragment,
         };
@@ -183,7 +183,7 @@ fn settle_bucket<B: Buckets>(
     let kind = kind();
     if !moved && !matches!(kind, Kind::SynAck | Kind::Unreadable) {
         return Verdict::Accept {
-            reason: entry.accepted,
+            reason: entry.reason_accepted(),
             rule,
             fragment,
             note: kind.note(),
@@ -192,7 +192,7 @@ fn settle_bucket<B: Buckets>(
     ask(
         entry,
         mine,
-        is_set(buckets.others(entry.slot, word)),
+        is_set(buckets.others(entry.slot(), word)),
         kind,
         fragment,
     )
@@ -359,7 +359,7 @@ pub(super) fn entry_of<'a, S: Storage>(
     };
     (
         filter
-            .rule(vip, table, vip_port)
+            .rule(vip.table(table), vip_port)
             .unwrap_or(filter.uncovered()),
         u16::from_le_bytes(client_port),
     )
@@ -372,8 +372,8 @@ fn portless_entry<'a, S: Storage>(
     protocol: u8,
 ) -> &'a RuleEntry {
     let entry = match protocol {
-        PROTO_GRE => filter.rule(vip, Transport::Tcp, PORT_PPTP.to_be_bytes()),
-        PROTO_ESP | PROTO_AH => filter.rule(vip, Transport::Udp, PORT_IKE.to_be_bytes()),
+        PROTO_GRE => filter.rule(vip.table(Transport::Tcp), PORT_PPTP.to_be_bytes()),
+        PROTO_ESP | PROTO_AH => filter.rule(vip.table(Transport::Udp), PORT_IKE.to_be_bytes()),
         PROTO_ICMP | PROTO_ICMPV6 => None,
         _ => Some(&filter.spread),
     };
@@ -383,9 +383,10 @@ fn portless_entry<'a, S: Storage>(
 /// The hash of a client under a rule; the port as its bytes read little-endian.
 pub(super) fn hash<S>(filter: &Filter<S>, entry: &RuleEntry, client: Address, port: u16) -> u64 {
     match client {
-        Address::V4(word) => filter
-            .key
-            .hash_v4(u32::from_le(word) & entry.mask_v4, port & entry.mask_port),
+        Address::V4(word) => {
+            let client = u64::from(u32::from_le(word)) | u64::from(port) << 32;
+            filter.key.hash_v4(client & entry.mask_v4)
+        }
         Address::V6([first, second]) => hash_v6(
             filter,
             entry,

@@ -125,7 +125,7 @@ fn opened((entry, bucket, mine): (&RuleEntry, u16, bool), session: Option<Flow>)
         return Leaving::Untouched;
     }
     Leaving::Opened {
-        slot: entry.slot,
+        slot: entry.slot(),
         bucket,
         session,
     }
@@ -140,7 +140,7 @@ fn place<'a, S: Storage, B: Buckets>(
 ) -> (&'a RuleEntry, u16, bool) {
     let (entry, port) = entry_of(filter, vip, it.protocol, it.transport, Side::Vip);
     let bucket = bucket(hash(filter, entry, it.dst, port));
-    let mine = buckets.mine(entry.slot, bucket >> 6);
+    let mine = buckets.mine(entry.slot(), bucket >> 6);
     (
         entry,
         bucket,

@@ -123,14 +123,28 @@ impl Reason {
     /// Rows of counters: one for packets without a rule, then one for each number of a rule.
     pub const ROWS: usize = RULES_MAX + 1;
 
-    /// The first counter of a rule (or of none, [`NO_RULE`]) in a table of [`Reason::ROWS`] rows of [`Reason::COUNT`].
+    /// The counter of packets of a rule (or of none, [`NO_RULE`]) to which something happened for this reason, in a
+    /// table of [`Reason::ROWS`] rows of [`Reason::COUNT`].
     #[must_use]
-    pub const fn row(rule: u8) -> u16 {
+    pub const fn counter(self, rule: u8) -> u16 {
         const {
             assert!(NO_RULE.wrapping_add(1) == 0);
             assert!(256 * Reason::COUNT <= u16::MAX as usize);
         };
-        (rule.wrapping_add(1) as u16).wrapping_mul(Reason::COUNT as u16)
+        (rule.wrapping_add(1) as u16)
+            .wrapping_mul(Reason::COUNT as u16)
+            .wrapping_add(self as u16)
+    }
+
+    /// The reason of a counter, whatever its rule.
+    #[must_use]
+    pub fn of_counter(counter: u16) -> Reason {
+        let column = usize::from(counter).wrapping_rem(Reason::COUNT);
+        // Never out of range.
+        Reason::ALL
+            .get(column)
+            .copied()
+            .unwrap_or(Reason::PassedForeign)
     }
 }
 
@@ -142,6 +156,15 @@ mod tests {
     fn no_counter_of_frames_has_the_name_of_a_reason() {
         for received in crate::received::Received::ALL {
             assert_eq!(Reason::from_name(received.name()), None);
+        }
+    }
+
+    #[test]
+    fn a_counter_leads_back_to_its_reason() {
+        for &reason in Reason::ALL {
+            for rule in [crate::filter::NO_RULE, 0, 1, 63] {
+                assert_eq!(Reason::of_counter(reason.counter(rule)), reason);
+            }
         }
     }
 

@@ -122,12 +122,11 @@ impl SipKey {
         state
     }
 
-    /// Hash of the six bytes `client` (4) and `port` (2), each given as its bytes read little-endian.
+    /// Hash of six bytes, a client's address (4) and port (2), read little-endian; the upper bits of `client` are zero.
     #[inline(always)]
     #[must_use]
-    pub fn hash_v4(&self, client: u32, port: u16) -> u64 {
-        self.begin(u64::from(client) | u64::from(port) << 32 | V4_LEN << 56)
-            .finish::<3>()
+    pub fn hash_v4(&self, client: u64) -> u64 {
+        self.begin(client | V4_LEN << 56).finish::<3>()
     }
 
     /// Hash of the eighteen bytes `client` (16, as two words) and `port` (2), each given as its bytes read

@@ -12,8 +12,8 @@ use nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
 use nlb_core::auth::Authenticator;
 use nlb_core::config::cluster_id;
 use nlb_core::decide::{
-    decide, explain, fast_v4, fast_v6, flow, glance_v4, glance_v6, is_for_cluster, Answer, Fast,
-    Glance, Note, Verdict,
+    decide, explain, fast_v4, fast_v6, flow, glance_v4, glance_v6, is_for_cluster, Answer, Bytes,
+    Fast, Glance, Note, Verdict,
 };
 use nlb_core::filter::{Filter, Responder, Storage};
 use nlb_core::fragments::{recall, remember, Cells, FragmentKey};
@@ -169,15 +169,15 @@ fn check_fast<S: Storage>(filter: &Filter<S>, case: &Case<'_>, verdict: Verdict)
         _ => return,
     };
     let fast = if v4 {
-        fast_v4(filter, words, vip, meta.len, l3, || l3)
+        fast_v4(filter, words, vip, meta.len, Bytes(l3))
     } else {
-        fast_v6(filter, words, vip, meta.len, l3, || l3)
+        fast_v6(filter, words, vip, meta.len, Bytes(l3))
     };
     match fast {
         Fast::Accept(entry) => assert_eq!(
             verdict,
             Verdict::Accept {
-                reason: entry.accepted().1,
+                reason: entry.reason_accepted(),
                 rule: entry.number(),
                 fragment: false,
                 note: Note::Nothing
@@ -186,7 +186,7 @@ fn check_fast<S: Storage>(filter: &Filter<S>, case: &Case<'_>, verdict: Verdict)
         Fast::Drop(entry) => assert_eq!(
             verdict,
             Verdict::Drop {
-                reason: entry.dropped().1,
+                reason: entry.reason_dropped(),
                 rule: entry.number(),
                 fragment: false
             }

@@ -9,7 +9,7 @@ pub mod table;
 use nlb_core::decide::Buckets;
 use nlb_core::filter::{
     storage_len, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, Storage,
-    VIP_SLOTS,
+    RULE_ENTRIES, VIP_SLOTS,
 };
 use nlb_core::genl::{Echo, Mode};
 use nlb_core::packet::{Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
@@ -24,7 +24,7 @@ pub const SEED: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 pub struct Heap {
     vips_v4: Box<[PlaceV4; VIP_SLOTS]>,
     vips_v6: Box<[PlaceV6; VIP_SLOTS]>,
-    rules: Vec<RuleEntry>,
+    rules: Box<[RuleEntry; RULE_ENTRIES]>,
     index: Vec<u16>,
 }
 
@@ -34,7 +34,7 @@ impl Heap {
         Heap {
             vips_v4: Box::new([PlaceV4::EMPTY; VIP_SLOTS]),
             vips_v6: Box::new([PlaceV6::EMPTY; VIP_SLOTS]),
-            rules: vec![RuleEntry::EMPTY; len.rules],
+            rules: Box::new([RuleEntry::EMPTY; RULE_ENTRIES]),
             index: vec![0; len.index],
         }
     }
@@ -47,7 +47,7 @@ impl Storage for Heap {
     fn vips_v6(&self) -> &[PlaceV6; VIP_SLOTS] {
         &self.vips_v6
     }
-    fn rules(&self) -> &[RuleEntry] {
+    fn rules(&self) -> &[RuleEntry; RULE_ENTRIES] {
         &self.rules
     }
     fn index(&self) -> &[u16] {
@@ -59,7 +59,7 @@ impl Storage for Heap {
     fn vips_v6_mut(&mut self) -> &mut [PlaceV6; VIP_SLOTS] {
         &mut self.vips_v6
     }
-    fn rules_mut(&mut self) -> &mut [RuleEntry] {
+    fn rules_mut(&mut self) -> &mut [RuleEntry; RULE_ENTRIES] {
         &mut self.rules
     }
     fn index_mut(&mut self) -> &mut [u16] {
