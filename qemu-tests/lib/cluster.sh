@@ -154,7 +154,7 @@ load() {
 
 load_end() {
 	touch "/run/test/$1.end"
-	finish "$1"
+	finish "$1" || { cat "/run/test/$1.log"; return 1; }
 	cp "/run/test/$1.log" "/run/test/$1.json"
 	note "$1: $(cat "/run/test/$1.json")"
 }
