@@ -8,6 +8,7 @@
 
 use super::cluster::Cluster;
 use super::conflict;
+use super::drops::dropped;
 use super::kapi::netdevice::DeviceRef;
 use super::kapi::netfilter::{OutputHook, Verdict};
 use super::kapi::rcu::ReadSide;
@@ -38,7 +39,7 @@ pub(crate) fn arrived(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdic
     match judged(cluster, snapshot, skb) {
         None => {
             cluster.stats().reason(Reason::NdMalformed);
-            Verdict::Drop
+            dropped(Reason::NdMalformed)
         }
         Some(NdVerdict::Pass(reason)) => {
             cluster.stats().reason(reason);
@@ -46,7 +47,11 @@ pub(crate) fn arrived(port: &Port, snapshot: &Snapshot, skb: &mut Skb) -> Verdic
         }
         Some(NdVerdict::Drop(reason)) => {
             cluster.stats().reason(reason);
-            Verdict::Consume
+            match reason {
+                Reason::NdMalformed => dropped(reason),
+                // About a VIP, and looked at: it has done what it can.
+                _ => Verdict::Consume,
+            }
         }
         Some(NdVerdict::Conflict { vip, mac }) => {
             cluster.stats().reason(Reason::NdConflict);
@@ -111,8 +116,9 @@ impl OutputHook for Ip6Output {
             return Verdict::Accept;
         }
         for cluster in guarded.clusters(side) {
-            if guard(cluster, side, skb, 0, device) == Verdict::Drop {
-                return Verdict::Drop;
+            let verdict = guard(cluster, side, skb, 0, device);
+            if verdict != Verdict::Accept {
+                return verdict;
             }
         }
         Verdict::Accept
@@ -162,7 +168,7 @@ fn leaving(
     };
     let Some(place) = mended else {
         cluster.stats().reason(Reason::NdLeakDropped);
-        return Verdict::Drop;
+        return dropped(Reason::NdLeakDropped);
     };
     for (to, from) in place.iter_mut().zip(l3) {
         *to = *from;

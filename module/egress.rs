@@ -6,6 +6,7 @@
 //! *Context*: softirq or process with bottom halves off, under RCU. Nothing here allocates or sleeps.
 
 use super::discovery;
+use super::drops::{dropped, swallowed};
 use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::ReadSide;
 use super::kapi::skb::{Skb, ETH_HLEN};
@@ -39,7 +40,7 @@ impl Hook for Egress {
         };
         if has_virtual_source(snapshot, skb) {
             cluster.stats().reason(Reason::DroppedVirtualSource);
-            return Verdict::Drop;
+            return dropped(Reason::DroppedVirtualSource);
         }
         match skb.protocol() {
             ETHERTYPE_ARP => neighbour::guard(cluster, side, skb, ETH_HLEN),
@@ -88,7 +89,7 @@ fn from_vip(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: &[
             cluster.stats().packet(Reason::DroppedLateSynAck, rule);
             // A SYN-ACK that cannot be sent ends the half-open connection, which still waits for its ACK: the one that
             // was sent before may have arrived.
-            return Verdict::Consume;
+            return swallowed(Reason::DroppedLateSynAck);
         }
         // Those of containers have no socket here either, and no cookie that this host could check: connection
         // tracking knows such a connection from its SYN-ACK on.

@@ -7,6 +7,7 @@
 
 use super::delivery;
 use super::discovery;
+use super::drops::dropped;
 use super::kapi::clock::now_ns;
 use super::kapi::netfilter::{Done, Lent, OwningHook, Verdict};
 use super::kapi::rcu::ReadSide;
@@ -236,6 +237,9 @@ fn moved(
     let verdict = question.resolve(known(cluster, side, question, flow, l3));
     if let decide::Verdict::Drop { reason, rule, .. } = verdict {
         cluster.stats().packet(reason, rule);
+        if reason == Reason::SilentMidFlow {
+            return skb.finish(dropped(reason));
+        }
         return skb.refuse();
     }
     if let decide::Verdict::Accept { reason, rule, .. } = verdict {
@@ -401,7 +405,7 @@ fn finish(port: &Port, skb: &mut Skb, meta: &Meta, verdict: decide::Verdict) -> 
         }
         decide::Verdict::Drop { rule, .. } => {
             stats.packet(reason, rule);
-            Verdict::Drop
+            dropped(reason)
         }
         _ => {
             stats.reason(reason);
@@ -413,5 +417,5 @@ fn finish(port: &Port, skb: &mut Skb, meta: &Meta, verdict: decide::Verdict) -> 
 /// A packet whose bytes cannot be had is nobody's.
 fn unreadable(port: &Port) -> Verdict {
     port.cluster().stats().event(Event::PacketUnreadable);
-    Verdict::Drop
+    dropped(Reason::MalformedTruncated)
 }

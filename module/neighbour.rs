@@ -8,6 +8,7 @@
 use super::cluster::Cluster;
 use super::conflict;
 use super::discovery;
+use super::drops::dropped;
 use super::kapi::netfilter::{Hook, Verdict};
 use super::kapi::rcu::{RcuCell, ReadSide};
 use super::kapi::skb::{Frame, Skb, ETH_HLEN};
@@ -138,8 +139,9 @@ impl Hook for ArpOutput {
             return Verdict::Accept;
         };
         for cluster in guarded.clusters(side) {
-            if guard(cluster, side, skb, offset) == Verdict::Drop {
-                return Verdict::Drop;
+            let verdict = guard(cluster, side, skb, offset);
+            if verdict != Verdict::Accept {
+                return verdict;
             }
         }
         Verdict::Accept
@@ -164,12 +166,12 @@ pub(crate) fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: u
         ArpOut::Untouched => Verdict::Accept,
         ArpOut::Drop => {
             cluster.stats().reason(Reason::ArpLeakDropped);
-            Verdict::Drop
+            dropped(Reason::ArpLeakDropped)
         }
         ArpOut::Mended => {
             let Some(place) = skb.writable(offset, ARP_LEN) else {
                 cluster.stats().reason(Reason::ArpLeakDropped);
-                return Verdict::Drop;
+                return dropped(Reason::ArpLeakDropped);
             };
             for (to, from) in place.iter_mut().zip(&bytes) {
                 *to = *from;

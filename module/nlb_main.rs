@@ -15,6 +15,7 @@ mod conflict;
 mod cookies;
 mod delivery;
 mod discovery;
+mod drops;
 mod egress;
 mod fill;
 mod fragments;

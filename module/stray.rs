@@ -8,6 +8,7 @@
 //! stack does ([`Way::Stack`]) cannot have it there, for what it drops might be theirs; as long as such interfaces
 //! exist, the hook is also at the beginning of the IP stack, before connection tracking can rewrite the VIP.
 
+use super::drops::dropped;
 use super::kapi::netdevice::{DeviceRef, Rtnl};
 use super::kapi::netfilter::{InputHook, Verdict};
 use super::kapi::rcu::ReadSide;
@@ -76,12 +77,12 @@ impl InputHook for Stray {
         match stray_of {
             // In the stack, the host's own connections are seen too, and a VRF hands packets in once more.
             Some(cluster) if !device.is_loopback() && !device.is_vrf() => {
-                cluster.stats().reason(if is_probe(skb) {
-                    Reason::ProbeHeard
-                } else {
-                    Reason::DroppedOtherInterface
-                });
-                Verdict::Drop
+                if is_probe(skb) {
+                    cluster.stats().reason(Reason::ProbeHeard);
+                    return Verdict::Consume;
+                }
+                cluster.stats().reason(Reason::DroppedOtherInterface);
+                dropped(Reason::DroppedOtherInterface)
             }
             _ => Verdict::Accept,
         }

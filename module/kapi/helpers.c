@@ -10,6 +10,7 @@
 #include <linux/igmp.h>
 #include <linux/inetdevice.h>
 #include <linux/module.h>
+#include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -72,6 +73,12 @@ void nlb_helper_kfree_skb(struct sk_buff *skb)
 void nlb_helper_consume_skb(struct sk_buff *skb)
 {
 	consume_skb(skb);
+}
+
+/* The drop monitor shows this function as the place of the drop, so it is one for itself. */
+noinline unsigned int nlb_helper_drop(struct sk_buff *skb, unsigned int reason, bool refused)
+{
+	return NF_DROP_REASON(skb, reason, refused ? EPERM : 0);
 }
 
 void nlb_helper_free_later(void *object)

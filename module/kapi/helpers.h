@@ -15,6 +15,7 @@ void nlb_helper_send_frame(struct sk_buff *skb, struct net_device *dev,
 			   const u8 *dst, u16 protocol, unsigned int len);
 void nlb_helper_kfree_skb(struct sk_buff *skb);
 void nlb_helper_consume_skb(struct sk_buff *skb);
+unsigned int nlb_helper_drop(struct sk_buff *skb, unsigned int reason, bool refused);
 void nlb_helper_free_later(void *object);
 int nlb_helper_skb_network_offset(const struct sk_buff *skb);
 int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);

@@ -16,10 +16,38 @@ use kernel::sync::Arc;
 pub(crate) enum Verdict {
     /// It goes on its way.
     Accept,
-    /// It is freed, with netfilter's drop reason.
-    Drop,
+    /// It is freed, and the drop monitor is told why; who sent it, if this host did, is told that it may not.
+    Drop(DropReason),
+    /// The same, but who sent it is told that it was sent.
+    Swallow(DropReason),
     /// It has reached its goal in the hook and is freed as such, which a drop monitor does not see.
     Consume,
+}
+
+/// Why a packet is freed: of the kernel's reasons (`enum skb_drop_reason`) those that hooks have use for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum DropReason {
+    /// A filter decided so.
+    Filtered = bindings::skb_drop_reason_SKB_DROP_REASON_NETFILTER_DROP,
+    /// There is no socket for it.
+    NoSocket = bindings::skb_drop_reason_SKB_DROP_REASON_NO_SOCKET,
+    /// A header is cut off.
+    HeaderTruncated = bindings::skb_drop_reason_SKB_DROP_REASON_HDR_TRUNC,
+    /// The IP header contradicts itself.
+    BadHeader = bindings::skb_drop_reason_SKB_DROP_REASON_IP_INHDR,
+    /// It is not as long as it says.
+    TooSmall = bindings::skb_drop_reason_SKB_DROP_REASON_PKT_TOO_SMALL,
+    /// It is longer than can be.
+    TooBig = bindings::skb_drop_reason_SKB_DROP_REASON_PKT_TOO_BIG,
+    /// Nobody can have its source address.
+    InvalidSource = bindings::skb_drop_reason_SKB_DROP_REASON_IP_INVALID_SOURCE,
+    /// An IPv6 extension header that cannot be.
+    BadExtension = bindings::skb_drop_reason_SKB_DROP_REASON_IPV6_BAD_EXTHDR,
+    /// A message of IPv6 neighbour discovery that cannot be.
+    BadNeighbourMessage = bindings::skb_drop_reason_SKB_DROP_REASON_IPV6_NDISC_BAD_OPTIONS,
+    /// The source MAC is one that nobody may send from.
+    InvalidSourceMac = bindings::skb_drop_reason_SKB_DROP_REASON_MAC_INVALID_SOURCE,
 }
 
 /// A packet in the hands of a hook that says itself what becomes of it, see [`OwningHook`].
@@ -37,7 +65,7 @@ impl Lent<'_> {
         Done(bindings::NF_ACCEPT)
     }
 
-    /// It is freed, with netfilter's drop reason.
+    /// It is freed by netfilter, which tells the drop monitor just that: what costs least.
     #[inline(always)]
     pub(crate) fn refuse(self) -> Done {
         Done(bindings::NF_DROP)
@@ -541,7 +569,8 @@ unsafe extern "C" fn call_input<H: InputHook>(
 fn carry_out(verdict: Verdict, skb: &mut Skb) -> c_uint {
     match verdict {
         Verdict::Accept => bindings::NF_ACCEPT,
-        Verdict::Drop => bindings::NF_DROP,
+        Verdict::Drop(reason) => skb.drop_for(reason as u32, true),
+        Verdict::Swallow(reason) => skb.drop_for(reason as u32, false),
         Verdict::Consume => {
             skb.consume();
             bindings::NF_STOLEN

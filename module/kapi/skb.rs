@@ -164,6 +164,14 @@ impl Skb {
         unsafe { bindings::nlb_helper_consume_skb(self.0.get()) };
     }
 
+    /// Frees the buffer and tells the drop monitor why; returns what the hook must say then, with an error for who
+    /// sent it if `refused`. `reason` is one of `enum skb_drop_reason`.
+    pub(super) fn drop_for(&mut self, reason: u32, refused: bool) -> c_uint {
+        // SAFETY: Valid by the type invariant; the only callers tell netfilter what the call returns, which says that
+        // the buffer is gone.
+        unsafe { bindings::nlb_helper_drop(self.0.get(), reason, refused) }
+    }
+
     /// Writable access to `len` bytes from `offset` of the data on; none if memory is short, the buffer is shorter,
     /// or somebody else holds the buffer as well.
     pub(crate) fn writable(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
