@@ -11,12 +11,13 @@ use super::nlb_core::auth::Authenticator;
 use super::nlb_core::decide::explain;
 use super::nlb_core::genl::{self, bucket, counter, history as past, owner as own};
 use super::nlb_core::host::HostId;
-use super::nlb_core::limits::{BUCKETS, BUCKET_WORDS};
+use super::nlb_core::limits::{BUCKETS, BUCKET_WORDS, HOSTS_MAX};
 use super::nlb_core::packet::{Flow, PROTO_TCP};
 use super::nlb_core::rules::Rule;
 use super::nlb_core::time::NS_PER_MS;
 use super::request::{address, address_bytes};
 use super::rules::Share;
+use super::second_chance::{imagined, trace};
 use core::net::IpAddr;
 use kernel::c_str;
 use kernel::prelude::*;
@@ -158,6 +159,9 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> 
     if let Some(residue) = info.residue {
         message.put_u32(at::RESIDUE, residue)?;
     }
+    if let Some(since) = info.residue_since {
+        message.put_u64(at::RESIDUE_MS, now.since(since) / NS_PER_MS)?;
+    }
     message.put_u64(at::PENDING, info.pending)
 }
 
@@ -246,10 +250,76 @@ pub(crate) fn buckets(message: &mut Message, cluster: &Cluster, index: usize) ->
     message.put_u64(bucket::GENERATION, generation)
 }
 
+/// Places of [`residue`]: one for each host in each slot.
+pub(crate) const HOLDERS_PER_SLOT: usize = HOSTS_MAX;
+
+/// The first place from `index` on where there is residue.
+pub(crate) fn residue_from(cluster: &Cluster, index: usize, slots: usize) -> Option<usize> {
+    let places = index..slots.saturating_mul(HOLDERS_PER_SLOT);
+    places.into_iter().find(|place| {
+        let (slot, Some(host)) = holder_at(*place) else {
+            return false;
+        };
+        cluster.look(|node, _, _| node.has_residue(host))
+            && residue_words(cluster, slot, host).any(|word| word != 0)
+    })
+}
+
+fn holder_at(place: usize) -> (u16, Option<HostId>) {
+    let host = HostId::new((place % HOLDERS_PER_SLOT) as u8 + 1);
+    ((place / HOLDERS_PER_SLOT) as u16, host)
+}
+
+/// What a host may hold of a slot. The lock is taken for each word: a packet of the protocol does not wait for all.
+fn residue_words(
+    cluster: &Cluster,
+    slot: u16,
+    host: HostId,
+) -> impl Iterator<Item = u64> + use<'_> {
+    (0..BUCKET_WORDS as u16)
+        .map(move |word| cluster.look(|node, _, _| node.held_word(slot, word, host)))
+}
+
+/// Writes the residue at a place.
+pub(crate) fn residue(message: &mut Message, cluster: &Cluster, place: usize) -> Result {
+    let (slot, host) = holder_at(place);
+    let host = host.ok_or(ENOENT)?;
+    let mut bytes = KVec::with_capacity(BUCKETS / 8, GFP_KERNEL)?;
+    for word in residue_words(cluster, slot, host) {
+        bytes.extend_from_slice(&word.to_ne_bytes(), GFP_KERNEL)?;
+    }
+    let generation = cluster.look(|node, _, _| node.generation().number);
+    message.put_u32(bucket::IFINDEX, cluster.device().ifindex())?;
+    message.put_u16(bucket::SLOT, slot)?;
+    message.put_u8(bucket::HOLDER, host.get())?;
+    message.put(bucket::RESIDUE, &bytes)?;
+    message.put_u64(bucket::GENERATION, generation)
+}
+
+/// Name and value of the counter at a place, of a rule's packets or of all.
+pub(crate) fn counter_at(
+    cluster: &Cluster,
+    rule: Option<u16>,
+    index: usize,
+) -> Option<(&'static str, u64)> {
+    match rule {
+        Some(rule) => cluster.stats().get_of_rule(rule, index),
+        None => cluster.stats().get(index),
+    }
+}
+
 /// Writes one counter.
-pub(crate) fn counter(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
-    let (name, value) = cluster.stats().get(index).ok_or(ENOENT)?;
+pub(crate) fn counter(
+    message: &mut Message,
+    cluster: &Cluster,
+    rule: Option<u16>,
+    index: usize,
+) -> Result {
+    let (name, value) = counter_at(cluster, rule, index).ok_or(ENOENT)?;
     message.put_u32(counter::IFINDEX, cluster.device().ifindex())?;
+    if let Some(rule) = rule {
+        message.put_u16(counter::RULE, rule)?;
+    }
     message.put_text(counter::NAME, name.as_bytes())?;
     message.put_u64(counter::VALUE, value)
 }
@@ -357,5 +427,11 @@ pub(crate) fn owner(message: &mut Message, cluster: &Cluster, question: &Questio
         message.put_u64(own::HOLDERS_UNKNOWN, unknown.0)?;
     }
     message.put_flag(own::SELF, host == Some(this))?;
+    message.put_u8(own::TRACE, trace(cluster, &side, flow) as u8)?;
+    for (kind, first) in [(own::FIRST, true), (own::LATER, false)] {
+        if let Some(reason) = imagined(cluster, &side, snapshot, flow, first) {
+            message.put_text(kind, reason.name().as_bytes())?;
+        }
+    }
     message.put_u64(own::GENERATION, generation)
 }

@@ -137,7 +137,10 @@ const OPERATIONS: &[Operation<Registry>] = &[
     Operation {
         command: Command::CounterGet as u8,
         admin: false,
-        policy: policy!(counter::MAX; counter::IFINDEX => Policy::U32,),
+        policy: policy!(counter::MAX;
+            counter::IFINDEX => Policy::U32,
+            counter::RULE => Policy::U16,
+        ),
         answer: None,
         dump: Some(counter_dump),
     },
@@ -517,12 +520,20 @@ pub(super) fn dump_each(
     exists: impl Fn(usize) -> bool,
     fill: impl Fn(&mut Message, usize) -> Result,
 ) -> Result<Progress> {
+    let from = |index| exists(index).then_some(index);
+    dump_some(dump, command, generation, from, fill)
+}
+
+/// The same where not each index has something; `from` says which is the first one that has, from one on.
+fn dump_some(
+    dump: &mut Dump<'_>,
+    command: Command,
+    generation: impl Fn() -> u32,
+    from: impl Fn(usize) -> Option<usize>,
+    fill: impl Fn(&mut Message, usize) -> Result,
+) -> Result<Progress> {
     dump.set_generation(generation());
-    loop {
-        let cursor = dump.cursor();
-        if !exists(cursor) {
-            break;
-        }
+    while let Some(cursor) = from(dump.cursor()) {
         match dump.message(command as u8, |message| fill(message, cursor)) {
             Ok(true) => dump.set_cursor(cursor.saturating_add(1)),
             Ok(false) => return Ok(Progress::More),
@@ -566,24 +577,46 @@ fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let slots = port
         .cluster()
         .look(|node, _, _| usize::from(node.config().rules.slots));
+    // The maps, and after them what is residue.
     let parts = slots.saturating_mul(fill::PARTS_PER_SLOT);
-    dump_each(
+    let cluster = port.cluster();
+    dump_some(
         dump,
         Command::BucketGet,
         || node_generation(&port),
-        |index| index < parts,
-        |message, index| fill::buckets(message, port.cluster(), index),
+        |index| match index.checked_sub(parts) {
+            None => Some(index),
+            Some(place) => {
+                fill::residue_from(cluster, place, slots).map(|place| parts.saturating_add(place))
+            }
+        },
+        |message, index| match index.checked_sub(parts) {
+            None => fill::buckets(message, cluster, index),
+            Some(place) => fill::residue(message, cluster, place),
+        },
     )
 }
 
 fn counter_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
+    let request = dump.request();
+    let port = find(registry, &request)?;
+    let cluster = port.cluster();
+    let rule = request.get(counter::RULE).map(|attribute| attribute.u16());
+    let rules =
+        cluster.look_at_rules(|_, in_force, _| in_force.map_or(0, |it| it.rules.rules().len()));
+    if rule.is_some_and(|rule| usize::from(rule) >= rules) {
+        return Err(request.refuse_at(
+            counter::RULE,
+            EINVAL,
+            c_str!("there is no rule with this number"),
+        ));
+    }
     dump_each(
         dump,
         Command::CounterGet,
         unnumbered,
-        |index| port.cluster().stats().get(index).is_some(),
-        |message, index| fill::counter(message, port.cluster(), index),
+        |index| fill::counter_at(cluster, rule, index).is_some(),
+        |message, index| fill::counter(message, cluster, rule, index),
     )
 }
 

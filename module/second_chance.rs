@@ -11,7 +11,10 @@ use super::kapi::inet::{tcp_cookie, tcp_lookup, Ends, TcpSocket};
 use super::kapi::rcu::ReadSide;
 use super::nlb_core::decide::{self, Answer, Note, Question, Tables};
 use super::nlb_core::fragments::{recall, FragmentKey};
+use super::nlb_core::genl::Trace;
+use super::nlb_core::imagine::Imagined;
 use super::nlb_core::packet::{Flow, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE};
+use super::nlb_core::reason::Reason;
 use super::nlb_core::socket::{Segment, Socket};
 use super::nlb_core::time::Instant;
 use super::notify;
@@ -56,6 +59,47 @@ pub(crate) fn known(
         Tables::Sessions => session(cluster, side, &question, &flow),
         Tables::Tcp | Tables::Fragments => Answer::Unknown,
     }
+}
+
+/// What the tables of this host have of a flow. Context: any, under RCU.
+pub(crate) fn trace(cluster: &Cluster, side: &ReadSide, flow: &Flow) -> Trace {
+    let found = match flow.protocol {
+        PROTO_TCP => tcp_lookup(side, cluster.device(), &ends(flow)),
+        _ => TcpSocket::None,
+    };
+    match found {
+        TcpSocket::Established => Trace::Socket,
+        TcpSocket::HalfOpen(_) => Trace::HalfOpen,
+        TcpSocket::TimeWait => Trace::TimeWait,
+        TcpSocket::None if cluster.sessions().recall(side, flow, false) => Trace::Session,
+        TcpSocket::None if tracked(cluster, side, *flow) != Socket::None => Trace::Conntrack,
+        TcpSocket::None => Trace::None,
+    }
+}
+
+/// What the packet path would count a packet of a flow as, the first one or a later one; `None` for what is no packet.
+/// Nothing is remembered of it. Context: any, under RCU.
+pub(crate) fn imagined(
+    cluster: &Cluster,
+    side: &ReadSide,
+    snapshot: &Snapshot,
+    flow: &Flow,
+    first: bool,
+) -> Option<Reason> {
+    let packet = Imagined::of(flow, first)?;
+    let (meta, l3) = (packet.meta(), packet.l3());
+    let verdict = match decide::decide(&snapshot.filter, &snapshot.owners, &meta, l3) {
+        decide::Verdict::Ask(question) => {
+            // A session that is merely asked about does not become younger, as by an ICMP error.
+            let glance = Question {
+                icmp_error: true,
+                ..question
+            };
+            question.resolve(ask(cluster, side, snapshot, &glance, l3))
+        }
+        verdict => verdict,
+    };
+    verdict.reason()
 }
 
 /// Asks the table of sessions, then connection tracking.

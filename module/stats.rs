@@ -169,6 +169,13 @@ impl Stats {
         counts
     }
 
+    /// Name and sum of the counter with this index, of the packets of one rule alone; none beyond the last.
+    pub(crate) fn get_of_rule(&self, rule: u16, index: usize) -> Option<(&'static str, u64)> {
+        let reason = *Reason::ALL.get(index)?;
+        let row = usize::from(rule).saturating_add(1).min(Reason::ROWS - 1);
+        Some((reason.name(), self.counters.sum(place(row, reason))))
+    }
+
     /// Name and sum of the counter with this index; none beyond the last.
     pub(crate) fn get(&self, index: usize) -> Option<(&'static str, u64)> {
         if let Some(&reason) = Reason::ALL.get(index) {

@@ -63,6 +63,6 @@ told 2 malformed-version IP_INHDR nlb_helper_drop "$(poke "$plain" 14 65)"
 told 2 malformed-header-length IP_INHDR nlb_helper_drop "$(poke "$plain" 14 44)"
 told 2 malformed-length PKT_TOO_SMALL nlb_helper_drop "$(poke "$plain" 16 0fff)"
 told 2 malformed-source IP_INVALID_SOURCE nlb_helper_drop "$(poke "$plain" 26 00000000)"
-told 2 malformed-transport HDR_TRUNC nlb_helper_drop "$(poke "$plain" 46 10)"
+told 2 malformed-transport HDR_TRUNC nlb_helper_drop "$(poke "$plain" 16 001e)"
 # On its way out: a frame with the virtual MAC as its source.
 told 1 dropped-virtual-source MAC_INVALID_SOURCE nlb_helper_drop "$(poke "$plain" 6 "${plain:4:12}")"

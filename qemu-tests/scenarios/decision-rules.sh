@@ -127,6 +127,19 @@ before=$(counter h2 dropped-disabled)
 to 8081 5 disabled --timeout-ms 500
 same "disabled: none answered" 0 "$(field disabled .answered)"
 check "disabled: counted" [ "$(counter h2 dropped-disabled)" -ge "$((before + 5))" ]
+# The rule tells its own reasons: all of these packets, and nothing else.
+of_rule() {
+	adm h2 -j counters eth0 --rule "$1" | jq -c .counters
+}
+same "the disabled rule alone" "{\"dropped-disabled\":$(counter h2 dropped-disabled)}" "$(of_rule 2)"
+same "the reasons of all rules add up to what rule 0 served and dropped" \
+	"$(adm h2 -j rules eth0 | jq -c '.rules[0] | [.accepted, .dropped]')" \
+	"$(of_rule 0 | jq -c 'to_entries | [(map(select(.key | startswith("accepted-")).value) | add // 0),
+		(map(select(.key | startswith("accepted-") | not).value) | add // 0)]')"
+code=0
+adm h2 counters eth0 --rule 9 >/run/test/out 2>&1 || code=$?
+same "a rule that there is not: exit code" 1 "$code"
+check "a rule that there is not: the message" grep -q 'there is no rule with this number' /run/test/out
 same "disabled: explained" rule-is-disabled \
 	"$(adm h3 -j owner "10.1.0.1:1024" "$VIP:8081" | jq -r .reason)"
 to 9000 50 uncovered

@@ -63,6 +63,21 @@ owner=${owner//[\[\]]/}
 owner=${owner#::ffff:}
 adm h1 -j owner "$owner" "$VIP:80" eth0 >/run/test/owner.json
 same "who else holds the bucket of $owner, as host 1 explains it" 2 "$(field owner '.holders | join(" ")')"
+# What each host makes of it: the owner leaves it alone, its holder serves it.
+packets() {
+	adm "h$1" -j owner "$owner" "$VIP:80" eth0 | jq -r '"\(.trace) \(.first) \(.later)"'
+}
+same "a packet of it on host 2" "socket dropped-not-owner accepted-residual" "$(packets 2)"
+same "and on its owner" "none accepted-owner silent-mid-flow" "$(packets "$(field owner .owner)")"
+# The map itself tells which buckets.
+adm h1 -j buckets eth0 >/run/test/buckets.json
+same "buckets that host 2 holds, as host 1 lists them" "$(residue 1 2)" \
+	"$(field buckets '[.maps[].residue[] | select(.host_id == 2).buckets] | add')"
+same "one of them is that of $owner" true "$(jq --argjson bucket "$(field owner .bucket)" \
+	'any(.maps[].residue[] | select(.host_id == 2).ranges[]; .[0] <= $bucket and $bucket <= .[1])' /run/test/buckets.json)"
+since=$(field buckets '[.maps[].residue[] | select(.host_id == 2).since_ms] | max')
+check "and it is known since when" [ "$since" -gt 1000 ]
+adm h1 buckets eth0
 
 # A host that joins learns it.
 add_host 4

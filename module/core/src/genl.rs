@@ -234,8 +234,10 @@ pub mod member {
     pub const PENDING: u16 = 15;
     /// u32: buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known here.
     pub const RESIDUE: u16 = 16;
+    /// u64: milliseconds for which it has had some without a break; absent if it has none.
+    pub const RESIDUE_MS: u16 = 17;
     /// Highest number in use.
-    pub const MAX: u16 = 16;
+    pub const MAX: u16 = 17;
 }
 
 /// Attributes of the question who owns a flow, and of its answer.
@@ -272,24 +274,35 @@ pub mod owner {
     pub const HOLDERS: u16 = 15;
     /// u64: hosts of which it is not known at the moment what they hold (replies).
     pub const HOLDERS_UNKNOWN: u16 = 16;
+    /// u8: [`super::Trace`]: what the tables of this host have of the flow (replies).
+    pub const TRACE: u16 = 17;
+    /// string: what this host would count the first packet of the flow as (replies).
+    pub const FIRST: u16 = 18;
+    /// string: what this host would count a later packet of the flow as (replies).
+    pub const LATER: u16 = 19;
     /// Highest number in use.
-    pub const MAX: u16 = 16;
+    pub const MAX: u16 = 19;
 }
 
-/// Attributes of a bucket map.
+/// Attributes of a bucket map, and of what hosts may hold of buckets that others own.
 pub mod bucket {
     /// u32: index of the cluster interface.
     pub const IFINDEX: u16 = 1;
     /// u16: slot of the map: the number of its rule; the one after the last is for what no rule covers.
     pub const SLOT: u16 = 2;
-    /// u16: first bucket of this message.
+    /// u16: first bucket of this message; absent if it is about residue.
     pub const FIRST: u16 = 3;
     /// binary: a host id for each bucket, 0 for nobody.
     pub const OWNERS: u16 = 4;
     /// u64: generation of the map.
     pub const GENERATION: u16 = 5;
+    /// u8: id of a host that has residue in the map.
+    pub const HOLDER: u16 = 6;
+    /// binary: 64 words of 8 bytes; bit n of word w is bucket 64 w + n, which that host does not own but may hold
+    /// sessions of.
+    pub const RESIDUE: u16 = 7;
     /// Highest number in use.
-    pub const MAX: u16 = 5;
+    pub const MAX: u16 = 7;
 }
 
 /// Attributes of a counter.
@@ -300,8 +313,11 @@ pub mod counter {
     pub const NAME: u16 = 2;
     /// u64: value, summed over all CPUs.
     pub const VALUE: u16 = 3;
+    /// u16: number of a rule, of whose packets the reasons are told (requests and replies); absent: of all packets,
+    /// and all other counters.
+    pub const RULE: u16 = 4;
     /// Highest number in use.
-    pub const MAX: u16 = 3;
+    pub const MAX: u16 = 4;
 }
 
 /// Attributes of an entry of the history of convergence.
@@ -417,6 +433,24 @@ named! {
         Hash = 2 "hash",
         /// Nobody.
         Drop = 3 "drop",
+    }
+}
+
+named! {
+    /// What the tables of a host have of a flow.
+    Trace {
+        /// Nothing.
+        None = 0 "none",
+        /// A TCP socket: opened from here, established or closing.
+        Socket = 1 "socket",
+        /// A half-open TCP connection, which is served the acknowledgement that it awaits and nothing else.
+        HalfOpen = 2 "half-open",
+        /// A TCP socket in TIME_WAIT.
+        TimeWait = 3 "time-wait",
+        /// A session that has no socket.
+        Session = 4 "session",
+        /// A connection that is translated for somebody behind this host.
+        Conntrack = 5 "conntrack",
     }
 }
 

@@ -37,6 +37,7 @@ pub mod fragments;
 pub mod genl;
 pub mod heartbeat;
 pub mod host;
+pub mod imagine;
 mod judge;
 mod kind;
 pub mod leaving;

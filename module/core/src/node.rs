@@ -33,6 +33,7 @@ mod segment;
 mod send;
 mod timer;
 mod view;
+mod walk;
 
 use residue::Residual;
 

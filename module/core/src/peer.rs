@@ -6,7 +6,7 @@ use super::budget::Bucket;
 use super::config::Dedicated;
 use super::host::{HostId, HostSet};
 use super::limits::SLOTS_MAX;
-use super::residue::Sum;
+use super::residue::{Since, Sum};
 use super::state::{HostState, OutReason};
 use super::time::Instant;
 use super::wire::{Flags, GenId, Phase};
@@ -173,6 +173,8 @@ pub struct Peer {
     pub(super) owned: u16,
     /// What its residue comes to, as far as it is known here.
     pub(super) residue: Sum,
+    /// Since when it has some; of this host itself as well.
+    pub(super) residue_since: Since,
     /// Frames of it that were expected and that were lost, of the last thousand or so.
     pub(super) frames: u32,
     /// See `frames`.
@@ -217,6 +219,7 @@ impl Peer {
         },
         owned: 0,
         residue: Sum::EMPTY,
+        residue_since: Since::NEVER,
         frames: 0,
         lost: 0,
         budget: Bucket::EMPTY,
@@ -258,4 +261,6 @@ pub struct MemberInfo {
     pub buckets: u16,
     /// Buckets, over all slots, that it does not own but may hold sessions of; `None` while that is not known here.
     pub residue: Option<u32>,
+    /// Since when it has some without a break, as far as this host knows.
+    pub residue_since: Option<Instant>,
 }

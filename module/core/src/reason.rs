@@ -71,7 +71,7 @@ named! {
         MalformedIcmp = 27 "malformed-icmp",
         /// An IPv6 jumbogram: Ethernet frames cannot carry one.
         MalformedJumbogram = 28 "malformed-jumbogram",
-        /// A TCP header that says it is shorter than 20 bytes, or a transport header that is cut off.
+        /// A transport header that is cut off: what is left of the packet is shorter than it.
         MalformedTransport = 29 "malformed-transport",
         /// An ARP request for a VIP, answered by this host.
         ArpReplied = 30 "arp-replied",

@@ -15,6 +15,7 @@
 //! their residue: 8 bytes.
 
 use super::host::HostSet;
+use super::time::Instant;
 use super::wire::{Reader, Writer};
 
 /// What a host's residue comes to: enough to compare two sets without looking at them.
@@ -44,6 +45,42 @@ impl Sum {
         let gained = (flips & after).count_ones();
         let lost = (flips & !after).count_ones();
         self.count = self.count.saturating_add(gained).saturating_sub(lost);
+    }
+}
+
+/// Since when something is so, for people: nothing that a node does depends on it, so two nodes that differ in it alone
+/// are equal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since(Instant);
+
+impl PartialEq for Since {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Since {}
+
+impl core::hash::Hash for Since {
+    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl Since {
+    /// It is not so.
+    pub(super) const NEVER: Since = Since(Instant::NEVER);
+
+    /// Whether it is so at this moment.
+    pub(super) fn note(&mut self, now: Instant, is_so: bool) {
+        self.0 = match (is_so, self.0) {
+            (false, _) => Instant::NEVER,
+            (true, Instant::NEVER) => now,
+            (true, since) => since,
+        };
+    }
+
+    /// When it began, if it is so.
+    pub(super) fn get(self) -> Option<Instant> {
+        (self.0 != Instant::NEVER).then_some(self.0)
     }
 }
 
@@ -212,6 +249,20 @@ mod tests {
         let mut writer = Writer::new(&mut buf, 0);
         write_slot(&mut writer, 0, |_| 1);
         assert_eq!(writer.finish(), Some(SLOT_MAX));
+    }
+
+    #[test]
+    fn what_lasts_began_when_it_was_first_so() {
+        let mut since = Since::NEVER;
+        since.note(Instant(5), false);
+        assert_eq!(since.get(), None);
+        since.note(Instant(7), true);
+        since.note(Instant(9), true);
+        assert_eq!(since.get(), Some(Instant(7)));
+        since.note(Instant(11), false);
+        assert_eq!(since.get(), None);
+        since.note(Instant(13), true);
+        assert_eq!(since.get(), Some(Instant(13)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use netlink_packet_core::{
     DecodeError, DefaultNla, ErrorContext, Nla, NlaBuffer, NlasIterator, Parseable,
 };
 use nlb_core::{
-    genl::{self, Affinity, Control, Echo, EventKind, Mode},
+    genl::{self, Affinity, Control, Echo, EventKind, Mode, Trace},
     limits::{KEY_LEN, SEED_LEN},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -228,6 +228,7 @@ attributes! {
         Member(()) = MEMBER,
         Pending(u64) = PENDING,
         Residue(u32) = RESIDUE,
+        ResidueMs(u64) = RESIDUE_MS,
     }
 }
 
@@ -250,17 +251,22 @@ attributes! {
         Generation(u64) = GENERATION,
         Holders(u64) = HOLDERS,
         HoldersUnknown(u64) = HOLDERS_UNKNOWN,
+        Trace(Code<Trace>) = TRACE,
+        First(String) = FIRST,
+        Later(String) = LATER,
     }
 }
 
 attributes! {
-    /// Attributes of a bucket map.
+    /// Attributes of a bucket map, and of residue in it.
     BucketAttribute = bucket {
         IfIndex(u32) = IFINDEX,
         Slot(u16) = SLOT,
         First(u16) = FIRST,
         Owners(Vec<u8>) = OWNERS,
         Generation(u64) = GENERATION,
+        Holder(u8) = HOLDER,
+        Residue(Vec<u8>) = RESIDUE,
     }
 }
 
@@ -270,6 +276,7 @@ attributes! {
         IfIndex(u32) = IFINDEX,
         Name(String) = NAME,
         Value(u64) = VALUE,
+        Rule(u16) = RULE,
     }
 }
 

@@ -199,7 +199,17 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error> {
-        let request = vec![CounterAttribute::IfIndex(ifindex)];
+        self.counters_of(ifindex, None)
+    }
+
+    /// The same, of the packets of one rule alone if that is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::dump`].
+    pub fn counters_of(&mut self, ifindex: u32, rule: Option<u16>) -> Result<Vec<Counter>, Error> {
+        let mut request = vec![CounterAttribute::IfIndex(ifindex)];
+        request.extend(rule.map(CounterAttribute::Rule));
         let replies = self.dump(Command::CounterGet, request)?;
         let counters = collect(replies, |attributes| match attributes {
             Attributes::Counter(attributes) => Counter::from_attributes(attributes).map(Some),

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Trace},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -55,6 +55,7 @@ named! {
     Command "command",
     Control "control",
     Echo "echo",
+    Trace "trace",
     EventKind "event-kind",
     FilteringMode "filtering-mode",
     HostState "host-state",

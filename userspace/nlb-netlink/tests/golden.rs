@@ -11,7 +11,7 @@ use netlink_packet_core::{DefaultNla, Emitable, NLA_HEADER_SIZE, NetlinkSerializ
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Trace},
     rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -270,7 +270,8 @@ fn member_get() {
         weight: Some(50),
         member: true,
         pending: None,
-        residue: None,
+        residue: Some(42),
+        residue_ms: Some(61_000),
     };
     assert_eq!(Member::from_attributes(attributes).unwrap(), expected);
 }
@@ -302,6 +303,9 @@ fn owner_get() {
         generation: 7,
         holders: 0,
         holders_unknown: 0,
+        trace: Some(Trace::Socket.into()),
+        first: Some("dropped-not-owner".into()),
+        later: None,
     };
     assert_eq!(Answer::from_attributes(attributes).unwrap(), expected);
 }

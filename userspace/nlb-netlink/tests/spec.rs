@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use nlb_core::{
-    genl::{self, Affinity, Command, Control, Echo, EventKind, Mode},
+    genl::{self, Affinity, Command, Control, Echo, EventKind, Mode, Trace},
     limits,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -134,6 +134,7 @@ fn enumerations_are_the_same() {
         entries::<OutReason>(),
         entries::<Protocols>(),
         entries::<RuleState>(),
+        entries::<Trace>(),
         entries::<Track>(),
     ]
     .into();

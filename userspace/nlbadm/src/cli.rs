@@ -336,6 +336,10 @@ pub(crate) struct Counters {
     /// Print those that are zero as well
     #[arg(short, long)]
     pub(crate) all: bool,
+
+    /// Count the packets of this rule alone, by its number in `nlbadm rules`
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) rule: Option<u16>,
 }
 
 /// Arguments of `buckets`.

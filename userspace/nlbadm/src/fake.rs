@@ -204,6 +204,7 @@ pub(crate) fn member(
         member: alive,
         pending: None,
         residue: alive.then_some(u32::from(host_id) - 1),
+        residue_ms: (alive && host_id > 1).then_some(61_000),
     }
 }
 
@@ -273,8 +274,10 @@ impl Kernel for Fake {
         Ok(self.maps.clone())
     }
 
-    fn counters(&mut self, _ifindex: u32) -> Result<Vec<Counter>, Error> {
-        Ok(self.counters.clone())
+    fn counters_of(&mut self, _ifindex: u32, rule: Option<u16>) -> Result<Vec<Counter>, Error> {
+        let mut counters = self.counters.clone();
+        counters.retain(|counter| rule.is_none() || counter.name.starts_with("accepted-"));
+        Ok(counters)
     }
 
     fn history(&mut self, _ifindex: u32) -> Result<Vec<Convergence>, Error> {

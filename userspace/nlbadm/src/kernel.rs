@@ -29,7 +29,7 @@ pub(crate) trait Kernel {
     fn members(&mut self, ifindex: u32) -> Result<Vec<Member>, Error>;
     fn owner(&mut self, question: Question) -> Result<Answer, Error>;
     fn buckets(&mut self, ifindex: u32) -> Result<Vec<BucketMap>, Error>;
-    fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error>;
+    fn counters_of(&mut self, ifindex: u32, rule: Option<u16>) -> Result<Vec<Counter>, Error>;
     fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error>;
     fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error>;
     fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error>;
@@ -116,8 +116,8 @@ impl Kernel for Linux {
         self.client()?.buckets(ifindex)
     }
 
-    fn counters(&mut self, ifindex: u32) -> Result<Vec<Counter>, Error> {
-        self.client()?.counters(ifindex)
+    fn counters_of(&mut self, ifindex: u32, rule: Option<u16>) -> Result<Vec<Counter>, Error> {
+        self.client()?.counters_of(ifindex, rule)
     }
 
     fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error> {

@@ -443,6 +443,7 @@ impl<S: Storage> Node<S> {
                 let known = !self.residue_unknown().contains(host);
                 known.then_some(peer.residue.count)
             },
+            residue_since: peer.residue_since.get(),
         })
     }
 

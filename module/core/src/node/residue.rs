@@ -4,7 +4,7 @@
 //!
 //! Each host keeps its own residue, a bit for each bucket: not owned, but sessions of it may live here. A bucket enters it
 //! at the moment it is let go of, and leaves it when a walk over the tables of sessions, which began after that moment,
-//! has found none ([`Node::begin_walk`], [`Node::end_walk`]).
+//! has found none (`walk.rs`).
 //!
 //! Each host also keeps what it knows of the residue of every other one. Both change by the same rule at a commit: who
 //! had a bucket in the base and has not in the result holds it, who has it in the result does not; in a slot that means
@@ -13,12 +13,13 @@
 //! digest is not that of what is known of it, it counts as holding everything, and after a period it is asked.
 
 use super::super::config::SlotSet;
-use super::super::event::Event;
 use super::super::host::{HostId, HostSet};
 use super::super::limits::{FRAME_MAX, TAG_LEN};
 use super::super::peer::Peer;
 use super::super::received::Received;
-use super::super::residue::{write_request, write_slot, Residue, Slot, Sum, HEAD_LEN, SLOT_MAX};
+use super::super::residue::{
+    write_request, write_slot, Residue, Since, Slot, Sum, HEAD_LEN, SLOT_MAX,
+};
 use super::super::store::Storage;
 use super::super::time::Instant;
 use super::super::wire::{Header, Writer, HEADER_LEN};
@@ -48,7 +49,7 @@ pub(super) struct Residual {
     /// The bitmap of what others hold has to be made anew.
     dirty: bool,
     /// Sessions that the last walk found; `None` before the first.
-    sessions: Option<u64>,
+    pub(super) sessions: Option<u64>,
 }
 
 /// What a commit makes of the buckets of a slot.
@@ -144,6 +145,26 @@ impl<S: Storage> Node<S> {
         }
     }
 
+    /// 64 buckets of a slot: a host does not own them, but may hold sessions, as far as is known.
+    #[must_use]
+    pub fn held_word(&self, slot: u16, word: u16, host: HostId) -> u64 {
+        if host == self.config.host {
+            return self.residue_word(slot, word);
+        }
+        let (slot, word) = (usize::from(slot), usize::from(word));
+        self.holders_of(slot, word, |holders| holders.contains(host))
+    }
+
+    /// Whether a host is known to have residue.
+    #[must_use]
+    pub fn has_residue(&self, host: HostId) -> bool {
+        if host == self.config.host {
+            self.residue_count() != 0
+        } else {
+            self.residual.holders.contains(host)
+        }
+    }
+
     /// Live hosts whose residue is not known here at the moment: each may hold sessions of any bucket.
     #[must_use]
     pub fn residue_unknown(&self) -> HostSet {
@@ -154,54 +175,6 @@ impl<S: Storage> Node<S> {
     #[must_use]
     pub fn residue_count(&self) -> u32 {
         self.residual.own.count
-    }
-
-    /// Sessions of all buckets that the last walk found; `None` before the first.
-    #[must_use]
-    pub fn sessions(&self) -> Option<u64> {
-        self.residual.sessions
-    }
-
-    /// Whether a walk over the tables of sessions is wanted: there is residue that may be gone.
-    #[must_use]
-    pub fn wants_walk(&self) -> bool {
-        self.takes_part() && (self.residual.own.count != 0 || self.drain_deadline.is_some())
-    }
-
-    /// A walk is about to begin: what becomes residue from now on is not cleared by it.
-    ///
-    /// Between this call and the first look into a table the caller waits until every packet has left the packet path
-    /// that was judged before, for it may still become a session.
-    pub fn begin_walk(&mut self) {
-        for slot in 0..self.slots_room() {
-            for word in 0..self.words_per_slot() {
-                if let Some(fresh) = self.word_mut(Bits::Fresh, slot, word) {
-                    *fresh = 0;
-                }
-            }
-        }
-    }
-
-    /// The walk has ended. `found` tells, as [`Node::owned_word`] does, in which buckets there were sessions, and
-    /// `sessions` how many there were in all.
-    pub fn end_walk(&mut self, now: Instant, found: impl Fn(u16, u16) -> u64, sessions: u64) {
-        self.notice_pause(now);
-        if !self.takes_part() {
-            return;
-        }
-        for slot in 0..self.slots() {
-            for word in 0..self.words_per_slot() {
-                let found = found(slot as u16, word as u16) & self.full_word(word);
-                let residue = self.word(Bits::Residue, slot, word);
-                let kept = found | self.word(Bits::Fresh, slot, word);
-                // A session of a bucket that this host does not own and has not let go of was not made by a
-                // packet that it was given as the owner: this host opened it itself. It is one all the same.
-                let opened = found & !self.word(Bits::Owned, slot, word);
-                self.set_residue(slot, word, (residue & kept) | opened, true);
-            }
-        }
-        self.residual.sessions = Some(sessions);
-        self.settle();
     }
 
     /// A session of a bucket lives here, whoever owns it.
@@ -217,7 +190,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// All buckets of a word.
-    fn full_word(&self, word: usize) -> u64 {
+    pub(super) fn full_word(&self, word: usize) -> u64 {
         let rest = self.buckets().saturating_sub(word.saturating_mul(64));
         match 1u64.checked_shl(rest as u32) {
             Some(bit) => bit.wrapping_sub(1),
@@ -239,6 +212,10 @@ impl<S: Storage> Node<S> {
             *fresh |= flips & bits;
         }
         self.residual.own.enter(slot, word, flips, bits);
+        let (now, some) = (self.now, self.residual.own.count != 0);
+        if let Some(own) = self.peer_mut(self.config.host) {
+            own.residue_since.note(now, some);
+        }
         if tell {
             self.residual.tell.insert(slot as u16);
         }
@@ -380,6 +357,7 @@ impl<S: Storage> Node<S> {
         for host in hosts.iter() {
             if let Some(peer) = parts.peers.get_mut(host.index()) {
                 peer.residue = Sum::EMPTY;
+                peer.residue_since = Since::NEVER;
             }
         }
         self.residual.holders = self.residual.holders.minus(hosts);
@@ -392,6 +370,7 @@ impl<S: Storage> Node<S> {
         parts.holders.fill(0);
         for peer in parts.peers.iter_mut() {
             peer.residue = Sum::EMPTY;
+            peer.residue_since = Since::NEVER;
         }
         for slot in 0..self.slots_room() {
             for word in 0..self.words_per_slot() {
@@ -471,6 +450,12 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     fn derive_others(&mut self) {
         self.residual.dirty = false;
+        let (now, own) = (self.now, self.config.host.index());
+        for (index, peer) in self.storage.parts().peers.iter_mut().enumerate() {
+            if index != own {
+                peer.residue_since.note(now, peer.residue.count != 0);
+            }
+        }
         let anything = !self.residual.unknown.is_empty();
         let mut changed = false;
         for slot in 0..self.slots() {
@@ -492,12 +477,17 @@ impl<S: Storage> Node<S> {
     }
 
     fn held_by_others(&self, slot: usize, word: usize) -> u64 {
+        self.holders_of(slot, word, |holders| !holders.is_empty())
+    }
+
+    /// 64 buckets of a slot, of which the others that hold them are such as is asked for.
+    fn holders_of(&self, slot: usize, word: usize, such: impl Fn(HostSet) -> bool) -> u64 {
         let first = self.place(slot, word.saturating_mul(64));
         let rest = self.buckets().saturating_sub(word.saturating_mul(64));
         let end = first.saturating_add(rest.min(64));
         let holders = self.storage.view().holders.get(first..end).unwrap_or(&[]);
         holders.iter().zip(0u32..64).fold(0, |bits, (holders, n)| {
-            bits | u64::from(*holders != 0).wrapping_shl(n)
+            bits | u64::from(such(HostSet(*holders))).wrapping_shl(n)
         })
     }
 
@@ -607,22 +597,5 @@ impl<S: Storage> Node<S> {
         let mut writer = Writer::new(buf, HEADER_LEN);
         write_request(&mut writer, self.residual.unclear);
         writer.finish()
-    }
-
-    /// A host that is to stop after its last session does so when it owns nothing and has no residue.
-    pub(super) fn finish_drain(&mut self) {
-        if self.drain_deadline.is_none() || self.leaving.is_some() || self.residue_count() != 0 {
-            return;
-        }
-        let words = 0..self.words_per_slot();
-        let owns = (0..self.slots()).any(|slot| {
-            words
-                .clone()
-                .any(|word| self.word(Bits::Owned, slot, word) != 0)
-        });
-        if !owns {
-            self.event(Event::Drained { left: 0 });
-            self.leave(false);
-        }
     }
 }

@@ -19,6 +19,17 @@ pub struct BucketMap {
     pub generation: u64,
     /// A host id for each bucket, 0 for nobody.
     pub owners: Vec<u8>,
+    /// What hosts may hold of buckets that they do not own, by host id.
+    pub residue: Vec<Residue>,
+}
+
+/// The buckets of a map that a host does not own but may hold sessions of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Residue {
+    /// The host.
+    pub host_id: u8,
+    /// The buckets, in their order.
+    pub buckets: Vec<u16>,
 }
 
 impl BucketMap {
@@ -32,12 +43,24 @@ impl BucketMap {
     ) -> Result<Vec<Self>, DecodeError> {
         let mut maps: BTreeMap<u16, BucketMap> = BTreeMap::new();
         for piece in pieces {
-            let (slot, first, owners, generation) = parts(piece)?;
+            let piece = parts(piece);
+            let slot = required(piece.slot, "slot of a bucket map")?;
             let map = maps.entry(slot).or_insert_with(|| BucketMap {
                 slot,
-                generation,
+                generation: piece.generation,
                 owners: Vec::new(),
+                residue: Vec::new(),
             });
+            if let Some(host_id) = piece.holder {
+                let bits = required(piece.residue, "residue of a host")?;
+                map.residue.push(Residue {
+                    host_id,
+                    buckets: buckets(&bits)?,
+                });
+                continue;
+            }
+            let first = required(piece.first, "first bucket of a map")?;
+            let owners = required(piece.owners, "owners of a bucket map")?;
             let first = usize::from(first);
             let end = first.saturating_add(owners.len());
             if end > BUCKETS {
@@ -54,24 +77,52 @@ impl BucketMap {
     }
 }
 
-fn parts(attributes: Vec<BucketAttribute>) -> Result<(u16, u16, Vec<u8>, u64), DecodeError> {
+/// What a message says.
+#[derive(Default)]
+struct Piece {
+    slot: Option<u16>,
+    first: Option<u16>,
+    owners: Option<Vec<u8>>,
+    generation: u64,
+    holder: Option<u8>,
+    residue: Option<Vec<u8>>,
+}
+
+fn parts(attributes: Vec<BucketAttribute>) -> Piece {
     use BucketAttribute as A;
-    let (mut slot, mut first, mut owners, mut generation) = (None, None, None, 0);
+    let mut piece = Piece::default();
     for attribute in attributes {
         match attribute {
-            A::Slot(value) => slot = Some(value),
-            A::First(value) => first = Some(value),
-            A::Owners(value) => owners = Some(value),
-            A::Generation(value) => generation = value,
+            A::Slot(value) => piece.slot = Some(value),
+            A::First(value) => piece.first = Some(value),
+            A::Owners(value) => piece.owners = Some(value),
+            A::Generation(value) => piece.generation = value,
+            A::Holder(value) => piece.holder = Some(value),
+            A::Residue(value) => piece.residue = Some(value),
             A::IfIndex(_) | A::Other(_) => {}
         }
     }
-    Ok((
-        required(slot, "slot of a bucket map")?,
-        required(first, "first bucket of a map")?,
-        required(owners, "owners of a bucket map")?,
-        generation,
-    ))
+    piece
+}
+
+/// The numbers of the bits that are set.
+fn buckets(bits: &[u8]) -> Result<Vec<u16>, DecodeError> {
+    if bits.len() * 8 > BUCKETS {
+        return Err(format!(
+            "the module sent {} bits for {BUCKETS} buckets",
+            bits.len() * 8
+        )
+        .into());
+    }
+    let words = bits.chunks_exact(8).map(|word| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        u64::from_ne_bytes(bytes)
+    });
+    let buckets = (0u16..).step_by(64).zip(words).flat_map(|(first, word)| {
+        (0..64u16).filter_map(move |bit| (word >> bit & 1 != 0).then_some(first + bit))
+    });
+    Ok(buckets.collect())
 }
 
 #[cfg(test)]
@@ -99,6 +150,30 @@ mod tests {
         assert_eq!(maps[0].owners, [1, 2, 1]);
         assert_eq!(maps[1].owners, [3]);
         assert_eq!(maps[1].generation, 7);
+    }
+
+    #[test]
+    fn residue_is_the_numbers_of_its_bits() {
+        let mut bits = [0u64; 64];
+        bits[0] = 0b101;
+        bits[63] = 1 << 63;
+        let bits = bits.map(u64::to_ne_bytes).concat();
+        let residue = |bits: Vec<u8>| {
+            vec![
+                BucketAttribute::Slot(0),
+                BucketAttribute::Holder(3),
+                BucketAttribute::Residue(bits),
+            ]
+        };
+        let maps = BucketMap::from_dump([piece(0, 0, vec![1, 2]), residue(bits.clone())]).unwrap();
+        assert_eq!(maps[0].owners, [1, 2]);
+        assert_eq!(maps[0].residue.len(), 1);
+        assert_eq!(maps[0].residue[0].host_id, 3);
+        assert_eq!(maps[0].residue[0].buckets, [0, 2, 4095]);
+        assert!(BucketMap::from_dump([residue([&bits[..], &[0; 8]].concat())]).is_err());
+        let mut without = residue(bits);
+        without.truncate(2);
+        assert!(BucketMap::from_dump([without]).is_err());
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Counter {
                     name: required(name.take(), "name of a counter")?,
                     value,
                 }),
-                A::IfIndex(_) | A::Other(_) => {}
+                A::IfIndex(_) | A::Rule(_) | A::Other(_) => {}
             }
         }
         match name {

@@ -45,6 +45,8 @@ pub struct Member {
     pub pending: Option<u64>,
     /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known.
     pub residue: Option<u32>,
+    /// Milliseconds for which it has had some without a break.
+    pub residue_ms: Option<u64>,
 }
 
 impl Member {
@@ -73,6 +75,7 @@ impl Member {
             member: false,
             pending: None,
             residue: None,
+            residue_ms: None,
         };
         for attribute in attributes {
             match attribute {
@@ -94,6 +97,7 @@ impl Member {
                 A::Member(()) => host.member = true,
                 A::Pending(value) => host.pending = Some(value).filter(|&digest| digest != 0),
                 A::Residue(value) => host.residue = Some(value),
+                A::ResidueMs(value) => host.residue_ms = Some(value),
                 A::IfIndex(_) | A::Other(_) => {}
             }
         }

@@ -16,7 +16,7 @@ mod member;
 mod owner;
 mod rule;
 
-pub use bucket::BucketMap;
+pub use bucket::{BucketMap, Residue};
 pub use cluster::{Claim, Cluster, ClusterChange, ClusterKey, NewCluster, host_ids};
 pub use counter::Counter;
 pub use event::Event;

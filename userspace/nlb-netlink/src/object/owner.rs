@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
-use nlb_core::genl::Affinity;
+use nlb_core::genl::{Affinity, Trace};
 
 use super::required;
 use crate::{attribute::OwnerAttribute, code::Code};
@@ -66,6 +66,12 @@ pub struct Answer {
     pub holders: u64,
     /// Hosts of which it is not known at the moment what they hold.
     pub holders_unknown: u64,
+    /// What the tables of this host have of the flow.
+    pub trace: Option<Code<Trace>>,
+    /// What this host would count the first packet of the flow as.
+    pub first: Option<String>,
+    /// What this host would count a later packet of the flow as.
+    pub later: Option<String>,
 }
 
 impl Answer {
@@ -88,6 +94,9 @@ impl Answer {
             generation: 0,
             holders: 0,
             holders_unknown: 0,
+            trace: None,
+            first: None,
+            later: None,
         };
         for attribute in attributes {
             match attribute {
@@ -101,6 +110,9 @@ impl Answer {
                 A::Generation(value) => answer.generation = value,
                 A::Holders(value) => answer.holders = value,
                 A::HoldersUnknown(value) => answer.holders_unknown = value,
+                A::Trace(value) => answer.trace = Some(value),
+                A::First(value) => answer.first = Some(value),
+                A::Later(value) => answer.later = Some(value),
                 // The question, repeated.
                 _ => {}
             }

@@ -16,6 +16,11 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Buckets) -> Result<BucketsSha
     let maps = kernel.buckets(cluster.ifindex)?;
     let rules = kernel.rules(cluster.ifindex)?;
     let mut maps: Vec<MapShape> = maps.into_iter().map(Into::into).collect();
+    let members = kernel.members(cluster.ifindex)?;
+    for residue in maps.iter_mut().flat_map(|map| &mut map.residue) {
+        let host = members.iter().find(|it| it.host_id == residue.host_id);
+        residue.since_ms = host.and_then(|host| host.residue_ms);
+    }
     for map in &mut maps {
         let rule = rules
             .iter()

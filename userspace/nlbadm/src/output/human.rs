@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{Echo, EventKind, Mode},
+    genl::{Echo, EventKind, Mode, Trace},
     limits::BUCKETS,
     rules::FilteringMode,
 };
@@ -297,8 +297,11 @@ fn host(host: &HostShape) -> Vec<String> {
         },
         host.buckets.to_string(),
         percent(host.share_percent),
-        host.residue
-            .map_or_else(|| "?".into(), |buckets| buckets.to_string()),
+        match (host.residue, host.residue_ms) {
+            (None, _) => "?".into(),
+            (Some(buckets), Some(ms)) => format!("{buckets} for {}", milliseconds(ms)),
+            (Some(buckets), None) => buckets.to_string(),
+        },
         mark.into(),
     ]
 }
@@ -348,9 +351,30 @@ impl Report for OwnerShape {
                 named(&self.holders_unknown)
             ));
         }
+        if let (Some(first), Some(later)) = (&self.first, &self.later) {
+            lines.push(format!("  here: {}", here(self, first, later)));
+        }
         lines.push(format!("  generation: {}", self.generation));
         lines.join("\n") + "\n"
     }
+}
+
+/// What this host does with packets of a flow, and what it has of it.
+fn here(owner: &OwnerShape, first: &str, later: &str) -> String {
+    let mut text = if first == later {
+        format!("its packets count as {first}")
+    } else {
+        format!("a packet that begins it counts as {first}, a later one as {later}")
+    };
+    let known = owner
+        .trace
+        .as_deref()
+        .filter(|name| *name != Trace::None.name());
+    text.push_str(&match known {
+        Some(trace) => format!("; it is known here: {trace}"),
+        None => "; it is not known here".into(),
+    });
+    text
 }
 
 impl Report for CountersShape {
@@ -441,6 +465,16 @@ fn bucket_map(map: &MapShape, all: bool) -> String {
         })
         .collect();
     text.push_str(&layout("  ", &shares));
+    for residue in &map.residue {
+        let since = match residue.since_ms {
+            Some(ms) => format!(", for {}", milliseconds(ms)),
+            None => String::new(),
+        };
+        text.push_str(&format!(
+            "  residue: host {} may hold connections of {} buckets that others own{since}\n",
+            residue.host_id, residue.buckets
+        ));
+    }
     if all {
         let ranges: Vec<_> = map
             .ranges

@@ -16,7 +16,7 @@ use nlb_netlink::{
     Code,
     object::{
         Answer, BucketMap, Cluster, Convergence, Counter, Event, Key, Member, PortRule, Question,
-        host_ids,
+        Residue, host_ids,
     },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -119,6 +119,8 @@ pub(crate) struct HostShape {
     pub(crate) incarnation: String,
     /// Buckets, over all maps, that it does not own but may hold connections of; null while that is not known.
     pub(crate) residue: Option<u32>,
+    /// For how long it has had some without a break; null if it has none.
+    pub(crate) residue_ms: Option<u64>,
 }
 
 impl ClusterShape {
@@ -193,6 +195,7 @@ impl HostShape {
             share_percent: share_percent(member.buckets_owned as usize),
             incarnation: hex(member.incarnation),
             residue: member.residue,
+            residue_ms: member.residue_ms,
         }
     }
 }
@@ -345,6 +348,12 @@ pub(crate) struct OwnerShape {
     pub(crate) holders: Vec<u8>,
     /// Hosts of which it is not known what they hold: they count as holding everything.
     pub(crate) holders_unknown: Vec<u8>,
+    /// What the tables of this host have of the flow; null if the module does not say.
+    pub(crate) trace: Option<String>,
+    /// What this host counts a packet that begins the flow as.
+    pub(crate) first: Option<String>,
+    /// What this host counts a later packet of the flow as.
+    pub(crate) later: Option<String>,
 }
 
 impl OwnerShape {
@@ -374,6 +383,9 @@ impl OwnerShape {
             generation: answer.generation,
             holders: host_ids(answer.holders).collect(),
             holders_unknown: host_ids(answer.holders_unknown).collect(),
+            trace: answer.trace.map(|trace| trace.to_string()),
+            first: answer.first,
+            later: answer.later,
         }
     }
 }
@@ -382,6 +394,8 @@ impl OwnerShape {
 #[derive(Debug, Serialize)]
 pub(crate) struct CountersShape {
     pub(crate) interface: String,
+    /// Of whose packets alone; null: of all.
+    pub(crate) rule: Option<u16>,
     #[serde(serialize_with = "counters_as_map")]
     pub(crate) counters: Vec<Counter>,
 }
@@ -448,6 +462,37 @@ pub(crate) struct MapShape {
     pub(crate) generation: u64,
     pub(crate) hosts: Vec<ShareShape>,
     pub(crate) ranges: Vec<RangeShape>,
+    /// Hosts that may hold connections of buckets that others own.
+    pub(crate) residue: Vec<ResidueShape>,
+}
+
+/// What a host may hold of a map without owning it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ResidueShape {
+    pub(crate) host_id: u8,
+    pub(crate) buckets: usize,
+    /// For how long that host has had residue, in this map or another; null while that is not known.
+    pub(crate) since_ms: Option<u64>,
+    /// First and last bucket of each range.
+    pub(crate) ranges: Vec<[u16; 2]>,
+}
+
+impl From<Residue> for ResidueShape {
+    fn from(residue: Residue) -> Self {
+        let mut ranges: Vec<[u16; 2]> = Vec::new();
+        for &bucket in &residue.buckets {
+            match ranges.last_mut() {
+                Some([_, last]) if last.checked_add(1) == Some(bucket) => *last = bucket,
+                _ => ranges.push([bucket, bucket]),
+            }
+        }
+        ResidueShape {
+            host_id: residue.host_id,
+            buckets: residue.buckets.len(),
+            since_ms: None,
+            ranges,
+        }
+    }
 }
 
 /// What one host owns of a map.
@@ -501,6 +546,7 @@ impl From<BucketMap> for MapShape {
             generation: map.generation,
             hosts,
             ranges,
+            residue: map.residue.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -639,7 +685,12 @@ mod tests {
             slot: 0,
             generation: 1,
             owners: vec![1, 1, 2, 0, 0, 2],
+            residue: vec![Residue {
+                host_id: 3,
+                buckets: vec![0, 1, 4, 5],
+            }],
         });
+        assert_eq!(shape.residue[0].ranges, [[0, 1], [4, 5]]);
         let ranges: Vec<_> = shape
             .ranges
             .iter()

@@ -3,11 +3,11 @@
 //! Every answer in both forms, compared with files under `snapshots/`.
 
 use nlb_core::{
-    genl::{Affinity, EventKind, Mode},
+    genl::{Affinity, EventKind, Mode, Trace},
     rules::{FilteringMode, Protocols, RuleState},
     state::{Cause, HostState, OutReason},
 };
-use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key, PortRule};
+use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key, PortRule, Residue};
 
 use super::{
     Report,
@@ -129,6 +129,9 @@ fn owner() {
             generation: 7,
             holders: 0b1001,
             holders_unknown: 0b10000,
+            trace: Some(Trace::Socket.into()),
+            first: Some("dropped-not-owner".into()),
+            later: Some("accepted-residual".into()),
         }),
         ..Fake::in_cluster()
     };
@@ -151,6 +154,9 @@ fn owner() {
         generation: 7,
         holders: 0,
         holders_unknown: 0,
+        trace: Some(Trace::None.into()),
+        first: Some("dropped-disabled".into()),
+        later: Some("dropped-disabled".into()),
     });
     args.client = Some("2001:db8::7".parse().unwrap());
     args.vip = Some("[2001:db8::10]:53".parse().unwrap());
@@ -196,6 +202,7 @@ fn counters() {
     let mut args = Counters {
         target: Target::default(),
         all: false,
+        rule: None,
     };
     let some = cmd::counters::run(&mut kernel, &args).unwrap();
     args.all = true;
@@ -235,6 +242,10 @@ fn buckets() {
             slot: 0,
             generation: 7,
             owners,
+            residue: vec![Residue {
+                host_id: 2,
+                buckets: vec![0, 1, 2, 77],
+            }],
         }],
         ..Fake::in_cluster()
     };
