@@ -11,6 +11,7 @@ mod company;
 mod connect;
 mod cost;
 mod datagrams;
+mod flood;
 mod forge;
 mod golden;
 mod goldentable;
@@ -50,6 +51,8 @@ enum Verb {
     Datagrams(datagrams::Args),
     /// Begin connections, and finish them when told.
     Handshake(handshake::Args),
+    /// Begin connections at a steady pace and never finish them.
+    Flood(flood::Args),
     /// Send one packet as asked for.
     Packet(packet::Args),
     /// Count SYNs, SYN-ACKs, resets and ARP bindings in a capture file.
@@ -81,6 +84,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Hold(args) => hold::run(&args),
         Verb::Datagrams(args) => datagrams::run(&args),
         Verb::Handshake(args) => handshake::run(&args),
+        Verb::Flood(args) => flood::run(&args),
         Verb::Packet(args) => packet::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Forge(args) => forge::run(&args),
