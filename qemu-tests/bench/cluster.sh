@@ -14,6 +14,9 @@
 
 SPIN_MS=1000
 
+# Some host has the address that is the VIP elsewhere.
+VIP=10.0.1.10
+
 # A client of one host asks it every so many ms, which is how fine gaps are seen.
 INTERVAL_MS=4
 

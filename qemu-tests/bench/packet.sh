@@ -5,7 +5,9 @@
 # scenario: every subject gets the same frames on the same interface. Each
 # result is a line
 #   row SUBJECT CASE FAMILY RULES VIPS BURST INSTRUCTIONS
-# in which the instructions are those of a packet, with receive path and all.
+# in which the instructions are those of a packet, with receive path and all; or
+#   row heartbeat HOSTS BYTES BLOCKS INSTRUCTIONS FLOOR
+# for one received and verified, over an empty hook, and for what that costs.
 
 CASES4="tcp-data tcp-syn udp quic fragment-first fragment-later icmp-error gre"
 CASES6=$CASES4
@@ -181,6 +183,16 @@ cables() {
 	COST_PACKETS=1600
 }
 
+# Heartbeats of authenticated hosts, by the size of the cluster.
+heartbeats() {
+	local size
+	heartbeat_device
+	for size in 3 8 32 64; do
+		heartbeat_cost "$size" >/dev/null
+		field "heartbeat$size" '"row heartbeat \(.hosts) \(.bytes) \(.blocks) \(.ns) \(.floor)"'
+	done
+}
+
 sysctl -q net.ipv4.conf.all.rp_filter=0
 cost_device
 sysctl -q "net.ipv4.conf.$COST_DEVICE.rp_filter=0"
@@ -191,3 +203,4 @@ not_mine
 mine
 moved
 cables
+heartbeats

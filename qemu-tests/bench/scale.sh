@@ -2,11 +2,13 @@
 # shellcheck shell=bash
 #
 # What "make bench-scale" runs in a guest: "trace PACKETS CASES" and "moved
-# PACKETS" for the emulator's plugin, "memory" for what a cluster takes. Its
-# lines:
+# PACKETS" for the emulator's plugin, "memory" for what a cluster takes,
+# "sessions COUNT…" for what sessions take and cost. Its lines:
 #   row symbols BASE64      of the packed list of all functions
 #   row packets CPU COUNT
 #   row memory WHAT RULES VIPS BYTES
+#   row floor INSTRUCTIONS                       of an empty hook
+#   row sessions COUNT BYTES INSTRUCTIONS        of a packet of one of them
 
 # on_each CASE FAMILY: a share of the packets on each processor, at a time. The
 # clients differ, as the NIC's hash has it: one client is always seen by one
@@ -91,6 +93,50 @@ memory() {
 	takes cluster 64 1
 	takes cluster 1 64
 	takes cluster 64 64
+}
+
+# More than there are to be: a table that is nearly full turns some away.
+SESSIONS_MAX=400000
+
+# kernel_bytes: what the kernel has given itself. Tables of sessions are made by
+# its worker, which no group is charged for.
+kernel_bytes() {
+	awk '$1 == "VmallocUsed:" || $1 == "SUnreclaim:" { sum += $2 } END { print sum * 1024 }' /proc/meminfo
+}
+
+sessions_count() {
+	nlbadm -j show "$COST_DEVICE" | jq '.[0].sessions'
+}
+
+# remembered COUNT: fires datagrams of some more clients than so many, the same
+# ones each time; true once so many are remembered. (Of a table that is filled
+# to two thirds, a set here and there is full.)
+remembered() {
+	fire "$COST_DEVICE" rx "$(($1 * 27 / 25))" "$(frame udp 4)" >/dev/null
+	[ "$(sessions_count)" -ge "$1" ]
+}
+
+# sessions COUNT…: datagrams of a rule that tracks them, each of another
+# client; what one of a known client costs, and what the table takes.
+sessions() {
+	local count empty
+	cost_device
+	COST_BURST=1
+	COST_PACKETS=800
+	echo "row floor $(floor accept udp 4)"
+	load_module
+	printf '[[rule]]\nports = "0-65535"\naffinity = "none"\ntrack = "on"\n' >/run/test/tracked.toml
+	for count in "$@"; do
+		empty=$(kernel_bytes)
+		nlbadm up "$COST_DEVICE" --cluster cost --host-id 1 --no-key --vip "$COST_VIP" \
+			--rules /run/test/tracked.toml --sessions-max "$SESSIONS_MAX"
+		cost_converged
+		insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
+		wait_until 20 remembered "$count"
+		echo "row sessions $(sessions_count) $(($(kernel_bytes) - empty)) $(cost udp)"
+		rmmod empty_hook
+		cost_down
+	done
 }
 
 "${BENCH_ARGS[@]}"

@@ -63,6 +63,27 @@ class Row:
     insn_per_packet: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Heartbeat:
+    """What it costs to receive and verify a heartbeat in a cluster of so many hosts."""
+
+    hosts: int
+    bytes: int
+    blocks: int
+    # Over an empty hook, and what a packet costs with that.
+    over: int
+    floor: int
+
+    def as_row(self, kernel: str) -> dict:
+        """As the other results, with what is a heartbeat's own."""
+        row = Row(kernel, "nlb-heartbeat", "verified", 0, 1, 1, 1, 1, float(self.over + self.floor))
+        return dataclasses.asdict(row) | {"hosts": self.hosts, "bytes": self.bytes, "blocks": self.blocks}
+
+    def budget(self) -> int:
+        """What it may cost: a sum, and so much for each SHA-256 block."""
+        return 5000 + 2200 * self.blocks
+
+
 @contextlib.contextmanager
 def booted(built: programs.Programs, name: str, cpus: int = 1, plugin: str | None = None):
     """A guest under the counted clock."""
@@ -140,13 +161,19 @@ def packet() -> int:
         lines = script(machine, "packet")
     rows = [
         Row(built.release, s, c, int(family), int(rules), int(vips), 1, int(burst), float(insn))
-        for s, c, family, rules, vips, burst, insn in lines
+        for s, c, family, rules, vips, burst, insn in (line for line in lines if line[0] != "heartbeat")
     ]
-    path = save("bench.json", built.release, [dataclasses.asdict(row) for row in rows])
+    beats = [Heartbeat(*map(int, line[1:])) for line in lines if line[0] == "heartbeat"]
+    path = save(
+        "bench.json",
+        built.release,
+        [dataclasses.asdict(row) for row in rows] + [beat.as_row(built.release) for beat in beats],
+    )
     print(f"Instructions of a packet on {built.release}, counted; the floor is an empty hook.\n")
     peers_table(rows)
     cases_table(rows)
     sizes_table(rows)
+    heartbeats_table(beats)
     print(f"All of it: {os.path.relpath(path)}")
     return 0
 
@@ -233,6 +260,14 @@ def sizes_table(rows: list[Row]) -> None:
     print()
 
 
+def heartbeats_table(beats: list[Heartbeat]) -> None:
+    """Heartbeats received and verified, by the size of the cluster."""
+    print(f"{'heartbeat verified, over floor':36} {'hosts':>6} {'bytes':>6} {'blocks':>6} {'over':>6} {'budget':>7}")
+    for beat in beats:
+        print(f"{'':36} {beat.hosts:6} {beat.bytes:6} {beat.blocks:6} {beat.over:6} {beat.budget():7}")
+    print()
+
+
 # Clusters
 
 
@@ -248,18 +283,26 @@ SHARE_MAX = 0.005
 
 
 def cluster() -> int:
-    """`make bench-cluster`."""
+    """`make bench-cluster`. CLUSTERS="32:200:5 …" measures these alone."""
     built = build()
+    chosen = os.environ.get("CLUSTERS", "").split()
+    clusters = [tuple(map(int, one.split(":"))) for one in chosen] or CLUSTERS
     head = (
         "leave ms", "join ms", "gap ms", "detect ms", "failure ms", "limit", "gap ms",
         "bytes/s", "insn/s", "share", "frame",
     )  # fmt: skip
     print(f"Clusters in virtual time on {built.release}; bytes and instructions are those of one host.\n")
     print(f"{'hosts':>5} {'timing':>10} " + " ".join(f"{word:>10}" for word in head), flush=True)
-    results = []
-    for hosts, period, tolerance in CLUSTERS:
-        with booted(built, "cluster") as machine:
-            lines = script(machine, "cluster", str(hosts), str(period), str(tolerance))
+    results: list[dict] = []
+    failed: list[str] = []
+    for hosts, period, tolerance in clusters:
+        try:
+            with booted(built, "cluster") as machine:
+                lines = script(machine, "cluster", str(hosts), str(period), str(tolerance))
+        except BenchError as error:
+            failed.append(f"{hosts} hosts at {period} ms × {tolerance}: {error}")
+            print(f"{hosts:5} {period:4} ms × {tolerance} not measured", flush=True)
+            continue
         got = {line[0]: float(line[1]) for line in lines}
         core = next(line[1:] for line in lines if line[0] == "core")
         result = {
@@ -276,10 +319,10 @@ def cluster() -> int:
         cells.append(str(result["frame_bytes"]))
         print(f"{hosts:5} {period:4} ms × {tolerance} " + " ".join(f"{cell:>10}" for cell in cells), flush=True)
     print(f"\nAll of it: {os.path.relpath(save('bench-cluster.json', built.release, results))}")
-    dear = [text for result in results for text in beyond(result)]
-    for line in dear:
+    failed += [text for result in results for text in beyond(result)]
+    for line in failed:
         print(line, file=sys.stderr)
-    return 1 if dear else 0
+    return 1 if failed else 0
 
 
 def beyond(result: dict) -> list[str]:
@@ -408,10 +451,36 @@ def scale() -> int:
             "kernel": built.release, "subject": what, "rules": int(rules), "vips": int(vips),
             "bytes": int(size),
         })  # fmt: skip
+    results += [dict(row, kernel=built.release) for row in sessions(built)]
     print(f"\nAll of it: {os.path.relpath(save('bench-scale.json', built.release, results))}")
     if shared:
         raise BenchError(f"{shared} cache lines were written by the hook on more than one processor")
     return 0
+
+
+# What one of 2.6·10⁵ sessions may cost more than one of 10⁴.
+SESSIONS = (800, 10_000, 260_000)
+SESSIONS_DEARER = 1.2
+
+
+def sessions(built: programs.Programs) -> list[dict]:
+    """What a cluster with so many sessions without a socket takes, and what a packet of one costs."""
+    with booted(built, "sessions") as machine:
+        lines = script(machine, "scale", "sessions", *map(str, SESSIONS))
+    base = next(float(line[1]) for line in lines if line[0] == "floor")
+    rows = []
+    print(f"\n{'sessions':>9} {'bytes':>11} {'for each':>9} {'instructions of a packet, over floor':>37}")
+    for _, count, size, cost in (line for line in lines if line[0] == "sessions"):
+        over = float(cost) - base
+        print(f"{count:>9} {int(size):11} {int(size) / int(count):9.0f} {over:37.0f}")
+        rows.append({
+            "subject": "nlb-session", "case": "udp", "family": 4, "rules": 1, "vips": 1, "cpus": 1, "burst": 1,
+            "sessions": int(count), "bytes": int(size), "insn_per_packet": float(cost), "over_floor": over,
+        })  # fmt: skip
+    few, many = (row["over_floor"] for row in rows[-2:])
+    if many > few * SESSIONS_DEARER:
+        raise BenchError(f"a packet costs {many:.0f} with {SESSIONS[-1]} sessions, {few:.0f} with {SESSIONS[-2]}")
+    return rows
 
 
 def readable(name: str) -> str:
