@@ -6,12 +6,15 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use fastrand::Rng;
-use nlb_core::wire::{HEADER_LEN, STAMPED_LEN};
+use nlb_core::wire::{HEADER_LEN, Kind, STAMPED_LEN};
 
 use crate::host::Sent;
 
 /// Frames that the adversary remembers: some from long ago, and the newest.
 const BOOK_MAX: usize = 256;
+
+/// Where a frame says of what kind it is.
+const KIND_AT: usize = 5;
 
 /// Frames of one turn of a flood.
 const FLOOD_TURN: usize = 40;
@@ -39,6 +42,8 @@ pub(crate) struct Adversary {
     pub(crate) rng: Rng,
     book: VecDeque<Rc<Sent>>,
     old: Vec<Rc<Sent>>,
+    /// The newest heartbeat and the newest other frame of each host, by its place.
+    newest: Vec<[Option<Rc<Sent>>; 2]>,
     heard: u64,
     /// What it does, until when, and how long it waits between turns, in nanoseconds.
     pub(crate) doing: Option<(Attack, u64, u64)>,
@@ -50,6 +55,7 @@ impl Adversary {
             rng: Rng::with_seed(seed ^ 0x6d61_6c6c_6f72_7921),
             book: VecDeque::new(),
             old: Vec::new(),
+            newest: Vec::new(),
             heard: 0,
             doing: None,
         }
@@ -62,6 +68,11 @@ impl Adversary {
             self.book.pop_front();
         }
         self.book.push_back(Rc::clone(sent));
+        if self.newest.len() <= sent.from {
+            self.newest.resize(sent.from + 1, [None, None]);
+        }
+        let heartbeat = sent.bytes.get(KIND_AT) == Some(&(Kind::Heartbeat as u8));
+        self.newest[sent.from][usize::from(!heartbeat)] = Some(Rc::clone(sent));
         // A sample of all that was ever sent, each frame with the same chance (reservoir sampling).
         if self.old.len() < BOOK_MAX {
             self.old.push(Rc::clone(sent));
@@ -90,6 +101,17 @@ impl Adversary {
             &self.book[place]
         };
         Some(Rc::clone(frame))
+    }
+
+    /// The last words of those who have said nothing for so long, in nanoseconds: whoever believes them believes that
+    /// a dead host lives.
+    pub(crate) fn last_words(&self, now: u64, silence: u64) -> Vec<Rc<Sent>> {
+        let last = |of_host: &[Option<Rc<Sent>>; 2]| {
+            let frames = of_host.iter().flatten();
+            frames.map(|sent| sent.at).max().unwrap_or(now)
+        };
+        let silent = self.newest.iter().filter(|it| now - last(it) > silence);
+        silent.flatten().flatten().map(Rc::clone).collect()
     }
 
     /// The frames of one turn.

@@ -550,7 +550,28 @@ impl World<'_> {
                 );
             }
         }
+        if attack != Attack::Flood {
+            self.haunt();
+        }
         self.queue.push(now + pause, Event::Adversary);
+    }
+
+    /// The adversary repeats the last words of those who are silent, to everybody.
+    fn haunt(&mut self) {
+        let now = self.now();
+        let at = now + self.plan.delay_ns[0];
+        for sent in self.adversary.last_words(now, self.plan.period_ns * 3 / 2) {
+            let bytes: Rc<[u8]> = sent.bytes.as_ref().into();
+            for to in (0..self.hosts.len()).filter(|to| *to != sent.from) {
+                let shot = Event::Attack {
+                    to,
+                    way: Way::Segment,
+                    bytes: Rc::clone(&bytes),
+                    copy_of: Some(Rc::clone(&sent)),
+                };
+                self.queue.push(at, shot);
+            }
+        }
     }
 
     /// Every host is told the new rules at a time of its own; a host without power starts with them.

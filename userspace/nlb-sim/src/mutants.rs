@@ -80,19 +80,34 @@ struct List {
 
 /// One broken variant.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Mutant {
     name: String,
     /// What is wrong with it.
     what: String,
+    #[serde(flatten)]
+    piece: Piece,
+    /// What else has to be broken, where one line of defence stands behind another.
+    #[serde(default)]
+    also: Vec<Piece>,
+    /// The model in which the model check has to find it.
+    model: Option<String>,
+}
+
+/// A place of the core that is another in a variant.
+#[derive(Deserialize)]
+struct Piece {
     /// The file, below `module/core/src`.
     file: PathBuf,
     /// A piece of text that the file contains exactly once.
     find: String,
     /// What stands there instead; `BROKEN` asks whether this variant is being played.
     replace: String,
-    /// The model in which the model check has to find it.
-    model: Option<String>,
+}
+
+impl Mutant {
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        std::iter::once(&self.piece).chain(&self.also)
+    }
 }
 
 /// How a variant fared.
@@ -211,11 +226,12 @@ fn prepare(from: &Path, fresh: &Path, mutants: &[Mutant]) -> Result<(), String> 
     }
     let core = fresh.join("module/core/src");
     for (mutant, number) in mutants.iter().zip(1..) {
-        let replace = mutant
-            .replace
-            .replace("BROKEN", &format!("crate::broken::is({number})"));
-        substitute(&core.join(&mutant.file), &mutant.find, &replace)
-            .map_err(|error| format!("{}: {error}", mutant.name))?;
+        for piece in mutant.pieces() {
+            let question = format!("crate::broken::is({number})");
+            let replace = piece.replace.replace("BROKEN", &question);
+            substitute(&core.join(&piece.file), &piece.find, &replace)
+                .map_err(|error| format!("{}: {error}", mutant.name))?;
+        }
     }
     let root = core.join("lib.rs");
     let text = fs::read_to_string(&root).map_err(told)?;
@@ -363,7 +379,12 @@ mod tests {
         let list: List = toml::from_str(MUTANTS).expect("the list can be read");
         assert!(list.mutant.len() >= 15);
         for mutant in &list.mutant {
-            assert!(mutant.replace.contains("BROKEN"), "{}", mutant.name);
+            let mut pieces = mutant.pieces();
+            assert!(
+                pieces.all(|piece| piece.replace.contains("BROKEN")),
+                "{}",
+                mutant.name
+            );
         }
         let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let fresh = std::env::temp_dir().join(format!("nlb-variants-{}", std::process::id()));

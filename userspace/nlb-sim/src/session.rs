@@ -238,7 +238,7 @@ impl World<'_> {
     /// Whether two hosts may take each other for dead, or did so lately.
     fn apart_lately(&self, a: usize, b: usize) -> bool {
         let (calm, now) = (&self.calm, self.now());
-        let disturbed = calm.pair_disturbed_at(a, b);
+        let disturbed = calm.disturbed_at(a).max(calm.disturbed_at(b));
         !calm.linked(a, b)
             || !calm.clique(a)
             || now <= disturbed + self.limits.doubled

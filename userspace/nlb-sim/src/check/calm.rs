@@ -40,8 +40,6 @@ pub(crate) struct Calm {
     hears: Vec<Set>,
     /// When each host last lost or regained power, links or frames in a row, in nanoseconds.
     disturbed: Vec<u64>,
-    /// The same, of itself alone.
-    own: Vec<u64>,
     /// When a frame was last lost or held back, in nanoseconds.
     rough: u64,
     /// When the adversary last sent anything, in nanoseconds; 0: never.
@@ -64,7 +62,6 @@ impl Calm {
             linked: (0..n).map(one).collect(),
             hears: vec![0; n],
             disturbed: vec![0; n],
-            own: vec![0; n],
             rough: 0,
             attacked: 0,
             foreign: vec![0; n],
@@ -123,12 +120,6 @@ impl Calm {
             }
         }
         self.disturbed[host] = now;
-        self.own[host] = now;
-    }
-
-    /// When something last happened to one of these two that the other cannot tell from its death.
-    pub(crate) fn pair_disturbed_at(&self, a: usize, b: usize) -> u64 {
-        self.own[a].max(self.own[b])
     }
 
     /// When the component of the host was last disturbed.
@@ -223,7 +214,6 @@ impl Calm {
             let changed = (linked ^ self.linked[host]) | (heard_before ^ self.hears[host]);
             if stay & one(host) != 0 && changed & stay != 0 {
                 self.disturbed[host] = now;
-                self.own[host] = now;
             }
             self.linked[host] = linked;
         }

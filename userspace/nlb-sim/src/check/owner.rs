@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     pub(crate) cold: u64,
     /// How long replayed frames may keep a host that is in no view from serving, as `Config::hold_ns`.
     pub(crate) held: u64,
-    /// How long two owners are excused after a disturbance of one of them: as long as it may take to notice it.
+    /// How long two owners are excused after a disturbance, of one of them or of who leads them: as long as it may take to notice it.
     pub(crate) doubled: u64,
     /// How long after a disturbance anything may be its consequence: until it is noticed on both sides and the parts
     /// have found together again.
@@ -183,7 +183,7 @@ impl Owners {
                 if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b, limits.silence) {
                     continue;
                 }
-                let disturbed = calm.pair_disturbed_at(a, b);
+                let disturbed = calm.disturbed_at(a);
                 if now <= disturbed + limits.doubled {
                     self.doubled_max = self.doubled_max.max(now - disturbed);
                     continue;
