@@ -8,23 +8,7 @@
 # router tells the VIP so by ICMP; the host that serves the connection must hear it.
 
 cluster 3 --vip "$VIP6"
-add_netns r
-plug r eth0 pr 02:00:00:00:00:c8
-on r sysctl -q net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-ip -n r addr add 10.0.0.200/16 dev eth0
-ip -n r addr add fd00::c8/64 dev eth0 nodad
-add_netns far
-ip link add eth0 netns far type veth peer name far netns r
-ip -n r addr add 10.3.0.1/24 dev far
-ip -n r addr add fd03::1/64 dev far nodad
-ip -n r link set far up
-ip -n far addr add 10.3.0.2/24 dev eth0
-ip -n far addr add fd03::2/64 dev eth0 nodad
-ip -n far link set eth0 up
-ip -n far route add default via 10.3.0.1
-ip -n far route add default via fd03::1
-ip -n r route add 10.3.0.2/32 dev far mtu lock 1000
-ip -n r route add fd03::2/128 dev far mtu lock 1280
+far_side
 for n in 1 2 3; do
 	ip -n "h$n" route add 10.3.0.0/24 via 10.0.0.200
 	ip -n "h$n" route add fd03::/64 via fd00::c8
