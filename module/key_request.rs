@@ -2,10 +2,11 @@
 
 //! Requests about the keys of a cluster.
 
+use super::dumps::{dump_each, unnumbered};
 use super::fill;
 use super::kapi::genetlink::{Dump, Progress, Request};
 use super::keyring::Key;
-use super::netlink::{dump_each, find, unnumbered};
+use super::netlink::find;
 use super::nlb_core::genl::{key, Command};
 use super::nlb_core::limits::KEY_LEN;
 use super::registry::Registry;

@@ -6,11 +6,12 @@
 //! others find their cluster under the mutex and work on it without.
 
 use super::cluster::{Cluster, Refused};
+use super::dumps::{bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump};
 use super::fill;
 use super::kapi::clock::now_ns;
-use super::kapi::genetlink::{Dump, Operation, Progress, Request, Service};
+use super::kapi::genetlink::{Operation, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
-use super::kapi::netlink::{not_supported, Message, Policy};
+use super::kapi::netlink::{not_supported, Policy};
 use super::key_request::{key_del, key_dump, key_set};
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
@@ -26,7 +27,6 @@ use super::registry::Registry;
 use super::request::{refuse_second, sessions_max, NewCluster};
 use super::rule_change::{self, Refusal};
 use super::rule_request::{self, RuleRequest};
-use super::snapshot::Snapshot;
 use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -286,18 +286,6 @@ fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
     )
 }
 
-fn cluster_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let net = dump.request().net().id();
-    let found = |index| registry.nth(net, index);
-    dump_each(
-        dump,
-        Command::ClusterGet,
-        || registry.generation(),
-        |index| found(index).is_some(),
-        |message, index| fill::cluster(message, found(index).ok_or(ENOENT)?.cluster()),
-    )
-}
-
 fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
     let rtnl = Rtnl::lock();
@@ -468,24 +456,6 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
     }
 }
 
-fn rule_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
-    let cluster = port.cluster();
-    let generation = || {
-        cluster.look_at_rules(|waiting, in_force, _| {
-            let digest = |snapshot: Option<&Snapshot>| snapshot.map_or(0, |it| it.digest as u32);
-            digest(waiting) ^ digest(in_force).rotate_left(1)
-        })
-    };
-    dump_each(
-        dump,
-        Command::RuleGet,
-        generation,
-        |index| fill::rule_at(cluster, index).is_some(),
-        |message, index| fill::rule(message, cluster, index),
-    )
-}
-
 fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let RuleRequest { list, told } = RuleRequest::read(request, rule::RULE)?;
@@ -508,129 +478,6 @@ fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
         Command::OwnerGet as u8,
         OWNER_SIZE,
         |message| fill::owner(message, port.cluster(), &question),
-    )
-}
-
-/// Writes one message for each index from the cursor on, until there is none or the buffer is full. `generation`
-/// numbers the states of what is dumped.
-pub(super) fn dump_each(
-    dump: &mut Dump<'_>,
-    command: Command,
-    generation: impl Fn() -> u32,
-    exists: impl Fn(usize) -> bool,
-    fill: impl Fn(&mut Message, usize) -> Result,
-) -> Result<Progress> {
-    let from = |index| exists(index).then_some(index);
-    dump_some(dump, command, generation, from, fill)
-}
-
-/// The same where not each index has something; `from` says which is the first one that has, from one on.
-fn dump_some(
-    dump: &mut Dump<'_>,
-    command: Command,
-    generation: impl Fn() -> u32,
-    from: impl Fn(usize) -> Option<usize>,
-    fill: impl Fn(&mut Message, usize) -> Result,
-) -> Result<Progress> {
-    dump.set_generation(generation());
-    while let Some(cursor) = from(dump.cursor()) {
-        match dump.message(command as u8, |message| fill(message, cursor)) {
-            Ok(true) => dump.set_cursor(cursor.saturating_add(1)),
-            Ok(false) => return Ok(Progress::More),
-            // It went while it was being written, and it was the last one.
-            Err(error) if error == ENOENT => break,
-            Err(error) => return Err(error),
-        }
-    }
-    // The end of the dump is marked if the state has changed since the last message.
-    dump.set_generation(generation());
-    Ok(Progress::Done)
-}
-
-/// What is dumped has no states that would have to fit together.
-pub(super) fn unnumbered() -> u32 {
-    0
-}
-
-/// The number of the state that members, maps and history of a cluster are in.
-fn node_generation(port: &Port) -> u32 {
-    port.cluster()
-        .look(|node, _, _| node.generation().number as u32)
-}
-
-fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
-    dump_each(
-        dump,
-        Command::MemberGet,
-        || node_generation(&port),
-        |index| {
-            port.cluster()
-                .look(|node, _, _| node.members().nth(index).is_some())
-        },
-        |message, index| fill::member(message, port.cluster(), index),
-    )
-}
-
-fn bucket_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
-    let slots = port
-        .cluster()
-        .look(|node, _, _| usize::from(node.config().rules.slots));
-    // The maps, and after them what is residue.
-    let parts = slots.saturating_mul(fill::PARTS_PER_SLOT);
-    let cluster = port.cluster();
-    dump_some(
-        dump,
-        Command::BucketGet,
-        || node_generation(&port),
-        |index| match index.checked_sub(parts) {
-            None => Some(index),
-            Some(place) => {
-                fill::residue_from(cluster, place, slots).map(|place| parts.saturating_add(place))
-            }
-        },
-        |message, index| match index.checked_sub(parts) {
-            None => fill::buckets(message, cluster, index),
-            Some(place) => fill::residue(message, cluster, place),
-        },
-    )
-}
-
-fn counter_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let request = dump.request();
-    let port = find(registry, &request)?;
-    let cluster = port.cluster();
-    let rule = request.get(counter::RULE).map(|attribute| attribute.u16());
-    let rules =
-        cluster.look_at_rules(|_, in_force, _| in_force.map_or(0, |it| it.rules.rules().len()));
-    if rule.is_some_and(|rule| usize::from(rule) >= rules) {
-        return Err(request.refuse_at(
-            counter::RULE,
-            EINVAL,
-            c_str!("there is no rule with this number"),
-        ));
-    }
-    dump_each(
-        dump,
-        Command::CounterGet,
-        unnumbered,
-        |index| fill::counter_at(cluster, rule, index).is_some(),
-        |message, index| fill::counter(message, cluster, rule, index),
-    )
-}
-
-fn history_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
-    let port = find(registry, &dump.request())?;
-    dump_each(
-        dump,
-        Command::HistoryGet,
-        || node_generation(&port),
-        |index| {
-            port.cluster()
-                .look(|node, _, _| node.history().nth(index).is_some())
-        },
-        |message, index| fill::history(message, port.cluster(), index),
     )
 }
 

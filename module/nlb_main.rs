@@ -16,6 +16,7 @@ mod cookies;
 mod delivery;
 mod discovery;
 mod drops;
+mod dumps;
 mod egress;
 mod fill;
 mod fragments;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Connection tracking, where it is loaded: see conntrack.rs. */
+#include <linux/module.h>
+#include <linux/string.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+
+#include "helpers.h"
+
+bool nlb_helper_module_is(const void *module, const char *name)
+{
+	return !strcmp(((const struct module *)module)->name, name);
+}
+
+/*
+ * The module with this name, which the caller keeps from going; NULL if that is part of the kernel itself. False if
+ * there is none. find_module() is not exported: the modules' directory in sysfs, which is that of this module, has
+ * them all.
+ */
+bool nlb_helper_module_named(const char *name, void **module)
+{
+	struct kset *modules = THIS_MODULE->mkobj.kobj.kset;
+	struct kobject *kobj = modules ? kset_find_obj(modules, name) : NULL;
+
+	if (!kobj)
+		return false;
+	*module = container_of(kobj, struct module_kobject, kobj)->mod;
+	kobject_put(kobj);
+	return true;
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+/*
+ * Whether a connection lives, and this host translates its addresses: without that it is a socket's, and the socket
+ * knows better. A closed connection stays in the table for minutes; its client may have begun another one elsewhere.
+ */
+static unsigned int nlb_ct_state(const struct nf_conn *ct, enum ip_conntrack_dir dir, u32 *awaited)
+{
+	if (!(READ_ONCE(ct->status) & IPS_NAT_MASK) || nf_ct_is_dying(ct) || nf_ct_is_expired(ct))
+		return NLB_CT_NONE;
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return NLB_CT_ESTABLISHED;
+	switch (READ_ONCE(ct->proto.tcp.state)) {
+	case TCP_CONNTRACK_SYN_SENT:
+		/* A SYN of this side waits for its SYN-ACK; one of the other side for nothing but itself. */
+		return dir == IP_CT_DIR_REPLY ? NLB_CT_ESTABLISHED : NLB_CT_NONE;
+	case TCP_CONNTRACK_SYN_RECV:
+		if (dir == IP_CT_DIR_REPLY)
+			return NLB_CT_ESTABLISHED;
+		*awaited = READ_ONCE(ct->proto.tcp.seen[IP_CT_DIR_REPLY].td_end);
+		return NLB_CT_HALF_OPEN;
+	case TCP_CONNTRACK_ESTABLISHED:
+	case TCP_CONNTRACK_FIN_WAIT:
+	case TCP_CONNTRACK_CLOSE_WAIT:
+	case TCP_CONNTRACK_LAST_ACK:
+		return NLB_CT_ESTABLISHED;
+	default:
+		return NLB_CT_NONE;
+	}
+}
+#endif
+
+/*
+ * What connection tracking knows of the flow of a packet that came from @dev, asked by its function @find, which is
+ * one of the module @owner (NULL: of the kernel). Context: RCU read side.
+ *
+ * The module is not held, so that it may go. It is marked as going before its exit runs, and that waits for all RCU
+ * read sides before it frees a thing (nf_conntrack_cleanup_net_list()): who sees it alive here may use it until the
+ * read side ends.
+ */
+unsigned int nlb_helper_ct_lookup(void *find, const void *owner, const struct net_device *dev,
+				 bool v6, u8 protocol, const u8 *saddr, __be16 sport,
+				 const u8 *daddr, __be16 dport, u32 *awaited)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	typeof(nf_conntrack_find_get) *find_get = find;
+	/* As nf_ct_zone_dflt, which is the other module's. */
+	const struct nf_conntrack_zone zone = {
+		.id = NF_CT_DEFAULT_ZONE_ID,
+		.dir = NF_CT_DEFAULT_ZONE_DIR,
+	};
+	struct nf_conntrack_tuple tuple = {};
+	struct nf_conntrack_tuple_hash *found;
+	size_t len = v6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	unsigned int state;
+	struct nf_conn *ct;
+
+	if (owner && READ_ONCE(((const struct module *)owner)->state) != MODULE_STATE_LIVE)
+		return NLB_CT_NONE;
+	memcpy(&tuple.src.u3, saddr, len);
+	memcpy(&tuple.dst.u3, daddr, len);
+	tuple.src.u.all = sport;
+	tuple.dst.u.all = dport;
+	tuple.src.l3num = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	tuple.dst.protonum = protocol;
+	found = find_get(dev_net(dev), &zone, &tuple);
+	if (!found)
+		return NLB_CT_NONE;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	state = nlb_ct_state(ct, NF_CT_DIRECTION(found), awaited);
+	/* The one that does not need the other module. */
+	nf_conntrack_put(&ct->ct_general);
+	return state;
+#else
+	return NLB_CT_NONE;
+#endif
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+struct nlb_ct_walk {
+	nlb_tcp_found found;
+	void *context;
+};
+
+static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, const struct nlb_ct_walk *walk)
+{
+	walk->found(walk->context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
+		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
+		    be16_to_cpu(tuple->dst.u.tcp.port));
+}
+
+/* As packets from the other end have it: of a connection that was made to here the one, of one from here the other. */
+static int nlb_show_ct(struct nf_conn *ct, void *data)
+{
+	unsigned long status = READ_ONCE(ct->status);
+	u32 awaited;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
+	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
+		return 0;
+	if (status & IPS_DST_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), data);
+	if (status & IPS_SRC_NAT)
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), data);
+	/* It stays. */
+	return 0;
+}
+#endif
+
+/*
+ * Shows the TCP connections of @net whose addresses this host translates, if connection tracking is loaded; its module
+ * cannot go meanwhile. @found is called with BH off and must be short. Context: process, without locks.
+ */
+void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	struct nlb_ct_walk walk = { .found = found, .context = context };
+	const struct nf_ct_iter_data data = { .net = net, .data = &walk };
+	typeof(nf_ct_iterate_cleanup_net) *iterate = __symbol_get("nf_ct_iterate_cleanup_net");
+
+	if (!iterate)
+		return;
+	iterate(nlb_show_ct, &data);
+	__symbol_put("nf_ct_iterate_cleanup_net");
+#endif
+}
