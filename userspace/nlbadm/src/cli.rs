@@ -477,22 +477,43 @@ impl From<EchoArg> for Echo {
     }
 }
 
-/// A protocol that has ports.
+/// A protocol that the packet decision tells from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     /// TCP
     Tcp,
     /// UDP
     Udp,
+    /// SCTP
+    Sctp,
+    /// Echo requests, of ICMP or ICMPv6
+    Icmp,
+    /// GRE
+    Gre,
+    /// ESP, the data of IPsec
+    Esp,
+    /// AH, of IPsec too
+    Ah,
 }
 
 impl Protocol {
     /// The IP protocol number.
-    pub(crate) const fn number(self) -> u8 {
+    pub(crate) const fn number(self, v6: bool) -> u8 {
         match self {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
+            Protocol::Sctp => 132,
+            Protocol::Icmp if v6 => 58,
+            Protocol::Icmp => 1,
+            Protocol::Gre => 47,
+            Protocol::Esp => 50,
+            Protocol::Ah => 51,
         }
+    }
+
+    /// Whether its packets have ports.
+    pub(crate) const fn has_ports(self) -> bool {
+        matches!(self, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
     }
 
     /// The name that people read.
@@ -500,6 +521,11 @@ impl Protocol {
         match self {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+            Protocol::Icmp => "icmp",
+            Protocol::Gre => "gre",
+            Protocol::Esp => "esp",
+            Protocol::Ah => "ah",
         }
     }
 }

@@ -58,6 +58,12 @@ pub(crate) fn one(
             client.address, vip.address
         )));
     }
+    if !args.proto.has_ports() && (client.port.is_some() || vip.port.is_some()) {
+        return Err(Failure::usage(format!(
+            "{} has no ports: leave them out",
+            args.proto.name()
+        )));
+    }
     let cluster = find(kernel, args, vip.address)?;
     let question = Question {
         ifindex: cluster.ifindex,
@@ -65,7 +71,7 @@ pub(crate) fn one(
         client_port: client.port.unwrap_or(0),
         vip: vip.address,
         vip_port: vip.port.unwrap_or(0),
-        protocol: args.proto.number(),
+        protocol: args.proto.number(vip.address.is_ipv6()),
     };
     let answer = kernel.owner(question)?;
     Ok(OwnerShape::new(&cluster, question, args.proto, answer))

@@ -182,7 +182,11 @@ fn owner_of_a_wrong_question() {
     let no_vip = ask_owner(&mut Fake::in_cluster(), &args).unwrap_err();
     args.vip = Some("2001:db8::10".parse().unwrap());
     let families = ask_owner(&mut Fake::in_cluster(), &args).unwrap_err();
-    insta::assert_snapshot!(format!("{no_vip}\n{families}\n"));
+    args.proto = Protocol::Gre;
+    args.client = Some("198.51.100.7:40000".parse().unwrap());
+    args.vip = Some("192.0.2.10".parse().unwrap());
+    let ports = ask_owner(&mut Fake::in_cluster(), &args).unwrap_err();
+    insta::assert_snapshot!(format!("{no_vip}\n{families}\n{ports}\n"));
 }
 
 #[test]
