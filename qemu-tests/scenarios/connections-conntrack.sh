@@ -5,11 +5,13 @@
 # clock: real
 # cpus: 2
 # timeout: 300
+# long-timeout: 900
 #
 # Its exit frees what the packet path looks in, and only after that tells who
-# wants to know that a module goes.
+# wants to know that a module goes. LONG=1 makes it 50 rounds instead of 8.
 
-ROUNDS=${NLB_CONNTRACK_ROUNDS:-15}
+ROUNDS=${LONG:+50}
+ROUNDS=${ROUNDS:-8}
 
 load_module
 load_gun

@@ -55,7 +55,10 @@ background c large6 tt datagrams --to "[$VIP6]:5300" --from fd01::/64 --count 40
 	--ready /run/test/large6.ready --until /run/test/large.end
 background c ping ping -q -i 0.2 -W 3 -s 4000 "$VIP"
 background c ping6 ping -q -i 0.2 -W 3 -s 4000 "$VIP6"
-wait_until 40 test -e /run/test/large.ready -a -e /run/test/large6.ready
+for name in large large6; do
+	check "$name: datagrams of 4,000 bytes are answered" wait_until 40 test -e "/run/test/$name.ready"
+	note "$name: $(tr '\n' ' ' </run/test/$name.ready 2>/dev/null) $(<"/run/test/$name.log")"
+done
 
 add_host 3
 far_routes 3
