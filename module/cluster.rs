@@ -21,7 +21,7 @@ use super::keyring::Keyring;
 use super::nlb_core::config::Config;
 use super::nlb_core::delivery::Delivery;
 use super::nlb_core::filter::FilterError;
-use super::nlb_core::genl::{Echo, Mode};
+use super::nlb_core::genl::{Echo, Mode, Responder};
 use super::nlb_core::limits::FRAME_MAX;
 use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::rules::kept;
@@ -60,6 +60,8 @@ pub(crate) struct Description {
     pub(crate) allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub(crate) echo: Echo,
+    /// Who answers ARP requests and neighbour solicitations.
+    pub(crate) responder: Responder,
     /// Sessions that are remembered at most, as was asked for at first.
     pub(crate) sessions_max: u32,
 }

@@ -61,6 +61,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
         description.allow_other_interfaces,
     )?;
     message.put_u8(at::ECHO, description.echo as u8)?;
+    message.put_u8(at::RESPONDER, description.responder as u8)?;
     message.put_u32(at::SESSIONS_MAX, cluster.sessions().max())?;
     message.put_u32(at::SESSIONS, cluster.sessions().count())?;
     if let Some((claim, age_ns)) = cluster.conflicts().last() {

@@ -78,6 +78,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
             cluster::NO_KEY => Policy::FLAG,
             cluster::ALLOW_OTHER_INTERFACES => Policy::FLAG,
             cluster::ECHO => Policy::U8,
+            cluster::RESPONDER => Policy::U8,
             cluster::WEIGHT => Policy::U8,
             cluster::SESSIONS_MAX => Policy::U32,
             cluster::START => Policy::FLAG,

@@ -12,7 +12,7 @@ use super::kapi::netlink::not_supported;
 use super::keyring::Keyring;
 use super::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
 use super::nlb_core::filter::{FilterError, Settings};
-use super::nlb_core::genl::{cluster, Affinity, Echo, Mode};
+use super::nlb_core::genl::{cluster, Affinity, Echo, Mode, Responder};
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{
     BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
@@ -102,6 +102,7 @@ impl NewCluster {
             seed: *secrets.seed,
             virtual_mac,
             echo: echo(request)?,
+            responder: responder(request)?,
         };
         let settings = base.settings(&vips, mode, list.rules());
         let settings = settings_digest(&settings, period_ms, tolerance);
@@ -146,6 +147,7 @@ impl NewCluster {
                 heartbeat_mac: virtual_mac_multicast(primary),
                 no_key,
                 echo: base.echo,
+                responder: base.responder,
                 allow_other_interfaces: request.has(cluster::ALLOW_OTHER_INTERFACES),
                 sessions_max,
             },
@@ -278,6 +280,20 @@ fn echo(request: &Request<'_>) -> Result<Echo> {
                 cluster::ECHO,
                 EINVAL,
                 c_str!("no such way with echo requests"),
+            )
+        }),
+    }
+}
+
+/// Who answers ARP requests and neighbour solicitations; the default host if the request does not say.
+fn responder(request: &Request<'_>) -> Result<Responder> {
+    match request.get(cluster::RESPONDER) {
+        None => Ok(Responder::DefaultHost),
+        Some(attribute) => Responder::from_u8(attribute.u8()).ok_or_else(|| {
+            request.refuse_at(
+                cluster::RESPONDER,
+                EINVAL,
+                c_str!("nobody of that number answers questions for a VIP"),
             )
         }),
     }

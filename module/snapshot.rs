@@ -100,6 +100,8 @@ pub(crate) struct Base {
     pub(crate) virtual_mac: Option<[u8; 6]>,
     /// What becomes of echo requests.
     pub(crate) echo: Echo,
+    /// Who answers ARP requests and neighbour solicitations.
+    pub(crate) responder: Responder,
 }
 
 impl Drop for Base {
@@ -126,7 +128,7 @@ impl Base {
             default_slot: slots.default,
             spread_slot: slots.spread,
             echo: self.echo,
-            responder: Responder::DefaultHost,
+            responder: self.responder,
         }
     }
 }

@@ -15,6 +15,7 @@
 
 use super::compile;
 pub use super::digest::{rules_digest, settings_digest};
+pub use super::genl::Responder;
 use super::genl::{Echo, Mode};
 use super::limits::{SEED_LEN, VIPS_MAX};
 use super::mac::Mac;
@@ -234,17 +235,6 @@ pub trait Storage {
 pub struct StorageLen {
     /// Elements of [`Storage::index`].
     pub index: usize,
-}
-
-/// Who answers ARP requests and neighbour solicitations for a VIP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Responder {
-    /// The default host.
-    #[default]
-    DefaultHost = 0,
-    /// Every host.
-    All = 1,
 }
 
 /// What a filter is made of.

@@ -151,8 +151,10 @@ pub mod cluster {
     pub const SESSIONS_MAX: u16 = 41;
     /// u32: how many are remembered now (replies).
     pub const SESSIONS: u16 = 42;
+    /// u8: [`super::Responder`].
+    pub const RESPONDER: u16 = 43;
     /// Highest number in use.
-    pub const MAX: u16 = 42;
+    pub const MAX: u16 = 43;
 }
 
 /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
@@ -451,6 +453,16 @@ named! {
         Session = 4 "session",
         /// A connection that is translated for somebody behind this host.
         Conntrack = 5 "conntrack",
+    }
+}
+
+named! {
+    /// Who answers ARP requests and neighbour solicitations for a VIP.
+    Responder {
+        /// The default host.
+        DefaultHost = 0 "default-host",
+        /// Every host: an answer arrives though some are lost, and each question has as many as there are hosts.
+        All = 1 "all",
     }
 }
 

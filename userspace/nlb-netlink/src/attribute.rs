@@ -11,7 +11,7 @@ use netlink_packet_core::{
     DecodeError, DefaultNla, ErrorContext, Nla, NlaBuffer, NlasIterator, Parseable,
 };
 use nlb_core::{
-    genl::{self, Affinity, Control, Echo, EventKind, Mode, Trace},
+    genl::{self, Affinity, Control, Echo, EventKind, Mode, Responder, Trace},
     limits::{KEY_LEN, SEED_LEN},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -181,6 +181,7 @@ attributes! {
         WalkSeen(u32) = WALK_SEEN,
         SessionsMax(u32) = SESSIONS_MAX,
         Sessions(u32) = SESSIONS,
+        Responder(Code<Responder>) = RESPONDER,
     }
 }
 

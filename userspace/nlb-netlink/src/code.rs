@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Trace},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Responder, Trace},
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -62,6 +62,7 @@ named! {
     Mode "mode",
     OutReason "out-reason",
     Protocols "protocols",
+    Responder "responder",
     RuleState "rule-state",
     Track "track",
 }

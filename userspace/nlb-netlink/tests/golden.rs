@@ -11,7 +11,7 @@ use netlink_packet_core::{DefaultNla, Emitable, NLA_HEADER_SIZE, NetlinkSerializ
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Trace},
+    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Responder, Trace},
     rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -87,6 +87,7 @@ fn new_cluster() -> NewCluster {
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::DefaultHost,
+        responder: Responder::DefaultHost,
         sessions_max: None,
     }
 }
@@ -237,6 +238,7 @@ fn cluster_get() {
         allow_other_interfaces: true,
         starved: 3,
         echo: Echo::Hash.into(),
+        responder: Responder::All.into(),
         walk_found: None,
         residue: None,
         walk_us: None,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use nlb_core::{
-    genl::{self, Affinity, Command, Control, Echo, EventKind, Mode, Trace},
+    genl::{self, Affinity, Command, Control, Echo, EventKind, Mode, Responder, Trace},
     limits,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -133,6 +133,7 @@ fn enumerations_are_the_same() {
         entries::<Mode>(),
         entries::<OutReason>(),
         entries::<Protocols>(),
+        entries::<Responder>(),
         entries::<RuleState>(),
         entries::<Trace>(),
         entries::<Track>(),

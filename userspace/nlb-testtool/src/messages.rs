@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
-use nlb_core::genl::{Affinity, Control, Echo, Mode};
+use nlb_core::genl::{Affinity, Control, Echo, Mode, Responder};
 use nlb_core::limits::{KEY_LEN, SEED_LEN};
 use nlb_core::rules::{FilteringMode, Protocols, Rule, RuleState};
 use nlb_netlink::client::Client;
@@ -171,6 +171,7 @@ fn new_cluster(args: &Args, ifindex: u32) -> NewCluster {
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::All,
+        responder: Responder::All,
         sessions_max: Some(1024),
     }
 }

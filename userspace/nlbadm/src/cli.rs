@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use nlb_core::{
-    genl::{Affinity, Echo, Mode},
+    genl::{Affinity, Echo, Mode, Responder},
     limits::{
         HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SESSIONS_MAX_MAX, TOLERANCE_DEFAULT,
         TOLERANCE_MAX, TOLERANCE_MIN,
@@ -161,6 +161,10 @@ pub(crate) struct Up {
     /// Who answers echo requests to a VIP, the same on every host
     #[arg(long, value_enum, default_value_t = EchoArg::DefaultHost)]
     pub(crate) echo: EchoArg,
+
+    /// Who answers ARP and neighbour discovery for a VIP, the same on every host
+    #[arg(long, value_enum, default_value_t = ResponderArg::DefaultHost)]
+    pub(crate) responder: ResponderArg,
     /// Sessions without a socket that are remembered at most: tracked UDP, tunnels, SCTP [default: 262144]
     #[arg(long, value_name = "N", value_parser = sessions_max)]
     pub(crate) sessions_max: Option<u32>,
@@ -473,6 +477,24 @@ impl From<EchoArg> for Echo {
             EchoArg::All => Echo::All,
             EchoArg::Hash => Echo::Hash,
             EchoArg::Drop => Echo::Drop,
+        }
+    }
+}
+
+/// Who answers ARP and neighbour discovery for a VIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResponderArg {
+    /// The default host: one answer for each question
+    DefaultHost,
+    /// Every host
+    All,
+}
+
+impl From<ResponderArg> for Responder {
+    fn from(responder: ResponderArg) -> Self {
+        match responder {
+            ResponderArg::DefaultHost => Responder::DefaultHost,
+            ResponderArg::All => Responder::All,
         }
     }
 }

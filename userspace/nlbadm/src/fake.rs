@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{Affinity, Control, Echo, Mode},
+    genl::{Affinity, Control, Echo, Mode, Responder},
     limits::KEY_LEN,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -148,6 +148,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         allow_other_interfaces: false,
         starved: 0,
         echo: Echo::DefaultHost.into(),
+        responder: Responder::DefaultHost.into(),
         walk_found: Some(12),
         residue: Some(0),
         walk_us: Some(300),

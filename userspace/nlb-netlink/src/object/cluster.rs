@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::{Affinity, Control, Echo, Mode},
+    genl::{Affinity, Control, Echo, Mode, Responder},
     limits::{KEY_LEN, SEED_LEN},
     state::{Cause, HostState, OutReason},
 };
@@ -71,6 +71,8 @@ pub struct Cluster {
     pub starved: u8,
     /// What becomes of echo requests.
     pub echo: Code<Echo>,
+    /// Who answers ARP requests and neighbour solicitations.
+    pub responder: Code<Responder>,
     /// Sessions of the cluster that the last walk over the tables found here; absent before the first.
     pub walk_found: Option<u64>,
     /// Buckets, over all maps, that this host does not own but may hold sessions of.
@@ -138,6 +140,7 @@ impl Cluster {
                 A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
                 A::Starved(families) => cluster.starved = families,
                 A::Echo(value) => cluster.echo = value,
+                A::Responder(value) => cluster.responder = value,
                 A::WalkFound(value) => cluster.walk_found = Some(value),
                 A::Residue(value) => cluster.residue = Some(value),
                 A::WalkUs(value) => cluster.walk_us = Some(value),
@@ -187,6 +190,7 @@ impl Cluster {
             allow_other_interfaces: false,
             starved: 0,
             echo: Echo::DefaultHost.into(),
+            responder: Responder::DefaultHost.into(),
             walk_found: None,
             residue: None,
             walk_us: None,
@@ -271,6 +275,8 @@ pub struct NewCluster {
     pub allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub echo: Echo,
+    /// Who answers ARP requests and neighbour solicitations.
+    pub responder: Responder,
     /// Sessions without a socket that are remembered at most; the module's own default if absent.
     pub sessions_max: Option<u32>,
 }
@@ -305,6 +311,9 @@ impl NewCluster {
         }
         if self.echo != Echo::DefaultHost {
             attributes.push(A::Echo(self.echo.into()));
+        }
+        if self.responder != Responder::DefaultHost {
+            attributes.push(A::Responder(self.responder.into()));
         }
         attributes.extend(self.sessions_max.map(A::SessionsMax));
         attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));

@@ -61,6 +61,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         virtual_mac: args.virtual_mac,
         allow_other_interfaces: args.allow_other_interfaces,
         echo: args.echo.into(),
+        responder: args.responder.into(),
         sessions_max: args.sessions_max,
     };
     warn(warning);

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use nlb_core::{
-    genl::{Echo, EventKind, Mode, Trace},
+    genl::{Echo, EventKind, Mode, Responder, Trace},
     limits::BUCKETS,
     rules::FilteringMode,
 };
@@ -83,6 +83,12 @@ fn cluster(cluster: &ClusterShape) -> String {
     });
     if cluster.echo != Echo::DefaultHost.name() {
         lines.push(format!("  echo requests: {}", cluster.echo));
+    }
+    if cluster.responder != Responder::DefaultHost.name() {
+        lines.push(format!(
+            "  questions for a VIP: answered by {}",
+            cluster.responder
+        ));
     }
     lines.push(format!("  heartbeats: {}", timing(cluster)));
     lines.push(format!("  key: {}", key(cluster)));

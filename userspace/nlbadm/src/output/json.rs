@@ -51,6 +51,8 @@ pub(crate) struct ClusterShape {
     pub(crate) allow_other_interfaces: bool,
     /// What becomes of echo requests.
     pub(crate) echo: String,
+    /// Who answers ARP requests and neighbour solicitations.
+    pub(crate) responder: String,
     /// Sessions without a socket that are remembered, and how many may be.
     pub(crate) sessions: Option<u32>,
     pub(crate) sessions_max: Option<u32>,
@@ -144,6 +146,7 @@ impl ClusterShape {
             starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
             echo: cluster.echo.to_string(),
+            responder: cluster.responder.to_string(),
             sessions: cluster.sessions,
             sessions_max: cluster.sessions_max,
             dedicated_ip: cluster.dedicated_ip,
