@@ -245,6 +245,9 @@ const struct net_device *nlb_helper_ifa6_dev(const void *ifa)
 /*
  * The link-local address of a device that duplicate address detection is done with: ipv6_get_lladdr(), which
  * is not exported.
+ *
+ * An advertisement may be on its way out under the same lock, taken for reading (ndisc_send_unsol_na()). That is no
+ * deadlock behind a writer that waits: with bottom halves off, as there, a reader does not queue (qrwlock.c).
  */
 bool nlb_helper_link_local(const struct net_device *dev, u8 *addr)
 {
