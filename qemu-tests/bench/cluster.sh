@@ -18,7 +18,10 @@ SPIN_MS=1000
 VIP=10.0.1.10
 
 # A client of one host asks it every so many ms, which is how fine gaps are seen.
-INTERVAL_MS=4
+# Each of its packets is flooded to all hosts, and they share one processor.
+interval_ms() {
+	echo "$(($1 > 4 ? $1 : 4))"
+}
 
 # spin: how many loops userspace gets done in a second.
 spin() {
@@ -65,7 +68,8 @@ heartbeats() {
 }
 
 measure() {
-	local n=$1 period=$2 tolerance=$3 i idle began others last=$1 client
+	local n=$1 period=$2 tolerance=$3 i idle began others last=$1 client interval
+	interval=$(interval_ms "$n")
 	mapfile -t others < <(seq 1 "$((n - 1))")
 	hosts "$n"
 	load_module
@@ -86,7 +90,7 @@ measure() {
 	watch 1
 	client=$(client_of "$last")
 	note "the client of host $last: $client"
-	SOURCES=$client/32 load planned --interval-ms "$INTERVAL_MS" --timeout-ms 4000
+	SOURCES=$client/32 load planned --interval-ms "$interval" --timeout-ms 4000
 	during 500
 	began=$(wall_ms)
 	adm "h$last" stop eth0
@@ -105,7 +109,7 @@ measure() {
 
 	# A power cut, seen by another host and by a client.
 	client=$(client_of "$last")
-	SOURCES=$client/32 load cut --interval-ms "$INTERVAL_MS" --timeout-ms 4000
+	SOURCES=$client/32 load cut --interval-ms "$interval" --timeout-ms 4000
 	during 500
 	forget_events 1
 	began=$(wall_ms)
@@ -116,7 +120,7 @@ measure() {
 	elapsed failure "$began"
 	during 1500
 	load_end cut
-	check "the client was served by host $last" [ "$(field cut ".by_first_host.\"$last\".requests")" -gt 50 ]
+	check "the client was served by host $last" [ "$(field cut ".by_first_host.\"$last\".requests")" -gt 10 ]
 	check "and later by others" [ "$(field cut '.hosts | length')" -gt 1 ]
 	echo "row gap $(field cut .gap_ms)"
 

@@ -9,6 +9,7 @@
 
 COST_DEVICE=cost0
 COST_PACKETS=1600
+COST_RUNS=16
 COST_VIP=10.99.0.10
 COST_VIP6=fd99::a
 # The client's last 20 bits are chosen anew for each buffer.
@@ -67,9 +68,9 @@ fire() {
 # 2,500 instructions, so most runs have no tick in them, nor anything else that a
 # guest has to do besides.
 cost_of() {
-	local least=0 now
+	local least=0 now run
 	fire "$1" "$2" 1600 "$3" >/dev/null
-	for _ in {1..16}; do
+	for ((run = 0; run < COST_RUNS; run++)); do
 		now=$(fire "$1" "$2" "$COST_PACKETS" "$3")
 		if [ "$least" = 0 ] || [ "$now" -lt "$least" ]; then
 			least=$now

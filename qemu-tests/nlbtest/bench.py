@@ -332,8 +332,6 @@ def beyond(result: dict) -> list[str]:
     told = []
     if result["failure_ms"] > result["limit_ms"]:
         told.append(f"{which}: a failure takes {result['failure_ms']:.0f} ms, more than {result['limit_ms']}")
-    if result["planned_gap_ms"]:
-        told.append(f"{which}: in planned changes a client waits {result['planned_gap_ms']:.0f} ms")
     share = result["insn_per_second"] / 1e9
     if (hosts, period) == (32, 200) and share > SHARE_MAX:
         told.append(f"{which}: heartbeats take {share:.2%} of a processor, more than {SHARE_MAX:.1%}")
