@@ -345,8 +345,17 @@ fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
         })
 }
 
+/// Carries out one control, or changes one parameter: of two, the second could be refused after the first was done.
 fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
+    let changes = [cluster::CONTROL, cluster::WEIGHT, cluster::SESSIONS_MAX];
+    if let Some(second) = changes.into_iter().filter(|it| request.has(*it)).nth(1) {
+        return Err(request.refuse_at(
+            second,
+            EINVAL,
+            c_str!("one request changes one thing: send another one for this"),
+        ));
+    }
     let control = match request.get(cluster::CONTROL) {
         None => None,
         Some(attribute) => Some(Control::from_u8(attribute.u8()).ok_or_else(|| {

@@ -29,7 +29,7 @@ named! {
         ClusterNew = 2 "cluster-new",
         /// Remove a cluster. Needs CAP_NET_ADMIN.
         ClusterDel = 3 "cluster-del",
-        /// Control a cluster or change its parameters: attributes [`cluster`]. Needs CAP_NET_ADMIN.
+        /// Control a cluster, or change one of its parameters: attributes [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterSet = 4 "cluster-set",
         /// A state change: attributes [`event`]. Group [`GROUP_EVENTS`].
         EventNtf = 5 "event-ntf",

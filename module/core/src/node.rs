@@ -277,6 +277,8 @@ pub struct Node<S: Storage> {
     refused: (HostSet, Instant),
     /// Since when frames that prove nothing have kept this host from leading, unless it is in a view.
     held_since: Option<Instant>,
+    /// When a proved host last said that it serves.
+    service_heard: Option<Instant>,
     /// When this host noticed that it had been paused, until it has heard the others again.
     resumed: Option<Instant>,
     /// Hosts of which something may have changed since everything was last looked at.
@@ -368,6 +370,7 @@ impl<S: Storage> Node<S> {
             told: OutReason::None,
             refused: (HostSet::EMPTY, Instant(0)),
             held_since: None,
+            service_heard: None,
             resumed: None,
             touched: Cached(ids),
             expires_at: Cached(Instant(0)),

@@ -151,6 +151,7 @@ impl<S: Storage> Node<S> {
         self.links = super::HostSet::EMPTY;
         self.resumed = None;
         self.held_since = None;
+        self.service_heard = None;
         self.segment_cut = false;
         self.serving = super::PartSet::EMPTY;
         self.ask = false;

@@ -61,6 +61,9 @@ impl<S: Storage> Node<S> {
             let received = Received::OtherPath;
             return Heard { received, quiet };
         }
+        if serving {
+            self.service_heard = Some(self.now);
+        }
         if quiet && self.says_nothing_new(header.host, heartbeat) {
             if let (Some(sent), Some(peer)) = (echoed, self.peer_mut(header.host)) {
                 peer.heard_me = peer.heard_me.max(sent);

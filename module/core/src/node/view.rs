@@ -220,7 +220,22 @@ impl<S: Storage> Node<S> {
             None
         } else {
             self.leader_from_cold()
+                .filter(|leader| !self.is_being_handed_over(*leader))
         }
+    }
+
+    /// Whether the last host that served may just have handed over to one that has not said so yet: somebody is ready for
+    /// a proposal of another than the host that would begin anew, and service was heard of less than T ago.
+    fn is_being_handed_over(&self, beginner: HostId) -> bool {
+        let lately = |heard: Instant| self.now.since(heard) < self.silence_ns();
+        self.service_heard.is_some_and(lately)
+            && self.others().any(|host| {
+                let said = &self.peer(host).said;
+                let leader = HostId::new(said.prepared.leader);
+                is_ready(said.phase)
+                    && leader.is_some_and(|it| it != beginner)
+                    && self.two_way(host)
+            })
     }
 
     fn leader_of_view(&self) -> Option<HostId> {
