@@ -17,6 +17,13 @@ mkdir -p "$logs"
 passed=0
 failed=0
 
+# What failed is said again at the end: of a long log, people see the last lines.
+rm -f "$logs/failures"
+trouble() {
+	say "$*"
+	echo "$*" >>"$logs/failures"
+}
+
 # add P F: to the sum.
 add() {
 	passed=$((passed + $1))
@@ -31,7 +38,7 @@ lint() {
 		say "ok     $name"
 		add 1 0
 	else
-		say "FAILED $name"
+		trouble "FAILED $name"
 		add 0 1
 	fi
 }
@@ -50,8 +57,8 @@ cargo_tests() {
 	if [ "$f" = 0 ]; then
 		say "ok     $name: $p passed"
 	else
-		say "FAILED $name: $p passed, $f failed; see ${logs#"$NLB_ROOT"/}/$name.log"
-		grep -E '^(test .* FAILED|error)|panicked at' "$logs/$name.log" | head -n 20 >&2 || :
+		trouble "FAILED $name: $p passed, $f failed; see ${logs#"$NLB_ROOT"/}/$name.log"
+		grep -E '^(test .* FAILED|error)|panicked at' "$logs/$name.log" | head -n 20 | tee -a "$logs/failures" >&2 || :
 	fi
 }
 
@@ -60,8 +67,9 @@ summed() {
 	local name=$1 p f
 	shift
 	"$@" | tee "$logs/$name.out" || :
+	grep -E '^(\[ *[0-9]+s\] +)?(FAILED|not ok)' "$logs/$name.out" >>"$logs/failures" || :
 	if ! read -r p f < <(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$logs/$name.out"); then
-		say "FAILED $name: it did not come to its end"
+		trouble "FAILED $name: it did not come to its end"
 		p=0 f=1
 	fi
 	add "$p" "$f"
@@ -89,7 +97,7 @@ simulation() {
 		say "ok     simulation: $(grep -E '^[0-9]+ seeds ' "$log")"
 		add 1 0
 	else
-		say "FAILED simulation: $(grep -E '^(verdict|seed [0-9]+: VIOLATED|FAILED)' "$log" | head -n 5)"
+		trouble "FAILED simulation: $(grep -E '^(verdict|seed [0-9]+: VIOLATED|FAILED)' "$log" | head -n 5)"
 		add 0 1
 	fi
 }
@@ -119,5 +127,9 @@ static) summed static scripts/check-static.sh ;;
 	;;
 esac
 
+if [ "$failed" != 0 ]; then
+	echo "What failed:"
+	cat "$logs/failures"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
