@@ -6,7 +6,7 @@ use crate::{
     cli::Buckets,
     failure::Failure,
     kernel::Kernel,
-    output::json::{BucketsShape, MapShape},
+    output::buckets::{BucketsShape, MapShape},
     rulename::coverage,
 };
 

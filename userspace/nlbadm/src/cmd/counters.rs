@@ -2,7 +2,7 @@
 
 //! `nlbadm counters`
 
-use crate::{cli::Counters, failure::Failure, kernel::Kernel, output::json::CountersShape};
+use crate::{cli::Counters, failure::Failure, kernel::Kernel, output::counters::CountersShape};
 
 /// The counters of a cluster, or of the packets of one rule; those that are zero only if asked for.
 pub(crate) fn run(kernel: &mut impl Kernel, args: &Counters) -> Result<CountersShape, Failure> {

@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::{failure::Failure, keyfile, output::json::GenkeyShape};
+use crate::{failure::Failure, keyfile, output::keys::GenkeyShape};
 
 /// A new key file.
 pub(crate) fn run() -> Result<GenkeyShape, Failure> {

@@ -2,7 +2,7 @@
 
 //! `nlbadm history`
 
-use crate::{cli::Target, failure::Failure, kernel::Kernel, output::json::HistoryShape};
+use crate::{cli::Target, failure::Failure, kernel::Kernel, output::history::HistoryShape};
 
 /// When and why a cluster converged.
 pub(crate) fn run(kernel: &mut impl Kernel, target: &Target) -> Result<HistoryShape, Failure> {

@@ -9,7 +9,7 @@ use nlb_core::{
 
 use crate::{
     cli::Ip2mac,
-    output::json::{MacsShape, mac},
+    output::{macs::MacsShape, text::mac},
 };
 
 /// What a primary VIP resolves to in each mode; needs no cluster.

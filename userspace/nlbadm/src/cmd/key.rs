@@ -9,7 +9,7 @@ use crate::{
     failure::{Exit, Failure},
     kernel::Kernel,
     keyfile::KeyFile,
-    output::json::KeysShape,
+    output::keys::KeysShape,
     warn,
 };
 

@@ -11,7 +11,7 @@ use crate::{
     cli::Target,
     failure::Failure,
     kernel::{Kernel, connect},
-    output::{json::EventShape, print_line},
+    output::{event::EventShape, print_line},
     warn,
 };
 

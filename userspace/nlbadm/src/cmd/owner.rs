@@ -11,7 +11,7 @@ use crate::{
     endpoint::Endpoint,
     failure::{Exit, Failure},
     kernel::Kernel,
-    output::{json::OwnerShape, print, print_line},
+    output::{owner::OwnerShape, print, print_line},
     rulename::coverage,
 };
 

@@ -34,7 +34,7 @@ use crate::{
     cli::Relay,
     failure::Failure,
     kernel::{Kernel, connect},
-    output::json::RelayShape,
+    output::relay::RelayShape,
 };
 
 /// Shortest datagram that can be a frame: a header and a tag.

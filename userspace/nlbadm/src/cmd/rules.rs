@@ -14,7 +14,7 @@ use crate::{
     cli::Target,
     failure::Failure,
     kernel::Kernel,
-    output::json::{AppliedShape, CheckedShape, RulesShape, waiting_hosts},
+    output::rules::{AppliedShape, CheckedShape, RulesShape, waiting_hosts},
     rulefile::RuleFile,
     rulename::RuleName,
 };

@@ -6,7 +6,7 @@ use crate::{
     cli::Target,
     failure::Failure,
     kernel::Kernel,
-    output::json::{ClusterShape, Clusters},
+    output::cluster::{ClusterShape, Clusters},
 };
 
 /// All clusters, or that of one interface.

@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What nlbadm prints: one structure for each answer, as JSON or as text for people.
+//! What nlbadm prints: one structure for each answer, as JSON or, in the manner of `wg show`, as text for people.
+//!
+//! The keys of JSON are stable: programs rely on them, and they are only added to. Enumerations are their names, sets of
+//! hosts are lists of host ids, what is not known is null. 64-bit digests are hexadecimal strings, because many readers
+//! of JSON cut such numbers to 53 bits.
 
-pub(crate) mod human;
-pub(crate) mod json;
+pub(crate) mod buckets;
+pub(crate) mod cluster;
+pub(crate) mod counters;
+pub(crate) mod event;
+pub(crate) mod history;
+pub(crate) mod keys;
+pub(crate) mod macs;
+pub(crate) mod owner;
+pub(crate) mod relay;
+pub(crate) mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 
 use std::io::{self, Write};
 

@@ -10,8 +10,8 @@ use nlb_core::{
 use nlb_netlink::object::{Answer, BucketMap, Convergence, Counter, Event, Key, PortRule, Residue};
 
 use super::{
-    Report,
-    json::{Clusters, EventShape, KeysShape, OwnerShape, RelayShape},
+    Report, cluster::Clusters, event::EventShape, keys::KeysShape, owner::OwnerShape,
+    relay::RelayShape,
 };
 use crate::{
     cli::{Buckets, Counters, Owner, Protocol, Target},

@@ -2,17 +2,18 @@
 
 //! The verbs and their arguments. Help, manual page and completions come from here as well.
 
+mod choice;
+mod value;
+
 use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use nlb_core::{
-    genl::{Affinity, Echo, Mode, Responder},
-    limits::{
-        HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SESSIONS_MAX_MAX, TOLERANCE_DEFAULT,
-        TOLERANCE_MAX, TOLERANCE_MIN,
-    },
-};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use nlb_core::limits::TOLERANCE_DEFAULT;
 
+pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, ResponderArg};
+use self::value::{
+    cluster_name, host_id, key_id, mac, period, seconds, sessions_max, tolerance, weight,
+};
 use crate::{
     endpoint::{Endpoint, usable_vip},
     rulename::RuleName,
@@ -165,6 +166,7 @@ pub(crate) struct Up {
     /// Who answers ARP and neighbour discovery for a VIP, the same on every host
     #[arg(long, value_enum, default_value_t = ResponderArg::DefaultHost)]
     pub(crate) responder: ResponderArg,
+
     /// Sessions without a socket that are remembered at most: tracked UDP, tunnels, SCTP [default: 262144]
     #[arg(long, value_name = "N", value_parser = sessions_max)]
     pub(crate) sessions_max: Option<u32>,
@@ -203,21 +205,6 @@ pub(crate) struct Drainstop {
     /// Stop after this time though connections are left: seconds, or 90s, 10m, 2h; without it, wait for the last one
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<u32>,
-}
-
-/// A time as a number of seconds, or with its unit.
-fn seconds(text: &str) -> Result<u32, String> {
-    let (number, unit) = match text.chars().last() {
-        Some('s') => (&text[..text.len() - 1], 1),
-        Some('m') => (&text[..text.len() - 1], 60),
-        Some('h') => (&text[..text.len() - 1], 3600),
-        _ => (text, 1),
-    };
-    number
-        .parse::<u32>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| "a time is a number of seconds, or one with s, m or h after it".to_owned())
 }
 
 /// Arguments of `drain`.
@@ -415,230 +402,6 @@ pub(crate) struct Relay {
     pub(crate) peers: Vec<SocketAddr>,
 }
 
-/// [`Mode`] as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ModeArg {
-    /// Virtual MAC 02-bf-…, beside the interface's own
-    Unicast,
-    /// Virtual MAC 03-bf-…
-    Multicast,
-    /// Virtual MAC 01-00-5e-7f-…, joined by IGMP
-    Igmp,
-}
-
-impl From<ModeArg> for Mode {
-    fn from(mode: ModeArg) -> Self {
-        match mode {
-            ModeArg::Unicast => Mode::Unicast,
-            ModeArg::Multicast => Mode::Multicast,
-            ModeArg::Igmp => Mode::Igmp,
-        }
-    }
-}
-
-/// [`Affinity`] as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AffinityArg {
-    /// Its address and port: each connection for itself
-    None,
-    /// Its address: all connections of a client
-    Single,
-    /// Its network: IPv4 /24, IPv6 /64
-    Network,
-}
-
-impl From<AffinityArg> for Affinity {
-    fn from(affinity: AffinityArg) -> Self {
-        match affinity {
-            AffinityArg::None => Affinity::None,
-            AffinityArg::Single => Affinity::Single,
-            AffinityArg::Network => Affinity::Network,
-        }
-    }
-}
-
-/// Who answers echo requests to a VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EchoArg {
-    /// The default host
-    DefaultHost,
-    /// Every host
-    All,
-    /// The host that the client's address hashes to, if a rule covers all ports
-    Hash,
-    /// Nobody
-    Drop,
-}
-
-impl From<EchoArg> for Echo {
-    fn from(echo: EchoArg) -> Self {
-        match echo {
-            EchoArg::DefaultHost => Echo::DefaultHost,
-            EchoArg::All => Echo::All,
-            EchoArg::Hash => Echo::Hash,
-            EchoArg::Drop => Echo::Drop,
-        }
-    }
-}
-
-/// Who answers ARP and neighbour discovery for a VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ResponderArg {
-    /// The default host: one answer for each question
-    DefaultHost,
-    /// Every host
-    All,
-}
-
-impl From<ResponderArg> for Responder {
-    fn from(responder: ResponderArg) -> Self {
-        match responder {
-            ResponderArg::DefaultHost => Responder::DefaultHost,
-            ResponderArg::All => Responder::All,
-        }
-    }
-}
-
-/// A protocol that the packet decision tells from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Protocol {
-    /// TCP
-    Tcp,
-    /// UDP
-    Udp,
-    /// SCTP
-    Sctp,
-    /// Echo requests, of ICMP or ICMPv6
-    Icmp,
-    /// GRE
-    Gre,
-    /// ESP, the data of IPsec
-    Esp,
-    /// AH, of IPsec too
-    Ah,
-}
-
-impl Protocol {
-    /// The IP protocol number.
-    pub(crate) const fn number(self, v6: bool) -> u8 {
-        match self {
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-            Protocol::Sctp => 132,
-            Protocol::Icmp if v6 => 58,
-            Protocol::Icmp => 1,
-            Protocol::Gre => 47,
-            Protocol::Esp => 50,
-            Protocol::Ah => 51,
-        }
-    }
-
-    /// Whether its packets have ports.
-    pub(crate) const fn has_ports(self) -> bool {
-        matches!(self, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
-    }
-
-    /// The name that people read.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Sctp => "sctp",
-            Protocol::Icmp => "icmp",
-            Protocol::Gre => "gre",
-            Protocol::Esp => "esp",
-            Protocol::Ah => "ah",
-        }
-    }
-}
-
-fn number(text: &str, range: std::ops::RangeInclusive<u32>, what: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|value| range.contains(value))
-        .ok_or_else(|| {
-            format!(
-                "{what} is a number from {} to {}",
-                range.start(),
-                range.end()
-            )
-        })
-}
-
-fn small(text: &str, range: std::ops::RangeInclusive<u8>, what: &str) -> Result<u8, String> {
-    let wide = u32::from(*range.start())..=u32::from(*range.end());
-    number(text, wide, what).and_then(|value| u8::try_from(value).map_err(|e| e.to_string()))
-}
-
-fn host_id(text: &str) -> Result<u8, String> {
-    #[expect(clippy::cast_possible_truncation, reason = "the limit is 64")]
-    small(text, 1..=HOSTS_MAX as u8, "a host id")
-}
-
-fn key_id(text: &str) -> Result<u8, String> {
-    small(text, 1..=255, "a key id")
-}
-
-fn weight(text: &str) -> Result<u8, String> {
-    small(text, 0..=100, "a load weight")
-}
-
-fn mac(text: &str) -> Result<[u8; 6], String> {
-    let byte = |part: &str| {
-        let value = u8::from_str_radix(part, 16).ok()?;
-        // A sign is a part of a number for the parser, but not of a MAC.
-        part.chars()
-            .all(|digit| digit.is_ascii_hexdigit())
-            .then_some(value)
-            .filter(|_| part.len() == 2)
-    };
-    let bytes: Option<Vec<u8>> = text.split([':', '-']).map(byte).collect();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| "a MAC is six bytes in hexadecimal, such as 03:bf:c0:00:02:0a".into())
-}
-
-fn sessions_max(text: &str) -> Result<u32, String> {
-    number(text, 0..=SESSIONS_MAX_MAX, "the number of sessions")
-}
-
-fn tolerance(text: &str) -> Result<u32, String> {
-    number(
-        text,
-        TOLERANCE_MIN..=TOLERANCE_MAX,
-        "the number of heartbeats that may be missed",
-    )
-}
-
-fn cluster_name(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > NAME_MAX {
-        Err(format!(
-            "a cluster name has 1 to {NAME_MAX} bytes, this one has {}",
-            text.len()
-        ))
-    } else if text.chars().any(char::is_control) {
-        Err("a cluster name has no control characters".into())
-    } else {
-        Ok(text.into())
-    }
-}
-
-fn period(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write the time with a unit, such as 200ms"))?;
-    let range =
-        Duration::from_millis(PERIOD_MS_MIN.into())..=Duration::from_millis(PERIOD_MS_MAX.into());
-    if !range.contains(&duration) {
-        Err(format!(
-            "a period is from {PERIOD_MS_MIN}ms to {PERIOD_MS_MAX}ms"
-        ))
-    } else if duration.subsec_nanos() % 1_000_000 != 0 {
-        Err("a period is a whole number of milliseconds".into())
-    } else {
-        Ok(duration)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -648,47 +411,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn periods_have_units_and_bounds() {
-        assert_eq!(period("200ms"), Ok(Duration::from_millis(200)));
-        assert_eq!(period("10s"), Ok(Duration::from_secs(10)));
-        for wrong in ["200", "9ms", "11s", "200500us", "", "soon"] {
-            assert!(period(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn macs_have_six_bytes() {
-        assert_eq!(mac("03:bf:C0:00:02:0a"), Ok([3, 0xbf, 0xc0, 0, 2, 10]));
-        assert_eq!(mac("03-bf-c0-00-02-0a"), Ok([3, 0xbf, 0xc0, 0, 2, 10]));
-        for wrong in [
-            "",
-            "03:bf",
-            "3:bf:c0:0:2:a",
-            "03:bf:c0:00:02:0a:00",
-            "+3:bf:c0:00:02:0a",
-            "03:bf:c0:00:02:zz",
-        ] {
-            assert!(mac(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn host_ids_are_from_1_to_64() {
-        assert_eq!(host_id("1"), Ok(1));
-        assert_eq!(host_id("64"), Ok(64));
-        for wrong in ["0", "65", "-1", "one", "256", ""] {
-            assert!(host_id(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn names_fit_the_wire() {
-        assert!(cluster_name(&"n".repeat(NAME_MAX)).is_ok());
-        for wrong in [String::new(), "n".repeat(NAME_MAX + 1), "a\nb".into()] {
-            assert!(cluster_name(&wrong).is_err(), "{wrong:?}");
-        }
     }
 }
