@@ -3,9 +3,15 @@
 #
 # Print the memory that nlb allocated and that nothing points to any more, as
 # the debug kernel's leak detector sees it. Exit code: 0 if there is none, 1 if
-# there is some, 2 if the detector does not work.
+# there is some, 2 if the detector or lockdep does not work.
 
 report=/sys/kernel/debug/kmemleak
+
+# Whatever else has found fault with the kernel turns this off without a word.
+if ! grep -q '^ debug_locks: *1$' /proc/lockdep_stats; then
+	echo "lockdep is off"
+	exit 2
+fi
 
 scan() {
 	if ! echo scan >"$report"; then

@@ -40,6 +40,11 @@ def arguments(release: str) -> list[str]:
         # calibration, and guest time would run a hundred times too fast. The
         # PM timer needs none.
         words += ["notsc", "clocksource=acpi_pm"]
+        # KASAN knows where memory lies by the processor's number of page table
+        # levels, which is unknown for a moment while the processor is identified:
+        # an interrupt then is a wild access where there are five. After such a
+        # report KASAN is silent for ever, and lockdep is off.
+        words += ["no5lvl", "kasan_multi_shot"]
     return words
 
 

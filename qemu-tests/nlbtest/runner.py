@@ -108,6 +108,9 @@ class Worker:
         )
         fresh.boot(shape)
         fresh.wait_ready(guest.BOOT_SECONDS * debugkernel.patience(self.programs.release))
+        # A kernel that has complained may check nothing any more.
+        if fresh.splats():
+            raise guest.GuestError(f"{fresh.name}: its kernel complained before anything ran")
         return fresh
 
     def _run_one(self, one: scenario.Scenario) -> None:
