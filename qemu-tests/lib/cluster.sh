@@ -136,20 +136,43 @@ counter() {
 	adm "$1" -j counters eth0 --all | jq -r --arg name "$2" '.counters[$name] // 0'
 }
 
+# stretch OPTION…: sets OPTIONS to these options of "tt connect", as the kernel
+# needs them: a slow one gets a multiple of the time, and is as busy with far
+# fewer requests.
+stretch() {
+	local patience=${NLB_PATIENCE:-1} word last=''
+	OPTIONS=()
+	case " $* " in
+	*' --timeout-ms '*) ;;
+	*) set -- --timeout-ms 5000 "$@" ;;
+	esac
+	for word; do
+		case $last in
+		--timeout-ms) word=$((word * patience)) ;;
+		--interval-ms) word=$((word * patience * patience)) ;;
+		esac
+		OPTIONS+=("$word")
+		last=$word
+	done
+}
+
 # requests COUNT NAME [OPTION…]: connections to the VIP from many addresses;
 # the report is /run/test/NAME.json.
 requests() {
-	local count=$1 name=$2
+	local count=$1 name=$2 OPTIONS
 	shift 2
-	on c tt connect --to "$VIP:80" --from "$SOURCES" --count "$count" "$@" >"/run/test/$name.json"
+	stretch "$@"
+	on c tt connect --to "$VIP:80" --from "$SOURCES" --count "$count" "${OPTIONS[@]}" >"/run/test/$name.json"
+	note "$name: $(cat "/run/test/$name.json")"
 }
 
 # load NAME [OPTION…]: requests until load_end NAME.
 load() {
-	local name=$1
+	local name=$1 OPTIONS
 	shift
+	stretch "$@"
 	background c "$name" tt connect --to "$VIP:80" --from "$SOURCES" \
-		--until "/run/test/$name.end" "$@"
+		--until "/run/test/$name.end" "${OPTIONS[@]}"
 }
 
 load_end() {
