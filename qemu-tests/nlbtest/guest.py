@@ -198,7 +198,7 @@ class Guest:
         ]  # fmt: skip
         if os.environ.get("LONG"):
             # Scenarios that have a long form run it.
-            words.append("nlb.long=1")
+            words.append(f"nlb.long={int(os.environ['LONG'])}")
         # Scenarios with random in them: the seed to repeat, or a new one.
         words.append(f"nlb.seed={int(os.environ.get('SEED') or random.randrange(1 << 15))}")
         return " ".join(words)

@@ -20,6 +20,7 @@ mod held;
 mod hold;
 mod inject;
 mod key;
+mod links;
 mod messages;
 mod packet;
 mod replay;
@@ -73,6 +74,8 @@ enum Verb {
     Messages(messages::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
+    /// Change interfaces of many namespaces, as lines say.
+    Links(links::Args),
     /// Set the mode of a team device.
     Team(team::Args),
 }
@@ -98,6 +101,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Inject(args) => inject::run(&args),
         Verb::Messages(args) => messages::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Links(args) => links::run(&args),
         Verb::Team(args) => team::run(&args),
     }
 }
