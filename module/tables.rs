@@ -11,11 +11,15 @@ use super::nlb_core::store::{Parts, Sizes, Storage, View};
 use kernel::prelude::*;
 
 /// The tables of a node for 64 hosts and all buckets.
+///
+/// What grows with the rules is in single pages, however few there are: with 64 rules there is one slot more than a power
+/// of two, to which memory in one piece is rounded up. No packet reads these tables, so that they are not in one large
+/// page costs none.
 pub(crate) struct NodeTables {
     peers: KVVec<Peer>,
-    maps: KVVec<u8>,
-    words: KVVec<u64>,
-    holders: KVVec<u64>,
+    maps: VVec<u8>,
+    words: VVec<u64>,
+    holders: VVec<u64>,
     events: KVVec<Option<Event>>,
     history: KVVec<Option<HistoryEntry>>,
 }
@@ -26,9 +30,9 @@ impl NodeTables {
         let sizes = Sizes::new(HOSTS_MAX, slots, BUCKETS);
         Ok(Self {
             peers: KVVec::from_elem(Peer::EMPTY, sizes.peers, GFP_KERNEL_ACCOUNT)?,
-            maps: KVVec::from_elem(0, sizes.maps, GFP_KERNEL_ACCOUNT)?,
-            words: KVVec::from_elem(0, sizes.words, GFP_KERNEL_ACCOUNT)?,
-            holders: KVVec::from_elem(0, sizes.holders, GFP_KERNEL_ACCOUNT)?,
+            maps: VVec::from_elem(0, sizes.maps, GFP_KERNEL_ACCOUNT)?,
+            words: VVec::from_elem(0, sizes.words, GFP_KERNEL_ACCOUNT)?,
+            holders: VVec::from_elem(0, sizes.holders, GFP_KERNEL_ACCOUNT)?,
             events: KVVec::from_elem(None, sizes.events, GFP_KERNEL_ACCOUNT)?,
             history: KVVec::from_elem(None, sizes.history, GFP_KERNEL_ACCOUNT)?,
         })
