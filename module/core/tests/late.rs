@@ -87,3 +87,25 @@ fn in_the_steady_state_heartbeats_leave_nothing_to_be_done() {
     assert_eq!(world.quiet - quiet, frames);
     assert_eq!(frames, 600);
 }
+
+#[test]
+fn frames_that_take_long_make_no_change_after_change() {
+    let mut world = World::new(3);
+    world.start_all();
+    world.run_to(20 * PERIOD, |world| world.serves(&[0, 1, 2]));
+    world.run(30 * PERIOD);
+    // Every host is busy with frames, and what one sends is answered after more periods than a member may lag.
+    world.delay = PERIOD * 3 / 2;
+    world.run(10 * PERIOD);
+    let generation = world.nodes[0].generation().number;
+    world.command(
+        1,
+        Command::SetWeight {
+            slot: 0,
+            weight: 20,
+        },
+    );
+    world.run(60 * PERIOD);
+    assert!(world.serves(&[0, 1, 2]), "{}", world.summary());
+    assert_eq!(world.nodes[0].generation().number, generation + 1);
+}

@@ -100,3 +100,28 @@ fn who_does_not_answer_hands_over_in_time() {
     assert_eq!(owned(&world.nodes[1]), 0);
     assert!(world.nodes[0].members().any(|host| host.on_relay));
 }
+
+#[test]
+fn two_that_start_at_once_cut_nobody_off() {
+    let mut world = three();
+    world.crash(1);
+    world.crash(2);
+    world.run(20 * PERIOD);
+    assert!(world.serves(&[0]), "{}", world.summary());
+    // A heartbeat of host 1 is lost on the segment, and the two hear each other there before they hear it.
+    let cut = |world: &mut World, cut| {
+        world.cut[0][1] = cut;
+        world.cut[0][2] = cut;
+    };
+    cut(&mut world, true);
+    world.start(1);
+    world.start(2);
+    for step in 0..10 * PERIOD / MS {
+        if step == PERIOD / MS {
+            cut(&mut world, false);
+        }
+        world.run(MS);
+        assert_ne!(world.nodes[0].out_reason(), OutReason::InterfaceCut);
+    }
+    assert!(world.serves(&[0, 1, 2]), "{}", world.summary());
+}

@@ -18,7 +18,8 @@ const RESEND_PART: u64 = 8;
 /// See [`RESEND_PART`].
 const RESENDS_OFTEN: u8 = 16;
 
-/// A member that does not report the committed generation within this many periods needs a new one.
+/// A member that does not report the committed generation within this many periods, and to which nobody tells it any
+/// more, needs a new one.
 const LAG_PERIODS: u64 = 2;
 
 /// A proposal with hosts that join is given up if it is not prepared within this many periods and others wait for a
@@ -203,9 +204,19 @@ impl<S: Storage> Node<S> {
         let patience = self.config.period_ns.saturating_mul(LAG_PERIODS);
         let behind = !own && peer.said.committed != self.view.id;
         let dropped = peer.said.prepared != self.view.id && peer.heard > self.view.since;
-        let lagging = behind && (dropped || self.now.since(self.view.since) > patience);
+        let late = self.now.since(self.view.since) > patience && !self.is_telling(host);
+        let lagging = behind && (dropped || late);
         let deficit = flags.has(Flags::DEFICIT) && !flags.has(Flags::IDLE) && !behind;
         (lagging || deficit).then_some(Cause::Recovered)
+    }
+
+    /// Whether a commit is still repeated to a host that holds what it commits. It will answer. Where frames take long
+    /// because every host is busy with frames, another change instead would only make more of them, and so on for ever.
+    fn is_telling(&self, host: HostId) -> bool {
+        let (Some(lead), Some(prepared)) = (self.lead, self.prepared) else {
+            return false;
+        };
+        lead.step == Step::Commit && self.waited_for(&lead, &prepared).contains(host)
     }
 
     fn cause_of_inputs(&self, flags: Flags) -> Cause {

@@ -87,9 +87,11 @@ impl<S: Storage> Node<S> {
     }
 
     /// Whether others hear each other on the segment, but none of them hears this host there: nothing that it sends
-    /// gets out.
+    /// gets out. Of those who say so only such count as have had the time to hear it: two that start at once hear each
+    /// other before they hear a third.
     fn is_unheard_on_segment(&self) -> bool {
         let me = self.config.host;
+        let silence = self.silence_ns();
         let mut witnesses = 0u8;
         for host in self.others().filter(|host| self.two_way(*host)) {
             let heard = self.peer(host).said.on_segment;
@@ -97,9 +99,10 @@ impl<S: Storage> Node<S> {
                 return false;
             }
             let others = heard.intersection(self.links);
-            witnesses = witnesses.saturating_add(u8::from(!others.is_empty()));
+            let knows = self.now.since(self.peer(host).since) >= silence;
+            witnesses = witnesses.saturating_add(u8::from(!others.is_empty() && knows));
         }
-        witnesses > 0 && self.now.since(self.started) >= self.silence_ns()
+        witnesses > 0 && self.now.since(self.started) >= silence
     }
 
     /// Hosts that this host hears on the segment, or that may yet answer there.
