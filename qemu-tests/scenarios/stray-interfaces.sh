@@ -4,10 +4,11 @@
 # title: packets for a VIP are dropped on every other interface, and on no other host's way
 # timeout: 300
 
-hosts 1
+hosts 2
 load_module
 join 1
-wait_converged 1
+join 2
+wait_converged 2
 
 # sent MAC: a datagram for the VIP, in a frame to a MAC.
 sent() {
@@ -75,7 +76,40 @@ ip -n z link del mv0
 stray "the interface without it" 02:00:00:00:01:01
 same "on the way through, nothing was dropped" "$n" "$(counter h1 dropped-other-interface)"
 
+same "and nothing was another host's" 0 "$(counter h2 dropped-other-interface)"
+
+# An interface that moves to another host is that host's, and its first host's no more.
+# dropped_at_2 COUNT
+dropped_at_2() {
+	[ "$(counter h2 dropped-other-interface)" = "$1" ]
+}
+move() {
+	ip -n "$1" link set eth1 netns "$2"
+	ip -n "$2" link set eth1 up
+	ip -n "$2" addr add 10.0.1.1/16 dev eth1
+}
+move h1 h2
+sent 02:00:00:00:01:01
+check "the interface has moved to host 2: dropped there" wait_until 5 dropped_at_2 1
+same "and host 1 counts no more" "$n" "$(counter h1 dropped-other-interface)"
+
+# A host without a cluster drops nothing, and one that leaves does not disarm another.
+leave 1
+sent 02:00:00:00:01:01
+check "host 1 has left: dropped at host 2 as before" wait_until 5 dropped_at_2 2
+move h2 h1
+passes h1 eth1
+sent 02:00:00:00:01:01
+check "host 1 is in no cluster: nothing is dropped there" wait_until 5 passed_is h1 1
+join 1
+check "it is a member again" wait_agree 20 1 2
+same "and starts to count anew" 0 "$(counter h1 dropped-other-interface)"
+n=0
+stray "the interface is back, and the cluster" 02:00:00:00:01:01
+same "nothing more at host 2" 2 "$(counter h2 dropped-other-interface)"
+
 # Interfaces go while the cluster stays, and the cluster while they stay.
 ip -n h1 link del br1
 ip -n h1 link del eth1
 leave 1
+leave 2
