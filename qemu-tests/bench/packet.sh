@@ -9,8 +9,9 @@
 #   row heartbeat HOSTS BYTES BLOCKS INSTRUCTIONS FLOOR
 # for one received and verified, over an empty hook, and for what that costs.
 
-CASES4="tcp-data tcp-syn udp quic icmp-error gre"
-CASES6=$CASES4
+CASES="tcp-data tcp-syn udp icmp-error"
+# Those of which sessions are remembered, where they are served.
+TRACKED="quic gre"
 
 # More runs than the guards do, for a table that repeats to half a percent: where
 # a page for buffers ends, and a batch of freed ones, differs between boots.
@@ -29,14 +30,19 @@ rows() {
 	done
 }
 
+# fresh_rows SUBJECT…: the same with a fresh buffer for each packet.
+fresh_rows() {
+	COST_BURST=1
+	COST_PACKETS=800
+	rows "$@"
+	COST_BURST=32
+	COST_PACKETS=1600
+}
+
 # each SUBJECT: the plain cases that any filter can decide.
 each() {
 	rows "$1" 1 1 4 udp tcp-data tcp-syn
-	COST_BURST=1
-	COST_PACKETS=800
-	rows "$1" 1 1 4 udp
-	COST_BURST=32
-	COST_PACKETS=1600
+	fresh_rows "$1" 1 1 4 udp
 }
 
 # The floors: a hook that does nothing. What it accepts, another hook drops.
@@ -48,6 +54,7 @@ empty() {
 	insmod /nlb/empty_hook.ko device="$COST_DEVICE" accept=1 backstop=1
 	each floor-accept
 	rows floor-accept 1 1 6 udp
+	fresh_rows floor-accept 1 1 6 udp
 	rmmod empty_hook
 }
 
@@ -83,20 +90,16 @@ not_mine() {
 	cost_up 64 8 --stopped
 	insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
 	# shellcheck disable=SC2086
-	rows nlb-not-mine 64 8 4 $CASES4 arp-request heartbeat-other
+	rows nlb-not-mine 64 8 4 $CASES $TRACKED arp-request heartbeat-other
 	# shellcheck disable=SC2086
-	rows nlb-not-mine 64 8 6 $CASES6
+	rows nlb-not-mine 64 8 6 $CASES $TRACKED
 	rows nlb-foreign 64 8 4 foreign
 	rows nlb-foreign 64 8 6 foreign
 	rmmod empty_hook
 	COST_MASK=0
 	rows nlb-not-mine-hot 64 8 4 udp tcp-data
 	COST_MASK=fffff
-	COST_BURST=1
-	COST_PACKETS=800
-	rows nlb-not-mine 64 8 4 udp tcp-data
-	COST_BURST=32
-	COST_PACKETS=1600
+	fresh_rows nlb-not-mine 64 8 4 udp tcp-data
 	cost_down
 	fragments nlb-not-mine --stopped
 }
@@ -107,12 +110,30 @@ mine() {
 	cost_converged
 	insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
 	# shellcheck disable=SC2086
-	rows nlb-mine 64 8 4 $CASES4 arp-request
+	rows nlb-mine 64 8 4 $CASES arp-request
 	# shellcheck disable=SC2086
-	rows nlb-mine 64 8 6 $CASES6
+	rows nlb-mine 64 8 6 $CASES
 	rmmod empty_hook
 	cost_down
+	tracked
 	fragments nlb-mine
+}
+
+# tracked: packets of sessions that are remembered, each in a table of its own.
+# What a session costs depends on where in the table a key that nobody knows has
+# put it, so it takes many of them to tell: one for each fresh buffer.
+tracked() {
+	local family case
+	for family in 4 6; do
+		for case in $TRACKED; do
+			cost_up 64 8
+			cost_converged
+			insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
+			fresh_rows nlb-mine 64 8 "$family" "$case"
+			rmmod empty_hook
+			cost_down
+		done
+	done
 }
 
 # Buckets that were handed over, with and without a connection. The peers' rules

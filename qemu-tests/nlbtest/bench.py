@@ -233,11 +233,13 @@ def cases_table(rows: list[Row]) -> None:
     print(f"{'':36} {'not mine':>9} {'mine':>6} {'not mine':>9} {'mine':>6}")
     cases = dict.fromkeys(row.case for row in rows if row.subject in ("nlb-not-mine", "nlb-mine"))
     for case in cases:
-        cells = [
-            above(rows, find(rows, subject=subject, case=case, family=family, burst=32, rules=64, vips=8))
-            for family in (4, 6)
-            for subject in ("nlb-not-mine", "nlb-mine")
-        ]
+        cells = []
+        for family in (4, 6):
+            for subject in ("nlb-not-mine", "nlb-mine"):
+                wanted = {"subject": subject, "case": case, "family": family, "rules": 64, "vips": 8}
+                # Sessions that are remembered are measured with fresh buffers alone.
+                row = find(rows, burst=32, **wanted) or find(rows, burst=1, **wanted)
+                cells.append(above(rows, row))
         print(f"{case:36} {cells[0]:>9} {cells[1]:>6} {cells[2]:>9} {cells[3]:>6}")
     for text, subject, family in (
         ("foreign traffic", "nlb-foreign", 4),
