@@ -18,10 +18,12 @@ VIP=10.0.0.10
 
 network() {
 	modprobe virtio_net
-	wait_until 10 ip link show eth0 >/dev/null 2>&1
+	wait_until 10 ip link show eth1 >/dev/null 2>&1
 	ip link set eth0 up
 	ip addr add "10.0.0.$1/16" dev eth0
 	ip route add 10.1.0.0/16 via 10.0.0.100
+	ip link set eth1 up
+	ip addr add "192.168.0.$1/24" dev eth1
 	cat >/run/nginx.conf <<-END
 		worker_processes 1;
 		error_log /var/log/nginx/error.log;

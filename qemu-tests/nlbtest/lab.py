@@ -96,7 +96,7 @@ class Lab:
                 release=self.plan.release,
                 payload=pathlib.Path(self.plan.payload),
                 memory_mib=MEMORY_MIB,
-                taps=[(f"t{number}", segment.mac(number))],
+                taps=[(f"t{number}", segment.mac(number)), (f"u{number}", segment.mac(number, 1))],
                 netns=self.plan.netns,
                 detached=self.plan.detached,
                 lives_with=self._owner() if self.attached else None,

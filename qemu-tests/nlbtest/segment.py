@@ -7,6 +7,9 @@ All of it lives in one network namespace of this machine, made for the run:
     host2 ── t2 ┼─ br0 (learning on)
     host3 ── t3 ┤
        c0 ── pc ┘   the client: 10.0.0.100, and all of 10.1.0.0/16
+
+The second cards of the guests, u1 to u3, are on a switch of their own, br1,
+where nobody else is: another way for heartbeats (nlbadm relay).
 """
 
 import os
@@ -32,9 +35,9 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def mac(host: int) -> str:
-    """The own MAC of a host's network card."""
-    return f"02:00:00:00:00:{host:02x}"
+def mac(host: int, card: int = 0) -> str:
+    """The own MAC of a host's network card, or of its second one."""
+    return f"02:00:00:00:{2 * card:02x}:{host:02x}"
 
 
 class Segment:
@@ -49,10 +52,11 @@ class Segment:
             raise SegmentError("making a network namespace takes root: try again with sudo -E")
         _run("ip", "netns", "add", self.netns)
         try:
-            self._make_bridge()
+            self._make_bridges()
             for host in range(1, hosts + 1):
-                self._ip("tuntap", "add", f"t{host}", "mode", "tap")
-                self._join(f"t{host}")
+                for tap, bridge in ((f"t{host}", "br0"), (f"u{host}", "br1")):
+                    self._ip("tuntap", "add", tap, "mode", "tap")
+                    self._join(tap, bridge)
             self._make_client()
         except SegmentError as error:
             self.remove()
@@ -60,22 +64,23 @@ class Segment:
                 f"{error}\nthe kernel of this machine must have bridge, veth and tun"
             ) from error
 
-    def _make_bridge(self) -> None:
-        # The bridge itself is a switch only: it takes no part in IP, and does not answer for the client's address.
+    def _make_bridges(self) -> None:
+        # A bridge is a switch only: it takes no part in IP, and does not answer for the client's address.
         self._in("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv4.conf.all.arp_ignore=1")
         self._ip("link", "set", "lo", "up")
-        self._ip(
-            "link", "add", "br0", "address", "02:00:00:00:ff:01",
-            "type", "bridge", "mcast_snooping", "0", "forward_delay", "0",
-        )  # fmt: skip
-        self._ip("link", "set", "br0", "up")
+        for number in (0, 1):
+            self._ip(
+                "link", "add", f"br{number}", "address", f"02:00:00:00:ff:0{number + 1}",
+                "type", "bridge", "mcast_snooping", "0", "forward_delay", "0",
+            )  # fmt: skip
+            self._ip("link", "set", f"br{number}", "up")
 
     def _make_client(self) -> None:
         self._ip(
             "link", "add", "c0", "address", "02:00:00:00:00:64",
             "type", "veth", "peer", "name", "pc",
         )  # fmt: skip
-        self._join("pc")
+        self._join("pc", "br0")
         self._ip("link", "set", "c0", "up")
         self._ip("addr", "add", f"{CLIENT}/16", "dev", "c0")
         # Every address of this network is the client's own.
@@ -83,8 +88,8 @@ class Segment:
         # It asks for neighbours in its main address's name, not in hundreds.
         self._in("sysctl", "-qw", "net.ipv4.conf.all.arp_announce=2")
 
-    def _join(self, device: str) -> None:
-        self._ip("link", "set", device, "master", "br0", "up")
+    def _join(self, device: str, bridge: str) -> None:
+        self._ip("link", "set", device, "master", bridge, "up")
 
     def _ip(self, *words: str) -> str:
         return _run("ip", "-n", self.netns, *words)
