@@ -138,13 +138,17 @@ counter() {
 
 # stretch OPTION…: sets OPTIONS to these options of "tt connect", as the kernel
 # needs them: a slow one gets a multiple of the time, and is as busy with far
-# fewer requests.
+# fewer requests, at once and altogether.
 stretch() {
 	local patience=${NLB_PATIENCE:-1} word last=''
 	OPTIONS=()
 	case " $* " in
 	*' --timeout-ms '*) ;;
 	*) set -- --timeout-ms 5000 "$@" ;;
+	esac
+	[ "$patience" = 1 ] || case " $* " in
+	*' --parallel '*) ;;
+	*) set -- --parallel 8 "$@" ;;
 	esac
 	for word; do
 		case $last in

@@ -26,11 +26,11 @@ done
 # talker N ADDRESS: a connection that stands, and echoes much once it is told to.
 talker() {
 	# shellcheck disable=SC2016
-	background far "talk$1" bash -c 'exec 3<>"/dev/tcp/$1/80"
+	background far "talk$1" bash -c 'exec 3<>"/dev/tcp/$1/80" {tick}<> <(:)
 		printf Ex >&3
 		head -c 1 <&3 >/dev/null
 		echo standing
-		until [ -e "$2" ]; do read -rt 0.1 <> <(:) || :; done
+		until [ -e "$2" ]; do read -rt 0.1 -u "$tick" || :; done
 		{ head -c "$3" /dev/zero | tr "\\0" x; } >&3 &
 		head -c "$3" <&3 | wc -c' talker "$2" "/run/test/go$1" "$BYTES"
 }
