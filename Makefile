@@ -104,7 +104,7 @@ bench: ## what a packet costs, in instructions, beside nft, iptables and XDP
 	@qemu-tests/measure packet
 
 .PHONY: bench-core
-bench-core: ## the core natively: decision, hash, map, heartbeat (criterion)
+bench-core: ## the core natively: decision, parse, hash, map, heartbeat (criterion)
 	@cd module/core && ../../scripts/cargo.sh bench --quiet --bench core
 
 .PHONY: bench-cluster

@@ -14,7 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use nlb_core::assign::{assign, Weights};
 use nlb_core::auth::{Authenticator, Verified, STAMP_LABEL};
 use nlb_core::config::SlotKind;
-use nlb_core::decide::decide;
+use nlb_core::decide::{decide, flow};
 use nlb_core::genl::Affinity;
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::limits::{BUCKETS, FRAME_MAX, TAG_LEN};
@@ -141,6 +141,29 @@ fn decision(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A packet taken to pieces: of an ICMP error, the packet in it as well.
+fn parse(criterion: &mut Criterion) {
+    let to: Ipv6Addr = "2001:db8::10".parse().expect("an address");
+    let from: Ipv6Addr = "2001:db8:1::7".parse().expect("an address");
+    let segment = tcp(40000, 80, ACK);
+    let mut unreachable = vec![3, 3, 0, 0, 0, 0, 0, 0];
+    unreachable.extend(ipv4(VIP4, CLIENT4, 6, &tcp(80, 40000, ACK)));
+    let cases = [
+        ("IPv4", ipv4(CLIENT4, VIP4, 6, &segment)),
+        ("IPv6", ipv6(from, to, &segment)),
+        ("ICMP error", ipv4(CLIENT4, VIP4, 1, &unreachable)),
+    ];
+    let mut group = criterion.benchmark_group("parse");
+    for (name, packet) in &cases {
+        let found = flow(packet).expect("a whole packet");
+        assert_eq!((found.client_port, found.vip_port), (40000, 80), "{name}");
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| flow(black_box(packet)));
+        });
+    }
+    group.finish();
+}
+
 fn hash(criterion: &mut Criterion) {
     let key = SipKey::new(&SEED);
     let mut group = criterion.benchmark_group("hash");
@@ -247,5 +270,5 @@ fn heartbeat(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decision, hash, map, heartbeat);
+criterion_group!(benches, decision, parse, hash, map, heartbeat);
 criterion_main!(benches);
