@@ -5,7 +5,7 @@
 mod common;
 mod world;
 
-use nlb_core::host::HostSet;
+use nlb_core::host::{HostId, HostSet};
 use nlb_core::limits::FRAME_MAX;
 use nlb_core::node::Command;
 use world::{World, PERIOD, TOLERANCE};
@@ -108,4 +108,25 @@ fn frames_that_take_long_make_no_change_after_change() {
     world.run(60 * PERIOD);
     assert!(world.serves(&[0, 1, 2]), "{}", world.summary());
     assert_eq!(world.nodes[0].generation().number, generation + 1);
+}
+
+#[test]
+fn who_is_heard_again_while_it_is_replaced_is_replaced_by_nobody() {
+    let mut world = World::new(4);
+    world.start_all();
+    world.run_to(20 * PERIOD, |world| world.serves(&[0, 1, 2, 3]));
+    world.run(30 * PERIOD);
+    // The leader hears nothing of host 4 until it begins to replace it, and then it does; the answer of host 2 to that
+    // change is late.
+    world.cut[3][0] = true;
+    world.run_to(SILENCE + PERIOD, |world| {
+        !world.nodes[0].links().contains(HostId::new(4).unwrap())
+    });
+    world.cut[1][0] = true;
+    world.cut[3][0] = false;
+    world.run(PERIOD);
+    world.cut[1][0] = false;
+    // At every step nobody owns what another does.
+    world.run(10 * PERIOD);
+    assert!(world.serves(&[0, 1, 2, 3]), "{}", world.summary());
 }

@@ -45,9 +45,9 @@ pub(crate) const BACKLOG_MAX: usize = 64;
 /// means to tell life from death; what must never happen must not happen then either.
 pub(crate) const LOSS_BORNE: u32 = 340;
 
-/// Frames held back, in parts per 1024, up to which the same holds. They come up to two periods late; where most frames
-/// do, the three exchanges of a change with dozens of hosts alone last longer than the two periods there are for them.
-const DELAY_BORNE: u32 = 768;
+/// Frames held back, in parts per 1024, up to which the same holds: half. They come up to two periods late; where most
+/// frames do, the three exchanges of a change with dozens of hosts alone last longer than the two periods there are for them.
+const DELAY_BORNE: u32 = 512;
 
 /// What can happen next.
 pub(crate) enum Event {

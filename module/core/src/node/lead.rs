@@ -336,6 +336,9 @@ impl<S: Storage> Node<S> {
             return;
         };
         match lead.step {
+            Step::Prepare | Step::Release if self.has_returned(&lead) => {
+                self.abandon(&lead, &prepared)
+            }
             Step::Prepare
                 if !self.is_still_possible(&prepared, true)
                     || self.holds_up_others(&lead, &prepared) =>
@@ -395,6 +398,13 @@ impl<S: Storage> Node<S> {
             let inputs = peer.epoch == peer.next.1;
             self.two_way(host) && same && !refused && (!preparing || (willing && inputs))
         })
+    }
+
+    /// Whether a host that was silent when the change was proposed is heard again and serves. It has been given up, but
+    /// nobody waits for it to release what others would get.
+    fn has_returned(&self, lead: &Lead) -> bool {
+        let known = lead.parties.with(self.config.host);
+        !self.serving_hosts().minus(known).is_empty()
     }
 
     /// Whether a host that has still to release has dropped the proposal that it had acknowledged, as one does that
