@@ -109,6 +109,10 @@ impl World<'_> {
             };
             let pair = sent.from * self.hosts.len() + to;
             self.accepted[pair] = sent.serial;
+            // Whoever carries genuine frames across a cut makes a link there, for as long as it likes to.
+            let now = self.now();
+            self.delivered[pair] = self.delivered[pair].max(sent.serial);
+            self.calm.heard(now, sent.from, to, self.limits.silence);
         }
         self.after(to)
     }
