@@ -109,6 +109,35 @@ fn a_host_that_stops_hands_over_within_a_few_frames() {
 }
 
 #[test]
+fn who_leaves_waits_for_nobody_who_could_not_take_over() {
+    let odd = nlb_core::config::Config {
+        rules: Rules::one(9, 50),
+        ..config(1)
+    };
+    let mut world = World::with(vec![odd, config(2)]);
+    let stopped =
+        |host: usize| move |world: &World| world.nodes[host].state() == HostState::Stopped;
+    world.command(1, Command::Start);
+    world.run_to(10 * PERIOD, |world| world.serves(&[1]));
+    world.start(0);
+    world.run(10 * PERIOD);
+    assert_eq!(world.nodes[0].out_reason(), OutReason::RulesDiffer);
+    // The other has other rules, and takes over by itself, when this one has gone.
+    world.command(1, Command::Stop);
+    world.run_to(PERIOD, stopped(1));
+    world.run_to(PERIOD, |world| world.serves(&[0]));
+
+    // All leave.
+    let mut world = three();
+    for host in [1, 0, 2] {
+        world.command(host, Command::Stop);
+    }
+    for host in [0, 1, 2] {
+        world.run_to(PERIOD, stopped(host));
+    }
+}
+
+#[test]
 fn a_planned_change_leaves_a_bucket_without_owner_for_at_most_four_delays() {
     let mut world = three();
     world.delay = 5 * MS;

@@ -425,13 +425,25 @@ impl<S: Storage> Node<S> {
     /// has taken too long.
     fn finish_leaving(&mut self) {
         let Some(leaving) = self.leaving else { return };
-        let alone = self.links.is_empty();
+        let alone = self.links.is_empty() || self.leads_nobody();
         // Who led the change that took itself out stays until the others have it, or the rest would have to
         // find out by themselves.
         let told = self.lead.is_none();
         if (!self.in_view() && told) || alone || self.now >= leaving.deadline {
             self.depart();
         }
+    }
+
+    /// Whether this host would have to lead the change without itself, and there is nobody to lead it for: who is kept out
+    /// by name takes nothing over, nor does who leaves as well.
+    fn leads_nobody(&self) -> bool {
+        let takes_over = |host: HostId| {
+            let peer = self.peer(host);
+            let kept_out = !self.is_member(host, peer) && self.why_not_eligible(host).is_some();
+            !kept_out && !peer.is_leaving()
+        };
+        let leads = self.follows == Some(self.config.host) && self.lead.is_none();
+        leads && !self.links.iter().any(takes_over)
     }
 
     /// When the others of the view were last known to be there: never before they were heard after a pause.
