@@ -91,6 +91,10 @@ impl World<'_> {
         self.attack_frames += 1;
         let received = self.receive(to, way, bytes);
         self.trace.word(u64::from(received as u8));
+        let genuine = received as u8 <= Received::DuplicateId as u8;
+        if let Some(sent) = copy_of.filter(|_| genuine && way == Way::Segment) {
+            self.bridged(sent.from, to);
+        }
         if received.accepted() {
             let delayed = copy_of.filter(|sent| {
                 sent.serial > self.accepted[sent.from * self.hosts.len() + to]

@@ -6,6 +6,7 @@ use nlb_core::host::HostSet;
 use nlb_core::node::Command;
 
 use crate::check::Violation;
+use crate::check::calm::each;
 use crate::network::Way;
 use crate::world::{Event, World};
 
@@ -20,6 +21,20 @@ impl World<'_> {
         let next = self.now() + self.plan.period_ns * 3 / 4;
         self.queue.push(next, Event::Background);
         Ok(())
+    }
+
+    /// The adversary gave `to` a genuine frame of `from` on the segment. Where nothing else passes there to the one or from
+    /// the other, that is all that either has of the segment, and nobody can tell it from one that is whole. So the
+    /// last such frame is a cut.
+    pub(crate) fn bridged(&mut self, from: usize, to: usize) {
+        let passes = |from, to| self.network.passes(Way::Segment, from, to);
+        let others = || each(self.calm.running).filter(|other| *other != from && *other != to);
+        let reached = passes(self.router(), to) || others().any(|other| passes(other, to));
+        let heard = others().any(|other| passes(from, other));
+        if !passes(from, to) && (!reached || !heard) {
+            let now = self.now();
+            self.calm.disturb(now, to);
+        }
     }
 
     /// A host asks those on the segment whom it hears on the second path alone.
