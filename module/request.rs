@@ -101,8 +101,18 @@ impl NewCluster {
         let base = Base {
             seed: *secrets.seed,
             virtual_mac,
-            echo: echo(request)?,
-            responder: responder(request)?,
+            echo: request.named(
+                request.get(cluster::ECHO),
+                Echo::DefaultHost,
+                Echo::from_u8,
+                c_str!("no such way with echo requests"),
+            )?,
+            responder: request.named(
+                request.get(cluster::RESPONDER),
+                Responder::DefaultHost,
+                Responder::from_u8,
+                c_str!("nobody of that number answers questions for a VIP"),
+            )?,
         };
         let settings = base.settings(&vips, mode, list.rules());
         let settings = settings_digest(&settings, period_ms, tolerance);
@@ -255,12 +265,12 @@ fn host_id(request: &Request<'_>) -> Result<HostId> {
 
 /// The cluster mode, if the interface can do it.
 fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
-    let mode = match request.get(cluster::MODE) {
-        None => Mode::Multicast,
-        Some(attribute) => Mode::from_u8(attribute.u8()).ok_or_else(|| {
-            request.refuse_at(cluster::MODE, EINVAL, c_str!("no such cluster mode"))
-        })?,
-    };
+    let mode = request.named(
+        request.get(cluster::MODE),
+        Mode::Multicast,
+        Mode::from_u8,
+        c_str!("no such cluster mode"),
+    )?;
     if mode == Mode::Unicast && !device.takes_unicast(rtnl) {
         return Err(request.refuse_at(
             cluster::MODE,
@@ -269,34 +279,6 @@ fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
         ));
     }
     Ok(mode)
-}
-
-/// What becomes of echo requests; the default host answers them if the request does not say.
-fn echo(request: &Request<'_>) -> Result<Echo> {
-    match request.get(cluster::ECHO) {
-        None => Ok(Echo::DefaultHost),
-        Some(attribute) => Echo::from_u8(attribute.u8()).ok_or_else(|| {
-            request.refuse_at(
-                cluster::ECHO,
-                EINVAL,
-                c_str!("no such way with echo requests"),
-            )
-        }),
-    }
-}
-
-/// Who answers ARP requests and neighbour solicitations; the default host if the request does not say.
-fn responder(request: &Request<'_>) -> Result<Responder> {
-    match request.get(cluster::RESPONDER) {
-        None => Ok(Responder::DefaultHost),
-        Some(attribute) => Responder::from_u8(attribute.u8()).ok_or_else(|| {
-            request.refuse_at(
-                cluster::RESPONDER,
-                EINVAL,
-                c_str!("nobody of that number answers questions for a VIP"),
-            )
-        }),
-    }
 }
 
 fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
@@ -354,12 +336,12 @@ fn rules(request: &Request<'_>) -> Result<RuleList> {
         }
         return Ok(RuleRequest::read(request, cluster::RULE)?.list);
     }
-    let affinity = match affinity {
-        None => Affinity::Single,
-        Some(attribute) => Affinity::from_u8(attribute.u8()).ok_or_else(|| {
-            request.refuse_at(cluster::AFFINITY, EINVAL, c_str!("no such affinity"))
-        })?,
-    };
+    let affinity = request.named(
+        affinity,
+        Affinity::Single,
+        Affinity::from_u8,
+        c_str!("no such affinity"),
+    )?;
     let mut list = RuleList::new()?;
     // There is room for one.
     let _ = list.push(Rule::all(affinity), Share::default());

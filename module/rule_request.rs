@@ -93,26 +93,30 @@ fn read_rule(request: &Request<'_>, nest: &Attribute<'_>) -> Result<(Rule, Share
             )
         })?),
     };
-    let protocols = match get(at::PROTOCOLS) {
-        None => Protocols::Both,
-        Some(a) => Protocols::from_u8(a.u8())
-            .ok_or_else(|| request.refuse_in(&a, EINVAL, c_str!("no such protocols")))?,
-    };
-    let mode = match get(at::MODE) {
-        None => FilteringMode::Multiple,
-        Some(a) => FilteringMode::from_u8(a.u8())
-            .ok_or_else(|| request.refuse_in(&a, EINVAL, c_str!("no such filtering mode")))?,
-    };
-    let affinity = match get(at::AFFINITY) {
-        None => Affinity::Single,
-        Some(a) => Affinity::from_u8(a.u8())
-            .ok_or_else(|| request.refuse_in(&a, EINVAL, c_str!("no such affinity")))?,
-    };
-    let track = match get(at::TRACK) {
-        None => Track::Quic,
-        Some(a) => Track::from_u8(a.u8())
-            .ok_or_else(|| request.refuse_in(&a, EINVAL, c_str!("no such way of tracking")))?,
-    };
+    let protocols = request.named(
+        get(at::PROTOCOLS),
+        Protocols::Both,
+        Protocols::from_u8,
+        c_str!("no such protocols"),
+    )?;
+    let mode = request.named(
+        get(at::MODE),
+        FilteringMode::Multiple,
+        FilteringMode::from_u8,
+        c_str!("no such filtering mode"),
+    )?;
+    let affinity = request.named(
+        get(at::AFFINITY),
+        Affinity::Single,
+        Affinity::from_u8,
+        c_str!("no such affinity"),
+    )?;
+    let track = request.named(
+        get(at::TRACK),
+        Track::Quic,
+        Track::from_u8,
+        c_str!("no such way of tracking"),
+    )?;
     let state = match get(at::STATE) {
         None => RuleState::Enabled,
         Some(a) => rule_state(request, &a)?,

@@ -363,6 +363,23 @@ impl<'a> Request<'a> {
         self.refuse(error, text)
     }
 
+    /// What an attribute names by its number, or `default` where there is no such attribute. Errors: `EINVAL`, with this
+    /// text, if the number is no name's.
+    pub(crate) fn named<T>(
+        &self,
+        attribute: Option<Attribute<'_>>,
+        default: T,
+        from_u8: fn(u8) -> Option<T>,
+        text: &'static CStr,
+    ) -> Result<T> {
+        match attribute {
+            None => Ok(default),
+            Some(attribute) => {
+                from_u8(attribute.u8()).ok_or_else(|| self.refuse_in(&attribute, EINVAL, text))
+            }
+        }
+    }
+
     /// Sends an answer written by `fill`. Context: process. Errors: `ENOMEM`, `EMSGSIZE`.
     pub(crate) fn reply(
         &self,

@@ -120,7 +120,7 @@ measure() {
 	elapsed failure "$began"
 	during 1500
 	load_end cut
-	check "the client was served by host $last" [ "$(field cut ".by_first_host.\"$last\".requests")" -gt 10 ]
+	check "the client was served by host $last" [ "$(field cut ".by_first_host.\"$last\".requests")" -gt $((320 / interval)) ]
 	check "and later by others" [ "$(field cut '.hosts | length')" -gt 1 ]
 	echo "row gap $(field cut .gap_ms)"
 

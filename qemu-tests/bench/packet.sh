@@ -10,8 +10,13 @@
 # for one received and verified, over an empty hook, and for what that costs.
 
 CASES="tcp-data tcp-syn udp icmp-error"
-# Those of which sessions are remembered, where they are served.
+# Those of which sessions are remembered, where they are served. What a session
+# costs depends on where in the table a key that nobody knows has put it, so it
+# takes many of them to tell: one for each fresh buffer.
 TRACKED="quic gre"
+# In which place of its set a fragment is remembered depends on those that came
+# before it, and on when they came.
+FRAGMENTS="fragment-first fragment-later"
 
 # More runs than the guards do, for a table that repeats to half a percent: where
 # a page for buffers ends, and a batch of freed ones, differs between boots.
@@ -58,18 +63,17 @@ empty() {
 	rmmod empty_hook
 }
 
-# fragments SUBJECT [OPTION…]: each with a cluster of its own, for in which place
-# of its set a fragment is remembered depends on those that came before it, and
-# on when they came.
-fragments() {
-	local subject=$1 family case
-	shift
+# apart ROWS SUBJECT CASES [OPTION…]: cases that leave something behind, each with
+# a cluster of its own, measured by "rows" or "fresh_rows".
+apart() {
+	local how=$1 subject=$2 cases=$3 family case
+	shift 3
 	for family in 4 6; do
-		for case in fragment-first fragment-later; do
+		for case in $cases; do
 			cost_up 64 8 "$@"
 			[ "$subject" != nlb-mine ] || cost_converged
 			insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
-			rows "$subject" 64 8 "$family" "$case"
+			"$how" "$subject" 64 8 "$family" "$case"
 			rmmod empty_hook
 			cost_down
 		done
@@ -101,7 +105,7 @@ not_mine() {
 	COST_MASK=fffff
 	fresh_rows nlb-not-mine 64 8 4 udp tcp-data
 	cost_down
-	fragments nlb-not-mine --stopped
+	apart rows nlb-not-mine "$FRAGMENTS" --stopped
 }
 
 # On a host that owns everything; a hook behind nlb's drops what it accepts.
@@ -115,25 +119,8 @@ mine() {
 	rows nlb-mine 64 8 6 $CASES
 	rmmod empty_hook
 	cost_down
-	tracked
-	fragments nlb-mine
-}
-
-# tracked: packets of sessions that are remembered, each in a table of its own.
-# What a session costs depends on where in the table a key that nobody knows has
-# put it, so it takes many of them to tell: one for each fresh buffer.
-tracked() {
-	local family case
-	for family in 4 6; do
-		for case in $TRACKED; do
-			cost_up 64 8
-			cost_converged
-			insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
-			fresh_rows nlb-mine 64 8 "$family" "$case"
-			rmmod empty_hook
-			cost_down
-		done
-	done
+	apart fresh_rows nlb-mine "$TRACKED"
+	apart rows nlb-mine "$FRAGMENTS"
 }
 
 # Buckets that were handed over, with and without a connection. The peers' rules

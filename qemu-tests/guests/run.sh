@@ -10,6 +10,8 @@ mkdir -p "$RUN"
 
 # shellcheck source=../lib/ktap.sh
 . "$NLB_TESTS/lib/ktap.sh"
+# shellcheck source=../lib/peers.sh
+. "$NLB_TESTS/lib/peers.sh"
 # shellcheck source=verbs.sh
 . "$NLB_TESTS/guests/verbs.sh"
 

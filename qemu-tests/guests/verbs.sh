@@ -76,24 +76,14 @@ plug() {
 	lab plug "$1"
 }
 
+# shown N EXPRESSION: what jq makes of "nlbadm -j show" at host N. The guest has jq; this machine may not.
+shown() {
+	guest "$1" "nlbadm -j show eth0 | jq -r '$2'"
+}
+
 # relay N ID…: host N carries heartbeats to these hosts over the second network.
 relay() {
-	local n=$1 id peers=()
-	shift
-	for id in "$@"; do
-		[ "$id" = "$n" ] || peers+=(--peer "192.168.0.$id:7946")
-	done
-	guest "$n" "setsid nlbadm relay eth0 --listen 192.168.0.$n:7946 ${peers[*]} </dev/null >/run/relay.log 2>&1 &"
-}
-
-# paths_are N ID PATHS: whether these are the paths on which host N hears host ID.
-paths_are() {
-	[ "$(guest "$1" "nlbadm -j show eth0 | jq -r '.[0].hosts[] | select(.host_id == $2).paths | join(\",\")'")" = "$3" ]
-}
-
-# buckets N ID: how many buckets host ID owns as host N sees it.
-buckets() {
-	guest "$1" "nlbadm -j show eth0 | jq -r '[.[0].hosts[] | select(.host_id == $2).buckets] | add // 0'"
+	guest "$1" "setsid nlbadm relay eth0 $(relay_options "$@" | xargs) </dev/null >/run/relay.log 2>&1 &"
 }
 
 client() {

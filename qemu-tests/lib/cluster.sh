@@ -199,32 +199,16 @@ crash() {
 	kill_background "serve$1"
 }
 
+# shown N EXPRESSION: what jq makes of "nlbadm -j show" at host N.
+shown() {
+	adm "h$1" -j show eth0 | jq -r "$2"
+}
+
 # relay N ID…: host N carries heartbeats to these hosts over the second network.
 relay() {
-	local n=$1 id peers=()
-	shift
-	for id in "$@"; do
-		[ "$id" = "$n" ] || peers+=(--peer "192.168.0.$id:7946")
-	done
-	background "h$n" "relay$n" nlbadm relay eth0 --listen "192.168.0.$n:7946" "${peers[@]}"
-}
-
-# paths N ID: the paths on which host N hears host ID.
-paths() {
-	adm "h$1" -j show eth0 | jq -r ".[0].hosts[] | select(.host_id == $2).paths | join(\",\")"
-}
-
-paths_are() {
-	[ "$(paths "$1" "$2")" = "$3" ]
-}
-
-# buckets N ID: how many buckets host ID owns as host N sees it.
-buckets() {
-	adm "h$1" -j show eth0 | jq -r "[.[0].hosts[] | select(.host_id == $2).buckets] | add // 0"
-}
-
-buckets_are() {
-	[ "$(buckets "$1" "$2")" = "$3" ]
+	local options
+	mapfile -t options < <(relay_options "$@")
+	background "h$1" "relay$1" nlbadm relay eth0 "${options[@]}"
 }
 
 # steady MS CMD…: CMD holds at every look for so long.
@@ -235,11 +219,4 @@ steady() {
 		"$@" || return 1
 		pause 0.1
 	done
-}
-
-# buckets_about COUNT N ID: as many buckets, give or take one.
-buckets_about() {
-	local got
-	got=$(buckets "$2" "$3")
-	[ "$got" -ge $(($1 - 1)) ] && [ "$got" -le $(($1 + 1)) ]
 }

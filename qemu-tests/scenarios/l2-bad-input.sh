@@ -70,15 +70,15 @@ requests 50 hand
 same "a virtual MAC by hand: served" 50 "$(field hand .answered)"
 
 # What is up cannot be given another mode; nothing changes.
-shown() {
-	adm h1 -j show eth0 | jq -c '.[0] | [.mode, .virtual_mac, .vips, .state, .generation]'
+settings() {
+	shown 1 '.[0] | [.mode, .virtual_mac, .vips, .state, .generation] | tojson'
 }
-shown=$(shown) code=0
+before=$(settings) code=0
 adm h1 up eth0 --cluster t --host-id 1 --vip "$VIP" --key-file "$KEY_FILE" --mode unicast 2>/run/test/out || code=$?
 note "another mode while started: $(tail -n 1 /run/test/out)"
 same "another mode while started: exit code" 7 "$code"
 check "another mode while started: the message says what to do" grep -q 'is in the cluster t already.*nlbadm down eth0' /run/test/out
-same "another mode while started: nothing changed" "$shown" "$(shown)"
+same "another mode while started: nothing changed" "$before" "$(settings)"
 adm h1 stop eth0
 code=0
 adm h1 up eth0 --cluster t --host-id 1 --vip "$VIP" --key-file "$KEY_FILE" --mode igmp 2>/run/test/out || code=$?

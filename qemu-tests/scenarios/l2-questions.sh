@@ -52,7 +52,7 @@ ask() {
 	asks "$mode: with a group's MAC as its sender's" 0 "$ALL" "$ZERO" "$(own)" "$VIP" 01:00:5e:00:00:09
 }
 declare -A mac=([unicast]=02:bf:0a:00:00:0a [multicast]=03:bf:0a:00:00:0a [igmp]=01:00:5e:7f:00:0a)
-# answers FIRST LAST: what the stations of these numbers got, on the wire of all.
+# check_answers FIRST LAST MAC: what the stations of these numbers got, on the wire of all.
 check_answers() {
 	local n station got
 	for ((n = $1; n <= $2; n++)); do
@@ -62,7 +62,7 @@ check_answers() {
 		same "${NAME[$n]}: answers of any kind" "${WANT[$n]}" "$(grep -c . <<<"$got" || :)"
 	done
 }
-# tentative: what host 2 has of the IPv6 VIP, when it has looked for duplicates.
+# looked: host 2 has looked for duplicates of the IPv6 VIP, and is done.
 looked() {
 	ip -n h2 -j -6 addr show dev eth0 | jq -e --arg vip "$VIP6" '[.[].addr_info[] |
 		select(.local == $vip and (.tentative | not))] | length == 1' >/run/test/out

@@ -19,7 +19,7 @@ use super::{
     Report,
     buckets::share_percent,
     rules::{waiting, waiting_hosts},
-    table::layout,
+    table::table,
     text::{hex, list, mac, milliseconds, percent},
 };
 
@@ -371,9 +371,7 @@ fn hosts(hosts: &[HostShape]) -> String {
         "residue",
         "",
     ];
-    let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    rows.extend(hosts.iter().map(host));
-    layout("  ", &rows)
+    table("  ", heading, hosts.iter().map(host))
 }
 
 fn host(host: &HostShape) -> Vec<String> {

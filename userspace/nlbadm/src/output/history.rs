@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Report,
-    table::layout,
+    table::table,
     text::{list, milliseconds},
 };
 
@@ -58,9 +58,7 @@ impl Report for HistoryShape {
             "moved",
             "took",
         ];
-        let mut rows = vec![heading.map(str::to_owned).to_vec()];
-        rows.extend(self.history.iter().map(convergence));
-        layout("", &rows)
+        table("", heading, self.history.iter().map(convergence))
     }
 }
 

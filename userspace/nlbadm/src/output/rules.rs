@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     Report,
     buckets::share_percent,
-    table::layout,
+    table::table,
     text::{hex, list, percent},
 };
 use crate::rulename;
@@ -164,9 +164,7 @@ fn rules(rules: &[RuleShape]) -> String {
         "state",
         "share",
     ];
-    let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    rows.extend(rules.iter().map(rule));
-    layout("", &rows)
+    table("", heading, rules.iter().map(rule))
 }
 
 fn rule(rule: &RuleShape) -> Vec<String> {

@@ -2,6 +2,17 @@
 
 //! Columns of text.
 
+/// Rows laid out below a heading, see [`layout`].
+pub(super) fn table<const N: usize>(
+    indent: &str,
+    heading: [&str; N],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let mut all = vec![heading.map(str::to_owned).to_vec()];
+    all.extend(rows);
+    layout(indent, &all)
+}
+
 /// Lays rows out in columns, two spaces apart; no spaces at the end of a line. Each line starts with `indent`.
 pub(super) fn layout(indent: &str, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
