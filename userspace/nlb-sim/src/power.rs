@@ -2,13 +2,12 @@
 
 //! Hosts with and without power, and what their packet paths would see.
 
-use nlb_core::host::HostId;
 use nlb_core::node::{Command, Node};
 use nlb_core::store::Sizes;
 use nlb_tables::Tables;
 
 use crate::check::agreement::View;
-use crate::check::calm::one;
+use crate::check::calm::{Set, each, one};
 use crate::check::{Property, Violation};
 use crate::expect::What;
 use crate::host::Role;
@@ -82,23 +81,20 @@ impl World<'_> {
         }
         let key = (id.number, id.leader, id.incarnation);
         let maps: Vec<Vec<u8>> = (0..self.plan.slots.len())
-            .map(|slot| {
-                (0..self.plan.buckets)
-                    .map(|bucket| {
-                        node.owner_of(slot as u16, bucket as u16)
-                            .map_or(0, HostId::get)
-                    })
-                    .collect()
+            .map(|slot| match node.map(slot as u16) {
+                [] => vec![0; self.plan.buckets],
+                map => map.to_vec(),
             })
             .collect();
+        let words = self.plan.buckets.div_ceil(64);
         let beyond = maps.iter().enumerate().find_map(|(slot, map)| {
-            let words = self.plan.buckets.div_ceil(64);
-            let own =
-                |bucket: usize| host.bits[slot * words + bucket / 64] >> (bucket % 64) & 1 == 1;
-            map.iter()
-                .enumerate()
-                .find(|(bucket, owner)| own(*bucket) && **owner != host.id.get())
-                .map(|(bucket, owner)| (slot, bucket, *owner))
+            let own = &host.bits[slot * words..(slot + 1) * words];
+            let buckets = own.iter().zip(map.chunks(64)).enumerate();
+            let mut foreign = buckets.filter_map(|(word, (bits, owners))| {
+                let bit = each(Set::from(*bits)).find(|bit| owners[*bit] != host.id.get())?;
+                Some((slot, word * 64 + bit, owners[bit]))
+            });
+            foreign.next()
         });
         if let Some((slot, bucket, owner)) = beyond {
             let text = format!(

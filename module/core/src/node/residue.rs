@@ -463,7 +463,7 @@ impl<S: Storage> Node<S> {
                 let bits = if anything {
                     u64::MAX
                 } else {
-                    self.held_by_others(slot, word)
+                    self.holders_of(slot, word, |holders| !holders.is_empty())
                 };
                 if let Some(place) = self.word_mut(Bits::Others, slot, word) {
                     changed |= *place != bits;
@@ -474,10 +474,6 @@ impl<S: Storage> Node<S> {
         if changed {
             self.ownership_changed();
         }
-    }
-
-    fn held_by_others(&self, slot: usize, word: usize) -> u64 {
-        self.holders_of(slot, word, |holders| !holders.is_empty())
     }
 
     /// 64 buckets of a slot, of which the others that hold them are such as is asked for.
@@ -518,6 +514,10 @@ impl<S: Storage> Node<S> {
         let slot = usize::from(told.slot);
         let words = self.words_per_slot();
         for (word, bits) in told.words().take(words) {
+            // Most is told once more for others, who had not heard it.
+            if self.holders_of(slot, word, |holders| holders.contains(host)) == bits {
+                continue;
+            }
             self.update_holders(slot, word, |bit, holders| {
                 if bits.wrapping_shr(bit) & 1 != 0 {
                     holders.with(host)

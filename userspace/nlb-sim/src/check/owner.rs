@@ -160,10 +160,21 @@ impl Owners {
                 self.doubled.push(index);
             }
         }
-        for index in 0..self.empty_since.len() {
-            let since = self.empty_since[index];
-            if since != OWNED && since != now {
-                self.gap(now, index, since, calm, limits)?;
+        for first in (0..self.empty_since.len()).step_by(64) {
+            let last = self.empty_since.len().min(first + 64);
+            // Nearly always all have one.
+            if self.empty_since[first..last]
+                .iter()
+                .fold(OWNED, |all, since| all & since)
+                == OWNED
+            {
+                continue;
+            }
+            for index in first..last {
+                let since = self.empty_since[index];
+                if since != OWNED && since != now {
+                    self.gap(now, index, since, calm, limits)?;
+                }
             }
         }
         self.orphans_of_parts(now, calm, limits)
@@ -296,8 +307,9 @@ impl Owners {
             && self.eligible[slot] & part != 0
             && now >= self.eligible_since[slot] + limits.excuse;
         let begin = slot * self.buckets;
-        let orphan = (begin..begin + self.buckets).find(|&index| self.owners[index] & part == 0);
-        let Some(index) = orphan.filter(|_| settled) else {
+        let mut buckets = begin..begin + self.buckets;
+        let orphan = || buckets.find(|&index| self.owners[index] & part == 0);
+        let Some(index) = settled.then(orphan).flatten() else {
             self.orphaned.remove(&(host, slot));
             return Ok(());
         };
