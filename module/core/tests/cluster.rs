@@ -493,3 +493,23 @@ fn a_duplicate_of_a_lone_host_stays_out() {
     assert!(world.serves(&[0]), "{}", world.summary());
     assert_eq!(world.nodes[1].out_reason(), OutReason::DuplicateId);
 }
+
+#[test]
+fn a_newcomer_does_not_take_the_place_of_a_host_that_is_about_to_serve() {
+    let mut world = World::with(vec![config(1), config(1), config(2)]);
+    world.command(0, Command::Start);
+    world.command(2, Command::Start);
+    // Host 2 dies just when host 1 has asked it for its answer, and host 1 waits for that until it knows.
+    world.run_to(SILENCE + PERIOD, |world| world.nodes[0].leading().is_some());
+    world.crash(2);
+    world.run(SILENCE / 2);
+    let now = world.now;
+    world.nodes[1]
+        .handle_command(now, Command::Start, 1)
+        .unwrap();
+    world.expire(1);
+    world.run_to(SILENCE / 2 + PERIOD, |world| world.serves(&[0]));
+    world.run(20 * PERIOD);
+    assert!(world.serves(&[0]), "{}", world.summary());
+    assert_eq!(world.nodes[1].out_reason(), OutReason::DuplicateId);
+}

@@ -366,12 +366,22 @@ impl<S: Storage> Node<S> {
             .then_some((said.flags.has(Flags::LISTENED), (said.settings, said.rules)))
     }
 
-    /// Whether another live host has this host's id, and this host has to stay out for it: whoever serves stays;
-    /// of two that do not, the one of lower incarnation.
+    /// Whether another live host has this host's id, and this host has to stay out for it.
     pub(super) fn is_duplicate(&self) -> bool {
         let rival = self.peer(self.config.host);
         let live = rival.live && !rival.gone && !rival.said.flags.has(Flags::DUPLICATE);
-        live && !self.in_view() && (is_serving(&rival.said) || rival.incarnation < self.incarnation)
+        live && !self.in_view() && self.gives_way_to(rival)
+    }
+
+    /// Whoever serves stays. Of two that do not, the one that has listened: it may be about to serve, and the other would
+    /// have to listen first, again and again if newcomers follow each other. Of two equal ones that of lower incarnation.
+    /// Who has given way once does not come back on it.
+    fn gives_way_to(&self, rival: &Peer) -> bool {
+        let listened = rival.said.flags.has(Flags::LISTENED);
+        is_serving(&rival.said)
+            || self.out == OutReason::DuplicateId
+            || (listened && !self.listened)
+            || (listened == self.listened && rival.incarnation < self.incarnation)
     }
 
     /// Why this host is out, or owns nothing.
