@@ -211,11 +211,7 @@ impl<S: Storage> Node<S> {
         } else if self.is_duplicate() {
             None
         } else if let Some(host) = self.best_view_heard() {
-            self.peer(host)
-                .said
-                .follows
-                // Its leader of this host's id is another incarnation: a rival, or this host before it restarted.
-                .filter(|leader| *leader != self.config.host && self.two_way(*leader))
+            self.leader_of_other_view(host)
         } else if self.unproved_view_heard() || self.is_held_for_key() {
             None
         } else {
@@ -252,6 +248,19 @@ impl<S: Storage> Node<S> {
             _ if hosts.any(|host| self.follows_better(host)) => None,
             _ => Some(me),
         }
+    }
+
+    /// The leader of the view that `best` is in, by the word of any of its members. Where frames get lost, what one of
+    /// them said last may be what it said before it had a leader, for as long as it has nothing new to say.
+    fn leader_of_other_view(&self, best: HostId) -> Option<HostId> {
+        let view = self.peer(best).said.committed;
+        let members = self.others().filter(|host| {
+            let said = &self.peer(*host).said;
+            said.committed == view && is_serving(said) && self.two_way(*host)
+        });
+        let mut leaders = members.filter_map(|host| self.peer(host).said.follows);
+        // A leader of this host's id is another incarnation: a rival, or this host before it restarted.
+        leaders.find(|leader| *leader != self.config.host && self.two_way(*leader))
     }
 
     /// Whether a host follows one of lower id than this host: it has a link there that this host lacks.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Hosts that join while frames get lost: whom they follow, and that they hold nobody up.
+
+mod world;
+
+use nlb_core::host::{HostId, HostSet};
+use nlb_core::node::Command;
+use world::{World, PERIOD};
+
+/// The first `serving` of so many hosts serve; the others have not been started.
+fn serving(serving: usize, hosts: usize) -> World {
+    let mut world = World::new(hosts);
+    let members: Vec<usize> = (0..serving).collect();
+    for &index in &members {
+        world.command(index, Command::Start);
+    }
+    world.run_to(20 * PERIOD, |world| world.serves(&members));
+    world.run(30 * PERIOD);
+    world
+}
+
+#[test]
+fn any_member_tells_whom_a_newcomer_has_to_follow() {
+    let mut world = serving(3, 4);
+    // The leader does not hear host 4, and so does not take it in.
+    world.cut[0][3] = true;
+    world.cut[3][0] = true;
+    world.command(3, Command::Start);
+    world.run(PERIOD);
+    assert_eq!(world.nodes[3].leader(), None);
+    assert_eq!(world.nodes[3].links(), HostSet(0b110));
+    // Host 2 commits the generation without the leader before host 3 does, so it says that it follows nobody yet. That is
+    // the last that host 4 hears of it for a while.
+    world.command(0, Command::Stop);
+    world.run_to(PERIOD, |world| {
+        world.nodes[1].view_members() == HostSet(0b110)
+    });
+    world.run(2 * world::MS);
+    world.cut[1][3] = true;
+    world.run(PERIOD + PERIOD / 2);
+    assert_eq!(world.nodes[2].leader(), HostId::new(2));
+    assert_eq!(world.nodes[3].leader(), HostId::new(2));
+    world.cut[1][3] = false;
+    world.run_to(2 * PERIOD, |world| world.serves(&[1, 2, 3]));
+}
