@@ -6,7 +6,9 @@ mod world;
 
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::node::Command;
-use world::{World, PERIOD};
+use world::{World, PERIOD, TOLERANCE};
+
+const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 
 /// The first `serving` of so many hosts serve; the others have not been started.
 fn serving(serving: usize, hosts: usize) -> World {
@@ -43,4 +45,29 @@ fn any_member_tells_whom_a_newcomer_has_to_follow() {
     assert_eq!(world.nodes[3].leader(), HostId::new(2));
     world.cut[1][3] = false;
     world.run_to(2 * PERIOD, |world| world.serves(&[1, 2, 3]));
+}
+
+#[test]
+fn newcomers_that_do_not_answer_hold_up_a_failover_once_and_not_in_turns() {
+    let mut world = serving(2, 5);
+    // Host 3 joins, and is not taken in while host 2 does not know it.
+    world.cut[1][2] = true;
+    world.cut[2][1] = true;
+    world.command(2, Command::Start);
+    world.run(2 * PERIOD);
+    world.crash(1);
+    world.run(SILENCE / 2);
+    assert!(world.nodes[0].links().contains(HostId::new(3).unwrap()));
+    // From now on it hears nothing of the leader, which still believes it to be there. The same happens to others, who
+    // come when it has been asked already.
+    world.cut[0][2] = true;
+    world.run_to(SILENCE, |world| world.nodes[0].leading().is_some());
+    for index in [3, 4] {
+        world.command(index, Command::Start);
+    }
+    world.run(PERIOD / 2);
+    assert_eq!(world.nodes[0].links(), HostSet(0b11100));
+    world.cut[0][3] = true;
+    world.cut[0][4] = true;
+    world.run_to(PERIOD / 2 + PERIOD / 4, |world| world.serves(&[0]));
 }

@@ -445,6 +445,20 @@ impl<S: Storage> Node<S> {
                 peer.stalled_until = until;
             }
         }
+        if self.is_stalled(lead, prepared) {
+            self.set_newcomers_aside(prepared);
+        }
+    }
+
+    /// Joining hosts that were not asked this time wait for a period as well: each of them could stall the next proposal in
+    /// its turn, and a host that has died would be replaced only after all of them.
+    fn set_newcomers_aside(&mut self, prepared: &Prepared) {
+        let until = self.now.after(self.config.period_ns);
+        for host in self.ids.minus(prepared.members).iter() {
+            if let Some(peer) = self.peer_mut(host) {
+                peer.stalled_until = peer.stalled_until.max(until);
+            }
+        }
     }
 
     /// Stops leading a change. Saying so at once frees those who have acknowledged it.
