@@ -29,34 +29,83 @@ pub(super) struct Candidate {
     pub(super) seq: u64,
     /// When it was last heard.
     pub(super) heard: Instant,
-    /// Frames of it, each newer than the one before, without a gap between them; up to 255.
-    pub(super) count: u8,
     /// It was echoed in a heartbeat of ours since it took this place, so that another may have it.
     pub(super) echoed: bool,
-    /// It says that it serves in some view.
-    pub(super) serving: bool,
 }
 
 impl Candidate {
-    /// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
-    const STEADY: u8 = 2;
-
-    /// Whether it is heard again and again, as a host that is there.
-    pub(super) fn heard_steadily(&self, now: Instant, period_ns: u64) -> bool {
-        self.incarnation != 0
-            && self.count >= Candidate::STEADY
-            && now.since(self.heard) <= period_ns.saturating_mul(3)
-    }
-
     /// Nobody.
     pub(super) const NONE: Candidate = Candidate {
         incarnation: 0,
         seq: 0,
         heard: Instant(0),
-        count: 0,
         echoed: true,
-        serving: false,
     };
+}
+
+/// What those who have not proved themselves say under one host id: that they serve. Several stations with that id take
+/// turns as its candidate, and none of them may make the others' service forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Claim {
+    /// Who says so, and the highest sequence heard of it; 0: more than one.
+    of: (u64, u64),
+    /// When it was last said; it is forgotten after as long a silence as a host is.
+    pub(super) heard: Instant,
+    /// Frames that said so, without a gap between them; up to 255, 0: none.
+    count: u8,
+}
+
+impl Claim {
+    /// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
+    const STEADY: u8 = 2;
+
+    /// Nobody says so.
+    pub(super) const NONE: Claim = Claim {
+        of: (0, 0),
+        heard: Instant(0),
+        count: 0,
+    };
+
+    /// Whether nobody says so, ever so often.
+    pub(super) fn is_none(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether it is said again and again, as by a host that is there.
+    pub(super) fn is_steady(&self) -> bool {
+        self.count >= Claim::STEADY
+    }
+
+    /// Whether this incarnation is the only one that says so.
+    pub(super) fn is_of(&self, incarnation: u64) -> bool {
+        !self.is_none() && self.of.0 == incarnation
+    }
+
+    /// A frame says that its sender serves, or that it does not. The latter ends the claim only if nobody else made it:
+    /// whoever replays old frames could end that of a host which is there.
+    pub(super) fn note(&mut self, id: (u64, u64), serving: bool, now: Instant, period_ns: u64) {
+        let (incarnation, seq) = id;
+        let same = self.is_of(incarnation);
+        if same && seq <= self.of.1 {
+            return;
+        }
+        if !serving {
+            if same {
+                *self = Claim::NONE;
+            }
+            return;
+        }
+        let steady = now.since(self.heard) <= period_ns.saturating_mul(3);
+        *self = Claim {
+            of: if self.is_none() || same { id } else { (0, 0) },
+            heard: now,
+            count: if steady || self.is_steady() {
+                self.count.saturating_add(1)
+            } else {
+                1
+            },
+        };
+    }
 }
 
 /// What a host said of itself in its last accepted heartbeat.
@@ -141,6 +190,8 @@ pub struct Peer {
     pub(super) challenge: u64,
     /// Another incarnation under this id, or this one after a silence.
     pub(super) candidate: Candidate,
+    /// Whether those that have not proved themselves say that they serve.
+    pub(super) claim: Claim,
     /// What it says.
     pub(super) said: Said,
     /// Its dedicated IP.
@@ -199,6 +250,7 @@ impl Peer {
         gone: false,
         challenge: 0,
         candidate: Candidate::NONE,
+        claim: Claim::NONE,
         said: Said::NOTHING,
         dedicated: Dedicated::NONE,
         versions: (1, 1),

@@ -417,6 +417,32 @@ fn versions_are_negotiated_and_an_incompatible_one_stays_out() {
 }
 
 #[test]
+fn a_rival_of_a_host_does_not_hide_its_service_from_who_cannot_talk_to_it() {
+    let versions = |host, versions| nlb_core::config::Config {
+        versions,
+        ..config(host)
+    };
+    let mut world = World::with(vec![
+        versions(2, (1, 1)),
+        versions(1, (2, 2)),
+        versions(2, (1, 1)),
+    ]);
+    world.command(0, Command::Start);
+    world.run_to(10 * PERIOD, |world| world.serves(&[0]));
+    world.command(1, Command::Start);
+    world.run(10 * PERIOD);
+    assert_eq!(world.nodes[1].out_reason(), OutReason::Version);
+    // At every step nobody owns what another does.
+    world.command(2, Command::Start);
+    world.run(10 * PERIOD);
+    assert_eq!(world.nodes[2].out_reason(), OutReason::DuplicateId);
+    // What the rival says does not last longer than the host that served.
+    world.crash(0);
+    world.crash(2);
+    world.run_to(SILENCE + 2 * PERIOD, |world| world.serves(&[1]));
+}
+
+#[test]
 fn a_timer_that_was_handled_is_not_due_again_before_anything_was_sent() {
     let mut world = three();
     // The caller may be unable to send for a while: it must not be called for the same thing again and again.

@@ -149,31 +149,23 @@ impl<S: Storage> Node<S> {
         let now = self.now;
         let own = header.host == self.config.host;
         let period = self.config.period_ns;
+        let (incarnation, seq) = (header.incarnation, header.seq);
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };
+        peer.claim.note((incarnation, seq), serving, now, period);
         let place = &mut peer.candidate;
-        if place.incarnation == header.incarnation {
-            if header.seq > place.seq {
-                let steady = now.since(place.heard) <= period.saturating_mul(3);
-                place.count = if steady {
-                    place.count.saturating_add(1)
-                } else {
-                    1
-                };
-                place.seq = header.seq;
+        if place.incarnation == incarnation {
+            if seq > place.seq {
+                place.seq = seq;
                 place.heard = now;
-                place.serving = serving;
             }
         } else if place.incarnation == 0 || place.echoed {
-            let (incarnation, seq) = (header.incarnation, header.seq);
             *place = Candidate {
                 incarnation,
                 seq,
                 heard: now,
-                count: 1,
                 echoed: false,
-                serving,
             };
             let rival = peer.live && !peer.gone;
             if rival && !own {
@@ -203,10 +195,14 @@ impl<S: Storage> Node<S> {
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };
-        let (flaps, budget) = (peer.flaps, peer.budget);
+        let (flaps, budget, claim) = (peer.flaps, peer.budget, peer.claim);
         let (member, next, owned) = (peer.member, peer.next, peer.owned);
         peer.clone_from(&NOBODY);
         (peer.flaps, peer.budget) = (flaps, budget);
+        if !claim.is_of(header.incarnation) {
+            // Another one that has this id may still serve.
+            peer.claim = claim;
+        }
         (peer.member, peer.next, peer.owned) = (member, next, owned);
         peer.incarnation = header.incarnation;
         peer.versions = header.versions;

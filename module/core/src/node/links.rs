@@ -4,7 +4,7 @@
 
 use super::super::event::Event;
 use super::super::host::{HostId, HostSet};
-use super::super::peer::{Candidate, Peer};
+use super::super::peer::{Candidate, Claim, Peer};
 use super::super::state::OutReason;
 use super::super::store::Storage;
 use super::super::time::Instant;
@@ -140,6 +140,10 @@ impl<S: Storage> Node<S> {
             };
             if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
                 peer.candidate = Candidate::NONE;
+            }
+            // With a heartbeat of this host at the latest: nothing waits for it by the moment.
+            if !peer.claim.is_none() && now.since(peer.claim.heard) >= silence {
+                peer.claim = Claim::NONE;
             }
             if peer.live && is_silent(now.since(peer.heard), silence) {
                 peer.live = false;

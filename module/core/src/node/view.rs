@@ -293,16 +293,14 @@ impl<S: Storage> Node<S> {
             peer.live && !peer.gone && serves
         };
         self.ids.iter().any(|host| heard(self.peer(host)))
-            || (self.may_be_held() && self.serving_candidate_heard())
+            || (self.may_be_held() && self.claim_heard())
     }
 
     /// Whether a host that has not proved itself says steadily that it serves.
-    fn serving_candidate_heard(&self) -> bool {
-        let (now, period) = (self.now, self.config.period_ns);
-        self.ids.iter().any(|host| {
-            let candidate = &self.peer(host).candidate;
-            candidate.serving && candidate.heard_steadily(now, period)
-        })
+    fn claim_heard(&self) -> bool {
+        self.ids
+            .iter()
+            .any(|host| self.peer(host).claim.is_steady())
     }
 
     /// Whether others seem to serve under a key that this host does not have. Nothing of this is proved, so it does
@@ -316,8 +314,7 @@ impl<S: Storage> Node<S> {
     fn note_hold(&mut self) {
         if self.in_view() {
             self.held_since = None;
-        } else if self.held_since.is_none() && (self.lacks_key() || self.serving_candidate_heard())
-        {
+        } else if self.held_since.is_none() && (self.lacks_key() || self.claim_heard()) {
             self.held_since = Some(self.now);
         }
     }
@@ -431,7 +428,7 @@ impl<S: Storage> Node<S> {
     fn why_unproved(&self) -> OutReason {
         let held_by = self
             .others()
-            .filter(|host| self.peer(*host).candidate.serving);
+            .filter(|host| self.peer(*host).claim.is_steady());
         let mut reasons = held_by.map(|host| self.why_out(host));
         if reasons.any(|reason| reason == OutReason::Version) {
             OutReason::Version
