@@ -28,6 +28,7 @@ mod lead;
 mod links;
 mod own;
 mod residue;
+mod residue_frames;
 mod rules;
 mod segment;
 mod send;

@@ -4,6 +4,7 @@
 
 mod world;
 
+use nlb_core::config::SlotSet;
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::node::Command;
 use nlb_core::time::Instant;
@@ -155,6 +156,45 @@ fn a_walk_that_began_before_a_bucket_was_let_go_of_does_not_clear_it() {
     let now = world.now;
     world.nodes[1].end_walk(now, |_, _| 0, 0);
     assert_eq!(world.nodes[1].residue_count(), 128);
+    world.walk_with(1, |_, _| 0);
+    assert_eq!(world.nodes[1].residue_count(), 0);
+}
+
+#[test]
+fn a_walk_that_began_before_a_slot_got_another_meaning_clears_nothing_of_it() {
+    let mut world = cluster(2);
+    move_away(&mut world, 1);
+    world.nodes[1].begin_walk();
+    let mut rules = world.nodes[0].config().rules;
+    rules.digest += 1;
+    rules.kept = SlotSet::EMPTY;
+    for index in 0..2 {
+        rules.weights = world.nodes[index].config().rules.weights;
+        world.command(index, Command::Stage(rules));
+    }
+    world.run_to(3 * PERIOD, |world| {
+        world.nodes[1].config().rules.digest == rules.digest
+    });
+    let before = world.nodes[1].residue_count();
+    assert_ne!(before, 0);
+    let now = world.now;
+    // Sessions of what is residue under both rules were looked for in the buckets of the old ones.
+    world.nodes[1].end_walk(now, |_, _| 0, 0);
+    assert_eq!(world.nodes[1].residue_count(), before);
+    world.walk_with(1, |_, _| 0);
+    assert_eq!(world.nodes[1].residue_count(), 0);
+}
+
+#[test]
+fn a_connection_that_a_host_opens_during_a_walk_is_not_cleared_by_it() {
+    let mut world = cluster(2);
+    let bucket = bucket_of(&world, 0);
+    world.walk_with(1, found(bucket));
+    world.nodes[1].begin_walk();
+    world.command(1, Command::Opened { slot: 0, bucket });
+    let now = world.now;
+    world.nodes[1].end_walk(now, |_, _| 0, 0);
+    assert_eq!(world.nodes[1].residue_count(), 1);
     world.walk_with(1, |_, _| 0);
     assert_eq!(world.nodes[1].residue_count(), 0);
 }

@@ -14,15 +14,10 @@
 
 use super::super::config::SlotSet;
 use super::super::host::{HostId, HostSet};
-use super::super::limits::{FRAME_MAX, TAG_LEN};
 use super::super::peer::Peer;
-use super::super::received::Received;
-use super::super::residue::{
-    write_request, write_slot, Residue, Since, Slot, Sum, HEAD_LEN, SLOT_MAX,
-};
+use super::super::residue::{Since, Sum};
 use super::super::store::Storage;
 use super::super::time::Instant;
-use super::super::wire::{Header, Writer, HEADER_LEN};
 use super::own::{Bits, Half};
 use super::view::is_serving;
 use super::Node;
@@ -33,19 +28,19 @@ pub(super) struct Residual {
     /// What this host's own comes to.
     pub(super) own: Sum,
     /// Slots that have to be told.
-    tell: SlotSet,
+    pub(super) tell: SlotSet,
     /// Other hosts of which some bucket is known to be residue.
     holders: HostSet,
     /// Live hosts whose residue is not known: they may hold everything.
     unknown: HostSet,
     /// Hosts to be asked for all of theirs.
-    unclear: HostSet,
+    pub(super) unclear: HostSet,
     /// When they are asked; never if there are none.
     pub(super) ask_at: Instant,
     /// They have to be asked now.
     pub(super) ask: bool,
     /// All was told so lately that requests before this are served by it.
-    answer_after: Instant,
+    pub(super) answer_after: Instant,
     /// The bitmap of what others hold has to be made anew.
     dirty: bool,
     /// Sessions that the last walk found; `None` before the first.
@@ -186,6 +181,14 @@ impl<S: Storage> Node<S> {
         if known && owned & bit == 0 {
             let residue = self.word(Bits::Residue, slot, word);
             self.set_residue(slot, word, residue | bit, true);
+            self.freshen(slot, word, bit);
+        }
+    }
+
+    /// A walk that has begun already does not clear these buckets, whether they were residue before or not.
+    fn freshen(&mut self, slot: usize, word: usize, bits: u64) {
+        if let Some(fresh) = self.word_mut(Bits::Fresh, slot, word) {
+            *fresh |= bits;
         }
     }
 
@@ -208,9 +211,7 @@ impl<S: Storage> Node<S> {
         if flips == 0 {
             return;
         }
-        if let Some(fresh) = self.word_mut(Bits::Fresh, slot, word) {
-            *fresh |= flips & bits;
-        }
+        self.freshen(slot, word, flips & bits);
         self.residual.own.enter(slot, word, flips, bits);
         let (now, some) = (self.now, self.residual.own.count != 0);
         if let Some(own) = self.peer_mut(self.config.host) {
@@ -235,11 +236,13 @@ impl<S: Storage> Node<S> {
         self.set_residue(slot, word, next, tell);
     }
 
-    /// Every bucket of a slot that this host does not own may hold sessions of it: the slot means something else now.
+    /// Every bucket of a slot that this host does not own may hold sessions of it: the slot means something else now,
+    /// and a walk that has begun looks for the buckets of its old meaning.
     pub(super) fn hold_slot(&mut self, slot: usize, tell: bool) {
         for word in 0..self.words_per_slot() {
             let bits = self.full_word(word) & !self.word(Bits::Owned, slot, word);
             self.set_residue(slot, word, bits, tell);
+            self.freshen(slot, word, bits);
         }
     }
 
@@ -477,7 +480,12 @@ impl<S: Storage> Node<S> {
     }
 
     /// 64 buckets of a slot, of which the others that hold them are such as is asked for.
-    fn holders_of(&self, slot: usize, word: usize, such: impl Fn(HostSet) -> bool) -> u64 {
+    pub(super) fn holders_of(
+        &self,
+        slot: usize,
+        word: usize,
+        such: impl Fn(HostSet) -> bool,
+    ) -> u64 {
         let first = self.place(slot, word.saturating_mul(64));
         let rest = self.buckets().saturating_sub(word.saturating_mul(64));
         let end = first.saturating_add(rest.min(64));
@@ -487,49 +495,13 @@ impl<S: Storage> Node<S> {
         })
     }
 
-    /// A host tells its residue.
-    #[inline(never)]
-    pub(super) fn on_residue(&mut self, header: &Header, residue: &Residue<'_>) -> Received {
-        if residue.rules != self.config.rules.digest {
-            // Its slots mean something else; the digest in its heartbeats will tell.
-            return Received::NotForUs;
-        }
-        if residue
-            .slots()
-            .any(|slot| usize::from(slot.slot) >= self.slots())
-        {
-            return Received::Body;
-        }
-        for slot in residue.slots() {
-            self.store_residue(header.host, &slot);
-        }
-        if let Some(peer) = self.peer_mut(header.host) {
-            peer.said.residue = residue.digest;
-            peer.said.rules = residue.rules;
-        }
-        Received::Residue
-    }
-
-    fn store_residue(&mut self, host: HostId, told: &Slot<'_>) {
-        let slot = usize::from(told.slot);
-        let words = self.words_per_slot();
-        for (word, bits) in told.words().take(words) {
-            // Most is told once more for others, who had not heard it.
-            if self.holders_of(slot, word, |holders| holders.contains(host)) == bits {
-                continue;
-            }
-            self.update_holders(slot, word, |bit, holders| {
-                if bits.wrapping_shr(bit) & 1 != 0 {
-                    holders.with(host)
-                } else {
-                    holders.without(host)
-                }
-            });
-        }
-    }
-
     /// Says of 64 buckets who else holds them, given who did.
-    fn update_holders(&mut self, slot: usize, word: usize, next: impl Fn(u32, HostSet) -> HostSet) {
+    pub(super) fn update_holders(
+        &mut self,
+        slot: usize,
+        word: usize,
+        next: impl Fn(u32, HostSet) -> HostSet,
+    ) {
         let first = word.saturating_mul(64);
         let places = self.place(slot, first)..self.place(slot, self.buckets());
         let parts = self.storage.parts();
@@ -540,62 +512,5 @@ impl<S: Storage> Node<S> {
             let next = next(bit, HostSet(*place));
             residual.enter(peers, place, next, (slot, word, mask));
         }
-    }
-
-    /// Somebody does not know the residue of these hosts.
-    pub(super) fn on_residue_request(&mut self, asked: HostSet) -> Received {
-        if !asked.contains(self.config.host) {
-            return Received::NotForUs;
-        }
-        if self.now >= self.residual.answer_after {
-            // One answer serves all who have asked for the same.
-            let pause = self.config.period_ns.wrapping_shr(2);
-            self.residual.answer_after = self.now.after(pause);
-            for slot in 0..self.slots() {
-                self.residual.tell.insert(slot as u16);
-            }
-        }
-        Received::ResidueRequest
-    }
-
-    /// As much of what has to be told as one frame holds.
-    #[inline(never)]
-    pub(super) fn residue_body(&mut self, buf: &mut [u8]) -> Option<usize> {
-        let room = FRAME_MAX.saturating_sub(TAG_LEN);
-        let mut writer = Writer::new(buf, HEADER_LEN);
-        writer.u64(self.config.rules.digest);
-        writer.u64(self.residual.own.digest);
-        let count_at = writer.position();
-        writer.u8(0);
-        debug_assert_eq!(writer.position(), HEADER_LEN.saturating_add(HEAD_LEN));
-        let mut count = 0u8;
-        let words = self.words_per_slot();
-        for slot in 0..self.slots() {
-            if !self.residual.tell.contains(slot) {
-                continue;
-            }
-            if count == u8::MAX || writer.position().saturating_add(SLOT_MAX) > room {
-                break;
-            }
-            write_slot(&mut writer, slot as u16, |word| {
-                if word < words {
-                    self.word(Bits::Residue, slot, word)
-                } else {
-                    0
-                }
-            });
-            count = count.saturating_add(1);
-            self.residual.tell.remove(slot);
-        }
-        writer.patch_u8(count_at, count);
-        writer.finish()
-    }
-
-    /// Asks those whose residue is not known.
-    pub(super) fn residue_request_body(&mut self, buf: &mut [u8]) -> Option<usize> {
-        self.residual.ask = false;
-        let mut writer = Writer::new(buf, HEADER_LEN);
-        write_request(&mut writer, self.residual.unclear);
-        writer.finish()
     }
 }
