@@ -19,7 +19,12 @@ impl World<'_> {
                 self.calm.disturb(now, host);
             }
             self.hosts[host].leaving_since = None;
+            let others = self.calm.component[host] & self.calm.running & !one(host);
             self.survey();
+            // Nobody could take over: those on the other side of a cut never knew of it, and begin as from cold.
+            if !self.hosts[host].runs() && others == 0 && self.calm.whole() {
+                self.owners.from_cold(self.queue.now());
+            }
         }
     }
 
