@@ -23,7 +23,7 @@ impl World<'_> {
             self.survey();
             // Nobody could take over: those on the other side of a cut never knew of it, and begin as from cold.
             if !self.hosts[host].runs() && others == 0 && self.calm.whole() {
-                self.owners.from_cold(self.queue.now());
+                self.owners.begin_from_cold(self.queue.now());
             }
         }
     }

@@ -103,19 +103,19 @@ impl Owners {
     /// Says who may own something of a slot from now on.
     pub(crate) fn set_eligible(&mut self, now: u64, slot: usize, eligible: Set) {
         if self.eligible[slot] == 0 && eligible != 0 {
-            self.slot_from_cold(now, slot);
+            self.begin_slot_from_cold(now, slot);
         }
         self.eligible[slot] = eligible;
     }
 
     /// Those who may own something know nothing of who owned it before.
-    pub(crate) fn from_cold(&mut self, now: u64) {
+    pub(crate) fn begin_from_cold(&mut self, now: u64) {
         for slot in 0..self.eligible.len() {
-            self.slot_from_cold(now, slot);
+            self.begin_slot_from_cold(now, slot);
         }
     }
 
-    fn slot_from_cold(&mut self, now: u64, slot: usize) {
+    fn begin_slot_from_cold(&mut self, now: u64, slot: usize) {
         self.eligible_since[slot] = now;
         let begin = slot * self.buckets;
         for since in &mut self.empty_since[begin..begin + self.buckets] {
