@@ -24,7 +24,7 @@ impl World<'_> {
             return Ok(());
         }
         self.sessions.moved = true;
-        let view_changed = std::mem::replace(&mut host.seen, seen).1 != seen.1;
+        let view_before = std::mem::replace(&mut host.seen, seen).1;
         let words = self.plan.buckets.div_ceil(64);
         let slots = self.plan.slots.len();
         for slot in 0..slots {
@@ -55,7 +55,8 @@ impl World<'_> {
             Vec::new()
         };
         self.say(|| format!("#{index} owns {owned:?} of generation {}", seen.1.number));
-        if view_changed {
+        if view_before != seen.1 {
+            self.note_view(index, view_before.is_none());
             self.set_eligible();
         }
         self.generation(index)
@@ -221,6 +222,7 @@ impl World<'_> {
         host.backlog.clear();
         host.unheard.clear();
         host.wake = u64::MAX;
+        self.owners.set_beside(index, 0);
         self.survey();
         self.owners.step(now, &self.calm, &self.limits)
     }

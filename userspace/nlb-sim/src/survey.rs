@@ -2,7 +2,9 @@
 
 //! What the checkers are told of the world: who runs, who reaches whom, who was let go, and who may own what.
 
-use crate::check::calm::{each, one};
+use nlb_core::state::Cause;
+
+use crate::check::calm::{Set, each, one};
 use crate::host::Role;
 use crate::network::Way;
 use crate::world::World;
@@ -57,6 +59,47 @@ impl World<'_> {
             .fold(0, |set, (index, _)| set | one(index));
         self.calm.survey(now, &self.network, running);
         self.set_eligible();
+    }
+
+    /// A host came into a view, or has none any more.
+    ///
+    /// Hosts that speak no version in common can prove nothing to each other. One that is in no view begins none while it
+    /// hears that the others serve; but where both sides began while they could not hear each other, both go on when
+    /// they meet, since nobody gives up its service for what may be a replay. Whoever joins a side finds it as it is.
+    pub(crate) fn note_view(&mut self, index: usize, had_none: bool) {
+        let Some(node) = &self.hosts[index].node else {
+            return;
+        };
+        let has_none = node.generation().is_none();
+        if !had_none && !has_none {
+            return;
+        }
+        let now = self.now();
+        let (members, last) = (node.view_members(), node.history().last());
+        let serving = |&other: &usize| {
+            let node = self.hosts[other].node.as_ref();
+            other != index && node.is_some_and(|node| !node.generation().is_none())
+        };
+        let serving = (0..self.hosts.len()).filter(serving);
+        let beside: Set = if has_none {
+            0
+        } else if last.is_some_and(|entry| entry.cause == Cause::ColdStart) {
+            let strange = |&other: &usize| !self.have_version_in_common(index, other);
+            serving
+                .filter(strange)
+                .filter(|&other| self.calm.unheard(now, other, index, self.limits.silence))
+                .fold(0, |set, other| set | one(other))
+        } else {
+            serving
+                .filter(|&other| members.contains(self.hosts[other].id))
+                .fold(0, |set, other| set | self.owners.beside(other))
+        };
+        self.owners.set_beside(index, beside & !one(index));
+    }
+
+    fn have_version_in_common(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.hosts[a].config.versions, self.hosts[b].config.versions);
+        a.0 <= b.1 && b.0 <= a.1
     }
 
     /// Tells the checkers who may own what.

@@ -191,7 +191,7 @@ impl<'a> World<'a> {
             rng,
             calm: Calm::new(n),
             // One more slot: what goes to the default host.
-            owners: Owners::new(slots + 1, plan.buckets),
+            owners: Owners::new(slots + 1, plan.buckets, n),
             agreement: Agreement::new(kinds, plan.buckets),
             sessions: Sessions::new(plan.seed, n),
             limits,

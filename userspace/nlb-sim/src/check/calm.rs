@@ -155,6 +155,11 @@ impl Calm {
         quiet(a, b) || quiet(b, a)
     }
 
+    /// True if `to` cannot hear `from`, or has not heard it for longer than `silence_ns`.
+    pub(crate) fn unheard(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
+        self.hears[to] & one(from) == 0 || now - self.heard[from * self.n + to] > silence_ns
+    }
+
     /// Marks a disturbance at every running host that has been silent towards another of its component.
     pub(crate) fn look_for_silence(&mut self, now: u64, silence_ns: u64) {
         for a in each(self.running) {

@@ -52,6 +52,8 @@ pub(crate) struct Owners {
     doubled: Vec<u32>,
     /// For a part of a partition (its lowest host) and a slot: since when a look found a bucket without an owner there.
     orphaned: BTreeMap<(usize, usize), u64>,
+    /// For each host those that it has no way to talk to, and that may go on beside it: see `World::note_view`.
+    beside: Vec<Set>,
     /// Rules that give slots another meaning come into force: a bucket may be let go of and come back.
     pub(crate) rules_in_flux: bool,
     /// Longest gaps seen, in nanoseconds: planned and smooth, planned and rough.
@@ -63,7 +65,7 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    pub(crate) fn new(slots: usize, buckets: usize) -> Self {
+    pub(crate) fn new(slots: usize, buckets: usize, hosts: usize) -> Self {
         Owners {
             slots,
             buckets,
@@ -75,6 +77,7 @@ impl Owners {
             changed: Vec::new(),
             doubled: Vec::new(),
             orphaned: BTreeMap::new(),
+            beside: vec![0; hosts],
             rules_in_flux: false,
             gap_max: [0; 2],
             failover_max: 0,
@@ -133,6 +136,22 @@ impl Owners {
     /// The hosts that accept new connections of a bucket.
     pub(crate) fn of(&self, slot: usize, bucket: usize) -> Set {
         self.owners[slot * self.buckets + bucket]
+    }
+
+    /// The hosts that may go on beside one.
+    pub(crate) fn beside(&self, host: usize) -> Set {
+        self.beside[host]
+    }
+
+    /// Says which hosts may go on beside one from now on.
+    pub(crate) fn set_beside(&mut self, host: usize, beside: Set) {
+        for (other, set) in self.beside.iter_mut().enumerate() {
+            *set &= !one(host);
+            if beside & one(other) != 0 {
+                *set |= one(host);
+            }
+        }
+        self.beside[host] = beside;
     }
 
     /// Looks at every bucket that changed in this step.
@@ -203,6 +222,9 @@ impl Owners {
         for a in each(owners) {
             for b in each(owners & !((one(a) << 1) - 1)) {
                 if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b, limits.silence) {
+                    continue;
+                }
+                if self.beside[a] & one(b) != 0 {
                     continue;
                 }
                 let disturbed = calm.disturbed_at(a);
