@@ -9,6 +9,7 @@ use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
 use nlb_core::host::HostId;
 use nlb_core::limits::SLOTS_MAX;
 use nlb_core::node::{Command, Node};
+use nlb_core::state::OutReason;
 use nlb_core::time::Instant;
 use nlb_core::wire::GenId;
 use nlb_tables::Tables;
@@ -161,6 +162,15 @@ impl Host {
         let silence = self.config.period_ns * u64::from(self.config.tolerance);
         self.leaving_since
             .is_none_or(|since| self.clock(now).0 - self.clock(since).0 >= 2 * silence)
+    }
+
+    /// It is in no view, and says that frames that prove nothing keep it from beginning one.
+    pub(crate) fn says_that_it_is_held(&self) -> bool {
+        let held = |node: &Node<Tables>| {
+            let reason = node.out_reason();
+            node.generation().is_none() && matches!(reason, OutReason::NotFresh | OutReason::Key)
+        };
+        self.role == Role::Member && self.runs() && self.node.as_ref().is_some_and(held)
     }
 
     /// It may own buckets of a slot, as far as the simulator knows.

@@ -437,6 +437,9 @@ impl<'a> World<'a> {
         if self.owners.rules_in_flux && self.rules_agree() {
             self.owners.rules_in_flux = false;
         }
+        if self.hosts.iter().any(Host::says_that_it_is_held) {
+            self.owners.someone_is_held(now, &self.calm, &self.limits);
+        }
         self.owners.tick(now, &self.calm, &self.limits)?;
         if self.healed && self.converged_at.is_none() {
             self.look_for_convergence()?;

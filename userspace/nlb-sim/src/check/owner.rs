@@ -46,6 +46,8 @@ pub(crate) struct Owners {
     eligible: Vec<Set>,
     /// Since when each slot has had somebody eligible.
     eligible_since: Vec<u64>,
+    /// When frames that prove nothing last kept all from beginning, in nanoseconds; 0: never.
+    held_at: u64,
     /// Buckets that changed since the last check.
     changed: Vec<u32>,
     /// Buckets with more than one owner that are excused for now.
@@ -74,6 +76,7 @@ impl Owners {
             last: vec![0; slots * buckets],
             eligible: vec![0; slots],
             eligible_since: vec![0; slots],
+            held_at: 0,
             changed: Vec::new(),
             doubled: Vec::new(),
             orphaned: BTreeMap::new(),
@@ -109,6 +112,14 @@ impl Owners {
             self.begin_slot_from_cold(now, slot);
         }
         self.eligible[slot] = eligible;
+    }
+
+    /// Some host without a view says that frames that prove nothing keep it from beginning: if nobody serves, nobody
+    /// has to, for as long as such frames may hold a host.
+    pub(crate) fn someone_is_held(&mut self, now: u64, calm: &Calm, limits: &Limits) {
+        if is_held(now, calm, limits) && self.owners.iter().all(|owners| *owners == 0) {
+            self.held_at = now;
+        }
     }
 
     /// Those who may own something know nothing of who owned it before.
@@ -262,11 +273,15 @@ impl Owners {
             return Ok(());
         }
         if calm.running.count_ones() == 1 && is_held(now, calm, limits) {
+            self.held_at = now;
+        }
+        if self.held_at == now {
             return Ok(());
         }
         let host = calm.running.trailing_zeros() as usize;
         let length = now - since;
-        let disturbed = calm.troubled_at(host);
+        // Whoever comes to hosts that were held begins with them.
+        let disturbed = calm.troubled_at(host).max(self.held_at);
         if since <= self.eligible_since[slot] {
             // From cold: hosts listen first.
             let late = now - self.eligible_since[slot].max(disturbed.min(now));
