@@ -539,3 +539,29 @@ fn a_newcomer_does_not_take_the_place_of_a_host_that_is_about_to_serve() {
     assert!(world.serves(&[0]), "{}", world.summary());
     assert_eq!(world.nodes[1].out_reason(), OutReason::DuplicateId);
 }
+
+#[test]
+fn of_two_of_one_id_that_serve_when_they_meet_one_yields() {
+    for longer in [0, 1] {
+        let mut world = World::with(vec![config(1), config(1)]);
+        world.cut = vec![vec![true; 2]; 2];
+        world.check_owners = false;
+        world.start_all();
+        world.run(10 * PERIOD);
+        let weight = Command::SetWeight {
+            slot: 0,
+            weight: 10,
+        };
+        world.command(longer, weight);
+        world.run(PERIOD);
+        assert!(world.serves(&[0]) && world.serves(&[1]));
+        world.cut = vec![vec![false; 2]; 2];
+        world.run(2 * PERIOD);
+        world.check_owners = true;
+        world.run(20 * PERIOD);
+        // The one whose view has the higher number stays.
+        assert!(world.serves(&[longer]), "{}", world.summary());
+        let other = &world.nodes[1 - longer];
+        assert_eq!(other.out_reason(), OutReason::DuplicateId);
+    }
+}

@@ -84,7 +84,8 @@ impl<S: Storage> Node<S> {
     fn judge_views(&mut self) {
         let proposal = self.prepared.map(|prepared| (prepared.id, prepared.phase));
         let judged = Some((self.view.id, proposal, self.links));
-        let all = self.ids.without(self.config.host);
+        // With this host's own id: its rival may serve as well, after a time when the two did not hear each other.
+        let all = self.ids;
         let mut hosts = if judged == self.judged.0 {
             self.touched.0.intersection(all)
         } else {
