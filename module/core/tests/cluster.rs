@@ -109,6 +109,19 @@ fn a_host_that_stops_hands_over_within_a_few_frames() {
 }
 
 #[test]
+fn a_leader_that_takes_itself_out_is_not_overtaken_by_the_next() {
+    let mut world = three();
+    let before = world.nodes[1].generation().number;
+    // The others hear that it is in no view any more, from it and from each other, before its commit arrives.
+    world.change_delay = PERIOD / 4;
+    world.command(0, Command::Stop);
+    world.run_to(2 * PERIOD, |world| world.serves(&[1, 2]));
+    world.run(10 * PERIOD);
+    assert!(world.serves(&[1, 2]), "{}", world.summary());
+    assert_eq!(world.nodes[1].generation().number, before + 1);
+}
+
+#[test]
 fn who_leaves_waits_for_nobody_who_could_not_take_over() {
     let odd = nlb_core::config::Config {
         rules: Rules::one(9, 50),

@@ -484,7 +484,12 @@ impl<S: Storage> Node<S> {
             && self.two_way(leader)
             && self.peer(leader).incarnation == prepared.id.incarnation
             && self.peer(leader).said.prepared == prepared.id
-            && is_ready(self.peer(leader).said.phase)
+            && (is_ready(self.peer(leader).said.phase) || self.is_led_out(leader, prepared.members))
+    }
+
+    /// Whether a leader has taken itself out of the view: it has committed what it still names, and its commit is on its way.
+    fn is_led_out(&self, leader: HostId, members: HostSet) -> bool {
+        !members.contains(leader) && !is_serving(&self.peer(leader).said)
     }
 }
 

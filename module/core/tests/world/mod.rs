@@ -18,6 +18,7 @@ use nlb_core::received::Received;
 use nlb_core::state::HostState;
 use nlb_core::store::Sizes;
 use nlb_core::time::Instant;
+use nlb_core::wire::Kind;
 pub use nlb_tables::Tables;
 
 pub const MS: u64 = 1_000_000;
@@ -89,6 +90,8 @@ pub struct World {
     pub nodes: Vec<Node<Tables>>,
     pub now: Instant,
     pub delay: u64,
+    /// So much longer do steps of changes take.
+    pub change_delay: u64,
     /// The key of each host.
     pub keys: Vec<ToyKey>,
     /// `cut[a][b]`: nothing that a sends reaches b.
@@ -123,6 +126,7 @@ impl World {
                 .collect(),
             now: Instant(1_000_000_000),
             delay: MS,
+            change_delay: 0,
             keys: vec![ToyKey(77); hosts],
             cut: vec![vec![false; hosts]; hosts],
             crashed: vec![false; hosts],
@@ -206,8 +210,11 @@ impl World {
         self.drain(index);
     }
 
-    fn carry(&mut self, to: usize, path: Path, bytes: &[u8], delay: u64) {
+    fn carry(&mut self, to: usize, path: Path, bytes: &[u8], mut delay: u64) {
         self.count += 1;
+        if bytes[5] == Kind::Change as u8 {
+            delay += self.change_delay;
+        }
         let bytes = bytes.to_vec();
         let what = What::Frame { to, path, bytes };
         self.queue.insert((self.now.after(delay), self.count), what);
