@@ -35,6 +35,7 @@ impl World<'_> {
             self.calm.heard(now, frame.from, to, self.limits.silence);
         }
         let received = self.receive(to, way, &frame.bytes);
+        self.note_outlived(to, frame, received);
         self.trace
             .word(frame.serial << 8 | u64::from(received as u8));
         if received.accepted() {
@@ -60,6 +61,17 @@ impl World<'_> {
             });
         }
         self.after(to)
+    }
+
+    /// Tells the checkers of a frame that has outlived its sender and still counts as heard.
+    fn note_outlived(&mut self, to: usize, frame: &Sent, received: Received) {
+        let sender = &self.hosts[frame.from];
+        let dead = sender.node.is_none() || sender.paused.is_some();
+        // Of a session, whatever it says, and not only the other path's copy of what was heard before.
+        let counts = received.accepted() || received == Received::NotForUs;
+        if counts && (dead || sender.power_on_at > frame.at) {
+            self.calm.outlived(self.queue.now(), to);
+        }
     }
 
     /// Gives bytes to the node of a host that runs.
@@ -117,6 +129,7 @@ impl World<'_> {
             let now = self.now();
             self.delivered[pair] = self.delivered[pair].max(sent.serial);
             self.calm.heard(now, sent.from, to, self.limits.silence);
+            self.note_outlived(to, sent, received);
         }
         self.after(to)
     }

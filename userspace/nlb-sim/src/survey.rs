@@ -2,7 +2,9 @@
 
 //! What the checkers are told of the world: who runs, who reaches whom, who was let go, and who may own what.
 
-use nlb_core::state::Cause;
+use nlb_core::node::Node;
+use nlb_core::state::{Cause, OutReason};
+use nlb_tables::Tables;
 
 use crate::check::calm::{Set, each, one};
 use crate::host::Role;
@@ -26,6 +28,25 @@ impl World<'_> {
             // Nobody could take over: those on the other side of a cut never knew of it, and begin as from cold.
             if !self.hosts[host].runs() && others == 0 && self.calm.whole() {
                 self.owners.begin_from_cold(self.queue.now());
+            }
+        }
+        self.note_displaced(host);
+    }
+
+    /// A host that has not listened may give its place up to another one of its id, which does not serve yet: what that one
+    /// has to begin counts from its own start.
+    fn note_displaced(&mut self, host: usize) {
+        let id = self.hosts[host].id;
+        let out = |node: &Node<Tables>| node.out_reason() == OutReason::DuplicateId;
+        if !self.hosts[host].node.as_ref().is_some_and(out) {
+            return;
+        }
+        let waits = |node: &Node<Tables>| node.generation().is_none() && !out(node);
+        for (other, of) in self.hosts.iter().enumerate() {
+            let twin = other != host && of.id == id && of.runs();
+            if twin && of.node.as_ref().is_some_and(waits) {
+                let silence = self.plan.period_ns * u64::from(self.plan.tolerance);
+                self.calm.displace(host, other, silence);
             }
         }
     }

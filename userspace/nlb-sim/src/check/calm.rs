@@ -48,6 +48,12 @@ pub(crate) struct Calm {
     foreign: Vec<u64>,
     /// When more was last lost or late than heartbeats can bear, in nanoseconds; 0: never.
     storm: u64,
+    /// When each host last took a late frame of a dead one for a sign of life, in nanoseconds; 0: never.
+    outlived: Vec<u64>,
+    /// When each host last began to take part, in nanoseconds.
+    began: Vec<u64>,
+    /// When the last host began to which another one gave its place up before it served, in nanoseconds; 0: never.
+    displaced: u64,
     /// When each host last received a frame of each other one, in nanoseconds.
     heard: Vec<u64>,
     n: usize,
@@ -66,6 +72,9 @@ impl Calm {
             attacked: 0,
             foreign: vec![0; n],
             storm: 0,
+            outlived: vec![0; n],
+            began: vec![0; n],
+            displaced: 0,
             heard: vec![0; n * n],
             n,
         }
@@ -100,9 +109,29 @@ impl Calm {
         self.storm = now;
     }
 
+    /// A frame that was held back reaches a host after its sender has died. Nobody can tell that: the silence that tells a
+    /// death begins here.
+    pub(crate) fn outlived(&mut self, now: u64, host: usize) {
+        self.outlived[host] = now;
+    }
+
+    /// A host gives its place up to another one, which has its id and does not serve yet. That is right only if the other
+    /// one began before this host had listened, which takes `silence_ns`.
+    pub(crate) fn displace(&mut self, host: usize, by: usize, silence_ns: u64) {
+        if self.began[by] < self.began[host] + silence_ns {
+            self.displaced = self.displaced.max(self.began[by]);
+        }
+    }
+
+    /// When the last host began to which another one rightly gave its place up before either served; 0: never.
+    pub(crate) fn displaced_at(&self) -> u64 {
+        self.displaced
+    }
+
     /// From when on a host's buckets, or its cluster's, have to have owners in time, as far as its peers are concerned.
     pub(crate) fn troubled_at(&self, host: usize) -> u64 {
-        let held = each(self.component[host]).map(|other| self.foreign[other]);
+        let held =
+            each(self.component[host]).map(|other| self.foreign[other].max(self.outlived[other]));
         let held = held.max().unwrap_or(0);
         self.disturbed_at(host).max(self.storm).max(held)
     }
@@ -141,8 +170,9 @@ impl Calm {
         }
     }
 
-    /// The host starts to take part: silence counts from here.
+    /// The host starts to take part: silence counts from here, and so does its own listening.
     pub(crate) fn begins(&mut self, now: u64, host: usize) {
+        self.began[host] = now;
         for other in 0..self.n {
             self.heard[other * self.n + host] = now;
             self.heard[host * self.n + other] = now;

@@ -283,8 +283,10 @@ impl Owners {
         // Whoever comes to hosts that were held begins with them.
         let disturbed = calm.troubled_at(host).max(self.held_at);
         if since <= self.eligible_since[slot] {
-            // From cold: hosts listen first.
-            let late = now - self.eligible_since[slot].max(disturbed.min(now));
+            // From cold: hosts listen first. Of two with one id the one that stays listens too, and may have
+            // started last.
+            let begin = self.eligible_since[slot].max(calm.displaced_at());
+            let late = now - begin.max(disturbed.min(now));
             if late > limits.cold {
                 return Err(self.orphan(now, index, since, disturbed, Property::NoOrphan));
             }
