@@ -47,11 +47,11 @@ impl Candidate {
 /// turns as its candidate, and none of them may make the others' service forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Claim {
-    /// Who says so, and the highest sequence heard of it; 0: more than one.
+    /// Who says so, and the highest sequence heard of it.
     of: (u64, u64),
-    /// When it was last said; it is forgotten after as long a silence as a host is.
+    /// When it last said so.
     pub(super) heard: Instant,
-    /// Frames that said so, without a gap between them; up to 255, 0: none.
+    /// How often, without a gap; up to 255, 0: nobody does.
     count: u8,
 }
 
@@ -71,35 +71,41 @@ impl Claim {
         self.count == 0
     }
 
-    /// Whether it is said again and again, as by a host that is there.
-    pub(super) fn is_steady(&self) -> bool {
-        self.count >= Claim::STEADY
+    /// Whether it was said within three periods.
+    fn is_recent(&self, now: Instant, period_ns: u64) -> bool {
+        !self.is_none() && now.since(self.heard) <= period_ns.saturating_mul(3)
     }
 
-    /// Whether this incarnation is the only one that says so.
+    /// Whether it is said again and again, as by a host that is there.
+    pub(super) fn is_steady(&self, now: Instant, period_ns: u64) -> bool {
+        self.count >= Claim::STEADY && self.is_recent(now, period_ns)
+    }
+
+    /// Whether this incarnation is the one that says so.
     pub(super) fn is_of(&self, incarnation: u64) -> bool {
         !self.is_none() && self.of.0 == incarnation
     }
 
-    /// A frame says that its sender serves, or that it does not. The latter ends the claim only if nobody else made it:
-    /// whoever replays old frames could end that of a host which is there.
+    /// A frame says that its sender serves, or that it does not. As long as one says so, no other counts: whoever replays
+    /// old frames could end the claim of a host that is there, or keep one alive with frames in any order.
     pub(super) fn note(&mut self, id: (u64, u64), serving: bool, now: Instant, period_ns: u64) {
         let (incarnation, seq) = id;
-        let same = self.is_of(incarnation);
-        if same && seq <= self.of.1 {
-            return;
-        }
-        if !serving {
-            if same {
-                *self = Claim::NONE;
+        let recent = self.is_recent(now, period_ns);
+        if self.is_of(incarnation) {
+            if seq <= self.of.1 {
+                return;
             }
+            if !serving {
+                *self = Claim::NONE;
+                return;
+            }
+        } else if recent || !serving {
             return;
         }
-        let steady = now.since(self.heard) <= period_ns.saturating_mul(3);
         *self = Claim {
-            of: if self.is_none() || same { id } else { (0, 0) },
+            of: id,
             heard: now,
-            count: if steady || self.is_steady() {
+            count: if recent {
                 self.count.saturating_add(1)
             } else {
                 1

@@ -96,6 +96,8 @@ impl World<'_> {
             return;
         }
         let now = self.now();
+        // What is not proved is believed for three periods.
+        let silence = self.limits.silence.min(3 * self.plan.period_ns);
         let (members, last) = (node.view_members(), node.history().last());
         let serving = |&other: &usize| {
             let node = self.hosts[other].node.as_ref();
@@ -108,7 +110,7 @@ impl World<'_> {
             let strange = |&other: &usize| !self.have_version_in_common(index, other);
             serving
                 .filter(strange)
-                .filter(|&other| self.calm.unheard(now, other, index, self.limits.silence))
+                .filter(|&other| self.calm.unheard(now, other, index, silence))
                 .fold(0, |set, other| set | one(other))
         } else {
             serving

@@ -141,7 +141,6 @@ impl<S: Storage> Node<S> {
             if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
                 peer.candidate = Candidate::NONE;
             }
-            // With a heartbeat of this host at the latest: nothing waits for it by the moment.
             if !peer.claim.is_none() && now.since(peer.claim.heard) >= silence {
                 peer.claim = Claim::NONE;
             }

@@ -299,9 +299,9 @@ impl<S: Storage> Node<S> {
 
     /// Whether a host that has not proved itself says steadily that it serves.
     fn claim_heard(&self) -> bool {
-        self.ids
-            .iter()
-            .any(|host| self.peer(host).claim.is_steady())
+        let (now, period) = (self.now, self.config.period_ns);
+        let steady = |host| self.peer(host).claim.is_steady(now, period);
+        self.ids.iter().any(steady)
     }
 
     /// Whether others seem to serve under a key that this host does not have. Nothing of this is proved, so it does
@@ -427,9 +427,11 @@ impl<S: Storage> Node<S> {
 
     /// Why the hosts that hold this one do not count: their version, or no proof that they are there.
     fn why_unproved(&self) -> OutReason {
-        let held_by = self
-            .others()
-            .filter(|host| self.peer(*host).claim.is_steady());
+        let held_by = self.others().filter(|host| {
+            self.peer(*host)
+                .claim
+                .is_steady(self.now, self.config.period_ns)
+        });
         let mut reasons = held_by.map(|host| self.why_out(host));
         if reasons.any(|reason| reason == OutReason::Version) {
             OutReason::Version

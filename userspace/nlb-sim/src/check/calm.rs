@@ -185,9 +185,12 @@ impl Calm {
         quiet(a, b) || quiet(b, a)
     }
 
-    /// True if `to` cannot hear `from`, or has not heard it for longer than `silence_ns`.
+    /// True if `to` cannot hear `from`, has not heard it for longer than `silence_ns`, or had no chance to hear it twice in that time.
     pub(crate) fn unheard(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
-        self.hears[to] & one(from) == 0 || now - self.heard[from * self.n + to] > silence_ns
+        let stormy = self.storm != 0 && now - self.storm <= silence_ns;
+        stormy
+            || self.hears[to] & one(from) == 0
+            || now - self.heard[from * self.n + to] > silence_ns
     }
 
     /// Marks a disturbance at every running host that has been silent towards another of its component.
