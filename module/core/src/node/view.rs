@@ -264,12 +264,13 @@ impl<S: Storage> Node<S> {
         leaders.find(|leader| *leader != self.config.host && self.two_way(*leader))
     }
 
-    /// Whether a host follows one of lower id than this host: it has a link there that this host lacks.
+    /// Whether a host follows one of lower id than this host: it has a link there that this host lacks. Its word counts
+    /// for two periods: where frames get lost, the last one may be of before it took that host for dead as well.
     fn follows_better(&self, host: HostId) -> bool {
-        self.peer(host)
-            .said
-            .follows
-            .is_some_and(|leader| leader < self.config.host)
+        let peer = self.peer(host);
+        let fresh = self.now.since(peer.heard) <= self.config.period_ns.saturating_mul(2);
+        let leader = peer.said.follows.filter(|_| fresh);
+        leader.is_some_and(|leader| leader < self.config.host)
     }
 
     /// A host with a link both ways that is in the best of all views.
