@@ -45,8 +45,9 @@ pub(crate) const BACKLOG_MAX: usize = 64;
 /// means to tell life from death; what must never happen must not happen then either.
 pub(crate) const LOSS_BORNE: u32 = 340;
 
-/// Frames held back, in parts per 1024, up to which the same holds: half. They come up to two periods late; where most
-/// frames do, the three exchanges of a change with dozens of hosts alone last longer than the two periods there are for them.
+/// Frames lost or held back, in parts per 1024, up to which the same holds: half. Those held back come up to two periods
+/// late; where most frames do not come in time, the three exchanges of a change with dozens of hosts alone last longer than
+/// the two periods there are for them.
 const DELAY_BORNE: u32 = 512;
 
 /// What can happen next.
@@ -360,6 +361,10 @@ impl<'a> World<'a> {
         };
         let result = node.handle_command(clock, command, random);
         let leaves = matches!(command, Command::Stop | Command::Suspend);
+        // A change that is being prepared is made anew with other weights or rules.
+        if result.is_ok() && matches!(command, Command::Stage(_) | Command::SetWeight { .. }) {
+            self.owners.restarts(self.queue.now());
+        }
         if leaves && self.hosts[host].runs() {
             let now = self.now();
             self.hosts[host].leaving_since.get_or_insert(now);
@@ -424,7 +429,7 @@ impl<'a> World<'a> {
         let now = self.now();
         self.calm.look_for_silence(now, self.limits.silence);
         let weather = self.network.weather;
-        if weather.loss > LOSS_BORNE || weather.reorder > DELAY_BORNE {
+        if weather.loss > LOSS_BORNE || weather.loss + weather.reorder > DELAY_BORNE {
             self.calm.storm(now);
         }
         if self

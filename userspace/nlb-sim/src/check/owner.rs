@@ -48,6 +48,8 @@ pub(crate) struct Owners {
     eligible_since: Vec<u64>,
     /// When frames that prove nothing last kept all from beginning, in nanoseconds; 0: never.
     held_at: u64,
+    /// When a host was last given other weights or rules, in nanoseconds; 0: never.
+    restarted_at: u64,
     /// Buckets that changed since the last check.
     changed: Vec<u32>,
     /// Buckets with more than one owner that are excused for now.
@@ -77,6 +79,7 @@ impl Owners {
             eligible: vec![0; slots],
             eligible_since: vec![0; slots],
             held_at: 0,
+            restarted_at: 0,
             changed: Vec::new(),
             doubled: Vec::new(),
             orphaned: BTreeMap::new(),
@@ -112,6 +115,11 @@ impl Owners {
             self.begin_slot_from_cold(now, slot);
         }
         self.eligible[slot] = eligible;
+    }
+
+    /// A host was given other weights or rules: a change that is being prepared is made anew with them.
+    pub(crate) fn restarts(&mut self, now: u64) {
+        self.restarted_at = now;
     }
 
     /// Some host without a view says that frames that prove nothing keep it from beginning: if nobody serves, nobody
@@ -294,7 +302,12 @@ impl Owners {
         }
         if disturbed + limits.excuse >= since {
             // Not planned: from the last disturbance on the bucket has an owner within the detection time.
-            let late = now.saturating_sub(disturbed.max(since));
+            let mut begin = disturbed.max(since);
+            if calm.rough_at() + limits.excuse >= since {
+                // Where frames come late, commands that follow each other make the change anew again and again.
+                begin = begin.max(self.restarted_at);
+            }
+            let late = now.saturating_sub(begin);
             self.failover_max = self.failover_max.max(late);
             if late > limits.detection {
                 return Err(self.orphan(now, index, since, disturbed, Property::NoOrphan));
