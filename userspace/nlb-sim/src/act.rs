@@ -5,6 +5,7 @@
 use nlb_core::config::SlotSet;
 use nlb_core::node::Command;
 
+use crate::auth::Keyring;
 use crate::check::Violation;
 use crate::expect::What;
 use crate::host::{Role, Wish};
@@ -80,6 +81,19 @@ impl World<'_> {
             Act::KeyUse(..) => keys.use_key(id),
             _ => keys.drop_key(id),
         }
+    }
+
+    /// The keys of a host that is set up now, like another one. In the middle of a rotation it gets what it has missed of it.
+    pub(crate) fn keys_as_of_now(&self, like: usize) -> Keyring {
+        let mut keys = self.hosts[like].keys.clone();
+        if self.rotating {
+            keys.add(self.key_id, self.secret(self.key_id));
+            let mut hosts = self.hosts.iter();
+            if hosts.any(|host| host.keys.sends_with(self.key_id)) {
+                keys.use_key(self.key_id);
+            }
+        }
+        keys
     }
 
     fn back_to_service(&mut self, index: usize) -> Result<(), Violation> {

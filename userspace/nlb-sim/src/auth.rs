@@ -51,6 +51,11 @@ impl Keyring {
         self.known.retain(|(known, _)| *known != id);
     }
 
+    /// Whether it is the one that is used to send.
+    pub(crate) fn sends_with(&self, id: u8) -> bool {
+        self.active == id
+    }
+
     fn secret(&self, id: u8) -> Option<u64> {
         self.known
             .iter()

@@ -10,6 +10,7 @@ use nlb_core::node::Command;
 use nlb_core::time::Instant;
 
 use crate::adversary::Attack;
+use crate::auth::Keyring;
 use crate::check::{Property, Violation};
 use crate::expect::What;
 use crate::fault::{Fault, Kind};
@@ -467,9 +468,9 @@ impl World<'_> {
             return Ok(false);
         }
         let keys = if role == Role::OtherKey {
-            crate::auth::Keyring::new(self.plan.auth, self.key_id, !self.secret(self.key_id))
+            Keyring::new(self.plan.auth, self.key_id, !self.secret(self.key_id))
         } else {
-            self.hosts[twin].keys.clone()
+            self.keys_as_of_now(twin)
         };
         let host = &mut self.hosts[index];
         host.id = config.host;

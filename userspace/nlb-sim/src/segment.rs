@@ -37,6 +37,18 @@ impl World<'_> {
         }
     }
 
+    /// A host does not run any more. Whom nothing but its frames reached on the segment is cut off by that.
+    pub(crate) fn missed_on_segment(&mut self, gone: usize) {
+        let now = self.now();
+        for host in each(self.calm.running) {
+            let passes = |from| self.network.passes(Way::Segment, from, host);
+            let mut others = each(self.calm.running).filter(|other| *other != host);
+            if passes(gone) && !passes(self.router()) && !others.any(passes) {
+                self.calm.disturb(now, host);
+            }
+        }
+    }
+
     /// A host asks those on the segment whom it hears on the second path alone.
     fn ask(&mut self, index: usize) -> Result<(), Violation> {
         let clock = self.hosts[index].clock(self.now());

@@ -25,6 +25,9 @@ impl World<'_> {
             self.hosts[host].leaving_since = None;
             let others = self.calm.component[host] & self.calm.running & !one(host);
             self.survey();
+            if !self.hosts[host].runs() {
+                self.missed_on_segment(host);
+            }
             // Nobody could take over: those on the other side of a cut never knew of it, and begin as from cold.
             if !self.hosts[host].runs() && others == 0 && self.calm.whole() {
                 self.owners.begin_from_cold(self.queue.now());
