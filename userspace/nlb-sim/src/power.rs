@@ -223,7 +223,7 @@ impl World<'_> {
         host.unheard.clear();
         host.wake = u64::MAX;
         self.owners.set_beside(index, 0);
-        self.survey();
+        self.survey_without(index);
         self.owners.step(now, &self.calm, &self.limits)
     }
 }

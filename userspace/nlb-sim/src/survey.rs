@@ -23,17 +23,32 @@ impl World<'_> {
                 self.calm.disturb(now, host);
             }
             self.hosts[host].leaving_since = None;
-            let others = self.calm.component[host] & self.calm.running & !one(host);
-            self.survey();
-            if !self.hosts[host].runs() {
-                self.missed_on_segment(host);
-            }
-            // Nobody could take over: those on the other side of a cut never knew of it, and begin as from cold.
-            if !self.hosts[host].runs() && others == 0 && self.calm.whole() {
-                self.owners.begin_from_cold(self.queue.now());
+            if self.hosts[host].runs() {
+                self.survey();
+            } else {
+                self.survey_without(host);
             }
         }
         self.note_displaced(host);
+    }
+
+    /// A host has gone. If nobody could take over, those on the other side of a cut never knew of it, and begin as from cold.
+    pub(crate) fn survey_without(&mut self, gone: usize) {
+        let others = self.calm.component[gone] & self.calm.running & !one(gone);
+        self.survey();
+        self.missed_on_segment(gone);
+        if others == 0 && self.calm.whole() {
+            self.owners.begin_from_cold(self.queue.now());
+        }
+    }
+
+    /// A host takes no buckets any more. If it is alone in its view, those who have not joined it yet begin as from cold.
+    pub(crate) fn drains(&mut self, host: usize) {
+        let members = |node: &Node<Tables>| node.view_members();
+        let view = self.hosts[host].node.as_ref().map(members);
+        if view.is_some_and(|view| view.0.count_ones() == 1) && self.calm.whole() {
+            self.owners.begin_from_cold(self.queue.now());
+        }
     }
 
     /// A host that has not listened may give its place up to another one of its id, which does not serve yet: what that one

@@ -365,6 +365,9 @@ impl<'a> World<'a> {
         if result.is_ok() && matches!(command, Command::Stage(_) | Command::SetWeight { .. }) {
             self.owners.restarts(self.queue.now());
         }
+        if matches!(command, Command::Drain | Command::Drainstop { .. }) {
+            self.drains(host);
+        }
         if leaves && self.hosts[host].runs() {
             let now = self.now();
             self.hosts[host].leaving_since.get_or_insert(now);
