@@ -264,13 +264,16 @@ impl<S: Storage> Node<S> {
         leaders.find(|leader| *leader != self.config.host && self.two_way(*leader))
     }
 
-    /// Whether a host follows one of lower id than this host: it has a link there that this host lacks. Its word counts
-    /// for two periods: where frames get lost, the last one may be of before it took that host for dead as well.
+    /// Whether a host follows one of lower id than this host: it has a link there that this host lacks. What it said while
+    /// this host had one too tells nothing of that, and any word counts for two periods only, for the next one may get lost.
     fn follows_better(&self, host: HostId) -> bool {
         let peer = self.peer(host);
-        let fresh = self.now.since(peer.heard) <= self.config.period_ns.saturating_mul(2);
-        let leader = peer.said.follows.filter(|_| fresh);
-        leader.is_some_and(|leader| leader < self.config.host)
+        let Some(leader) = peer.said.follows.filter(|it| *it < self.config.host) else {
+            return false;
+        };
+        let ended = self.link_ends(self.peer(leader));
+        let tells = peer.heard > ended || self.now < ended;
+        tells && self.now.since(peer.heard) <= self.config.period_ns.saturating_mul(2)
     }
 
     /// A host with a link both ways that is in the best of all views.
