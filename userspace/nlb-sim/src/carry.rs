@@ -8,6 +8,7 @@ use nlb_core::peer::Path;
 use nlb_core::received::Received;
 
 use crate::check::{Property, Violation};
+use crate::frames::is_heartbeat;
 use crate::host::{Role, Sent};
 use crate::network::{Fate, Way};
 use crate::world::{BACKLOG_MAX, Event, TRANSMIT_MAX, World};
@@ -32,7 +33,10 @@ impl World<'_> {
         let pair = frame.from * self.hosts.len() + to;
         if frame.serial > self.delivered[pair] {
             self.delivered[pair] = frame.serial;
-            self.calm.heard(now, frame.from, to, self.limits.silence);
+            // A link lives by echoes, and no other frame carries them.
+            if is_heartbeat(&frame.bytes) {
+                self.calm.heard(now, frame.from, to, self.limits.silence);
+            }
         }
         let received = self.receive(to, way, &frame.bytes);
         self.note_outlived(to, frame, received);

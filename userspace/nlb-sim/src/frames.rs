@@ -88,6 +88,11 @@ fn header(frame: &[u8]) -> Option<(u8, u8, u64, Fields<'_>)> {
     Some((kind, host, incarnation, Fields(frame.get(HEADER_LEN..)?)))
 }
 
+/// Whether a frame is a heartbeat.
+pub(crate) fn is_heartbeat(frame: &[u8]) -> bool {
+    header(frame).is_some_and(|(kind, ..)| kind == HEARTBEAT)
+}
+
 /// The proposal in a frame, if it is a change frame.
 pub(crate) fn proposal(frame: &[u8]) -> Option<Proposal> {
     let (kind, host, incarnation, mut body) = header(frame)?;

@@ -168,7 +168,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether a host is in no view while one that it reaches serves with other rules: it is kept out until
+    /// Whether a host is in no view while one that it reaches serves with other rules or settings: it is kept out until
     /// administrators have given all the same.
     pub(crate) fn is_out_for_rules(&self, host: usize) -> bool {
         let Some(node) = &self.hosts[host].node else {
@@ -177,10 +177,10 @@ impl World<'_> {
         if !node.generation().is_none() {
             return false;
         }
-        let rules = node.config().rules.digest;
+        let own = (node.config().rules.digest, node.config().settings);
         let reached = self.calm.component[host] & self.calm.running & !one(host);
         let others = each(reached).filter_map(|other| self.hosts[other].node.as_ref());
         let mut serving = others.filter(|node| !node.generation().is_none());
-        serving.any(|node| node.config().rules.digest != rules)
+        serving.any(|node| (node.config().rules.digest, node.config().settings) != own)
     }
 }
