@@ -156,6 +156,12 @@ impl World<'_> {
         if self.hosts[stranger].node.is_none() {
             return Ok(());
         }
+        let mut others = self.hosts.iter().enumerate();
+        let twin = others.any(|(index, host)| index != stranger && host.id == id && host.runs());
+        if role == Role::DuplicateId && !twin {
+            // The host of its id has left after its last session.
+            return Ok(());
+        }
         if role != Role::OtherKey && self.hosts[stranger].bits.iter().any(|bits| *bits != 0) {
             return Err(self.violation(
                 Property::Stable,
