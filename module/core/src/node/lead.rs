@@ -258,20 +258,22 @@ impl<S: Storage> Node<S> {
                 };
             }
         }
+        // A member whose commit is on its way may serve already, without having said so.
+        let alive = serving.union(members);
         let staged = cause == Cause::Rules && self.all_staged(members);
         self.start_next(self.in_view());
-        let computed = self.compute_next(staged, members, serving.union(members));
+        let computed = self.compute_next(staged, members, alive);
         let default_host = self.not_idle(members).lowest();
         let mut losers = computed.losers;
         if staged && self.slots_change() {
-            losers = losers.union(serving);
+            losers = losers.union(alive);
         }
         if let Some(old) = self
             .view
             .default_host
             .filter(|old| Some(*old) != default_host)
         {
-            losers = losers.union(HostSet::only(old).intersection(serving));
+            losers = losers.union(HostSet::only(old).intersection(alive));
         }
         self.prepared = Some(Prepared {
             id: GenId {
@@ -298,7 +300,7 @@ impl<S: Storage> Node<S> {
         });
         self.lead = Some(Lead {
             step: Step::Prepare,
-            parties: serving.union(members).without(me),
+            parties: alive.without(me),
             losers,
             resend_at: self.now,
             send: false,
@@ -450,11 +452,18 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    /// Joining hosts that were not asked this time wait for a period as well: each of them could stall the next proposal in
-    /// its turn, and a host that has died would be replaced only after all of them.
+    /// Joining hosts that were not asked this time wait for a period as well, and so do those that have answered if the
+    /// members need a change without them: each could stall the next proposal in its turn, and a host that has died would
+    /// be replaced only after all of them.
     fn set_newcomers_aside(&mut self, prepared: &Prepared) {
         let until = self.now.after(self.config.period_ns);
-        for host in self.ids.minus(prepared.members).iter() {
+        let members = self.target().intersection(self.view.members);
+        let asked = if self.needed_change(members).is_some() {
+            self.view.members
+        } else {
+            prepared.members
+        };
+        for host in self.ids.minus(asked).iter() {
             if let Some(peer) = self.peer_mut(host) {
                 peer.stalled_until = peer.stalled_until.max(until);
             }
