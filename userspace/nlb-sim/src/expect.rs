@@ -156,9 +156,8 @@ impl World<'_> {
         if self.hosts[stranger].node.is_none() {
             return Ok(());
         }
-        let mut others = self.hosts.iter().enumerate();
-        let twin = others.any(|(index, host)| index != stranger && host.id == id && host.runs());
-        if role == Role::DuplicateId && !twin {
+        let twin_runs = self.twins(stranger).any(|twin| self.hosts[twin].runs());
+        if role == Role::DuplicateId && !twin_runs {
             // The host of its id has left after its last session.
             return Ok(());
         }

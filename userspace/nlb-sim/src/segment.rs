@@ -28,10 +28,9 @@ impl World<'_> {
     /// last such frame is a cut.
     pub(crate) fn bridged(&mut self, from: usize, to: usize) {
         let passes = |from, to| self.network.passes(Way::Segment, from, to);
-        let others = || each(self.calm.running).filter(|other| *other != from && *other != to);
-        let reached = passes(self.router(), to) || others().any(|other| passes(other, to));
-        let heard = others().any(|other| passes(from, other));
-        if !passes(from, to) && (!reached || !heard) {
+        let mut others = each(self.calm.running).filter(|other| *other != from && *other != to);
+        let heard = others.any(|other| passes(from, other));
+        if !passes(from, to) && (!self.is_reached_without(to, from) || !heard) {
             let now = self.now();
             self.calm.disturb(now, to);
         }
@@ -41,12 +40,18 @@ impl World<'_> {
     pub(crate) fn missed_on_segment(&mut self, gone: usize) {
         let now = self.now();
         for host in each(self.calm.running) {
-            let passes = |from| self.network.passes(Way::Segment, from, host);
-            let mut others = each(self.calm.running).filter(|other| *other != host);
-            if passes(gone) && !passes(self.router()) && !others.any(passes) {
+            let was_reached = self.network.passes(Way::Segment, gone, host);
+            if was_reached && !self.is_reached_without(host, gone) {
                 self.calm.disturb(now, host);
             }
         }
+    }
+
+    /// Whether anything passes on the segment to a host from others than this one.
+    fn is_reached_without(&self, host: usize, but: usize) -> bool {
+        let passes = |from| self.network.passes(Way::Segment, from, host);
+        let mut others = each(self.calm.running).filter(|other| *other != host && *other != but);
+        passes(self.router()) || others.any(passes)
     }
 
     /// A host asks those on the segment whom it hears on the second path alone.

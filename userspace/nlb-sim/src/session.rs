@@ -228,11 +228,7 @@ impl World<'_> {
     /// Whether another host has the id of this one: who hears both believes one of them and refuses the other, and with
     /// it what it says of its sessions.
     fn has_double(&self, host: usize) -> bool {
-        let id = self.hosts[host].config.host;
-        let others = self.hosts.iter().enumerate().filter(|it| it.0 != host);
-        others
-            .map(|it| it.1)
-            .any(|other| other.node.is_some() && other.config.host == id)
+        self.twins(host).any(|twin| self.hosts[twin].node.is_some())
     }
 
     /// Whether two hosts may take each other for dead, or did so lately.

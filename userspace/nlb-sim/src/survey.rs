@@ -54,19 +54,25 @@ impl World<'_> {
     /// A host that has not listened may give its place up to another one of its id, which does not serve yet: what that one
     /// has to begin counts from its own start.
     fn note_displaced(&mut self, host: usize) {
-        let id = self.hosts[host].id;
         let out = |node: &Node<Tables>| node.out_reason() == OutReason::DuplicateId;
         if !self.hosts[host].node.as_ref().is_some_and(out) {
             return;
         }
         let waits = |node: &Node<Tables>| node.generation().is_none() && !out(node);
-        for (other, of) in self.hosts.iter().enumerate() {
-            let twin = other != host && of.id == id && of.runs();
-            if twin && of.node.as_ref().is_some_and(waits) {
-                let silence = self.plan.period_ns * u64::from(self.plan.tolerance);
-                self.calm.displace(host, other, silence);
-            }
+        let waiting = |&twin: &usize| {
+            let twin = &self.hosts[twin];
+            twin.runs() && twin.node.as_ref().is_some_and(waits)
+        };
+        let silence = self.plan.period_ns * u64::from(self.plan.tolerance);
+        for twin in self.twins(host).filter(waiting).collect::<Vec<_>>() {
+            self.calm.displace(host, twin, silence);
         }
+    }
+
+    /// The other hosts of this one's id, with power or without.
+    pub(crate) fn twins(&self, host: usize) -> impl Iterator<Item = usize> {
+        let id = self.hosts[host].id;
+        (0..self.hosts.len()).filter(move |&other| other != host && self.hosts[other].id == id)
     }
 
     /// Whether some host has a generation without this one, or none has any.

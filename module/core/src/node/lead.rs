@@ -436,7 +436,8 @@ impl<S: Storage> Node<S> {
     /// Others go first, without the joining hosts that have not answered: for a period, or, if they had one to answer
     /// in, for the whole silence.
     fn set_stalling_aside(&mut self, lead: &Lead, prepared: &Prepared) {
-        let aside = if self.is_stalled(lead, prepared) {
+        let stalled = self.is_stalled(lead, prepared);
+        let aside = if stalled {
             self.silence_ns()
         } else {
             self.config.period_ns
@@ -447,7 +448,7 @@ impl<S: Storage> Node<S> {
                 peer.stalled_until = until;
             }
         }
-        if self.is_stalled(lead, prepared) {
+        if stalled {
             self.set_newcomers_aside(prepared);
         }
     }

@@ -301,11 +301,15 @@ impl<S: Storage> Node<S> {
             || (self.may_be_held() && self.claim_heard())
     }
 
-    /// Whether a host that has not proved itself says steadily that it serves.
+    /// Whether somebody that has not proved itself says steadily, under this host id, that it serves.
+    fn claims_to_serve(&self, host: HostId) -> bool {
+        let claim = &self.peer(host).claim;
+        claim.is_steady(self.now, self.config.period_ns)
+    }
+
+    /// Whether anybody does so, under any id.
     fn claim_heard(&self) -> bool {
-        let (now, period) = (self.now, self.config.period_ns);
-        let steady = |host| self.peer(host).claim.is_steady(now, period);
-        self.ids.iter().any(steady)
+        self.ids.iter().any(|host| self.claims_to_serve(host))
     }
 
     /// Whether others seem to serve under a key that this host does not have. Nothing of this is proved, so it does
@@ -431,11 +435,7 @@ impl<S: Storage> Node<S> {
 
     /// Why the hosts that hold this one do not count: their version, or no proof that they are there.
     fn why_unproved(&self) -> OutReason {
-        let held_by = self.others().filter(|host| {
-            self.peer(*host)
-                .claim
-                .is_steady(self.now, self.config.period_ns)
-        });
+        let held_by = self.others().filter(|host| self.claims_to_serve(*host));
         let mut reasons = held_by.map(|host| self.why_out(host));
         if reasons.any(|reason| reason == OutReason::Version) {
             OutReason::Version

@@ -181,16 +181,18 @@ impl Calm {
 
     /// True if one of the two running hosts has not heard the other for longer than `silence_ns`.
     pub(crate) fn silent(&self, now: u64, a: usize, b: usize, silence_ns: u64) -> bool {
-        let quiet = |from: usize, to: usize| now - self.heard[from * self.n + to] > silence_ns;
-        quiet(a, b) || quiet(b, a)
+        self.quiet(now, a, b, silence_ns) || self.quiet(now, b, a, silence_ns)
+    }
+
+    /// True if `to` has not heard `from` for longer than `silence_ns`.
+    fn quiet(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
+        now - self.heard[from * self.n + to] > silence_ns
     }
 
     /// True if `to` cannot hear `from`, has not heard it for longer than `silence_ns`, or had no chance to hear it twice in that time.
     pub(crate) fn unheard(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
         let stormy = self.storm != 0 && now - self.storm <= silence_ns;
-        stormy
-            || self.hears[to] & one(from) == 0
-            || now - self.heard[from * self.n + to] > silence_ns
+        stormy || self.hears[to] & one(from) == 0 || self.quiet(now, from, to, silence_ns)
     }
 
     /// Marks a disturbance at every running host that has been silent towards another of its component.

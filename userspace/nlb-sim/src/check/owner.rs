@@ -300,10 +300,11 @@ impl Owners {
             }
             return Ok(());
         }
+        let rough = calm.rough_at() + limits.excuse >= since;
         if disturbed + limits.excuse >= since {
             // Not planned: from the last disturbance on the bucket has an owner within the detection time.
             let mut begin = disturbed.max(since);
-            if calm.rough_at() + limits.excuse >= since {
+            if rough {
                 // Where frames come late, commands that follow each other make the change anew again and again.
                 begin = begin.max(self.restarted_at);
             }
@@ -315,7 +316,6 @@ impl Owners {
             return Ok(());
         }
         let back = self.owners[index] == self.last[index];
-        let rough = calm.rough_at() + limits.excuse >= since;
         self.gap_max[usize::from(rough)] = self.gap_max[usize::from(rough)].max(length);
         let limit = if rough { limits.gap_rough } else { limits.gap };
         if length > limit {
