@@ -188,6 +188,52 @@ fn staged_rules_cannot_be_withdrawn_while_they_are_put_in_force() {
     );
 }
 
+/// A host that has missed a change of the rules is about to join one that missed it as well, and meets one that did not.
+#[test]
+fn rules_that_were_missed_come_into_force_with_no_proposal_under_the_old_ones() {
+    const NEW: u64 = 7;
+    let cut = |world: &mut World, a: usize, b: usize, is_cut: bool| {
+        world.cut[a][b] = is_cut;
+        world.cut[b][a] = is_cut;
+    };
+    let mut joined = [0; 2];
+    for step in 0..2400 {
+        let mut world = World::new(3);
+        // Apart from each other two hosts serve the same buckets.
+        world.check_owners = false;
+        world.command(0, Command::Stage(rules(NEW, 2, &[])));
+        world.command(2, Command::Stage(rules(1, 1, &[])));
+        for (a, b) in [(0, 1), (0, 2)] {
+            cut(&mut world, a, b, true);
+        }
+        world.start(0);
+        world.start(1);
+        world.run_to(10 * PERIOD, |world| world.serves(&[0]));
+        world.run_to(10 * PERIOD, |world| world.serves(&[1]));
+        let old = world.nodes[1].config().rules.digest;
+        assert_ne!(old, NEW);
+        assert_eq!(world.nodes[2].config().rules.digest, old);
+        world.start(2);
+        world.command(2, Command::Stage(rules(NEW, 2, &[])));
+        assert_eq!(world.nodes[2].pending(), NEW);
+        world.run(step * world.delay / 4);
+        cut(&mut world, 0, 2, false);
+        for _ in 0..4 * PERIOD / 100_000 {
+            world.run(100_000);
+            let node = &world.nodes[2];
+            for (leader, count) in joined.iter_mut().enumerate() {
+                let other = &world.nodes[leader];
+                if !node.generation().is_none() && node.generation() == other.generation() {
+                    *count += 1;
+                    let (mine, theirs) = (node.config(), other.config());
+                    assert_eq!(mine.rules.digest, theirs.rules.digest, "step {step}");
+                }
+            }
+        }
+    }
+    assert!(joined.iter().all(|joined| *joined > 0), "{joined:?}");
+}
+
 #[test]
 fn a_larger_storage_takes_the_place_of_a_smaller_one() {
     let mut world = three();

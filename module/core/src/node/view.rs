@@ -192,13 +192,18 @@ impl<S: Storage> Node<S> {
     }
 
     /// A host that missed how its staged rules came into force puts them in force when it joins those who did not.
+    ///
+    /// Not while somebody may yet commit, with this host, what it has acknowledged under the rules that it has. After
+    /// that such a proposal is forgotten: its map and its rules belong together.
     fn catch_up_with_rules(&mut self) {
         let Some(leader) = self.follows.filter(|leader| *leader != self.config.host) else {
             return;
         };
         let said = &self.peer(leader).said;
         let theirs = said.rules;
-        if !self.in_view() && is_serving(said) && theirs != 0 && theirs == self.pending() {
+        let missed = is_serving(said) && theirs != 0 && theirs == self.pending();
+        if missed && !self.in_view() && !self.is_promised() {
+            self.prepared = self.prepared.filter(|it| it.rules == theirs);
             self.activate_rules(theirs, true);
             self.inputs_changed(true);
         }
