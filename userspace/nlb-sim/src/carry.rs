@@ -35,7 +35,7 @@ impl World<'_> {
             self.delivered[pair] = frame.serial;
             // A link lives by echoes, and no other frame carries them.
             if is_heartbeat(&frame.bytes) {
-                self.calm.heard(now, frame.from, to, self.limits.silence);
+                self.calm.heard(now, frame.from, to, frame.at);
             }
         }
         let received = self.receive(to, way, &frame.bytes);
@@ -132,7 +132,9 @@ impl World<'_> {
             // Whoever carries genuine frames across a cut makes a link there, for as long as it likes to.
             let now = self.now();
             self.delivered[pair] = self.delivered[pair].max(sent.serial);
-            self.calm.heard(now, sent.from, to, self.limits.silence);
+            if is_heartbeat(&sent.bytes) {
+                self.calm.heard(now, sent.from, to, sent.at);
+            }
             self.note_outlived(to, sent, received);
         }
         self.after(to)

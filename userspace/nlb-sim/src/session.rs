@@ -231,14 +231,15 @@ impl World<'_> {
         self.twins(host).any(|twin| self.hosts[twin].node.is_some())
     }
 
-    /// Whether two hosts may take each other for dead, or did so lately.
+    /// Whether two hosts may take each other for dead, or did so lately. Where most frames come late, that includes the
+    /// time that it takes a host that has restarted to prove itself.
     fn apart_lately(&self, a: usize, b: usize) -> bool {
         let (calm, now) = (&self.calm, self.now());
-        let disturbed = calm.disturbed_at(a).max(calm.disturbed_at(b));
+        let troubled = calm.troubled_at(a).max(calm.troubled_at(b));
         !calm.linked(a, b)
             || !calm.clique(a)
-            || now <= disturbed + self.limits.doubled
-            || calm.silent(now, a, b, self.limits.silence)
+            || now <= troubled + self.limits.doubled
+            || calm.silent(now, a, b)
     }
 
     /// The buckets in which a host has those of its sessions that `seen` says.

@@ -42,8 +42,9 @@ impl World<'_> {
         }
     }
 
-    /// A host takes no buckets any more. If it is alone in its view, those who have not joined it yet begin as from cold.
-    pub(crate) fn drains(&mut self, host: usize) {
+    /// A host wants no buckets any more, of a slot or at all. If it is alone in its view, those who have not joined it yet
+    /// begin as from cold.
+    pub(crate) fn lets_go(&mut self, host: usize) {
         let members = |node: &Node<Tables>| node.view_members();
         let view = self.hosts[host].node.as_ref().map(members);
         if view.is_some_and(|view| view.0.count_ones() == 1) && self.calm.whole() {

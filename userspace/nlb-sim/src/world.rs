@@ -190,7 +190,7 @@ impl<'a> World<'a> {
             network: Network::new(n + 1, plan.relay, plan.delay_ns, plan.jitter_ns),
             adversary: Adversary::new(plan.seed),
             rng,
-            calm: Calm::new(n),
+            calm: Calm::new(n, limits.silence, limits.silence + 2 * plan.period_ns),
             // One more slot: what goes to the default host.
             owners: Owners::new(slots + 1, plan.buckets, n),
             agreement: Agreement::new(kinds, plan.buckets),
@@ -365,8 +365,9 @@ impl<'a> World<'a> {
         if result.is_ok() && matches!(command, Command::Stage(_) | Command::SetWeight { .. }) {
             self.owners.restarts(self.queue.now());
         }
-        if matches!(command, Command::Drain | Command::Drainstop { .. }) {
-            self.drains(host);
+        let weight_0 = matches!(command, Command::SetWeight { weight: 0, .. });
+        if weight_0 || matches!(command, Command::Drain | Command::Drainstop { .. }) {
+            self.lets_go(host);
         }
         if leaves && self.hosts[host].runs() {
             let now = self.now();
@@ -430,7 +431,7 @@ impl<'a> World<'a> {
 
     fn tick(&mut self) -> Result<(), Violation> {
         let now = self.now();
-        self.calm.look_for_silence(now, self.limits.silence);
+        self.calm.look_for_silence(now);
         let weather = self.network.weather;
         if weather.loss > LOSS_BORNE || weather.loss + weather.reorder > DELAY_BORNE {
             self.calm.storm(now);

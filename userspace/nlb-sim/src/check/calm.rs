@@ -3,6 +3,7 @@
 //! What the checkers know about the world and the hosts do not: who runs, who can reach whom, and since when
 //! nothing has been wrong.
 
+use super::hearing::Hearing;
 use crate::network::Network;
 
 /// A set of simulated hosts, one bit each. Strangers come on top of the 64 of a cluster.
@@ -54,13 +55,18 @@ pub(crate) struct Calm {
     began: Vec<u64>,
     /// When the last host began to which another one gave its place up before it served, in nanoseconds; 0: never.
     displaced: u64,
-    /// When each host last received a frame of each other one, in nanoseconds.
-    heard: Vec<u64>,
+    hearing: Hearing,
+    /// A silence longer than this may count as death, in nanoseconds.
+    silence: u64,
+    /// A link may end when nothing younger than this is echoed on it, in nanoseconds.
+    echo_age: u64,
     n: usize,
 }
 
 impl Calm {
-    pub(crate) fn new(n: usize) -> Self {
+    /// `silence` and `echo_age`: how long a host may be unheard, and how old what it echoes may be, before its link can
+    /// end, in nanoseconds.
+    pub(crate) fn new(n: usize, silence: u64, echo_age: u64) -> Self {
         Calm {
             running: 0,
             component: (0..n).map(one).collect(),
@@ -75,7 +81,9 @@ impl Calm {
             outlived: vec![0; n],
             began: vec![0; n],
             displaced: 0,
-            heard: vec![0; n * n],
+            hearing: Hearing::new(n),
+            silence,
+            echo_age,
             n,
         }
     }
@@ -159,12 +167,14 @@ impl Calm {
             .unwrap_or(0)
     }
 
-    /// `to` has received a frame of `from`. A silence longer than `silence_ns` before it was a disturbance.
-    pub(crate) fn heard(&mut self, now: u64, from: usize, to: usize, silence_ns: u64) {
-        let heard = &mut self.heard[from * self.n + to];
-        let silence = now - *heard;
-        *heard = now;
-        if silence > silence_ns {
+    /// `to` receives a heartbeat that `from` sent at `sent_at`. A silence before it was a disturbance.
+    pub(crate) fn heard(&mut self, now: u64, from: usize, to: usize, sent_at: u64) {
+        // A host that takes no part hears others, and sends them nothing.
+        let both_run = (one(from) | one(to)) & !self.running == 0;
+        let was_quiet = self.hearing.unheard(now, from, to, self.silence)
+            || both_run && self.quiet(now, from, to);
+        self.hearing.hears(now, from, to, sent_at);
+        if was_quiet {
             self.disturb(now, from);
             self.disturb(now, to);
         }
@@ -173,34 +183,32 @@ impl Calm {
     /// The host starts to take part: silence counts from here, and so does its own listening.
     pub(crate) fn begins(&mut self, now: u64, host: usize) {
         self.began[host] = now;
-        for other in 0..self.n {
-            self.heard[other * self.n + host] = now;
-            self.heard[host * self.n + other] = now;
-        }
+        self.hearing.begins(now, host);
     }
 
-    /// True if one of the two running hosts has not heard the other for longer than `silence_ns`.
-    pub(crate) fn silent(&self, now: u64, a: usize, b: usize, silence_ns: u64) -> bool {
-        self.quiet(now, a, b, silence_ns) || self.quiet(now, b, a, silence_ns)
+    /// True if the link of the two running hosts may have ended for want of heartbeats.
+    pub(crate) fn silent(&self, now: u64, a: usize, b: usize) -> bool {
+        self.quiet(now, a, b) || self.quiet(now, b, a)
     }
 
-    /// True if `to` has not heard `from` for longer than `silence_ns`.
-    fn quiet(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
-        now - self.heard[from * self.n + to] > silence_ns
+    /// True if `to` may take its link with `from` for ended: nothing heard, or nothing of its own echoed.
+    fn quiet(&self, now: u64, from: usize, to: usize) -> bool {
+        self.hearing.unheard(now, from, to, self.silence)
+            || self.hearing.unechoed(now, from, to, self.echo_age)
     }
 
     /// True if `to` cannot hear `from`, has not heard it for longer than `silence_ns`, or had no chance to hear it twice in that time.
     pub(crate) fn unheard(&self, now: u64, from: usize, to: usize, silence_ns: u64) -> bool {
         let stormy = self.storm != 0 && now - self.storm <= silence_ns;
-        stormy || self.hears[to] & one(from) == 0 || self.quiet(now, from, to, silence_ns)
+        stormy || self.hears[to] & one(from) == 0 || self.hearing.unheard(now, from, to, silence_ns)
     }
 
     /// Marks a disturbance at every running host that has been silent towards another of its component.
-    pub(crate) fn look_for_silence(&mut self, now: u64, silence_ns: u64) {
+    pub(crate) fn look_for_silence(&mut self, now: u64) {
         for a in each(self.running) {
             let peers = self.component[a] & self.running & !((one(a) << 1) - 1);
             for b in each(peers) {
-                if self.silent(now, a, b, silence_ns) {
+                if self.silent(now, a, b) {
                     self.disturb(now, a);
                     self.disturb(now, b);
                 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod calm;
+pub(crate) mod hearing;
 pub(crate) mod owner;
 
 use std::fmt;

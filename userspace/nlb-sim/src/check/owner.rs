@@ -240,7 +240,7 @@ impl Owners {
         let owners = self.owners[index];
         for a in each(owners) {
             for b in each(owners & !((one(a) << 1) - 1)) {
-                if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b, limits.silence) {
+                if !calm.linked(a, b) || !calm.clique(a) || calm.silent(now, a, b) {
                     continue;
                 }
                 if self.beside[a] & one(b) != 0 {
