@@ -361,12 +361,17 @@ impl<'a> World<'a> {
         };
         let result = node.handle_command(clock, command, random);
         let leaves = matches!(command, Command::Stop | Command::Suspend);
+        let drains = matches!(command, Command::Drain | Command::Drainstop { .. });
+        let reweighted = matches!(command, Command::SetWeight { .. });
+        if result.is_ok() && (leaves || drains || reweighted) {
+            self.owners.unloads(self.queue.now());
+        }
         // A change that is being prepared is made anew with other weights or rules.
-        if result.is_ok() && matches!(command, Command::Stage(_) | Command::SetWeight { .. }) {
+        if result.is_ok() && (reweighted || matches!(command, Command::Stage(_))) {
             self.owners.restarts(self.queue.now());
         }
         let weight_0 = matches!(command, Command::SetWeight { weight: 0, .. });
-        if weight_0 || matches!(command, Command::Drain | Command::Drainstop { .. }) {
+        if weight_0 || drains {
             self.lets_go(host);
         }
         if leaves && self.hosts[host].runs() {

@@ -50,6 +50,8 @@ pub(crate) struct Owners {
     held_at: u64,
     /// When a host was last given other weights or rules, in nanoseconds; 0: never.
     restarted_at: u64,
+    /// When a host was last given less to do, or nothing, in nanoseconds; 0: never.
+    unloaded_at: u64,
     /// Buckets that changed since the last check.
     changed: Vec<u32>,
     /// Buckets with more than one owner that are excused for now.
@@ -80,6 +82,7 @@ impl Owners {
             eligible_since: vec![0; slots],
             held_at: 0,
             restarted_at: 0,
+            unloaded_at: 0,
             changed: Vec::new(),
             doubled: Vec::new(),
             orphaned: BTreeMap::new(),
@@ -120,6 +123,11 @@ impl Owners {
     /// A host was given other weights or rules: a change that is being prepared is made anew with them.
     pub(crate) fn restarts(&mut self, now: u64) {
         self.restarted_at = now;
+    }
+
+    /// A host was told to leave, to drain, or to take another share.
+    pub(crate) fn unloads(&mut self, now: u64) {
+        self.unloaded_at = now;
     }
 
     /// Some host without a view says that frames that prove nothing keep it from beginning: if nobody serves, nobody
@@ -321,7 +329,10 @@ impl Owners {
         if length > limit {
             return Err(self.orphan(now, index, since, disturbed, Property::Gap));
         }
-        if back && !rough && !self.rules_in_flux {
+        // Whoever was to have it may have been told that it shall not: meanwhile, or so lately that the leader did not
+        // know of it when it asked for the release.
+        let revoked = self.unloaded_at + limits.gap / 2 > since;
+        if back && !rough && !self.rules_in_flux && !revoked {
             // Nobody needed it to be let go of: it went back to the host that had it.
             return Err(self.orphan(now, index, since, disturbed, Property::Continues));
         }
