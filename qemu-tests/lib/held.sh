@@ -14,7 +14,7 @@ hold() {
 	capture wire sw pc "tcp port 80 and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0"
 	background c held tt hold --to "$VIP:80" --from "$SOURCES" --count "$count" \
 		--interval-ms "$interval" --setup-s $((120 * ${NLB_PATIENCE:-1})) --ready /run/test/held.ready \
-		--until /run/test/held.end --orders /run/test/held.orders "$@"
+		--until /run/test/held.end --end-s $((60 * ${NLB_PATIENCE:-1})) --orders /run/test/held.orders "$@"
 	wait_until 150 held_stand
 	note "held: $(tr '\n' ' ' </run/test/held.ready)"
 }
@@ -36,7 +36,9 @@ order() {
 	printf '%s\n' "$*" >>/run/test/held.orders
 }
 
-# held_end: the report is /run/test/held.json, that of the wire wire.json.
+# held_end: all are closed, each by its client first, and the end is part of
+# what must not break. The report is /run/test/held.json, that of the wire
+# wire.json.
 held_end() {
 	touch /run/test/held.end
 	finish held

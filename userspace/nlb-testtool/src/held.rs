@@ -117,8 +117,8 @@ impl Held {
         }
     }
 
-    /// Ends it as clients do: it says that it will send no more, and waits for
-    /// the server to say the same.
+    /// Ends it as clients do: it says that it will send no more, takes what is
+    /// under way, and waits for the server to say the same.
     pub(crate) fn close(&mut self) {
         if self.stands() && !self.closing {
             self.closing = true;
@@ -134,10 +134,17 @@ impl Held {
             return;
         }
         match self.try_advance() {
-            Ok(()) if self.closing => self.closed = true,
+            Ok(()) if self.closing && !self.outstanding() => self.closed = true,
             Ok(()) => self.breaks("closed"),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => self.breaks(cause(&error)),
+        }
+    }
+
+    /// Whoever has not ended by now will not.
+    pub(crate) fn give_up(&mut self) {
+        if self.stands() {
+            self.breaks("no end");
         }
     }
 
@@ -281,6 +288,17 @@ mod tests {
         let (mut held, server) = pair();
         drop(server);
         wait(&mut held, |held| held.broken.is_some());
+        assert_eq!(held.broken.unwrap().cause, "closed");
+    }
+
+    #[test]
+    fn an_end_without_the_last_echo_is_a_break() {
+        let (mut held, mut server) = pair();
+        let message = asked(&mut held, &mut server);
+        held.close();
+        server.write_all(&message[..15]).unwrap();
+        drop(server);
+        wait(&mut held, |held| !held.stands());
         assert_eq!(held.broken.unwrap().cause, "closed");
     }
 }

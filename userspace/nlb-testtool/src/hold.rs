@@ -38,9 +38,12 @@ pub(crate) struct Args {
     /// All must stand within so many seconds.
     #[arg(long, default_value_t = 60)]
     setup_s: u64,
-    /// Stop once this file exists.
+    /// Close them once this file exists, as clients do.
     #[arg(long)]
     until: PathBuf,
+    /// All must then be closed by the server too within so many seconds.
+    #[arg(long, default_value_t = 60)]
+    end_s: u64,
     /// Written once all connections stand: "HOST COUNT" lines.
     #[arg(long)]
     ready: PathBuf,
@@ -68,6 +71,7 @@ struct HostReport {
 struct Report {
     connections: usize,
     broken: u64,
+    /// In order, by both sides.
     closed: u64,
     /// How they broke.
     causes: BTreeMap<&'static str, u64>,
@@ -91,8 +95,14 @@ struct Run<'a> {
     quiet_mark: Instant,
 }
 
-/// Open the connections, keep them busy, and print the report as JSON.
+/// Open the connections, keep them busy, end them, and print the report as
+/// JSON.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    println!("{}", serde_json::to_string(&hold(args)?)?);
+    Ok(())
+}
+
+fn hold(args: &Args) -> Result<Report> {
     let orders = args.orders.as_deref().map(open_orders).transpose()?;
     let mut run = Run {
         args,
@@ -106,8 +116,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     run.set_up()?;
     run.write_ready()?;
     run.keep()?;
-    println!("{}", serde_json::to_string(&run.report())?);
-    Ok(())
+    run.end()?;
+    Ok(run.report())
 }
 
 fn open_orders(path: &Path) -> Result<BufReader<std::fs::File>> {
@@ -173,6 +183,19 @@ impl Run<'_> {
             self.turn()?;
             self.carry_out_orders()?;
         }
+        Ok(())
+    }
+
+    /// Whoever just exits leaves it to its kernel to close: that answers an
+    /// echo that is unread, or still under way, by a reset, and nobody learns
+    /// what became of the connections.
+    fn end(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(self.args.end_s);
+        self.held.iter_mut().for_each(Held::close);
+        while self.held.iter().any(Held::stands) && Instant::now() < deadline {
+            self.turn()?;
+        }
+        self.held.iter_mut().for_each(Held::give_up);
         Ok(())
     }
 
@@ -292,5 +315,84 @@ fn ms_between(from: Instant, to: Instant) -> i64 {
     match to.checked_duration_since(from) {
         Some(after) => ms(after),
         None => -ms(from.duration_since(to)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    /// A run of one connection to a server in this process, which is told to
+    /// end when the first message has come; from there on the server is `end`.
+    fn run_to(name: &str, end: impl FnOnce(TcpStream, [u8; 16]) + Send + 'static) -> Report {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = std::env::temp_dir().join(format!("tt-hold-{}-{name}", std::process::id()));
+        let args = Args {
+            to: listener.local_addr().unwrap(),
+            from: "127.0.0.1/32".parse().unwrap(),
+            count: 1,
+            quiet: 0,
+            interval_ms: 10,
+            setup_s: 10,
+            until: base.with_extension("until"),
+            end_s: 1,
+            ready: base.with_extension("ready"),
+            orders: None,
+        };
+        let until = args.until.clone();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+            stream.write_all(b"host 3\nE").unwrap();
+            let mut message = [0; 16];
+            stream.read_exact(&mut message).unwrap();
+            std::fs::write(until, "").unwrap();
+            end(stream, message);
+        });
+        let report = hold(&args).unwrap();
+        server.join().unwrap();
+        std::fs::remove_file(&args.until).unwrap();
+        std::fs::remove_file(&args.ready).unwrap();
+        report
+    }
+
+    #[test]
+    fn the_last_echo_is_taken_before_the_end() {
+        let report = run_to("echo", |mut stream, message| {
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+            std::thread::sleep(Duration::from_millis(50));
+            // Were the socket gone, a reset would come back and no second one
+            // could be written.
+            stream.write_all(&message[..8]).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            stream.write_all(&message[8..]).unwrap();
+        });
+        assert_eq!((report.closed, report.broken), (1, 0));
+        assert!(report.worst_stall_ms >= 90);
+    }
+
+    #[test]
+    fn a_server_that_resets_instead_of_closing_breaks_it() {
+        let report = run_to("reset", |mut stream, message| {
+            stream.write_all(&message).unwrap();
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+            let socket = socket2::Socket::from(stream);
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+        });
+        assert_eq!((report.closed, report.broken), (0, 1));
+        assert_eq!(report.causes.keys().collect::<Vec<_>>(), [&"reset"]);
+    }
+
+    #[test]
+    fn a_server_that_never_closes_breaks_it() {
+        let report = run_to("silent", |mut stream, message| {
+            stream.write_all(&message).unwrap();
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+            std::thread::sleep(Duration::from_millis(1500));
+        });
+        assert_eq!((report.closed, report.broken), (0, 1));
+        assert_eq!(report.causes.keys().collect::<Vec<_>>(), [&"no end"]);
     }
 }
