@@ -19,6 +19,8 @@ CLIENT=10.0.0.100
 SOURCES=10.1.0.0/16
 # What Windows and nlb make of 10.0.0.10 in multicast mode.
 VIRTUAL_MAC=03:bf:0a:00:00:0a
+# For captures: the turns in the life of a TCP connection, without what it carries.
+TURNS='tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0'
 
 # on NS CMD…: run CMD in a namespace. (Cheaper than "ip netns exec", which
 # also mounts a /sys.)
@@ -183,6 +185,13 @@ capture_end() {
 		return 1
 	fi
 	tt analyse "/run/test/$1.pcap" >"/run/test/$1.json"
+}
+
+# no_reset NAME TEXT: a capture has none; otherwise the log tells all that the
+# capture has of the first few connections that were reset.
+no_reset() {
+	same "$2" 0 "$(field "$1" .rst)"
+	field "$1" '.resets[] | "# " + .'
 }
 
 # field NAME EXPRESSION: a value of a JSON report in /run/test.

@@ -21,7 +21,7 @@ note "$(cat /run/test/wire.json)"
 same "all answered" 500 "$(field connect '.hosts."1"')"
 same "one SYN each in the capture" 500 "$(field wire .syn)"
 same "one SYN-ACK each in the capture" 500 "$(field wire .synack_frames)"
-same "no reset" 0 "$(field wire .rst)"
+no_reset wire "no reset"
 same "the address is bound to its owner's MAC" "$(host_mac 1)" \
 	"$(field wire ".bindings.\"$VIP\" | join(\",\")")"
 

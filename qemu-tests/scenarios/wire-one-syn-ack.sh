@@ -17,7 +17,7 @@ same "SYNs on the wire" 3000 "$(field wire .syn)"
 same "none unanswered" 0 "$(field wire .unanswered)"
 same "none answered by two hosts" 0 "$(field wire .answered_twice)"
 same "as many SYN-ACK frames as SYN frames" "$(field wire .syn_frames)" "$(field wire .synack_frames)"
-same "no reset" 0 "$(field wire .rst)"
+no_reset wire "no reset"
 for id in 1 2 3; do
 	within "share of host $id in percent" "$(share split "$id")" 30.3 36.3
 done

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use etherparse::{Icmpv6Slice, NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{Icmpv6Slice, SlicedPacket, TransportSlice};
 use serde::Serialize;
 
 use crate::capture;
+use crate::history::{self, Flow};
 
 /// What to look at.
 #[derive(clap::Args)]
@@ -20,9 +21,6 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 5)]
     examples: usize,
 }
-
-/// One direction of a TCP connection.
-type Flow = (IpAddr, u16, IpAddr, u16);
 
 #[derive(Default)]
 struct Counts {
@@ -62,17 +60,27 @@ struct Report {
     ethertypes: BTreeMap<String, u64>,
     malformed: u64,
     examples: Vec<String>,
+    /// Of the connections that were reset, what the capture has of them.
+    resets: Vec<String>,
 }
 
 /// Read the file and print the report as JSON.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut counts = Counts::default();
-    capture::frames(&args.file, |frame| counts.add(frame))?;
-    println!("{}", serde_json::to_string(&counts.report(args.examples))?);
+    println!("{}", serde_json::to_string(&analyse(args)?)?);
     Ok(())
 }
 
-fn mac_text(mac: &[u8]) -> String {
+fn analyse(args: &Args) -> Result<Report> {
+    let mut counts = Counts::default();
+    capture::frames(&args.file, |frame| counts.add(frame))?;
+    let reset: Vec<Flow> = counts.rst.keys().copied().take(args.examples).collect();
+    let mut report = counts.report(args.examples);
+    report.resets = history::of(&args.file, &reset)?;
+    Ok(report)
+}
+
+/// A MAC as people write it.
+pub(crate) fn mac_text(mac: &[u8]) -> String {
     let parts: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     parts.join(":")
 }
@@ -132,20 +140,12 @@ impl Counts {
     }
 
     fn add_ip(&mut self, packet: &SlicedPacket<'_>) {
-        let (source, target): (IpAddr, IpAddr) = match &packet.net {
-            Some(NetSlice::Ipv4(ip)) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            Some(NetSlice::Ipv6(ip)) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            _ => return,
+        let Some((source, target)) = history::addresses(packet) else {
+            return;
         };
         match &packet.transport {
             Some(TransportSlice::Tcp(tcp)) => {
-                let flow = (source, tcp.source_port(), target, tcp.destination_port());
+                let flow = history::flow(source, target, tcp);
                 let back = (target, tcp.destination_port(), source, tcp.source_port());
                 if tcp.rst() {
                     *self.rst.entry(flow).or_default() += 1;
@@ -231,6 +231,7 @@ impl Counts {
             ethertypes: self.ethertypes,
             malformed: self.malformed,
             examples: shown,
+            resets: Vec::new(),
         }
     }
 }
@@ -290,6 +291,60 @@ mod tests {
         assert_eq!(
             (report.syn, report.syn_frames, report.unanswered),
             (1, 2, 1)
+        );
+    }
+
+    /// A capture file of these frames, a second apart.
+    fn capture_file(frames: &[Vec<u8>]) -> PathBuf {
+        let mut bytes = Vec::new();
+        for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 160, 1] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        for (second, frame) in (0_u32..).zip(frames) {
+            let length = u32::try_from(frame.len()).unwrap();
+            for word in [second, 250, length, length] {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
+            bytes.extend_from_slice(frame);
+        }
+        let path = std::env::temp_dir().join(format!("tt-analyse-{}.pcap", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_reset_connection_is_told_from_both_sides_and_no_other() {
+        let (client, vip) = ([10, 1, 0, 1], [10, 0, 0, 10]);
+        let mut syn = tcp(client, vip, (5000, 80));
+        syn.syn = true;
+        let mut answer = tcp(vip, client, (80, 5000));
+        (answer.syn, answer.ack) = (true, true);
+        (answer.sequence_number, answer.acknowledgment_number) = (7, 101);
+        let mut other = tcp(client, vip, (5001, 80));
+        other.syn = true;
+        let mut reset = tcp(client, vip, (5000, 80));
+        reset.rst = true;
+        reset.sequence_number = 101;
+        let file = capture_file(&[
+            frame(client, vip, syn),
+            frame(vip, client, answer),
+            frame(client, vip, other),
+            frame(client, vip, reset),
+        ]);
+        let report = analyse(&Args {
+            file: file.clone(),
+            examples: 5,
+        })
+        .unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!((report.frames, report.syn, report.rst), (4, 2, 1));
+        assert_eq!(
+            report.resets,
+            [
+                "+0.000000 02:00:00:00:00:01 10.1.0.1:5000 > 10.0.0.10:80 [S] seq 100 ack 0 length 0",
+                "+1.000000 02:00:00:00:00:01 10.0.0.10:80 > 10.1.0.1:5000 [S.] seq 7 ack 101 length 0",
+                "+3.000000 02:00:00:00:00:01 10.1.0.1:5000 > 10.0.0.10:80 [R] seq 101 ack 0 length 0",
+            ]
         );
     }
 }

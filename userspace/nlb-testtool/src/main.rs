@@ -17,6 +17,7 @@ mod golden;
 mod goldentable;
 mod handshake;
 mod held;
+mod history;
 mod hold;
 mod inject;
 mod key;
