@@ -24,6 +24,7 @@ pub mod assign;
 pub mod auth;
 mod budget;
 pub mod change;
+mod claim;
 mod compile;
 pub mod config;
 pub mod decide;

@@ -58,6 +58,13 @@ pub const HOLD_SILENCES: u64 = 30;
 /// The same at the least, in nanoseconds: people and switches do not get faster with shorter periods.
 pub const HOLD_NS_MIN: u64 = 30 * super::time::NS_PER_SEC;
 
+/// For how many periods it is believed that a host serves which nobody can prove to be there: two heartbeats in a row may
+/// get lost.
+pub const CLAIM_PERIODS: u64 = 3;
+
+/// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
+pub const CLAIM_STEADY: u8 = 2;
+
 /// Bytes of a cluster key (HMAC-SHA256 gains nothing from more).
 pub const KEY_LEN: usize = 32;
 

@@ -3,6 +3,7 @@
 //! What a node knows of one host id: who last proved to be it, what that host says, and what is held against it.
 
 use super::budget::Bucket;
+use super::claim::Claims;
 use super::config::Dedicated;
 use super::host::{HostId, HostSet};
 use super::limits::SLOTS_MAX;
@@ -41,77 +42,6 @@ impl Candidate {
         heard: Instant(0),
         echoed: true,
     };
-}
-
-/// What those who have not proved themselves say under one host id: that they serve. Several stations with that id take
-/// turns as its candidate, and none of them may make the others' service forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Claim {
-    /// Who says so, and the highest sequence heard of it.
-    of: (u64, u64),
-    /// When it last said so.
-    pub(super) heard: Instant,
-    /// How often, without a gap; up to 255, 0: nobody does.
-    count: u8,
-}
-
-impl Claim {
-    /// How many frames in a row make a host that is there, and not a recording of it that is played in disorder.
-    const STEADY: u8 = 2;
-
-    /// Nobody says so.
-    pub(super) const NONE: Claim = Claim {
-        of: (0, 0),
-        heard: Instant(0),
-        count: 0,
-    };
-
-    /// Whether nobody says so, ever so often.
-    pub(super) fn is_none(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Whether it was said within three periods.
-    fn is_recent(&self, now: Instant, period_ns: u64) -> bool {
-        !self.is_none() && now.since(self.heard) <= period_ns.saturating_mul(3)
-    }
-
-    /// Whether it is said again and again, as by a host that is there.
-    pub(super) fn is_steady(&self, now: Instant, period_ns: u64) -> bool {
-        self.count >= Claim::STEADY && self.is_recent(now, period_ns)
-    }
-
-    /// Whether this incarnation is the one that says so.
-    pub(super) fn is_of(&self, incarnation: u64) -> bool {
-        !self.is_none() && self.of.0 == incarnation
-    }
-
-    /// A frame says that its sender serves, or that it does not. As long as one says so, no other counts: whoever replays
-    /// old frames could end the claim of a host that is there, or keep one alive with frames in any order.
-    pub(super) fn note(&mut self, id: (u64, u64), serving: bool, now: Instant, period_ns: u64) {
-        let (incarnation, seq) = id;
-        let recent = self.is_recent(now, period_ns);
-        if self.is_of(incarnation) {
-            if seq <= self.of.1 {
-                return;
-            }
-            if !serving {
-                *self = Claim::NONE;
-                return;
-            }
-        } else if recent || !serving {
-            return;
-        }
-        *self = Claim {
-            of: id,
-            heard: now,
-            count: if recent {
-                self.count.saturating_add(1)
-            } else {
-                1
-            },
-        };
-    }
 }
 
 /// What a host said of itself in its last accepted heartbeat.
@@ -196,8 +126,8 @@ pub struct Peer {
     pub(super) challenge: u64,
     /// Another incarnation under this id, or this one after a silence.
     pub(super) candidate: Candidate,
-    /// Whether those that have not proved themselves say that they serve.
-    pub(super) claim: Claim,
+    /// Those that have not proved themselves and say that they serve.
+    pub(super) claims: Claims,
     /// What it says.
     pub(super) said: Said,
     /// Its dedicated IP.
@@ -256,7 +186,7 @@ impl Peer {
         gone: false,
         challenge: 0,
         candidate: Candidate::NONE,
-        claim: Claim::NONE,
+        claims: Claims::NONE,
         said: Said::NOTHING,
         dedicated: Dedicated::NONE,
         versions: (1, 1),

@@ -141,19 +141,26 @@ impl<S: Storage> Node<S> {
         self.now.since(sent) <= self.echo_age_ns()
     }
 
-    /// Remembers an incarnation that is not the accepted one, so that it is echoed and can prove itself.
+    /// Remembers an incarnation that is not the accepted one, so that it is echoed soon and can prove itself.
+    fn note_candidate(&mut self, header: &Header, serving: bool) {
+        if self.place_candidate(header, serving) {
+            self.hurry(Urgency::Soon);
+        }
+    }
+
+    /// Puts an incarnation in the place of a candidate, unless another one keeps it; says whether it has it.
     ///
     /// There is one place for each host id. Who has it keeps it until it was echoed once, so that replayed
     /// frames of old incarnations take turns with a live one and cannot shut it out.
-    pub(super) fn note_candidate(&mut self, header: &Header, serving: bool) {
+    fn place_candidate(&mut self, header: &Header, serving: bool) -> bool {
         let now = self.now;
         let own = header.host == self.config.host;
         let period = self.config.period_ns;
         let (incarnation, seq) = (header.incarnation, header.seq);
         let Some(peer) = self.peer_mut(header.host) else {
-            return;
+            return false;
         };
-        peer.claim.note((incarnation, seq), serving, now, period);
+        peer.claims.note((incarnation, seq), serving, now, period);
         let place = &mut peer.candidate;
         if place.incarnation == incarnation {
             if seq > place.seq {
@@ -175,16 +182,22 @@ impl<S: Storage> Node<S> {
                 });
             }
         } else {
-            return;
+            return false;
         }
-        self.hurry(Urgency::Soon);
+        true
     }
 
     /// A host with the right key speaks no version that is spoken here. Nothing of it can be proved, but this host must
     /// not serve beside it: who serves already goes on, and of two that start, the one of older versions.
+    ///
+    /// It is answered early once: no answer proves anything to it either, and two that always did so would go on at the
+    /// shortest distance for as long as both are there.
     pub(super) fn note_other_version(&mut self, header: &Header) {
         let older = header.versions.1 < self.config.versions.0;
-        self.note_candidate(header, header.serving || older);
+        let known = self.peer(header.host).candidate.incarnation == header.incarnation;
+        if self.place_candidate(header, header.serving || older) && !known {
+            self.hurry(Urgency::Soon);
+        }
     }
 
     /// An incarnation has proved itself and is this host id from now on.
@@ -195,14 +208,13 @@ impl<S: Storage> Node<S> {
         let Some(peer) = self.peer_mut(header.host) else {
             return;
         };
-        let (flaps, budget, claim) = (peer.flaps, peer.budget, peer.claim);
+        let (flaps, budget, mut claims) = (peer.flaps, peer.budget, peer.claims);
         let (member, next, owned) = (peer.member, peer.next, peer.owned);
         peer.clone_from(&NOBODY);
         (peer.flaps, peer.budget) = (flaps, budget);
-        if !claim.is_of(header.incarnation) {
-            // Another one that has this id may still serve.
-            peer.claim = claim;
-        }
+        // Another one that has this id may still serve.
+        claims.prove(header.incarnation);
+        peer.claims = claims;
         (peer.member, peer.next, peer.owned) = (member, next, owned);
         peer.incarnation = header.incarnation;
         peer.versions = header.versions;

@@ -4,7 +4,7 @@
 
 use super::super::event::Event;
 use super::super::host::{HostId, HostSet};
-use super::super::peer::{Candidate, Claim, Peer};
+use super::super::peer::{Candidate, Peer};
 use super::super::state::OutReason;
 use super::super::store::Storage;
 use super::super::time::Instant;
@@ -141,9 +141,7 @@ impl<S: Storage> Node<S> {
             if peer.candidate.incarnation != 0 && now.since(peer.candidate.heard) >= silence {
                 peer.candidate = Candidate::NONE;
             }
-            if !peer.claim.is_none() && now.since(peer.claim.heard) >= silence {
-                peer.claim = Claim::NONE;
-            }
+            peer.claims.expire(now, silence);
             if peer.live && is_silent(now.since(peer.heard), silence) {
                 peer.live = false;
                 peer.challenge = challenge;

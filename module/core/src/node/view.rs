@@ -308,8 +308,8 @@ impl<S: Storage> Node<S> {
 
     /// Whether somebody that has not proved itself says steadily, under this host id, that it serves.
     fn claims_to_serve(&self, host: HostId) -> bool {
-        let claim = &self.peer(host).claim;
-        claim.is_steady(self.now, self.config.period_ns)
+        let claims = &self.peer(host).claims;
+        claims.is_steady(self.now, self.config.period_ns)
     }
 
     /// Whether anybody does so, under any id.
