@@ -71,3 +71,27 @@ fn newcomers_that_do_not_answer_hold_up_a_failover_once_and_not_in_turns() {
     world.cut[0][4] = true;
     world.run_to(PERIOD / 2 + PERIOD / 4, |world| world.serves(&[0]));
 }
+
+#[test]
+fn a_member_that_drains_keeps_its_buckets_until_the_only_newcomer_has_answered() {
+    let mut world = serving(2, 3);
+    // Host 3 joins, and is not taken in while host 2 does not know it.
+    world.cut[1][2] = true;
+    world.cut[2][1] = true;
+    world.command(2, Command::Start);
+    world.run(2 * PERIOD);
+    world.crash(1);
+    world.run(SILENCE - PERIOD);
+    world.command(0, Command::Drain);
+    // The newcomer hears nothing just when it is asked.
+    world.cut[0][2] = true;
+    world.run_to(2 * PERIOD, |world| world.nodes[0].leading().is_some());
+    for _ in 0..2 * PERIOD / world::MS {
+        world.run(world::MS);
+        assert!(world::owned(&world.nodes[0]) > 0, "{}", world.summary());
+    }
+    world.cut[0][2] = false;
+    let all = u32::from(world.nodes[2].config().buckets);
+    world.run_to(PERIOD, |world| world::owned(&world.nodes[2]) == all);
+    assert_eq!(world::owned(&world.nodes[0]), 0);
+}

@@ -108,11 +108,11 @@ impl<S: Storage> Node<S> {
     }
 
     /// Whether a change is needed that could go ahead without the joining hosts that have not answered for too long. If
-    /// none is, nothing is gained by giving up on them: they may be all that could serve.
+    /// none is, or the others take no buckets, nothing is gained by giving up on them: they may be all that could serve.
     fn holds_up_others(&self, lead: &Lead, prepared: &Prepared) -> bool {
         self.is_stalled(lead, prepared) && {
             let rest = self.target().minus(self.stalling_joiners(lead, prepared));
-            self.needed_change(rest).is_some()
+            self.needed_change(rest).is_some() && !self.not_idle(rest).is_empty()
         }
     }
 
