@@ -122,8 +122,9 @@ impl<S: Storage> Node<S> {
         if !self.in_view() {
             return Judgement::Keep;
         }
-        if theirs.number < self.view.id.number && self.is_member(host, peer) {
-            // It lags; it will hear of the newer view.
+        let agreed = said.prepared == self.view.id && is_ready(said.phase);
+        if theirs.number < self.view.id.number && (agreed || self.is_member(host, peer)) {
+            // It lags; it will hear of the newer view, with it or, as it has agreed to, without it.
             return Judgement::Keep;
         }
         self.compare(host, said)
