@@ -6,7 +6,7 @@ use nlb_core::host::HostSet;
 use nlb_core::node::Command;
 
 use crate::check::Violation;
-use crate::check::calm::each;
+use crate::check::calm::{each, one};
 use crate::network::Way;
 use crate::world::{Event, World};
 
@@ -48,10 +48,19 @@ impl World<'_> {
     }
 
     /// Whether anything passes on the segment to a host from others than this one.
-    fn is_reached_without(&self, host: usize, but: usize) -> bool {
+    pub(crate) fn is_reached_without(&self, host: usize, but: usize) -> bool {
         let passes = |from| self.network.passes(Way::Segment, from, host);
         let mut others = each(self.calm.running).filter(|other| *other != host && *other != but);
         passes(self.router()) || others.any(passes)
+    }
+
+    /// Whether others hear each other on the segment and none of them hears this host there: it takes itself for cut off,
+    /// whatever else it hears.
+    pub(crate) fn is_alone_on_segment(&self, host: usize) -> bool {
+        let others = self.calm.running & !one(host);
+        let passes = |from: usize, to: usize| self.network.passes(Way::Segment, from, to);
+        let is_heard = |from: usize| each(others & !one(from)).any(|to| passes(from, to));
+        self.network.relay_exists && !is_heard(host) && each(others).any(is_heard)
     }
 
     /// A host asks those on the segment whom it hears on the second path alone.

@@ -25,6 +25,10 @@ impl World<'_> {
             self.hosts[host].leaving_since = None;
             if self.hosts[host].runs() {
                 self.survey();
+                if !self.is_reached_without(host, host) {
+                    // Its segment was cut before it began, and it has to find that out.
+                    self.calm.disturb(now, host);
+                }
             } else {
                 self.survey_without(host);
             }
@@ -129,9 +133,10 @@ impl World<'_> {
             other != index && node.is_some_and(|node| !node.generation().is_none())
         };
         let serving = (0..self.hosts.len()).filter(serving);
+        let from_cold = last.is_some_and(|entry| entry.cause == Cause::ColdStart);
         let beside: Set = if has_none {
             0
-        } else if last.is_some_and(|entry| entry.cause == Cause::ColdStart) {
+        } else if from_cold {
             let strange = |&other: &usize| !self.have_version_in_common(index, other);
             serving
                 .filter(strange)
@@ -142,7 +147,17 @@ impl World<'_> {
                 .filter(|&other| members.contains(self.hosts[other].id))
                 .fold(0, |set, other| set | self.owners.beside(other))
         };
+        if from_cold && !has_none && self.twins(index).any(|twin| self.waits_as_twin(twin)) {
+            // It waits for the same one to go, and begins as well unless it hears of this in time.
+            self.calm.disturb(now, index);
+        }
         self.owners.set_beside(index, beside & !one(index));
+    }
+
+    /// Whether a host is kept out by another one of its id.
+    fn waits_as_twin(&self, host: usize) -> bool {
+        let node = self.hosts[host].node.as_ref();
+        node.is_some_and(|node| node.out_reason() == OutReason::DuplicateId)
     }
 
     fn have_version_in_common(&self, a: usize, b: usize) -> bool {
@@ -163,6 +178,7 @@ impl World<'_> {
                     let on_segment = !self.network.relay_exists
                         || self.network.passes(Way::Segment, router, *index);
                     on_segment
+                        && !self.is_alone_on_segment(*index)
                         && !self.is_out_for_rules(*index)
                         && host.eligible(if slot == self.plan.slots.len() {
                             usize::MAX
