@@ -458,9 +458,15 @@ impl<S: Storage> Node<S> {
     /// be replaced only after all of them.
     fn set_newcomers_aside(&mut self, prepared: &Prepared) {
         let until = self.now.after(self.config.period_ns);
-        let members = self.target().intersection(self.view.members);
-        let asked = if self.needed_change(members).is_some() {
-            self.view.members
+        let me = self.config.host;
+        let known = self.view.members.iter();
+        // Whoever has restarted since it was a member joins like any other.
+        let members = known
+            .filter(|host| *host == me || self.is_member(*host, self.peer(*host)))
+            .fold(HostSet::EMPTY, HostSet::with);
+        let needed = self.needed_change(self.target().intersection(members));
+        let asked = if needed.is_some() {
+            members
         } else {
             prepared.members
         };
