@@ -48,7 +48,11 @@ impl<S: Storage> Node<S> {
                 return Heard::news(Received::NotFresh);
             }
             Standing::Rival => {
-                self.note_candidate(header, serving);
+                if heartbeat.said.flags.has(Flags::DUPLICATE) {
+                    self.note_hopeless(header, serving);
+                } else {
+                    self.note_candidate(header, serving);
+                }
                 return Heard::news(Received::DuplicateId);
             }
             Standing::Proved => self.open_session(header),
@@ -189,13 +193,17 @@ impl<S: Storage> Node<S> {
 
     /// A host with the right key speaks no version that is spoken here. Nothing of it can be proved, but this host must
     /// not serve beside it: who serves already goes on, and of two that start, the one of older versions.
-    ///
-    /// It is answered early once: no answer proves anything to it either, and two that always did so would go on at the
-    /// shortest distance for as long as both are there.
     pub(super) fn note_other_version(&mut self, header: &Header) {
         let older = header.versions.1 < self.config.versions.0;
+        self.note_hopeless(header, header.serving || older);
+    }
+
+    /// Remembers an incarnation to which no answer gives anything: it speaks no version in common, or knows that its id is
+    /// another's. It is answered early once. If two always did so, they, and all who hear them, would go on at the shortest
+    /// distance for as long as both are there.
+    fn note_hopeless(&mut self, header: &Header, serving: bool) {
         let known = self.peer(header.host).candidate.incarnation == header.incarnation;
-        if self.place_candidate(header, header.serving || older) && !known {
+        if self.place_candidate(header, serving) && !known {
             self.hurry(Urgency::Soon);
         }
     }
@@ -272,7 +280,7 @@ impl<S: Storage> Node<S> {
             peer.gone = true;
             peer.live = false;
             peer.challenge = challenge;
-        } else if !heartbeat.said.links.contains(me) {
+        } else if host != me && !heartbeat.said.links.contains(me) {
             self.hurry(Urgency::Soon);
         }
     }
