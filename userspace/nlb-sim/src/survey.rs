@@ -46,12 +46,10 @@ impl World<'_> {
         }
     }
 
-    /// A host wants no buckets any more, of a slot or at all. If it is alone in its view, those who have not joined it yet
-    /// begin as from cold.
-    pub(crate) fn lets_go(&mut self, host: usize) {
-        let members = |node: &Node<Tables>| node.view_members();
-        let view = self.hosts[host].node.as_ref().map(members);
-        if view.is_some_and(|view| view.0.count_ones() == 1) && self.calm.whole() {
+    /// A host that is alone in its view wants no buckets any more, of a slot or at all, or leaves before it has a link with
+    /// anybody: those who have not joined it yet begin as from cold.
+    pub(crate) fn has_no_successor(&mut self) {
+        if self.calm.whole() {
             self.owners.begin_from_cold(self.queue.now());
         }
     }

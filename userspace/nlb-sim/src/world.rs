@@ -359,6 +359,7 @@ impl<'a> World<'a> {
         let Some(node) = &mut self.hosts[host].node else {
             return Ok(());
         };
+        let (alone, unlinked) = (node.view_members().len() == 1, node.links().is_empty());
         let result = node.handle_command(clock, command, random);
         let leaves = matches!(command, Command::Stop | Command::Suspend);
         let drains = matches!(command, Command::Drain | Command::Drainstop { .. });
@@ -371,8 +372,8 @@ impl<'a> World<'a> {
             self.owners.restarts(self.queue.now());
         }
         let weight_0 = matches!(command, Command::SetWeight { weight: 0, .. });
-        if weight_0 || drains {
-            self.lets_go(host);
+        if alone && (weight_0 || drains || (leaves && unlinked)) {
+            self.has_no_successor();
         }
         if leaves && self.hosts[host].runs() {
             let now = self.now();
