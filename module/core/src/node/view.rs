@@ -131,18 +131,18 @@ impl<S: Storage> Node<S> {
     }
 
     /// Two views that met: the better one stays. Hosts that both name belong to the newer one, and of the older one
-    /// only those count besides that are heard: a host that has split off does not take the others with it, and
-    /// one that was left behind does not stand for those that have moved on or died.
+    /// only those count besides that are heard, and say that they are in it: a host that has split off does not take the
+    /// others with it, and one that was left behind does not stand for those that have moved on, died or begun anew.
     fn compare(&self, host: HostId, said: &Said) -> Judgement {
         let (ours, theirs) = (self.view.id, said.committed);
-        let heard = self.links.with(self.config.host);
+        let heard = self.links.with(self.config.host).with(host);
         let mut our_members = self.view.members;
         let mut their_members = said.members;
         if theirs.number > ours.number {
-            our_members = our_members.minus(their_members).intersection(heard);
+            our_members = self.still_in(ours, our_members.minus(their_members).intersection(heard));
         } else if theirs.number < ours.number {
-            let rest = their_members.minus(our_members);
-            their_members = rest.intersection(heard.with(host));
+            their_members =
+                self.still_in(theirs, their_members.minus(our_members).intersection(heard));
         }
         let more = our_members.len() > their_members.len();
         if !self.two_way(host) && (said.flags.has(Flags::SEGMENT_ALIVE) || !more) {
@@ -155,6 +155,18 @@ impl<S: Storage> Node<S> {
         } else {
             Judgement::Keep
         }
+    }
+
+    /// Those hosts that are in this view, as far as is known here.
+    fn still_in(&self, view: GenId, hosts: HostSet) -> HostSet {
+        let me = self.config.host;
+        let in_view = |host: &HostId| {
+            let other = &self.peer(*host).said.committed;
+            let id = if *host == me { &self.view.id } else { other };
+            *id == view
+        };
+        let still_in = hosts.iter().filter(in_view);
+        still_in.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Whether this host has said that it is ready to commit this proposal.
