@@ -4,9 +4,10 @@
 # after "##" is its line in "make help". Kbuild builds the module itself.
 
 # Chooses the kernel: empty = the newest stock cloud kernel of Debian 13
-# backports; 7.2 or 7.3 = the newest of that series; or a whole release;
-# debug (7.2-debug, …) = a kernel of the same sources with all checks on.
-# KERNEL is a short name for it.
+# backports (for make module: the one that this machine runs, if it is a stock
+# one); generic, cloud or rt = the newest of that flavour; 7.2 or 7.3-generic =
+# the newest of that series; or a whole release; debug (7.2-debug, …) = a kernel
+# of the same sources with all checks on. KERNEL is a short name for it.
 NLB_KERNEL ?= $(KERNEL)
 # Another kernel tree to build the module for, in place of a stock kernel.
 KDIR ?=
@@ -19,11 +20,11 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: setup
 setup: ## fetch and prepare what builds need (cache: NLB_CACHE, ~/.cache/nlb)
-	@scripts/setup-host.sh
+	@scripts/check-machine.sh
 	@scripts/setup-kernel.sh
 
 .PHONY: module
-module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.2|7.3|RELEASE) or for KDIR=…
+module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.3|generic|RELEASE) or for KDIR=…
 	@scripts/build-module.sh
 
 .PHONY: nlbadm
@@ -58,7 +59,7 @@ lab-down: ## remove the lab
 ##@ Testing
 
 .PHONY: test
-test: ## all tests; T=PATTERN selects scenarios, T=unit, T=static, T=simulation; KERNEL=debug
+test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|fresh; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
 # How long make fuzz runs each target, and which ones.

@@ -6,12 +6,12 @@
 
 . "$(dirname "$0")/lib.sh"
 
-need_root "make bench"
+enter_tree "$@"
 source=$NLB_ROOT/qemu-tests/bench/xdp.c
 target=$NLB_ROOT/build/xdp.o
 mkdir -p "$NLB_ROOT/build"
 if [ ! -e "$target" ] || [ "$source" -nt "$target" ]; then
-	in_tree -b "$NLB_ROOT" clang -O2 -Wall -Werror -target bpf -I/usr/include/x86_64-linux-gnu \
+	clang -O2 -Wall -Werror -target bpf -I/usr/include/x86_64-linux-gnu \
 		-c "$source" -o "$target.tmp"
 	mv "$target.tmp" "$target"
 fi

@@ -3,8 +3,12 @@
 #
 # Print the kernel release that NLB_KERNEL names:
 #   unset or empty   the newest stock cloud kernel of trixie-backports, by its metapackage
+#   generic, cloud, rt
+#                    the newest of that flavour: generic is what bare metal runs
 #   7.2, 7.3, …      the newest cloud kernel of that series in the archive
-#   a whole release  that one (7.2.12+deb13-cloud-amd64)
+#   7.2-generic, …   the newest of that series and flavour
+#   running          the kernel that this machine runs, if it is a stock one
+#   a whole release  that one (7.2.12+deb13-cloud-amd64, 7.3.4+deb13-amd64)
 #   debug, 7.2-debug, RELEASE-debug
 #                    the debug kernel of the same sources (setup-debug-kernel.sh)
 #
@@ -15,20 +19,31 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
 
-META=linux-image-cloud-amd64
-FLAVOUR=cloud-amd64
-
 # An answer is asked for again after a day, in seconds: the archive moves on
 # every few weeks, and the question takes three seconds and the network.
 MAX_AGE=86400
 
-# newest_of_metapackage: the release that backports' metapackage depends on.
-newest_of_metapackage() {
-	private_apt apt-cache show "$META" | sed -nE \
-		"s/^Depends:.*linux-image-([^ ,]*-$FLAVOUR).*/\1/p" | sort -V | tail -n 1
+# ending FLAVOUR: how the releases of a flavour end.
+ending() {
+	case $1 in
+	generic) echo -amd64 ;;
+	*) echo "-$1-amd64" ;;
+	esac
 }
 
-# newest_of_series X.Y: its newest release that has headers and sources.
+# of_flavour FLAVOUR: of the releases on standard input, those. Their versions
+# have no hyphen, so "-amd64" is not taken for the end of "-cloud-amd64".
+of_flavour() {
+	sed -nE "s/^linux-headers-([0-9][^-]*$(ending "$1"))$/\1/p"
+}
+
+# newest_of_metapackage FLAVOUR: the release that backports' metapackage depends on.
+newest_of_metapackage() {
+	private_apt apt-cache show "linux-image$(ending "$1")" | sed -nE \
+		"s/^Depends:.*linux-image-([0-9][^- ,]*$(ending "$1"))[ ,].*/\1/p" | sort -V | tail -n 1
+}
+
+# newest_of_series X.Y FLAVOUR: its newest release that has headers and sources.
 newest_of_series() {
 	local release
 	while IFS= read -r release; do
@@ -36,8 +51,7 @@ newest_of_series() {
 			printf '%s\n' "$release"
 			return
 		fi
-	done < <(private_apt apt-cache pkgnames "linux-headers-$1." |
-		sed -n "s/^linux-headers-\(.*-$FLAVOUR\)$/\1/p" | sort -rV)
+	done < <(private_apt apt-cache pkgnames "linux-headers-$1." | of_flavour "$2" | sort -rV)
 }
 
 # has_source RELEASE: true if the source package of its very version is there.
@@ -51,9 +65,11 @@ has_source() {
 # resolve WANTED: print the release, or nothing when the archive has none.
 resolve() {
 	case $1 in
-	'') newest_of_metapackage ;;
-	*-"$FLAVOUR") if has_source "$1"; then printf '%s\n' "$1"; fi ;;
-	*) newest_of_series "$1" ;;
+	'') newest_of_metapackage cloud ;;
+	generic | cloud | rt) newest_of_metapackage "$1" ;;
+	*-amd64) if has_source "$1"; then printf '%s\n' "$1"; fi ;;
+	*-*) newest_of_series "${1%%-*}" "${1#*-}" ;;
+	*) newest_of_series "$1" cloud ;;
 	esac
 }
 
@@ -63,7 +79,16 @@ fresh() {
 		[ $(($(date +%s) - $(stat -c %Y "$1"))) -lt "$MAX_AGE" ]
 }
 
+# known_releases: all that the archive has headers of, newest last.
+known_releases() {
+	private_apt apt-cache pkgnames linux-headers- |
+		sed -nE 's/^linux-headers-([0-9].*-amd64)$/\1/p' | sort -V | tr '\n' ' '
+}
+
 wanted=${NLB_KERNEL:-}
+if [ "$wanted" = running ]; then
+	wanted=$(uname -r)
+fi
 case $wanted in
 debug | *-debug)
 	stock=${wanted%debug}
@@ -72,12 +97,11 @@ debug | *-debug)
 	exit 0
 	;;
 esac
-case $wanted in
-'' | [0-9]*.[0-9]*-"$FLAVOUR") ;;
-*[!0-9.]* | .* | *. | *.*.*)
-	die "NLB_KERNEL=$wanted is neither a series (7.2) nor a release (7.2.12+deb13-$FLAVOUR)"
-	;;
-esac
+series='[0-9]+\.[0-9]+'
+if ! [[ $wanted =~ ^(|generic|cloud|rt|$series(-(generic|cloud|rt))?|$series[^-/]*(-cloud|-rt)?-amd64)$ ]]; then
+	die "NLB_KERNEL=$wanted is neither a flavour (generic, cloud, rt), a series (7.2, 7.2-generic)" \
+		"nor a release of Debian's (7.2.12+deb13-amd64)"
+fi
 
 # A release whose tree stands in the cache needs no question at all.
 if [ -n "$wanted" ] && [ -e "$NLB_CACHE/kernels/$wanted/build.done" ]; then
@@ -104,9 +128,7 @@ release=
 if private_apt_update; then
 	release=$(resolve "$wanted")
 	[ -n "$release" ] || die "the Debian archive has no kernel ${wanted:-of backports}" \
-		"with headers and sources of one version; these exist:" \
-		"$(private_apt apt-cache pkgnames linux-headers- |
-			sed -n "s/^linux-headers-\(.*-$FLAVOUR\)$/\1/p" | sort -V | tr '\n' ' ')"
+		"with headers and sources of one version; these exist: $(known_releases)"
 	printf '%s\n' "$release" >"$answer.tmp"
 	mv -T -- "$answer.tmp" "$answer"
 elif [ -s "$answer" ]; then

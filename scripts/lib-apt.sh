@@ -3,7 +3,8 @@
 #
 # A private apt, so that Debian 13's packages can be found and fetched,
 # checked against Debian's signatures, on a host of any Debian release and
-# without touching its package lists. Source after lib.sh.
+# without touching its package lists. Source after lib.sh. All of this runs on
+# the host and in the Debian 13 tree alike.
 
 NLB_APT=$NLB_CACHE/apt
 
@@ -11,34 +12,21 @@ NLB_APT=$NLB_CACHE/apt
 # shellcheck disable=SC2153 # lib.sh sets it
 NLB_SUITES="$NLB_SUITE $NLB_SUITE-updates $NLB_SUITE-backports"
 
-# debian_mirror: the archive to use: NLB_DEBIAN_MIRROR, else the one that the
-# host's own apt is configured for, in either of its two file formats.
+# Of the host's apt settings, what holds in the Debian 13 tree too: the URL of
+# Debian's archive, and proxies as apt.conf lines. setup-host.sh keeps them.
+NLB_HOST_MIRROR=$NLB_APT/host-mirror
+NLB_HOST_PROXIES=$NLB_APT/host-proxies
+
+# debian_mirror: the archive to use: NLB_DEBIAN_MIRROR, else the host's.
 debian_mirror() {
-	local uri
 	if [ -n "${NLB_DEBIAN_MIRROR:-}" ]; then
 		printf '%s\n' "${NLB_DEBIAN_MIRROR%/}"
-		return
+	elif [ -s "$NLB_HOST_MIRROR" ]; then
+		cat "$NLB_HOST_MIRROR"
+	else
+		die "no Debian archive in this host's apt configuration:" \
+			"set NLB_DEBIAN_MIRROR to the URL of one (…/debian)"
 	fi
-	uri=$(host_archive)
-	if [ -z "$uri" ] && [ "$(id -u)" = 0 ]; then
-		# Which of the host's archives is Debian's is told by their
-		# release files, and a fresh host has none yet. One that
-		# cannot be reached must not hide the others.
-		apt-get -q update >&2 || :
-		uri=$(host_archive)
-	fi
-	[ -n "$uri" ] || die "no Debian archive in this host's apt configuration:" \
-		"set NLB_DEBIAN_MIRROR to the URL of one (…/debian)"
-	printf '%s\n' "$uri"
-}
-
-# host_archive: the first network archive of Debian itself in the host's
-# configuration, or nothing.
-host_archive() {
-	# shellcheck disable=SC2016 # apt expands these
-	apt-get indextargets 'Created-By: Packages' 'Component: main' \
-		'Origin: Debian' 'Label: Debian' --format '$(REPO_URI)' |
-		awk '!/^(cdrom|file|copy):/ && !found { sub("/$", ""); print; found = 1 }'
 }
 
 # debian_keyring: the file with the keys that sign Debian's archive.
@@ -60,13 +48,6 @@ debian_sources() {
 	for suite in $NLB_SUITES; do
 		printf 'deb [arch=amd64 signed-by=%s] %s %s main\n' "$keyring" "$1" "$suite"
 	done
-}
-
-# apt_proxies: the host's proxy settings for apt, one "key value" a line, to
-# be passed on to another apt.
-apt_proxies() {
-	apt-config dump | sed -nE \
-		's/^(Acquire::[a-z]+::Proxy(::[^ ]+)?) "(.+)";$/\1 "\3";/p'
 }
 
 # private_apt TOOL ARG…: run apt-get or apt-cache on the private lists.
@@ -107,7 +88,7 @@ private_apt_update() {
 	mkdir -p "$NLB_APT/state/lists/partial" "$NLB_APT/cache/archives/partial"
 	touch "$NLB_APT/state/status"
 	debian_sources "$mirror" >"$NLB_APT/sources.list"
-	private_apt_conf >"$NLB_APT/apt.conf"
+	{ private_apt_conf && cat "$NLB_HOST_PROXIES"; } >"$NLB_APT/apt.conf"
 	logged "$NLB_CACHE/log/apt-update.log" private_apt apt-get \
 		-o APT::Update::Error-Mode=any update
 }
@@ -121,7 +102,7 @@ debian_tree() {
 	mirror=$(debian_mirror)
 	while IFS= read -r line; do
 		aptopts+=("--aptopt=$line")
-	done < <(apt_proxies)
+	done <"$NLB_HOST_PROXIES"
 	# The mode is named: "auto" would try user namespaces, which containers
 	# often lack, and root needs none. Its mounts are made in a namespace of
 	# their own: they must end with it, however it ends, since what it left
@@ -133,6 +114,7 @@ debian_tree() {
 		--aptopt='Acquire::Retries "3"' \
 		--aptopt='APT::Install-Recommends "false"' \
 		"${aptopts[@]}" \
+		--dpkgopt='force-unsafe-io' \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \

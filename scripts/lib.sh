@@ -2,12 +2,13 @@
 # shellcheck shell=bash
 #
 # What every set-up and build script shares: where the cache is, progress
-# lines, resumable steps, and running a command inside the Debian 13 tree.
+# lines, resumable steps, and the way into the Debian 13 tree.
 # Source it; it only defines functions and the NLB_* variables below.
 
 set -euo pipefail
 
 NLB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+export NLB_ROOT
 
 # Everything that set-up makes lives here, outside the checkout. The path is
 # made absolute because steps change directory and bind it into the tree.
@@ -17,8 +18,17 @@ NLB_CACHE=$(realpath -m -- "${NLB_CACHE:-${HOME:-/root}/.cache/nlb}")
 # the backports kernels.
 export NLB_SUITE=trixie
 
-# The Debian 13 root tree that holds the kernel's own tool chain.
-NLB_TREE=$NLB_CACHE/tree
+# shellcheck source=packages.sh
+. "$NLB_ROOT/scripts/packages.sh"
+
+# The Debian 13 root tree in which everything runs that is not a host's own
+# business. Its name tells what is in it, so that checkouts with other lists of
+# packages can share a cache.
+NLB_TREE_RECIPE="3 $NLB_SUITE ${tree_packages[*]}"
+NLB_TREE=$NLB_CACHE/trees/$(sha256sum <<<"$NLB_TREE_RECIPE" | cut -c1-12)
+
+# So many builds of modules and programs are kept for other checkouts.
+KEEP_BUILDS=24
 
 # Progress counts from the first script of a chain, so it is exported.
 export NLB_START=${NLB_START:-$(date +%s)}
@@ -99,16 +109,54 @@ logged() {
 	return "$rc"
 }
 
-# in_tree [-b PATH]… [-B HOSTPATH:TREEPATH]… [-C DIR] CMD…: run CMD in the
-# Debian 13 tree. Each PATH is visible there under the same name, so compilers
-# name files as the caller knows them. All mounts are made in a mount
-# namespace of their own and end with CMD.
-#
-# The shared lock keeps set-up from replacing the tree under a running command.
-in_tree() {
-	(
-		flock -s 8
-		NLB_TREE=$NLB_TREE unshare --mount --propagation private \
-			-- "$NLB_ROOT/scripts/in-tree.sh" "$@"
-	) 8>>"$NLB_TREE.lock"
+# enter_tree "$@": the rest of the script that calls this runs in the Debian 13
+# tree, which is made if need be. The checkout and the cache have the same names
+# there; mounts live in a mount namespace of their own and end with the script.
+enter_tree() {
+	[ -z "${NLB_IN_TREE:-}" ] || return 0
+	"$NLB_ROOT/scripts/enter.sh" --ready || exit
+	exec_in_tree "$PWD" "$(realpath -- "$0")" "$@"
+}
+
+# exec_in_tree DIR CMD…: become CMD in the tree, in the directory DIR.
+exec_in_tree() {
+	# The shared lock keeps set-up from removing the tree under a command.
+	exec 8>>"$NLB_TREE.lock"
+	flock -s 8
+	NLB_TREE=$NLB_TREE exec unshare --mount --propagation private \
+		-- "$NLB_ROOT/scripts/in-tree.sh" "$@"
+}
+
+# clean_run [-B FROM:TO] CMD…: run CMD, in the tree, with nothing of the
+# caller's environment, which must not change what is built. FROM is visible to
+# it as TO.
+clean_run() {
+	local from= to=
+	if [ "$1" = -B ]; then
+		from=${2%%:*} to=${2#*:}
+		shift 2
+		mkdir -p "$to"
+	fi
+	# shellcheck disable=SC2016 # the inner shell expands these
+	unshare --mount --propagation private -- sh -ec '
+		[ -z "$1" ] || mount --bind "$1" "$2"
+		shift 2
+		exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+	' sh "$from" "$to" "$@"
+}
+
+# sources_hash PATH…: a name for the content of files and directories of the
+# checkout, whatever their times and the checkout's place.
+sources_hash() {
+	(cd "$NLB_ROOT" && find "$@" -name target -prune -o -name __pycache__ -prune -o -type f -print0 |
+		LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+}
+
+# prune DIR KEEP: remove all but the KEEP newest results of steps in DIR.
+prune() {
+	local old
+	find "$1" -maxdepth 1 -name '*.done' -printf '%T@ %p\n' | sort -rn | tail -n "+$(($2 + 1))" |
+		cut -d' ' -f2- | while IFS= read -r old; do
+		rm -rf --one-file-system -- "$old" "${old%.done}" "${old%.done}.lock"
+	done
 }

@@ -12,13 +12,13 @@
 
 FRAGMENT=$NLB_ROOT/scripts/debug-kernel.config
 
-# kernel_make BUILD ARG…: make in the Debian 13 tree, in a build directory that
-# is shown there under its final name, since kbuild records names. The compiler
-# is clang: with another one KASAN and Rust exclude each other.
+# kernel_make BUILD ARG…: make in a build directory that is shown to it under
+# its final name, since kbuild records names. The compiler is clang: with
+# another one KASAN and Rust exclude each other.
 kernel_make() {
 	local build=$1
 	shift
-	in_tree -b "$source" -B "$build:$kernel/build" \
+	clean_run -B "$build:$kernel/build" \
 		nice make --no-print-directory -j"$(nproc)" -C "$source" \
 		O="$kernel/build" CC=clang "$@"
 }
@@ -78,11 +78,11 @@ make_image() {
 	/sbin/depmod --basedir "$dest" "$release"
 }
 
-need_root "building a debug kernel"
+enter_tree "$@"
 stock=$("$NLB_ROOT/scripts/kernel-release.sh")
 stock=${stock%-debug}
 NLB_KERNEL=$stock "$NLB_ROOT/scripts/setup-kernel.sh" >/dev/null
-source=$NLB_CACHE/kernels/$stock/source
+source=$(realpath -- "$NLB_CACHE/kernels/$stock/source")
 release=$stock-debug
 kernel=$NLB_CACHE/kernels/$release
 mkdir -p "$kernel"

@@ -14,16 +14,6 @@
 
 GUEST=$NLB_CACHE/guest
 
-packages=(
-	iproute2 ethtool kmod procps                   # to set networks up
-	iputils-ping iputils-arping ndisc6 nmap        # to ask neighbours
-	nftables iptables conntrack                    # to cut paths, to count, for DNAT
-	nginx-light curl                               # real HTTP
-	tcpdump jq strace                              # to look at what happens
-	busybox-static                                 # the initial file system
-	gawk less                                      # scripts and people
-)
-
 # Loaded before the disks can be read: their driver, and the overlay. Under a
 # counted clock the disks are persistent memory (qemu-tests/nlbtest/guest.py).
 boot_modules=(virtio_blk overlay)
@@ -41,13 +31,10 @@ make_ext4() {
 
 make_userland() {
 	local dest=$1 tree=$1.tree
-	# Kernel packages and init systems have no place in it: guests start
-	# from our own init, so nothing may pull systemd in.
-	debian_tree userland "$tree" "${packages[@]}"
+	cp -a --reflink=auto "$GUEST/userland.tree" "$tree"
 	rm -rf --one-file-system -- "${tree:?}"/{var/cache/apt,var/lib/apt/lists,dev}/*
 	mkdir -p "$tree/nlb" "$tree/usr/lib/modules"
 	make_ext4 "$tree" "$dest"
-	cp "$tree/usr/bin/busybox" "$GUEST/busybox"
 	rm -rf --one-file-system -- "$tree"
 }
 
@@ -80,7 +67,7 @@ make_initrd() {
 	local dest=$1 tree=$1.tree file name
 	rm -rf --one-file-system -- "$tree"
 	mkdir -p "$tree"/{bin,dev,proc,sys,low,rw,new,modules}
-	cp "$GUEST/busybox" "$tree/bin/busybox"
+	cp "$GUEST/userland.tree/usr/bin/busybox" "$tree/bin/busybox"
 	install -m 755 "$NLB_ROOT/qemu-tests/guest/boot.sh" "$tree/init"
 	: >"$tree/modules/order"
 	while IFS= read -r file; do
@@ -99,18 +86,25 @@ make_initrd() {
 	rm -rf --one-file-system -- "$tree"
 }
 
-need_root "making guest images"
+# make_dependencies DEST: Debian's modules come without their index.
+make_dependencies() {
+	/sbin/depmod --basedir "$kernel/image" "$release"
+	cp "$kernel/image/lib/modules/$release/modules.dep" "$1"
+}
+
+enter_tree "$@"
 mkdir -p "$GUEST"
+release=$("$NLB_ROOT/scripts/kernel-release.sh")
+case $release in
+*-debug) "$NLB_ROOT/scripts/setup-debug-kernel.sh" >/dev/null ;;
+*) NLB_KERNEL=$release "$NLB_ROOT/scripts/fetch-kernel.sh" >/dev/null ;;
+esac
+kernel=$NLB_CACHE/kernels/$release
+"$NLB_ROOT/scripts/setup-userland.sh"
 
 # The recipes' numbers are raised when a function above changes what it makes.
-# The userland needs no kernel: both are made at once, on two processors.
-step "$GUEST/userland.ext4" "2 $NLB_SUITE ${packages[*]}" \
-	"guests' Debian 13 userland" make_userland &
-userland=$!
-release=$("$NLB_ROOT/scripts/setup-kernel.sh")
-kernel=$NLB_CACHE/kernels/$release
-wait "$userland"
-
+step "$GUEST/userland.ext4" "3 $(<"$GUEST/userland.tree.done")" "guests' file system" make_userland
+step "$kernel/modules.dep" "1" "$release: index of modules" make_dependencies
 step "$kernel/modules.ext4" "1" "$release: modules for guests" make_modules
 # Our debug kernel has no such driver, and no guest of a counted clock.
 if /sbin/modprobe --dirname "$kernel/image" --set-version "$release" \

@@ -1,30 +1,36 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Make the Debian 13 root tree: the tool chain with which Debian built its
-# backports kernels, so that a module built in it fits them.
+# Make the Debian 13 root tree in which builds, guests and tests run: the tool
+# chain with which Debian built its backports kernels, so that a module built
+# in it fits them, the emulator, and everything else (packages.sh).
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
 
-# Each line has its reason; gcc-14 and rustc are the compilers that Debian's
-# kernel configuration names.
-packages=(
-	gcc-14 make rustc rust-src bindgen libclang-dev # to compile C and Rust
-	rustfmt                                         # bindgen formats with it
-	flex bison bc perl-base python3-minimal         # to make a kernel tree
-	libelf-dev libssl-dev zlib1g-dev                # objtool, sign-file
-	dwarves kmod cpio rsync                         # BTF, modinfo, headers
-	xz-utils zstd                                   # unpacking
-	cargo rust-clippy libc6-dev                     # userspace, where the host has no Rust
-	ca-certificates                                 # cargo's registry
-	clang                                           # KASAN with Rust (debug kernel) needs it
-)
+# Trees of other lists of packages, that no run uses, go after so many days.
+KEEP_DAYS=14
 
 make_tree() {
-	debian_tree tree "$1" "${packages[@]}"
+	debian_tree tree "$1" "${tree_packages[@]}"
+}
+
+# remove_old_trees: those that nobody has used for long, nor uses now.
+remove_old_trees() {
+	local lock old
+	find "$NLB_CACHE/trees" -maxdepth 1 -name '*.lock' -mtime "+$KEEP_DAYS" | while IFS= read -r lock; do
+		old=${lock%.lock}
+		if [ "$old" != "$NLB_TREE" ]; then
+			flock -n "$lock" rm -rf --one-file-system -- "$old" "$old.done" "$lock" || :
+		fi
+	done
 }
 
 need_root "make setup"
-step "$NLB_TREE" "$NLB_SUITE ${packages[*]}" \
-	"Debian 13 tree with gcc, rustc and bindgen (2 GB)" make_tree
+[ -z "${NLB_IN_TREE:-}" ] || exit 0
+if ! is_done "$NLB_TREE" "$NLB_TREE_RECIPE"; then
+	step "$NLB_TREE" "$NLB_TREE_RECIPE" "Debian 13 tree with compilers and emulator (2 GB)" make_tree
+	remove_old_trees
+fi
+# Its age is the time since its last use.
+touch "$NLB_TREE.lock"

@@ -4,7 +4,9 @@
 # All tests, summed in one last line "N passed, N failed".
 #   T=PATTERN   only the scenarios whose name has the pattern; T=unit runs only
 #               the cargo tests and lints, T=static only the static checks,
-#               T=simulation only the simulator's share of seeds
+#               T=simulation only the simulator's share of seeds, T=flavours
+#               only the scenarios on the generic kernel, T=fresh only what the
+#               README says on a machine with nothing on it
 # With NLB_KERNEL=debug the scenarios run, and nothing that is the same for
 # every kernel.
 # Logs are left in build/test/.
@@ -12,7 +14,11 @@
 . "$(dirname "$0")/lib.sh"
 cd "$NLB_ROOT"
 
+# What runs on the generic kernel as well.
+GENERIC_SCENARIOS="lab-segment cluster-keys connections-crash interface-kinds l2-ipv6 guests-crash module-cycle"
+
 logs=$NLB_ROOT/build/test
+scripts/check-machine.sh segments
 mkdir -p "$logs"
 passed=0
 failed=0
@@ -75,18 +81,45 @@ summed() {
 	add "$p" "$f"
 }
 
+# lints_and_tests WHERE: both workspaces, with one compiler.
+lints_and_tests() {
+	local core=module/core/Cargo.toml space=userspace/Cargo.toml
+	lint "core-clippy$1" scripts/cargo.sh clippy --quiet --locked --manifest-path "$core" --all-targets -- -D warnings
+	lint "userspace-clippy$1" scripts/cargo.sh clippy --quiet --locked --manifest-path "$space" --all-targets -- -D warnings
+	cargo_tests "core-tests$1" --locked --manifest-path "$core"
+	cargo_tests "userspace-tests$1" --locked --manifest-path "$space"
+}
+
+# newer_rust: true if this host has a Rust of its own, newer than Debian 13's.
+newer_rust() {
+	local minor
+	minor=$(cargo --version 2>/dev/null | sed -nE 's/^cargo 1\.([0-9]+)\..*/\1/p')
+	[ -n "$minor" ] && [ "$minor" -gt 85 ]
+}
+
 unit() {
 	local core=module/core/Cargo.toml space=userspace/Cargo.toml
+	say "with $(scripts/enter.sh rustc --version), Debian 13's"
 	lint core-fmt scripts/cargo.sh fmt --manifest-path "$core" --check
-	lint core-clippy scripts/cargo.sh clippy --quiet --manifest-path "$core" --all-targets -- -D warnings
 	lint userspace-fmt scripts/cargo.sh fmt --manifest-path "$space" --all --check
-	lint userspace-clippy scripts/cargo.sh clippy --quiet --manifest-path "$space" --all-targets -- -D warnings
-	cargo_tests core-tests --manifest-path "$core"
-	cargo_tests userspace-tests --manifest-path "$space"
+	lints_and_tests ""
 	# The smallest model to its end, and of each other one what fits a quarter of a minute.
 	lint model-check scripts/cargo.sh run --quiet --profile sim --manifest-path "$space" -p nlb-sim -- \
 		model-check --share --states 1500000
 	tail -n 1 "$logs/model-check.log" >&2
+	if newer_rust; then
+		say "with $(rustc --version), this host's"
+		export NLB_RUST=host
+		lints_and_tests "-newer"
+		unset NLB_RUST
+	else
+		say "this host has no Rust newer than Debian 13's 1.85 (or none): tried with 1.85 alone"
+	fi
+}
+
+# Bare metal runs the generic kernel, and the other scenarios the cloud kernel.
+flavours() {
+	NLB_TEST_DIR=$logs/generic NLB_KERNEL=generic summed flavours qemu-tests/run $GENERIC_SCENARIOS
 }
 
 # The protocol under simulation: seeds 1 to 2000, and those that once found something, are one result. Two idle
@@ -113,13 +146,17 @@ case ${T:-} in
 		simulation
 		# The module is built by the scenarios' runner, and looked at after.
 		summed scenarios qemu-tests/run
+		flavours
 		summed static scripts/check-static.sh
+		summed fresh scripts/fresh.sh
 		;;
 	esac
 	;;
 unit) unit ;;
 simulation) simulation ;;
 static) summed static scripts/check-static.sh ;;
+flavours) flavours ;;
+fresh) summed fresh scripts/fresh.sh ;;
 *)
 	# Several patterns are separated by spaces.
 	# shellcheck disable=SC2086

@@ -131,7 +131,7 @@ def script(machine: guest.Guest, name: str, *arguments: str) -> list[list[str]]:
 
 def build() -> programs.Programs:
     """What a scenario's guest gets, and the XDP program."""
-    built = programs.build()
+    built = programs.build("tests")
     done = subprocess.run(
         ["scripts/build-xdp.sh"], cwd=paths.ROOT, stdout=subprocess.PIPE, text=True, check=False
     )

@@ -4,7 +4,7 @@
 import os
 import pathlib
 
-from . import paths, segment
+from . import guest, paths, segment
 from .lab import Lab, LabError, Progress, finish_requests
 from .programs import Programs
 
@@ -40,7 +40,6 @@ class Demo:
 
     def run(self) -> None:
         """All of it; clean-up included."""
-        segment.remove_stale("nlb-demo")
         try:
             self._start()
             self._show_members()
@@ -158,7 +157,7 @@ def main(built: Programs) -> int:
     """Run it; the exit code."""
     try:
         Demo(built).run()
-    except (DemoFailed, LabError, segment.SegmentError) as error:
+    except (DemoFailed, LabError, guest.GuestError, segment.SegmentError) as error:
         print(f"demo: FAILED: {error}")
         return 1
     except KeyboardInterrupt:

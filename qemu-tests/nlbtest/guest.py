@@ -50,9 +50,9 @@ class Shape:
     payload: pathlib.Path
     memory_mib: int = 256
     cpus: int = 1
-    # Tap devices, in the namespace `netns` if that is set; (name, MAC).
+    # Tap devices, as (name, MAC), and the words that run a command where they are.
     taps: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    netns: str | None = None
+    within: list[str] = dataclasses.field(default_factory=list)
     # Guest time is counted in instructions, idle time skipped.
     counted_clock: bool = False
     # Nanoseconds of it for each instruction, a power of two.
@@ -128,9 +128,7 @@ class Guest:
         # QEMU opens the pipes for both directions, so do we: then neither
         # side sees an end when the other goes away for a while.
         self._open()
-        command = self._command(shape)
-        if shape.netns:
-            command = ["ip", "netns", "exec", shape.netns, *command]
+        command = [*shape.within, *self._command(shape)]
         if shape.lives_with:
             command = ["bash", "-c", _KEEPER, "keeper", str(shape.lives_with), *command]
         elif not shape.detached:
@@ -219,7 +217,7 @@ class Guest:
         deadline = time.monotonic() + BOOT_SECONDS
         while not self._pid_is_ours():
             if time.monotonic() > deadline:
-                raise GuestError(f"{self.name}: its emulator did not start")
+                raise GuestError(f"{self.name}: its emulator did not start{self._last_words()}")
             time.sleep(0.05)
 
     def _pid(self) -> int:
@@ -328,6 +326,18 @@ class Guest:
         text = (self.dir / "console.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
+    def _last_words(self) -> str:
+        """What the emulator and the guest's kernel said last, for an error."""
+        said = []
+        for file, whose, lines in (("qemu.log", "its emulator", 5), ("console.log", "its console", 15)):
+            try:
+                text = (self.dir / file).read_text(errors="replace").strip()
+            except OSError:
+                continue
+            if text:
+                said += [f"{whose} said last:", *("    " + line for line in text.splitlines()[-lines:])]
+        return "".join("\n  " + line for line in said) or "\n  neither its emulator nor its console said a word"
+
     # Pipes
 
     def _open(self) -> None:
@@ -345,11 +355,11 @@ class Guest:
         self._open()
         left = deadline - time.monotonic()
         if left <= 0:
-            raise GuestError(f"{self.name}: no answer in time ({what})")
+            raise GuestError(f"{self.name}: no answer in time ({what}){self._last_words()}")
         readable, _, _ = select.select([self._out], [], [], min(left, 0.5))
         if not readable:
             if not self.alive():
-                raise GuestError(f"{self.name}: the guest died ({what})")
+                raise GuestError(f"{self.name}: the guest died ({what}){self._last_words()}")
             return
         self._rest += os.read(self._out, 65536)
         *lines, self._rest = self._rest.split(b"\n")

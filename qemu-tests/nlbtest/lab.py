@@ -24,12 +24,14 @@ class LabError(Exception):
 class Plan:
     """What a lab is made of; kept in its directory."""
 
-    netns: str
+    name: str
     hosts: int
     release: str
     payload: str
-    client_tool: list[str]
+    client_tool: str
     detached: bool
+    # The process that holds the segment's namespace.
+    holder: int
 
 
 class Lab:
@@ -46,19 +48,18 @@ class Lab:
 
     # Life
 
-    def make(self, built: programs.Programs, netns: str, hosts: int, detached: bool) -> None:
-        """Make the segment and start all guests; `wait_booted` follows."""
+    def make(self, built: programs.Programs, name: str, hosts: int, detached: bool) -> None:
+        """Make the segment and start all guests; `set_up_network` waits for each."""
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         image = payload.make(built.release, built.files, self.dir / "initrd")
-        self.plan = Plan(
-            netns, hosts, built.release, str(image), programs.runnable(built.files["bin/tt"]), detached
-        )
+        tool = str(built.files["bin/tt"])
+        self.segment = segment.Segment.make(name, hosts, detached)
+        self.plan = Plan(name, hosts, built.release, str(image), tool, detached, self.segment.holder)
         (self.dir / "lab.json").write_text(json.dumps(dataclasses.asdict(self.plan)))
         self._lock = open(self.dir / "owner", "w", encoding="utf-8")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._attach()
-        self.segment.make(hosts)
         for number in range(1, hosts + 1):
             self.boot(number)
 
@@ -75,7 +76,7 @@ class Lab:
         return lab
 
     def _attach(self) -> None:
-        self.segment = segment.Segment(self.plan.netns)
+        self.segment = segment.Segment(self.plan.name, self.plan.holder)
         for number in range(1, self.plan.hosts + 1):
             self.guests[number] = guest.Guest(self.dir / f"host{number}")
 
@@ -97,7 +98,7 @@ class Lab:
                 payload=pathlib.Path(self.plan.payload),
                 memory_mib=MEMORY_MIB,
                 taps=[(f"t{number}", segment.mac(number)), (f"u{number}", segment.mac(number, 1))],
-                netns=self.plan.netns,
+                within=self.segment.command([]),
                 detached=self.plan.detached,
                 lives_with=self._owner() if self.attached else None,
             )
@@ -157,7 +158,7 @@ class Lab:
         """Start a command in the segment's namespace; "tt" is the test tool."""
         command = list(words)
         if command[0] == "tt":
-            command[:1] = self.plan.client_tool
+            command[0] = self.plan.client_tool
         return subprocess.Popen(self.segment.command(command), **options)
 
     def requests(self, *options: str) -> dict:

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-from . import guest, paths, scenario, segment
+from . import guest, paths, scenario
 from .lab import Lab
 from .programs import Programs
 
@@ -15,7 +15,6 @@ HOSTS = 3
 
 def run(one: scenario.Scenario, built: Programs, log: pathlib.Path) -> tuple[str, list[str]]:
     """The scenario's results as KTAP text, and the kernels' complaints."""
-    segment.remove_stale("nlb-test")
     lab = Lab(paths.LOGS / one.name)
     results = lab.dir / "ktap"
     try:

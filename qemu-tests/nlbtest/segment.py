@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The segment of several guests: a bridge, a tap for each guest, a client.
 
-All of it lives in one network namespace of this machine, made for the run:
+All of it lives in one network namespace of this machine, which a process holds:
+with that process, and those inside, everything is gone.
 
     host1 ── t1 ┐
     host2 ── t2 ┼─ br0 (learning on)
@@ -15,6 +16,7 @@ where nobody else is: another way for heartbeats (nlbadm relay).
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 VIP = "10.0.0.10"
@@ -41,28 +43,37 @@ def mac(host: int, card: int = 0) -> str:
 
 
 class Segment:
-    """One segment, by the name of its namespace."""
+    """One segment, by the process that holds its namespace."""
 
-    def __init__(self, netns: str):
-        self.netns = netns
+    def __init__(self, name: str, holder: int):
+        self.name = name
+        self.holder = holder
 
-    def make(self, hosts: int) -> None:
-        """Make the namespace and all that is in it."""
+    @classmethod
+    def make(cls, name: str, hosts: int, detached: bool) -> "Segment":
+        """Make the namespace and all that is in it. Unless detached it ends with its maker."""
         if os.geteuid() != 0:
             raise SegmentError("making a network namespace takes root: try again with sudo -E")
-        _run("ip", "netns", "add", self.netns)
+        leash = [] if detached else ["setpriv", "--pdeathsig", "KILL"]
+        # Its first line says that the namespace is there; its name is for people who look at processes.
+        process = subprocess.Popen(
+            [*leash, "unshare", "--net", "bash", "-c", 'echo; exec -a "$1" sleep infinity', "bash", name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        segment = cls(name, process.pid)
         try:
-            self._make_bridges()
+            if not process.stdout.readline():
+                raise SegmentError("this machine does not let root make a network namespace")
+            segment._make_bridges()
             for host in range(1, hosts + 1):
                 for tap, bridge in ((f"t{host}", "br0"), (f"u{host}", "br1")):
-                    self._ip("tuntap", "add", tap, "mode", "tap")
-                    self._join(tap, bridge)
-            self._make_client()
-        except SegmentError as error:
-            self.remove()
-            raise SegmentError(
-                f"{error}\nthe kernel of this machine must have bridge, veth and tun"
-            ) from error
+                    segment._ip("tuntap", "add", tap, "mode", "tap")
+                    segment._join(tap, bridge)
+            segment._make_client()
+        except BaseException:
+            segment.remove()
+            raise
+        return segment
 
     def _make_bridges(self) -> None:
         # A bridge is a switch only: it takes no part in IP, and does not answer for the client's address.
@@ -92,15 +103,22 @@ class Segment:
         self._ip("link", "set", device, "master", bridge, "up")
 
     def _ip(self, *words: str) -> str:
-        return _run("ip", "-n", self.netns, *words)
+        return self._in("ip", *words)
 
     def _in(self, *command: str) -> str:
-        return _run("ip", "netns", "exec", self.netns, *command)
+        return _run(*self.command(list(command)))
 
     def remove(self) -> None:
-        """Remove the namespace, and with it everything in it."""
-        if pathlib.Path("/run/netns", self.netns).exists():
-            _run("ip", "netns", "del", self.netns)
+        """End the process that holds the namespace; all in it goes with the last guest."""
+        if self._is_held():
+            os.kill(self.holder, signal.SIGKILL)
+
+    def _is_held(self) -> bool:
+        """True if the holder lives, and its number is not a later process's."""
+        try:
+            return self.name.encode() in pathlib.Path(f"/proc/{self.holder}/cmdline").read_bytes()
+        except OSError:
+            return False
 
     # Views
 
@@ -112,23 +130,11 @@ class Segment:
 
     def learned(self) -> set[str]:
         """The MACs that the bridge has learned from traffic."""
-        text = _run("bridge", "-n", self.netns, "fdb", "show", "br", "br0")
+        text = self._in("bridge", "fdb", "show", "br", "br0")
         return {line.split()[0] for line in text.splitlines() if "permanent" not in line}
 
     # Commands of the client
 
     def command(self, words: list[str]) -> list[str]:
         """The words that run a command in the namespace."""
-        return ["ip", "netns", "exec", self.netns, *words]
-
-
-def remove_stale(prefix: str) -> None:
-    """Remove what runs left that were killed: names end in their makers' pids."""
-    try:
-        names = os.listdir("/run/netns")
-    except FileNotFoundError:
-        return
-    for name in names:
-        match = re.fullmatch(re.escape(prefix) + r"-(\d+)", name)
-        if match and not pathlib.Path(f"/proc/{match[1]}").exists():
-            Segment(name).remove()
+        return ["nsenter", f"--net=/proc/{self.holder}/ns/net", *words]

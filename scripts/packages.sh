@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # for the scripts that source it
+#
+# Every Debian package that this project uses, by the place where it is
+# installed. Nothing else may be relied on, apart from what each Debian has
+# (packages marked essential, and apt) and from git and make, with which the
+# checkout came here. "make test T=fresh" proves it.
+
+# On the host: what makes a Debian 13 tree. All else runs inside that tree, so
+# that a Debian 12 host and a Debian 13 host behave alike.
+host_packages=(
+	mmdebstrap debian-archive-keyring
+	mount # some minimal roots lack it
+)
+
+# In the Debian 13 tree. gcc-14 and rustc are the compilers that Debian's
+# kernel configuration names.
+tree_packages=(
+	gcc-14 make rustc rust-src bindgen libclang-dev # to compile C and Rust
+	rustfmt                                         # bindgen formats with it
+	flex bison bc perl-base                         # to make a kernel tree
+	libelf-dev libssl-dev zlib1g-dev                # objtool, sign-file
+	dwarves kmod cpio rsync                         # BTF, modinfo, headers
+	xz-utils zstd                                   # unpacking
+	cargo rust-clippy libc6-dev                     # userspace
+	ca-certificates                                 # cargo's registry
+	clang                                           # KASAN with Rust (debug kernel) needs it
+	e2fsprogs                                       # file systems of guests
+	qemu-system-x86                                 # guests
+	python3                                         # lab, demo, scenarios, golden packets
+	iproute2 procps                                 # segments of several guests
+	git                                             # the list of tracked files (static checks)
+)
+
+# In guests. Kernel packages and init systems have no place there: guests start
+# from an init of this project, so nothing may pull systemd in.
+guest_packages=(
+	iproute2 ethtool kmod procps                   # to set networks up
+	iputils-ping iputils-arping ndisc6 nmap        # to ask neighbours
+	nftables iptables conntrack                    # to cut paths, to count, for DNAT
+	nginx-light curl                               # real HTTP
+	tcpdump jq strace                              # to look at what happens
+	busybox-static                                 # the initial file system
+	gawk less                                      # scripts and people
+)

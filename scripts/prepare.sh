@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# prepare.sh WHAT: set up and build what a run of guests needs, and nothing else.
+#   segment   guests without nlb
+#   lab       the demo and the lab: nlb.ko, nlbadm, the test tool
+#   tests     scenarios: also the generator of packets, an empty hook, and the
+#             table of golden packets
+# Prints lines "NAME PATH": "release RELEASE", and the files that guests get, by
+# their names there. What is done already costs a second. On a host where
+# nothing is, it takes about three minutes on two processors.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/stages.sh"
+
+what=${1:-}
+case $what in segment | lab | tests) ;; *) die "usage: prepare.sh segment|lab|tests" ;; esac
+
+tree() {
+	stage tree scripts/setup-tree.sh
+}
+
+# Neither needs the tree, and dpkg unpacks it on one processor.
+downloads() {
+	stage kernel scripts/fetch-kernel.sh
+	stage userland scripts/setup-userland.sh
+}
+
+module() {
+	stage metadata scripts/setup-kernel.sh
+	stage module scripts/build-module.sh
+}
+
+programs() {
+	stage programs scripts/build-programs.sh
+	stage images scripts/setup-guest.sh
+}
+
+# The generator of packets, and the hook that others are compared with.
+benches() {
+	for bench in empty-hook gun; do
+		stage "$bench" scripts/build-module.sh "qemu-tests/bench/$bench"
+	done
+}
+
+# lean MODULE: a copy without debug information, which an emulated machine loads
+# in a moment; symbols are still in it.
+lean() {
+	local to=${1%.ko}.lean
+	if [ ! "$to" -nt "$1" ]; then
+		scripts/enter.sh strip --strip-debug -o "$to.$$" "$1"
+		mv -T -- "$to.$$" "$to"
+	fi
+	printf '%s\n' "$to"
+}
+
+# golden_table: the golden packets, made anew: guests have no Python.
+golden_table() {
+	mkdir -p build/test
+	scripts/enter.sh python3 -B scripts/golden/table.py >build/test/golden.table
+	printf '%s\n' "$NLB_ROOT/build/test/golden.table"
+}
+
+cd "$NLB_ROOT"
+scripts/check-machine.sh segments
+plan=("tree 60 Debian 13 tree" "kernel 20 stock kernel" "userland 25 guests' Debian")
+if [ "$what" != segment ]; then
+	plan+=("metadata 75 kernel's Rust metadata")
+fi
+plan+=("programs 75 nlbadm and tt" "images 15 guests' disks")
+if [ "$what" != segment ]; then
+	plan+=("module 45 nlb.ko")
+fi
+if [ "$what" = tests ]; then
+	plan+=("empty-hook 5 empty hook" "gun 5 packet generator")
+fi
+stages_plan "${plan[@]}"
+
+scripts/setup-host.sh
+together tree downloads
+# One kernel for all that follows, whatever the archive says in the meantime.
+if [[ "${NLB_KERNEL:-}" != *debug ]]; then
+	NLB_KERNEL=$(stage_output kernel)
+	export NLB_KERNEL
+fi
+unset KDIR
+if [ "$what" = segment ]; then
+	programs
+else
+	together module programs
+fi
+if [ "$what" = tests ]; then
+	benches
+fi
+
+printf 'release %s\n' "$(stage_output images)"
+printf 'bin/tt %s/tt\n' "$(stage_output programs)"
+if [ "$what" = segment ]; then
+	exit 0
+fi
+printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
+printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
+if [ "$what" = tests ]; then
+	for bench in empty-hook gun; do
+		file=$(stage_output "$bench")
+		printf '%s %s\n' "$(basename "$file")" "$file"
+	done
+	printf 'golden.table %s\n' "$(golden_table)"
+fi
