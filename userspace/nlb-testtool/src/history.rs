@@ -25,10 +25,10 @@ pub(crate) fn of(path: &Path, flows: &[Flow]) -> Result<Vec<String>> {
     if !flows.is_empty() {
         capture::timed_frames(path, |time, frame| {
             let since = time.saturating_sub(*began.get_or_insert(time));
-            if let Some((flow, line)) = segment(since, frame)
-                && let Some(at) = flows.iter().position(|one| is_of(*one, flow))
-            {
-                lines[at].push(line);
+            if let Some((flow, line)) = segment(since, frame) {
+                if let Some(at) = flows.iter().position(|one| is_of(*one, flow)) {
+                    lines[at].push(line);
+                }
             }
         })?;
     }
