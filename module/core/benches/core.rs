@@ -168,7 +168,7 @@ fn hash(criterion: &mut Criterion) {
     let key = SipKey::new(&SEED);
     let mut group = criterion.benchmark_group("hash");
     group.bench_function("IPv4", |bencher| {
-        bencher.iter(|| key.hash_v4(black_box(40000 << 32 | 0x0764_33c6)));
+        bencher.iter(|| key.hash_v4(black_box((40000 << 32) | 0x0764_33c6)));
     });
     group.bench_function("IPv6", |bencher| {
         bencher.iter(|| key.hash_v6(black_box([1, 2]), black_box(40000)));

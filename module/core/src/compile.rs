@@ -231,7 +231,7 @@ fn rule_entry(number: usize, rule: &Rule, affinity: Affinity) -> RuleEntry {
             (u16::from(number), Reason::DroppedNotOwner)
         };
     RuleEntry {
-        mask_v4: u64::from(mask_v4(bits_v4)) | u64::from(mask_port) << 32,
+        mask_v4: u64::from(mask_v4(bits_v4)) | (u64::from(mask_port) << 32),
         mask_v6: mask_v6(bits_v6),
         number,
         ..RuleEntry::EMPTY

@@ -249,7 +249,7 @@ pub fn fast_v4<'a, S: Storage, B: Buckets, O: Outcome<'a>>(
     };
     // Both ports; the mask takes the client's.
     let ports = u32::from_le_bytes(bytes::<20, 4>(head));
-    let client = u64::from(address) | u64::from(ports) << 32;
+    let client = u64::from(address) | (u64::from(ports) << 32);
     let hash = filter.key.hash_v4(client & entry.mask_v4);
     settle_fast(buckets, entry, hash, outcome, 9, V4_HEADER)
 }

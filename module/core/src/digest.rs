@@ -26,7 +26,7 @@ pub fn rules_digest(rules: &[Rule]) -> u64 {
             Some(vip) => add_address(&mut digest, vip),
             None => digest.word(0),
         }
-        digest.word(u64::from(rule.first_port) << 16 | u64::from(rule.last_port));
+        digest.word((u64::from(rule.first_port) << 16) | u64::from(rule.last_port));
         digest.bytes(&[
             rule.protocols as u8,
             rule.mode as u8,

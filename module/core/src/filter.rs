@@ -60,7 +60,7 @@ impl VipEntry {
     /// With these port tables.
     pub(super) fn new(tcp: u16, udp: u16) -> VipEntry {
         VipEntry {
-            tables: u32::from(tcp) | u32::from(udp) << 16,
+            tables: u32::from(tcp) | (u32::from(udp) << 16),
         }
     }
 
@@ -454,8 +454,8 @@ impl<S: Storage> Filter<S> {
     pub(super) fn rule(&self, table: u16, port: [u8; 2]) -> Option<&RuleEntry> {
         let [high, low] = port;
         let index = self.storage.index();
-        let page = *index.get(usize::from(table) << 8 | usize::from(high))?;
-        let number = *index.get(usize::from(page) << 8 | usize::from(low))?;
+        let page = *index.get((usize::from(table) << 8) | usize::from(high))?;
+        let number = *index.get((usize::from(page) << 8) | usize::from(low))?;
         self.storage.rules().get(usize::from(number as u8))
     }
 

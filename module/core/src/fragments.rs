@@ -55,7 +55,7 @@ impl FragmentKey {
         };
         let mut digest = Digest::new(&filter.key);
         add_addresses(&mut digest, &it);
-        digest.word(u64::from(id.id) | u64::from(id.protocol) << 32);
+        digest.word(u64::from(id.id) | (u64::from(id.protocol) << 32));
         Some(FragmentKey(digest.finish()))
     }
 
@@ -68,7 +68,7 @@ impl FragmentKey {
 
     /// The cell that says `accepted` at a time.
     fn cell(self, accepted: bool, now: u64) -> u64 {
-        self.0 >> TAG_AT << TAG_AT | (now & TIME_MASK) << TIME_AT | u64::from(accepted)
+        (self.0 >> TAG_AT << TAG_AT) | ((now & TIME_MASK) << TIME_AT) | u64::from(accepted)
     }
 
     /// Whether a cell is about this key.

@@ -384,7 +384,7 @@ fn portless_entry<'a, S: Storage>(
 pub(super) fn hash<S>(filter: &Filter<S>, entry: &RuleEntry, client: Address, port: u16) -> u64 {
     match client {
         Address::V4(word) => {
-            let client = u64::from(u32::from_le(word)) | u64::from(port) << 32;
+            let client = u64::from(u32::from_le(word)) | (u64::from(port) << 32);
             filter.key.hash_v4(client & entry.mask_v4)
         }
         Address::V6([first, second]) => hash_v6(

@@ -112,7 +112,7 @@ impl From<Address> for IpAddr {
             Address::V6([first, second]) => {
                 let high = u128::from(u64::from_be(first));
                 let low = u128::from(u64::from_be(second));
-                IpAddr::V6(Ipv6Addr::from(high << 64 | low))
+                IpAddr::V6(Ipv6Addr::from((high << 64) | low))
             }
         }
     }

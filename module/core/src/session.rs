@@ -69,9 +69,9 @@ impl SessionKey {
         };
         let [client_port, vip_port] = ports;
         let rest = u64::from(client_port)
-            | u64::from(vip_port) << 16
-            | u64::from(protocol) << PROTOCOL_AT
-            | u64::from(flow.vip.is_ipv6()) << V6_AT;
+            | (u64::from(vip_port) << 16)
+            | (u64::from(protocol) << PROTOCOL_AT)
+            | (u64::from(flow.vip.is_ipv6()) << V6_AT);
         Some(SessionKey {
             client: words(flow.client),
             vip: words(flow.vip),
@@ -82,7 +82,7 @@ impl SessionKey {
     /// The flow, as far as the key has it: enough to find rule and bucket.
     #[must_use]
     pub fn flow(&self) -> Flow {
-        let v6 = self.rest >> V6_AT & 1 != 0;
+        let v6 = (self.rest >> V6_AT) & 1 != 0;
         Flow {
             protocol: self.protocol(),
             client: address(self.client, v6),
@@ -124,7 +124,7 @@ fn words(address: IpAddr) -> [u64; 2] {
 
 fn address([high, low]: [u64; 2], v6: bool) -> IpAddr {
     if v6 {
-        IpAddr::V6(Ipv6Addr::from(u128::from(high) << 64 | u128::from(low)))
+        IpAddr::V6(Ipv6Addr::from((u128::from(high) << 64) | u128::from(low)))
     } else {
         IpAddr::V4(Ipv4Addr::from(low as u32))
     }
@@ -344,7 +344,7 @@ impl<'a, C: Cells> Sessions<'a, C> {
                     self.cells.set_field(cell, number, value);
                 }
                 self.cells
-                    .set_head(cell, place.tag << TAG_AT | count | VALID);
+                    .set_head(cell, (place.tag << TAG_AT) | count | VALID);
                 return true;
             }
         }

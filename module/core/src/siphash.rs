@@ -126,7 +126,7 @@ impl SipKey {
     #[inline(always)]
     #[must_use]
     pub fn hash_v4(&self, client: u64) -> u64 {
-        self.begin(client | V4_LEN << 56).finish::<3>()
+        self.begin(client | (V4_LEN << 56)).finish::<3>()
     }
 
     /// Hash of the eighteen bytes `client` (16, as two words) and `port` (2), each given as its bytes read
@@ -137,7 +137,7 @@ impl SipKey {
         let [first, second] = client;
         let mut state = self.begin(first);
         state.compress::<1>(second);
-        state.compress::<1>(u64::from(port) | V6_LEN << 56);
+        state.compress::<1>(u64::from(port) | (V6_LEN << 56));
         state.finish::<3>()
     }
 

@@ -57,11 +57,11 @@ fn only_the_claimed_vips_are_announced() {
     let mut defence = Defence::new();
     assert_eq!(defence.claimed(at(0), 3), 1 << 3);
     assert_eq!(defence.claimed(at(10), 63), 0, "too soon");
-    assert_eq!(defence.expired(at(1100)), 1 << 3 | 1 << 63);
+    assert_eq!(defence.expired(at(1100)), (1 << 3) | (1 << 63));
     // The second claim was ten milliseconds late for that.
     let due = defence.due();
     assert_ne!(due, Instant::NEVER);
-    assert_eq!(defence.expired(due), 1 << 3 | 1 << 63);
+    assert_eq!(defence.expired(due), (1 << 3) | (1 << 63));
     assert_eq!(defence.due(), Instant::NEVER);
     assert_eq!(
         defence.claimed(at(30_000), 1),

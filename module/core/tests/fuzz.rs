@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
         ];
         let meta = Meta {
             ethertype: ethertypes[usize::from(facts[1] & 3)],
-            target: targets[usize::from(facts[1] >> 2 & 3)],
+            target: targets[usize::from((facts[1] >> 2) & 3)],
             dst_is_virtual_mac: facts[1] & 0x10 != 0,
             vlan: facts[1] & 0xe0 == 0xe0,
             merged: facts[1] & 0x60 == 0x60,

@@ -60,7 +60,7 @@ fn settle(node: &mut Node<Tables>, until: Instant) {
 fn check_node(node: &Node<Tables>) {
     let me = node.config().host;
     for bucket in 0..node.config().buckets {
-        let owned = node.owned_word(0, bucket / 64) >> (bucket % 64) & 1 != 0;
+        let owned = (node.owned_word(0, bucket / 64) >> (bucket % 64)) & 1 != 0;
         if owned {
             assert_eq!(
                 node.owner_of(0, bucket),

@@ -53,12 +53,12 @@ fn set_weight(world: &mut World, index: usize, weight: u8) {
 fn bucket_of(world: &World, index: usize) -> u16 {
     let node = &world.nodes[index];
     (0..256)
-        .find(|bucket| node.owned_word(0, bucket / 64) >> (bucket % 64) & 1 == 1)
+        .find(|bucket| (node.owned_word(0, bucket / 64) >> (bucket % 64)) & 1 == 1)
         .unwrap()
 }
 
 fn bit(word: u64, bucket: u16) -> bool {
-    word >> (bucket % 64) & 1 == 1
+    (word >> (bucket % 64)) & 1 == 1
 }
 
 fn is_silent(world: &World, index: usize, bucket: u16) -> bool {

@@ -239,7 +239,7 @@ fn readers_never_see_half_a_session() {
                 for round in 0..20_000u32 {
                     // Time runs, so that cells are given to others all the time.
                     let now = at(u64::from(round));
-                    let number = (round % 61) << 8 | thread;
+                    let number = ((round % 61) << 8) | thread;
                     let _ = table.note(&numbered(number), true, now);
                     if let Some(session) = table.get((round % 256) as usize, now) {
                         let flow = session.key.flow();

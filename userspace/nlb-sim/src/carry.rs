@@ -41,7 +41,7 @@ impl World<'_> {
         let received = self.receive(to, way, &frame.bytes);
         self.note_outlived(to, frame, received);
         self.trace
-            .word(frame.serial << 8 | u64::from(received as u8));
+            .word((frame.serial << 8) | u64::from(received as u8));
         if received.accepted() {
             self.frames_accepted += 1;
             if frame.serial <= self.accepted[pair] {

@@ -44,7 +44,7 @@ impl World<'_> {
         let n = self.plan.hosts.len();
         let all = self.hosts[..n]
             .iter()
-            .fold(0u64, |set, host| set | 1 << host.id.index());
+            .fold(0u64, |set, host| set | (1 << host.id.index()));
         let first = self.hosts[0]
             .node
             .as_ref()

@@ -61,7 +61,7 @@ impl Fields<'_> {
         self.0 = tail;
         Some(
             head.iter()
-                .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+                .fold(0, |value, byte| (value << 8) | u64::from(*byte)),
         )
     }
 
@@ -131,7 +131,7 @@ pub(crate) fn describe(frame: &[u8]) -> Option<String> {
         let hosts = proposal
             .members
             .iter()
-            .fold(0u64, |set, (host, ..)| set | 1 << (host - 1));
+            .fold(0u64, |set, (host, ..)| set | (1 << (host - 1)));
         let (number, base) = (proposal.key.0, proposal.base.0);
         return Some(format!("{step} {number} from {base}, members {hosts:#x}"));
     }

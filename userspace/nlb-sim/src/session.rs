@@ -85,7 +85,7 @@ impl Session {
 }
 
 fn has(word: u64, bucket: usize) -> bool {
-    word >> (bucket % 64) & 1 == 1
+    (word >> (bucket % 64)) & 1 == 1
 }
 
 /// The node of a host that handles packets now.

@@ -51,7 +51,7 @@ pub(crate) struct Held {
 /// The byte at a place of the stream of a connection: each connection has its
 /// own stream, so that bytes of another one, or from another place, are found.
 fn byte_at(connection: u64, place: u64) -> u8 {
-    let mixed = (connection << 32 ^ place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = ((connection << 32) ^ place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed.to_be_bytes()[0]
 }
 

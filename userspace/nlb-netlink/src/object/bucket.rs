@@ -120,7 +120,7 @@ fn buckets(bits: &[u8]) -> Result<Vec<u16>, DecodeError> {
         u64::from_ne_bytes(bytes)
     });
     let buckets = (0u16..).step_by(64).zip(words).flat_map(|(first, word)| {
-        (0..64u16).filter_map(move |bit| (word >> bit & 1 != 0).then_some(first + bit))
+        (0..64u16).filter_map(move |bit| ((word >> bit) & 1 != 0).then_some(first + bit))
     });
     Ok(buckets.collect())
 }

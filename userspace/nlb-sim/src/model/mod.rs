@@ -158,7 +158,7 @@ impl Hasher for Taken {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes
             .iter()
-            .fold(self.0, |value, byte| value << 8 | u64::from(*byte));
+            .fold(self.0, |value, byte| (value << 8) | u64::from(*byte));
     }
 
     fn write_u128(&mut self, value: u128) {

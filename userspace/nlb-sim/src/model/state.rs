@@ -91,7 +91,7 @@ impl Wide {
     }
 
     fn value(&self) -> u128 {
-        u128::from(self.low ^ self.low >> 31) << 64 | u128::from(self.high ^ self.high >> 29)
+        (u128::from(self.low ^ (self.low >> 31)) << 64) | u128::from(self.high ^ (self.high >> 29))
     }
 }
 
@@ -208,7 +208,7 @@ impl State {
             .collect();
         flights.sort_unstable();
         for (to, from, _, at, hash) in flights {
-            hasher.word(u64::from(to) << 8 | u64::from(from));
+            hasher.word((u64::from(to) << 8) | u64::from(from));
             hasher.word(at);
             hasher.word(hash as u64);
             hasher.word((hash >> 64) as u64);
@@ -452,7 +452,7 @@ impl State {
                 }
             }
             let beyond = (0..BUCKETS).find(|bucket| {
-                node.owned_word(0, 0) >> bucket & 1 == 1
+                (node.owned_word(0, 0) >> bucket) & 1 == 1
                     && node.owner_of(0, *bucket) != Some(node.config().host)
             });
             if let Some(bucket) = beyond {
