@@ -58,7 +58,7 @@ class Segment:
         # Its first line says that the namespace is there; its name is for people who look at processes.
         process = subprocess.Popen(
             [*leash, "unshare", "--net", "bash", "-c", 'echo; exec -a "$1" sleep infinity', "bash", name],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         segment = cls(name, process.pid)
         try:
