@@ -63,7 +63,7 @@ golden_table() {
 
 cd "$NLB_ROOT"
 scripts/check-machine.sh segments
-plan=("tree 60 Debian 13 tree" "kernel 20 stock kernel" "userland 25 guests' Debian")
+plan=("host 15 host packages" "tree 60 Debian 13 tree" "kernel 20 stock kernel" "userland 25 guests' Debian")
 if [ "$what" != segment ]; then
 	plan+=("metadata 75 kernel's Rust metadata")
 fi
@@ -76,7 +76,7 @@ if [ "$what" = tests ]; then
 fi
 stages_plan "${plan[@]}"
 
-scripts/setup-host.sh
+stage host scripts/setup-host.sh
 together tree downloads
 # One kernel for all that follows, whatever the archive says in the meantime.
 if [[ "${NLB_KERNEL:-}" != *debug ]]; then
