@@ -9,15 +9,15 @@
 
 # build DEST
 build() {
-	"$NLB_ROOT/scripts/cargo.sh" build --quiet --release --locked \
+	"$NLB_ROOT/scripts/cargo.sh" build --quiet --profile guest --locked \
 		--manifest-path "$NLB_ROOT/userspace/Cargo.toml" -p nlb-testtool -p nlbadm
 	mkdir "$1"
-	cp "$NLB_ROOT/userspace/target/release"/{nlbadm,tt} "$1/"
+	cp "$NLB_ROOT/userspace/target/guest"/{nlbadm,tt} "$1/"
 }
 
 enter_tree "$@"
 kept=$NLB_CACHE/built/programs-$(sources_hash userspace module/core module/specs)
-step "$kept" "1 $(rustc --version)" "programs nlbadm and tt" build
+step "$kept" "2 $(rustc --version)" "programs nlbadm and tt" build
 touch "$kept.done"
 prune "$NLB_CACHE/built" "$KEEP_BUILDS"
 printf '%s\n' "$kept"

@@ -50,6 +50,12 @@ debian_sources() {
 	done
 }
 
+# apt_trouble LOG: why apt failed, in one line: its own first error, which names
+# the package or the archive.
+apt_trouble() {
+	sed -nE 's/^(E|W|Err:[0-9]+): ?//p; s/^(Err:[0-9]+ .*)/\1/p' "$1" | grep -m 1 . || echo "see $1"
+}
+
 # private_apt TOOL ARG…: run apt-get or apt-cache on the private lists.
 private_apt() {
 	local tool=$1
@@ -118,7 +124,9 @@ debian_tree() {
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$NLB_SUITE" "$dest" - < <(debian_sources "$mirror")
+		"$NLB_SUITE" "$dest" - < <(debian_sources "$mirror") ||
+		die "a Debian 13 with the packages for $log cannot be made:" \
+			"$(apt_trouble "$NLB_CACHE/log/$log.log")"
 }
 
 # package_version NAME [VERSION]: the newest version of a package in the
@@ -141,6 +149,7 @@ fetch_packages() {
 	mkdir -p "$dir"
 	for name in "$@"; do
 		(cd "$dir" && logged "$NLB_CACHE/log/fetch-$name.log" \
-			private_apt apt-get download "$name=$version")
+			private_apt apt-get download "$name=$version") ||
+			die "the package $name cannot be fetched: $(apt_trouble "$NLB_CACHE/log/fetch-$name.log")"
 	done
 }

@@ -72,6 +72,6 @@ if [ "${#wanted[@]}" != 0 ]; then
 	say "set-up: host packages ${wanted[*]}…"
 	logged "$NLB_CACHE/log/host-packages.log" install_packages "${wanted[@]}" ||
 		die "the host packages ${wanted[*]} cannot be installed:" \
-			"$(grep -E '^E: ' "$NLB_CACHE/log/host-packages.log" | tail -n 1)"
+			"$(apt_trouble "$NLB_CACHE/log/host-packages.log")"
 fi
 settings_are_noted || note_settings
