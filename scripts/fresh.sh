@@ -26,6 +26,10 @@ FIRST_GUEST=240
 SILENCE=10
 WARM=60
 
+# The long form kills a set-up so often, each time after at most so many seconds.
+KILLS=10
+KILL_SECONDS=40
+
 # What a fresh machine's files come to, in MiB: its system, its cache, two
 # checkouts.
 ROOM_MIB=10240
@@ -244,6 +248,23 @@ test_share() {
 	fi
 }
 
+# test_interrupted NAME DIR: a set-up of its own cache is killed again and
+# again, with all its processes, and then goes on to a demo.
+test_interrupted() {
+	local log=$logs/$1.log rc=0 kill after=() command="NLB_CACHE=/root/interrupted $quick_start"
+	for ((kill = 0; kill < KILLS; kill++)); do
+		after+=($((RANDOM % KILL_SECONDS + 1)))
+		inside "$2" "($command) >>/root/interrupted.log 2>&1 & sleep ${after[kill]}; kill -KILL -1" || :
+	done
+	run_inside "$1" "$2" "$command" || rc=$?
+	if [ "$rc" = 0 ] && says "$log" '(^|\] *)demo: ok$'; then
+		verdict "$1" 0 "killed after ${after[*]} s, then demo: ok after $(seconds "$log")"
+	else
+		verdict "$1" 1 "killed after ${after[*]} s, it ends with code $rc: $(why "$log")"
+	fi
+	inside / "rm -rf /root/interrupted"
+}
+
 # try NUMBER SUITE: a Debian release, from nothing to its end.
 try() {
 	local name=fresh-$1 root=$machines/$1 began=$SECONDS
@@ -261,6 +282,9 @@ try() {
 		test_demo "$name-demo" /root/nlb
 		test_warm "$name-demo-again" /root/nlb-again
 		test_share "$name-test" /root/nlb
+		if [ -n "${LONG:-}" ]; then
+			test_interrupted "$name-interrupted" /root/nlb
+		fi
 	fi
 	halt "$root"
 	echo "$name: $((SECONDS - began)) s in all; $(proxy_sum "$logs/proxy-$1")"
@@ -290,6 +314,7 @@ remove() {
 check_host() {
 	local free
 	"$NLB_ROOT/scripts/check-machine.sh" segments
+	[ -z "${LONG:-}" ] || ROOM_MIB=$((2 * ROOM_MIB))
 	free=$(($(stat -f -c "%a * %S" "$machines") / 1048576))
 	[ "$free" -ge "$ROOM_MIB" ] ||
 		die "$machines has $free MiB of free disk, and a fresh machine needs $ROOM_MIB:" \
