@@ -14,9 +14,10 @@
 
 GUEST=$NLB_CACHE/guest
 
-# Loaded before the disks can be read: their driver, and the overlay. Under a
+# Loaded before the disks can be read: their driver and file systems, some of
+# which the cloud kernel has built in and the generic one has not. Under a
 # counted clock the disks are persistent memory (qemu-tests/nlbtest/guest.py).
-boot_modules=(virtio_blk overlay)
+boot_modules=(virtio_pci virtio_blk ext4 overlay)
 memory_modules=(virtio_pmem nd_pmem)
 
 # make_ext4 DIR IMAGE: a read-only file system, as large as its files.
