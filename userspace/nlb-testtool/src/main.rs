@@ -65,7 +65,7 @@ enum Verb {
     Cost(cost::Args),
     /// Be all other hosts of a real host's cluster, and say what it takes to send it heartbeats.
     Company(company::Args),
-    /// Say how often a loop runs in a given time.
+    /// Say what interrupts a loop again and again.
     Spin(spin::Args),
     /// Send the golden packets into the real hook.
     Golden(golden::Args),
@@ -94,10 +94,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Forge(args) => forge::run(&args),
         Verb::Cost(args) => cost::run(&args),
         Verb::Company(args) => company::run(&args),
-        Verb::Spin(args) => {
-            spin::run(&args);
-            Ok(())
-        }
+        Verb::Spin(args) => spin::run(&args),
         Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Messages(args) => messages::run(&args),
