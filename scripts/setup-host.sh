@@ -64,6 +64,8 @@ settings_are_noted() {
 		[ -z "$(find /etc/apt -newer "$NLB_HOST_MIRROR" -not -name '*.swp' -print -quit)" ]
 }
 
+# Steps that run in the tree call this too; the host was ready before it was made.
+[ -z "${NLB_IN_TREE:-}" ] || exit 0
 command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
 	die "set-up needs a Debian host (12 or newer): apt-get is missing"
 mapfile -t wanted < <(missing)
