@@ -182,9 +182,13 @@ says() {
 	sed -nE '/^[0-9.]+ \(end\)$/!{s/^[0-9.]+ //;h};${x;p}' "$1" | grep -qE -- "$2"
 }
 
-# why LOG: the last lines of output, in one; make's own says nothing new.
+# why LOG: the first line that says what failed, else the last one, make's own
+# aside.
 why() {
-	sed -E '$d;s/^[0-9.]+ //' "$1" | grep -vE '^(make: .*)?$' | tail -n 2 | paste -sd '|' | sed 's/|/ | /'
+	local text line
+	text=$(sed -E '$d;s/^[0-9.]+ //' "$1" | grep -vE '^(make(\[[0-9]+\])?: .*)?$' || :)
+	line=$(grep -m 1 -E 'FAILED|^(nlb|E|error|not ok)\b' <<<"$text" || tail -n 1 <<<"$text")
+	printf '%s\n' "${line:-no output}"
 }
 
 # test_isolation NAME: nothing of the host can be reached, and nothing that a
