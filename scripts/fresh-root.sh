@@ -60,8 +60,8 @@ mount -t sysfs sys "$root/sys"
 mount -t tmpfs -o mode=755 run "$root/run"
 cd "$root"
 pivot_root . mnt
-# The shell stays: it takes the exit codes of processes that lost their parent.
+# The shell stays, also after "kill -KILL -1": it takes the exit codes of
+# processes that lost their parent.
 # shellcheck disable=SC2093
 exec chroot . /bin/bash -c 'cd / && umount --lazy /mnt && : >/run/fresh-is-up || exit
-	sleep infinity
-	exit' </dev/null
+	while :; do sleep infinity; done' </dev/null

@@ -368,7 +368,7 @@ child=
 clean_up() {
 	local tries
 	if [ -n "$child" ]; then
-		say "fresh: interrupted; everything is removed"
+		say "fresh: interrupted, removing what was made…"
 		kill -KILL "$child" 2>/dev/null || :
 		wait "$child" 2>/dev/null || :
 	fi
