@@ -56,7 +56,7 @@ class Demo:
         self.out.say(f"{HOSTS} guests boot kernel {self.built.release}, unmodified, each with its own memory")
         self.lab.make(self.built, f"nlb-demo-{os.getpid()}", HOSTS, detached=False)
         for number in self.ids:
-            self.lab.set_up_network(number)
+            self.lab.set_up_network(number, self.out.say)
             self.out.say(f"host {number} is up: 10.0.0.{number}, nginx runs")
         self.lab.make_key()
         for number in self.ids:
@@ -143,7 +143,7 @@ class Demo:
         self.out.say()
         self.out.say(f"host {VICTIM} boots again")
         self.lab.boot(VICTIM)
-        self.lab.set_up_network(VICTIM)
+        self.lab.set_up_network(VICTIM, self.out.say)
         self.lab.join(VICTIM)
         self.lab.wait_members(self.ids, self.ids, WAIT_SECONDS)
         self._show_split("it is back; 3,000 requests again", self.ids)

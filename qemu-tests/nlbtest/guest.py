@@ -25,6 +25,9 @@ from . import debugkernel, paths, splat
 # Booting takes 3 to 5 seconds; with several guests on two cores more.
 BOOT_SECONDS = 120
 
+# A person who waits for a guest hears of it so often.
+TELL_SECONDS = 5
+
 
 # Runs a command until it ends or the lock on a file is free, whichever comes
 # first, and then ends the other.
@@ -204,11 +207,15 @@ class Guest:
         words.append(f"nlb.seed={int(os.environ.get('SEED') or random.randrange(1 << 15))}")
         return " ".join(words)
 
-    def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:
-        """Wait until the guest's agent takes commands."""
+    def wait_ready(self, seconds: float = BOOT_SECONDS, tell=None) -> None:
+        """Wait until the guest's agent takes commands. `tell` is called with a line now and then."""
         deadline = self._clock() + seconds
+        told = time.monotonic()
         while "ready" not in self._lines:
             self._read(deadline, "boot")
+            if tell and time.monotonic() > told + TELL_SECONDS:
+                told = time.monotonic()
+                tell(f"{self.name} boots: {self.console_tail(1).strip()}")
 
     def _clock(self) -> float:
         """Seconds that pass while the guest runs or sleeps, but not while it waits for a processor.

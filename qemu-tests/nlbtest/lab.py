@@ -123,9 +123,9 @@ class Lab:
 
     # The cluster
 
-    def set_up_network(self, number: int) -> None:
-        """Addresses, the web server; no cluster yet."""
-        self.host(number).wait_ready()
+    def set_up_network(self, number: int, tell=None) -> None:
+        """Addresses, the web server; no cluster yet. `tell` is called with a line while the guest boots."""
+        self.host(number).wait_ready(tell=tell)
         self.host(number).check(f"/nlb/lab-host network {number}")
 
     def make_key(self) -> str:
