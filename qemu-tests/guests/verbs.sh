@@ -123,6 +123,17 @@ run_for() {
 	done
 }
 
+# held_up_ms N…: how long these hosts have waited for a processor since they were
+# powered on, in ms: what other processes of this machine took from them.
+held_up_ms() {
+	local n
+	for n in "$@"; do
+		# For each thread of the emulator: nanoseconds that it ran, that it waited, and how often.
+		cat "/proc/$(<"$NLB_LAB_DIR/host$n/pid")/task/"*/schedstat |
+			awk '$2 > most { most = $2 } END { printf "%d\n", most / 1e6 }'
+	done | awk '{ sum += $1 } END { print sum }'
+}
+
 # field NAME EXPRESSION: a value of a JSON report: a Python expression on "r".
 field() {
 	python3 -c 'import json, sys
