@@ -17,6 +17,7 @@ host_packages=(
 # In the Debian 13 tree. gcc-14 and rustc are the compilers that Debian's
 # kernel configuration names.
 tree_packages=(
+	"${host_packages[@]}"                           # guests' systems are made there too
 	gcc-14 make rustc rust-src bindgen libclang-dev # to compile C and Rust
 	rustfmt                                         # bindgen formats with it
 	flex bison bc perl-base                         # to make a kernel tree
