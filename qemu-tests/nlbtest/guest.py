@@ -106,6 +106,9 @@ class Answer:
 class Guest:
     """A guest by its directory; `boot` starts it."""
 
+    # Ports that are pairs of named pipes, NAME.in and NAME.out, in the directory.
+    PIPES = ("ctl",)
+
     def __init__(self, directory: pathlib.Path, name: str | None = None):
         self.dir = directory
         self.name = name or directory.name
@@ -128,8 +131,9 @@ class Guest:
         self.dir.mkdir(parents=True, exist_ok=True)
         for file in self.dir.iterdir():
             file.unlink()
-        for port in ("ctl.in", "ctl.out"):
-            os.mkfifo(self.dir / port)
+        for port in self.PIPES:
+            os.mkfifo(self.dir / f"{port}.in")
+            os.mkfifo(self.dir / f"{port}.out")
         (self.dir / "console.log").touch()
         # QEMU opens the pipes for both directions, so do we: then neither
         # side sees an end when the other goes away for a while.
@@ -156,7 +160,6 @@ class Guest:
             (self.dir / "pid").write_text(f"{self.process.pid}\n")
 
     def _command(self, shape: Shape) -> list[str]:
-        kernel = paths.kernel(shape.release)
         accel = ["-accel", "tcg,thread=multi"]
         if shape.counted_clock:
             shift = shape.pace.bit_length() - 1
@@ -165,7 +168,7 @@ class Guest:
             "qemu-system-x86_64", "-name", self.name, "-M", "pc,hpet=off", *accel,
             "-cpu", "max", "-smp", str(shape.cpus), "-m", f"{shape.memory_mib * debugkernel.memory(shape.release)},maxmem=4G",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-kernel", str(kernel / "image" / "vmlinuz"),
+            "-kernel", str(self._kernel(shape)),
             "-initrd", str(shape.payload),
             "-append", self._kernel_arguments(shape),
             "-serial", "file:console.log",
@@ -174,21 +177,34 @@ class Guest:
             "-device", "virtio-serial-pci",
             "-chardev", "socket,id=shell,path=shell,server=on,wait=off",
             "-device", "virtconsole,chardev=shell",
-            "-chardev", "pipe,id=ctl,path=ctl",
-            "-device", "virtserialport,chardev=ctl,name=nlb.ctl",
             "-chardev", "file,id=ktap,path=ktap",
             "-device", "virtserialport,chardev=ktap,name=nlb.ktap",
         ]  # fmt: skip
+        for port in self.PIPES:
+            command += [
+                "-chardev", f"pipe,id={port},path={port}",
+                "-device", f"virtserialport,chardev={port},name=nlb.{port}",
+            ]  # fmt: skip
         if shape.plugin:
             command += ["-plugin", shape.plugin]
-        disks = [paths.CACHE / "guest" / "userland.ext4", kernel / "modules.ext4"]
-        command += _memory_disks(disks) if shape.counted_clock else _drives(disks)
+        command += self._disks(shape)
         for number, (tap, mac) in enumerate(shape.taps):
             command += [
                 "-netdev", f"tap,id=n{number},ifname={tap},script=no,downscript=no",
                 "-device", f"virtio-net-pci,netdev=n{number},mac={mac},id=nic{number},romfile=",
             ]  # fmt: skip
         return command
+
+    # What another kind of guest has others of.
+
+    def _kernel(self, shape: Shape) -> pathlib.Path:
+        """The kernel image that the guest boots."""
+        return paths.kernel(shape.release) / "image" / "vmlinuz"
+
+    def _disks(self, shape: Shape) -> list[str]:
+        """QEMU's options for the guest's disks."""
+        disks = [paths.CACHE / "guest" / "userland.ext4", paths.kernel(shape.release) / "modules.ext4"]
+        return _memory_disks(disks) if shape.counted_clock else _drives(disks)
 
     def _kernel_arguments(self, shape: Shape) -> str:
         words = [

@@ -37,6 +37,8 @@ class Plan:
 class Lab:
     """A lab by its directory."""
 
+    PLAN = Plan
+
     def __init__(self, directory: pathlib.Path):
         self.dir = directory
         self.plan: Plan | None = None
@@ -50,17 +52,25 @@ class Lab:
 
     def make(self, built: programs.Programs, name: str, hosts: int, detached: bool) -> None:
         """Make the segment and start all guests; `set_up_network` waits for each."""
-        shutil.rmtree(self.dir, ignore_errors=True)
-        self.dir.mkdir(parents=True)
+        self._clear()
         image = payload.make(built.release, built.files, self.dir / "initrd")
         tool = str(built.files["bin/tt"])
         self.segment = segment.Segment.make(name, hosts, detached)
-        self.plan = Plan(name, hosts, built.release, str(image), tool, detached, self.segment.holder)
-        (self.dir / "lab.json").write_text(json.dumps(dataclasses.asdict(self.plan)))
+        self._start(Plan(name, hosts, built.release, str(image), tool, detached, self.segment.holder))
+
+    def _clear(self) -> None:
+        """An empty directory."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+
+    def _start(self, plan: Plan) -> None:
+        """Start the guests that are planned, and note the plan for other processes."""
+        self.plan = plan
+        (self.dir / "lab.json").write_text(json.dumps(dataclasses.asdict(plan)))
         self._lock = open(self.dir / "owner", "w", encoding="utf-8")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._attach()
-        for number in range(1, hosts + 1):
+        for number in self.guests:
             self.boot(number)
 
     @classmethod
@@ -69,16 +79,37 @@ class Lab:
         lab = cls(directory)
         lab.attached = True
         try:
-            lab.plan = Plan(**json.loads((directory / "lab.json").read_text()))
+            lab.plan = cls.PLAN(**json.loads((directory / "lab.json").read_text()))
         except FileNotFoundError:
             raise LabError("no lab is up: start one with make lab") from None
         lab._attach()
         return lab
 
     def _attach(self) -> None:
-        self.segment = segment.Segment(self.plan.name, self.plan.holder)
+        self.segment = self._segment()
         for number in range(1, self.plan.hosts + 1):
-            self.guests[number] = guest.Guest(self.dir / f"host{number}")
+            self.guests[number] = self._guest(number)
+
+    # What another kind of lab has others of.
+
+    def _segment(self) -> segment.Segment:
+        return segment.Segment(self.plan.name, self.plan.holder)
+
+    def _guest(self, number: int) -> guest.Guest:
+        return guest.Guest(self.dir / f"host{number}")
+
+    def _shape(self, number: int) -> guest.Shape:
+        return guest.Shape(
+            release=self.plan.release,
+            payload=pathlib.Path(self.plan.payload),
+            memory_mib=MEMORY_MIB,
+            taps=[(f"t{number}", segment.mac(number)), (f"u{number}", segment.mac(number, 1))],
+            within=self.segment.command([]),
+            detached=self.plan.detached,
+            lives_with=self._owner() if self.attached else None,
+        )
+
+    # Single guests
 
     def _owner(self) -> pathlib.Path | None:
         """The lock that the maker of an attended lab holds."""
@@ -91,18 +122,8 @@ class Lab:
             old = machine.dir.with_name(f"{machine.name}.before")
             shutil.rmtree(old, ignore_errors=True)
             machine.dir.rename(old)
-            machine = self.guests[number] = guest.Guest(machine.dir)
-        machine.boot(
-            guest.Shape(
-                release=self.plan.release,
-                payload=pathlib.Path(self.plan.payload),
-                memory_mib=MEMORY_MIB,
-                taps=[(f"t{number}", segment.mac(number)), (f"u{number}", segment.mac(number, 1))],
-                within=self.segment.command([]),
-                detached=self.plan.detached,
-                lives_with=self._owner() if self.attached else None,
-            )
-        )
+            machine = self.guests[number] = self._guest(number)
+        machine.boot(self._shape(number))
 
     def remove(self) -> None:
         """End all guests and remove the segment."""
@@ -120,6 +141,10 @@ class Lab:
         if number not in self.guests:
             raise LabError(f"there is no host {number}: the lab has 1 to {self.plan.hosts}")
         return self.guests[number]
+
+    def set_cable(self, number: int, plugged: bool) -> None:
+        """Pull the cable of a host's card on the segment, or plug it in again."""
+        self.host(number).set_cable(plugged)
 
     # The cluster
 

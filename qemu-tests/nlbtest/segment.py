@@ -13,6 +13,7 @@ The second cards of the guests, u1 to u3, are on a switch of their own, br1,
 where nobody else is: another way for heartbeats (nlbadm relay).
 """
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -24,6 +25,17 @@ CLIENT = "10.0.0.100"
 SOURCES = "10.1.0.0/16"
 # What Windows and nlb make of 10.0.0.10 in multicast mode.
 VIRTUAL_MAC = "03:bf:0a:00:00:0a"
+
+
+@dataclasses.dataclass(frozen=True)
+class Addresses:
+    """The addresses on a segment. Hosts have their own."""
+
+    vip: str = VIP
+    # The client's own, with the length of the segment's prefix.
+    client: str = f"{CLIENT}/16"
+    # The network behind the client, all of whose addresses are the client's too.
+    sources: str = SOURCES
 
 
 class SegmentError(Exception):
@@ -45,12 +57,13 @@ def mac(host: int, card: int = 0) -> str:
 class Segment:
     """One segment, by the process that holds its namespace."""
 
-    def __init__(self, name: str, holder: int):
+    def __init__(self, name: str, holder: int, addresses: Addresses = Addresses()):
         self.name = name
         self.holder = holder
+        self.addresses = addresses
 
     @classmethod
-    def make(cls, name: str, hosts: int, detached: bool) -> "Segment":
+    def make(cls, name: str, hosts: int, detached: bool, addresses: Addresses = Addresses()) -> "Segment":
         """Make the namespace and all that is in it. Unless detached it ends with its maker."""
         if os.geteuid() != 0:
             raise SegmentError("making a network namespace takes root: try again with sudo -E")
@@ -60,7 +73,7 @@ class Segment:
             [*leash, "unshare", "--net", "bash", "-c", 'echo; exec -a "$1" sleep infinity', "bash", name],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        segment = cls(name, process.pid)
+        segment = cls(name, process.pid, addresses)
         try:
             if not process.stdout.readline():
                 raise SegmentError("this machine does not let root make a network namespace")
@@ -93,9 +106,9 @@ class Segment:
         )  # fmt: skip
         self._join("pc", "br0")
         self._ip("link", "set", "c0", "up")
-        self._ip("addr", "add", f"{CLIENT}/16", "dev", "c0")
+        self._ip("addr", "add", self.addresses.client, "dev", "c0")
         # Every address of this network is the client's own.
-        self._ip("route", "add", "local", SOURCES, "dev", "lo")
+        self._ip("route", "add", "local", self.addresses.sources, "dev", "lo")
         # It asks for neighbours in its main address's name, not in hundreds.
         self._in("sysctl", "-qw", "net.ipv4.conf.all.arp_announce=2")
 
@@ -124,7 +137,7 @@ class Segment:
 
     def neighbour(self) -> str | None:
         """The MAC that the client has learned for the VIP."""
-        text = self._ip("neigh", "show", VIP, "dev", "c0")
+        text = self._ip("neigh", "show", self.addresses.vip, "dev", "c0")
         match = re.search(r"lladdr (\S+)", text)
         return match[1] if match else None
 
