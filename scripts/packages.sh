@@ -45,3 +45,17 @@ guest_packages=(
 	busybox-static                                 # the initial file system
 	gawk less                                      # scripts and people
 )
+
+# In guests that are ordinary Debian systems: what a small server has. The
+# stock kernel's package is added to these.
+system_packages=(
+	systemd-sysv dbus udev          # process 1, and what it works with
+	initramfs-tools zstd busybox    # recommended where there is a kernel
+	e2fsprogs iproute2 kmod procps iputils-ping
+	nginx                           # what the cluster serves
+)
+
+# What each variant of them has besides.
+declare -A system_variants=(
+	[networkd]='' # systemd-networkd sets the network up
+)
