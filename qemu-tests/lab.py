@@ -2,11 +2,15 @@
 """A cluster of three guests that stays up.
 
   lab up                 boot it and join the cluster
+  lab up SYSTEM          boot ordinary Debian systems instead, without nlb; SYSTEM is a
+                         variant of scripts/setup-system.sh (networkd)
   lab down               remove it
   lab shell N            a terminal in host N (leave with Ctrl-])
   lab exec N SCRIPT      run a bash script in host N
   lab client CMD…        run a command as the client; "tt" is the test tool
+  lab copy N DIR FILE…   copy files into a directory of host N; of SYSTEM only
   lab cut N, lab boot N  cut host N's power; boot it and join again
+  lab reboot N           restart host N; of SYSTEM only
   lab join N OPTION…     load the module in host N and join, with options of nlbadm up
   lab unplug N, plug N   pull the cable of host N's network card; plug it in
 """
@@ -18,19 +22,24 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from nlbtest import guest, lab, paths, programs, segment, terminal  # noqa: E402
+from nlbtest import guest, lab, paths, programs, segment, system, terminal  # noqa: E402
 
 HOSTS = 3
 WAIT_SECONDS = 60
 
 
-def up(directory: pathlib.Path) -> None:
-    """Boot the lab and make it a cluster."""
+def clear(directory: pathlib.Path) -> None:
+    """Remove what is left of an old lab, but none that is up."""
     if (directory / "lab.json").exists():
-        running = lab.Lab.existing(directory)
+        running = system.existing(directory)
         if any(machine.alive() for machine in running.guests.values()):
             raise lab.LabError("the lab is up already; make lab-down removes it")
         running.remove()
+
+
+def up(directory: pathlib.Path) -> None:
+    """Boot the lab and make it a cluster."""
+    clear(directory)
     out = lab.Progress()
     fresh = lab.Lab(directory)
     ids = list(range(1, HOSTS + 1))
@@ -49,6 +58,22 @@ def up(directory: pathlib.Path) -> None:
     out.say("the lab is up: make lab-shell HOST=2, qemu-tests/lab --help, make lab-down")
 
 
+def up_systems(directory: pathlib.Path, variant: str) -> None:
+    """Boot ordinary systems."""
+    clear(directory)
+    out = lab.Progress()
+    fresh = system.SystemLab(directory)
+    try:
+        fresh.make(programs.build(), f"nlb-lab-{os.getpid()}", HOSTS, detached=True, variant=variant)
+        for number in fresh.guests:
+            fresh.host(number).wait_running()
+            out.say(f"host {number} is up")
+    except BaseException:
+        fresh.remove()
+        raise
+    out.say("the systems are up: make lab-shell HOST=2, qemu-tests/lab --help, make lab-down")
+
+
 def rejoin(running: lab.Lab, number: int, options: list[str]) -> None:
     """Boot a host whose power was cut, and let it join again."""
     if running.host(number).alive():
@@ -58,9 +83,21 @@ def rejoin(running: lab.Lab, number: int, options: list[str]) -> None:
     running.join(number, *options)
 
 
+def act_on_system(running: system.SystemLab, verb: str, number: int, words: list[str]) -> None:
+    """Verbs that ordinary systems have, or have in another form."""
+    if verb == "boot":
+        running.boot_again(number)
+    elif verb == "reboot":
+        running.reboot(number)
+    elif len(words) < 2:
+        raise lab.LabError("which directory and files? lab copy 2 /root build/web.key")
+    else:
+        running.host(number).copy([pathlib.Path(word) for word in words[1:]], words[0])
+
+
 def act(verb: str, words: list[str], directory: pathlib.Path) -> int:
     """One verb on a lab that is up."""
-    running = lab.Lab.existing(directory)
+    running = system.existing(directory)
     if verb == "down":
         running.remove()
         return 0
@@ -79,12 +116,16 @@ def act(verb: str, words: list[str], directory: pathlib.Path) -> int:
         return machine.finish(ident, 3600, lambda line: print(line, flush=True)).code
     elif verb == "cut":
         machine.power_cut()
+    elif isinstance(running, system.SystemLab) and verb in ("boot", "reboot", "copy"):
+        act_on_system(running, verb, number, words[1:])
     elif verb == "boot":
         rejoin(running, number, words[1:])
     elif verb == "join":
         running.join(number, *words[1:])
+    elif verb in ("unplug", "plug"):
+        running.set_cable(number, verb == "plug")
     else:
-        machine.set_cable(verb == "plug")
+        raise lab.LabError(f"the hosts of this lab are no ordinary systems: {verb} is not for them")
     return 0
 
 
@@ -93,13 +134,16 @@ def main() -> int:
         prog="qemu-tests/lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dir", type=pathlib.Path, default=paths.BUILD / "lab", help=argparse.SUPPRESS)
-    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "join", "unplug", "plug"]
+    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "unplug", "plug"]
     parser.add_argument("verb", choices=verbs)
     parser.add_argument("words", nargs=argparse.REMAINDER)
     args = parser.parse_args()
     try:
         if args.verb == "up":
-            up(args.dir)
+            if args.words:
+                up_systems(args.dir, args.words[0])
+            else:
+                up(args.dir)
             return 0
         return act(args.verb, args.words, args.dir)
     except (lab.LabError, segment.SegmentError, guest.GuestError, programs.BuildError) as error:
