@@ -19,9 +19,13 @@ def main() -> int:
         prog="qemu-tests/run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
+    parser.add_argument("--systems", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true", help="name the scenarios, run none")
     args = parser.parse_args()
     chosen = scenario.discover(args.patterns)
+    if args.systems:
+        print("\n".join(sorted({one.system for one in chosen if one.topology == "systemd"})))
+        return 0
     if args.list:
         for one in chosen:
             print(f"{one.name:24} {one.title}")

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run one scenario of several guests. Usage: run.sh FILE, with the lab in
-# NLB_LAB_DIR; results go to descriptor 4, the log to standard output.
+# Run one scenario of several guests. Usage: run.sh FILE TOPOLOGY, with the lab
+# in NLB_LAB_DIR; results go to descriptor 4, the log to standard output.
 
 NLB_TESTS=$(cd "$(dirname "$0")/.." && pwd -P)
 RUN=$NLB_LAB_DIR/run
@@ -12,8 +12,20 @@ mkdir -p "$RUN"
 . "$NLB_TESTS/lib/ktap.sh"
 # shellcheck source=../lib/peers.sh
 . "$NLB_TESTS/lib/peers.sh"
-# shellcheck source=verbs.sh
-. "$NLB_TESTS/guests/verbs.sh"
+# shellcheck source=segment.sh
+. "$NLB_TESTS/guests/segment.sh"
+case $2 in
+systemd)
+	# shellcheck source=../system/verbs.sh
+	. "$NLB_TESTS/system/verbs.sh"
+	# shellcheck source=../system/readme.sh
+	. "$NLB_TESTS/system/readme.sh"
+	;;
+*)
+	# shellcheck source=verbs.sh
+	. "$NLB_TESTS/guests/verbs.sh"
+	;;
+esac
 
 printf 'KTAP version 1\n' >&4
 scenario_main "$1"

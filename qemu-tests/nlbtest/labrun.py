@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs one scenario of several guests, in a lab of its own."""
+"""Runs one scenario of several guests, in a lab of its own, of the kind that it names."""
 
 import os
 import pathlib
 import signal
 import subprocess
 
-from . import guest, paths, scenario
+from . import guest, paths, scenario, system
 from .lab import Lab
 from .programs import Programs
 
@@ -15,18 +15,35 @@ HOSTS = 3
 
 def run(one: scenario.Scenario, built: Programs, log: pathlib.Path) -> tuple[str, list[str]]:
     """The scenario's results as KTAP text, and the kernels' complaints."""
-    lab = Lab(paths.LOGS / one.name)
+    kind, boot = KINDS[one.topology]
+    lab = kind(paths.LOGS / one.name)
     results = lab.dir / "ktap"
     try:
         # Attended by this process: the guests end with it.
-        lab.make(built, f"nlb-test-{os.getpid()}", HOSTS, detached=False)
-        for number in range(1, HOSTS + 1):
-            lab.set_up_network(number)
-        lab.make_key()
+        boot(one, built, lab)
         _script(one, lab, results, log)
         return results.read_text(), lab.splats()
     finally:
         lab.remove()
+
+
+def _guests(_one: scenario.Scenario, built: Programs, lab: Lab) -> None:
+    """Guests with our own initial file system; their web servers run."""
+    lab.make(built, f"nlb-test-{os.getpid()}", HOSTS, detached=False)
+    for number in lab.guests:
+        lab.set_up_network(number)
+    lab.make_key()
+
+
+def _systems(one: scenario.Scenario, built: Programs, lab: system.SystemLab) -> None:
+    """Ordinary systems, as their boot leaves them."""
+    lab.make(built, f"nlb-test-{os.getpid()}", one.hosts, detached=False, variant=one.system)
+    for number in lab.guests:
+        lab.host(number).wait_running()
+
+
+# The lab of each topology, and what is done before its scenarios.
+KINDS = {"guests": (Lab, _guests), "systemd": (system.SystemLab, _systems)}
 
 
 def _script(one: scenario.Scenario, lab: Lab, results: pathlib.Path, log: pathlib.Path) -> None:
@@ -34,8 +51,8 @@ def _script(one: scenario.Scenario, lab: Lab, results: pathlib.Path, log: pathli
     environment = os.environ | {"NLB_LAB_DIR": str(lab.dir)}
     with open(log, "wb") as out, open(results, "wb") as ktap:
         process = subprocess.Popen(
-            ["bash", "-c", 'exec 4>&"$1"; exec "$2" "$3"', "run", str(ktap.fileno()),
-             str(paths.TESTS / "guests" / "run.sh"), str(one.path)],
+            ["bash", "-c", 'exec 4>&"$1"; exec "${@:2}"', "run", str(ktap.fileno()),
+             str(paths.TESTS / "guests" / "run.sh"), str(one.path), one.topology],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
             pass_fds=(ktap.fileno(),), start_new_session=True,
         )  # fmt: skip

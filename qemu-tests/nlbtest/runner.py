@@ -120,7 +120,7 @@ class Worker:
         text = ""
         clean = False
         try:
-            if one.topology == "guests":
+            if one.has_lab:
                 text, splats = labrun.run(one, self.programs, log)
                 trouble += [f"kernel: {line}" for line in splats[:5]]
                 self._report(one, text, trouble, log, time.monotonic() - began)
@@ -207,7 +207,7 @@ def run(chosen: list[scenario.Scenario], programs: Programs) -> Total:
             queue.sort(key=lambda one: -one.timeout)
             # A kind with many scenarios gets two guests that share its queue.
             # Those of several guests run one at a time: each is the only lab of its run.
-            shared = queue[0].topology != "guests" and (len(kinds) == 1 or len(queue) > 4)
+            shared = not queue[0].has_lab and (len(kinds) == 1 or len(queue) > 4)
             for share in range(min(PARALLEL, len(queue)) if shared else 1):
                 worker = Worker(programs, f"guest{number}{chr(97 + share)}")
                 running.append(pool.submit(worker.run, queue))

@@ -9,9 +9,11 @@ import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|clock|timeout|long-timeout|cpus|pace|kernel): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|system|hosts|clock|timeout|long-timeout|cpus|pace|kernel): (.+)$")
 
-TOPOLOGIES = ("one-guest", "guests")
+# "guests": three guests with our own initial file system; "systemd": guests that are
+# ordinary Debian systems (nlbtest/system.py).
+TOPOLOGIES = ("one-guest", "guests", "systemd")
 # "any": counted where that is affordable, which is on the stock kernel: then a
 # busy machine cannot starve a guest of its heartbeats.
 CLOCKS = ("any", "real", "counted")
@@ -29,6 +31,9 @@ class Scenario:
     path: pathlib.Path
     title: str
     topology: str = "one-guest"
+    # For "systemd": the variant of scripts/setup-system.sh, and the number of hosts.
+    system: str = "networkd"
+    hosts: int = 2
     clock: str = "any"
     # Seconds after which it counts as hung; generous, for busy machines.
     timeout: int = 300
@@ -45,13 +50,18 @@ class Scenario:
         """The file's name without its ending."""
         return self.path.stem
 
+    @property
+    def has_lab(self) -> bool:
+        """Whether it runs in several guests, which it has for itself."""
+        return self.topology != "one-guest"
+
     def counted(self, debug_kernel: bool) -> bool:
         """Whether it runs under a counted clock on such a kernel."""
         return self.topology == "one-guest" and self.clock != "real" and not debug_kernel
 
     def kind(self, debug_kernel: bool) -> tuple[str, bool, int, int]:
-        """Scenarios of one kind share a guest."""
-        return (self.topology, self.counted(debug_kernel), self.cpus, self.pace)
+        """Scenarios of one kind share a guest; those with a lab take turns."""
+        return ("lab" if self.has_lab else "guest", self.counted(debug_kernel), self.cpus, self.pace)
 
 
 def load(path: pathlib.Path) -> Scenario:
@@ -64,7 +74,7 @@ def load(path: pathlib.Path) -> Scenario:
             fields[match[1]] = match[2].strip()
     if "title" not in fields:
         raise HeadError(f"{path}: no line '# title: …' in its head")
-    for key in ("timeout", "long-timeout", "cpus", "pace"):
+    for key in ("hosts", "timeout", "long-timeout", "cpus", "pace"):
         if key in fields:
             fields[key] = int(fields[key])
     # The time that the long form takes, where there is one and it is asked for.
