@@ -10,8 +10,6 @@
 # Guests write to copies of the disk (qemu-tests/nlbtest/system.py). VARIANT
 # names the packages that it has besides (packages.sh). NLB_KERNEL chooses the
 # kernel (kernel-release.sh). Prints the directory.
-#
-# In the Debian 13 tree it finds what has been made from outside.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
@@ -51,7 +49,6 @@ configure() {
 
 make_system() {
 	local dest=$1 tree=$1.tree
-	[ -z "${NLB_IN_TREE:-}" ] || die "run scripts/setup-system.sh $variant outside of the Debian 13 tree"
 	# shellcheck disable=SC2086 # a list of words
 	debian_tree "system-$release-$variant" "$tree" "${system_packages[@]}" ${system_variants[$variant]} \
 		"linux-image-$release/$NLB_SUITE-backports"
