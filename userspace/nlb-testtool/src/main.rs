@@ -13,6 +13,7 @@ mod cost;
 mod datagrams;
 mod flood;
 mod forge;
+mod genl;
 mod golden;
 mod goldentable;
 mod handshake;
@@ -23,6 +24,7 @@ mod inject;
 mod key;
 mod links;
 mod messages;
+mod ovs;
 mod packet;
 mod replay;
 mod serve;
@@ -77,6 +79,8 @@ enum Verb {
     Replay(replay::Args),
     /// Change interfaces of many namespaces, as lines say.
     Links(links::Args),
+    /// Make an Open vSwitch datapath with a port.
+    Ovs(ovs::Args),
     /// Set the mode of a team device.
     Team(team::Args),
 }
@@ -100,6 +104,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Messages(args) => messages::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Links(args) => links::run(&args),
+        Verb::Ovs(args) => ovs::run(&args),
         Verb::Team(args) => team::run(&args),
     }
 }
