@@ -290,14 +290,16 @@ fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
 fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
     let rtnl = Rtnl::lock();
-    let device = Device::by_index(&rtnl, request.net(), ifindex).map_err(|error| {
+    let net = request.net();
+    let listed = net.device(&rtnl, ifindex).map_err(|error| {
         request.refuse_at(
             cluster::IFINDEX,
             error,
             c_str!("there is no such interface"),
         )
     })?;
-    if let Some(port) = registry.find(request.net().id(), ifindex) {
+    let device = Device::hold(&listed)?;
+    if let Some(port) = registry.find(net.id(), ifindex) {
         return Err(refuse_second(request, port.cluster()));
     }
     let new = NewCluster::read(request, &rtnl, &device)?;

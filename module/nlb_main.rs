@@ -48,8 +48,8 @@ mod stray;
 mod tables;
 mod walk;
 
+use kapi::device_notifier::Notifier;
 use kapi::genetlink::{Family, Registration};
-use kapi::netdevice::Notifier;
 use registry::Registry;
 
 module! {

@@ -5,6 +5,7 @@
 use super::cluster::Cluster;
 use super::conflict::Claim;
 use super::kapi::netlink::Message;
+use super::kapi::rcu::read_lock;
 use super::nlb_core::event::Event;
 use super::nlb_core::genl::{self, EventKind};
 use super::nlb_core::host::HostId;
@@ -129,8 +130,9 @@ pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
 
 fn send(cluster: &Cluster, kind: EventKind, told: Option<&Told>, fields: &Fields) {
     let device = cluster.device();
+    let side = read_lock();
     cluster.family().notify(
-        device.net(),
+        device.net_now(&side),
         GROUP_EVENTS,
         genl::Command::EventNtf as u8,
         EVENT_SIZE,
@@ -179,8 +181,9 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
 /// Hands a heartbeat to whoever carries it on the second path. Context: any.
 pub(crate) fn relay(cluster: &Cluster, frame: &[u8]) {
     let device = cluster.device();
+    let side = read_lock();
     cluster.family().notify(
-        device.net(),
+        device.net_now(&side),
         GROUP_RELAY,
         genl::Command::HeartbeatNtf as u8,
         frame.len().saturating_add(RELAY_ROOM),

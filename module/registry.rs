@@ -22,9 +22,11 @@ use super::discovery::Ip6Output;
 use super::egress::Egress;
 use super::ingress::Ingress;
 use super::kapi::address::{AddressNotifier, AddressWatcher};
+use super::kapi::device_hooks::DeviceHooks;
+use super::kapi::device_notifier::DeviceWatcher;
 use super::kapi::genetlink::Family;
-use super::kapi::netdevice::{DeviceEvent, DeviceRef, DeviceWatcher, Net, NetId, Rtnl};
-use super::kapi::netfilter::{DeviceHooks, Hooks, Point};
+use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
+use super::kapi::netfilter::{Hooks, Point};
 use super::kapi::once::Once;
 use super::neighbour::{ArpOutput, ClusterList, Guard};
 use super::nlb_core::genl::EventKind;
@@ -101,23 +103,24 @@ impl Namespace {
     /// Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says; then some are not watched.
     fn watch_all(&mut self, rtnl: &Rtnl, net: Net<'_>) -> Result {
         for device in net.devices(rtnl) {
-            self.watch(rtnl, net, &device)?;
+            self.watch(rtnl, &device)?;
         }
         Ok(())
     }
 
     /// Watches an interface that may have changed. As [`Namespace::watch_all`].
-    fn watch(&mut self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) -> Result {
+    fn watch(&mut self, rtnl: &Rtnl, device: &Listed<'_>) -> Result {
+        let net = device.net();
         let way = self.way(rtnl, device);
         if way == Way::Device {
-            self.strays.add(rtnl, net, device)?;
+            self.strays.add(rtnl, device)?;
         } else {
             self.strays.remove(rtnl, device);
         }
         if way == Way::Stack && self.shared_strays.is_empty() {
             let mut hooks = Hooks::new();
-            hooks.add_input::<Stray>(Point::Ip4In(net), self.guard.clone())?;
-            hooks.add_input::<Stray>(Point::Ip6In(net), self.guard.clone())?;
+            hooks.add_input::<Stray>(rtnl, Point::Ip4In(net), self.guard.clone())?;
+            hooks.add_input::<Stray>(rtnl, Point::Ip6In(net), self.guard.clone())?;
             self.shared_strays = hooks;
         } else if way != Way::Stack
             && !self.shared_strays.is_empty()
@@ -200,14 +203,14 @@ impl Registry {
 
     /// Attaches a cluster to its interface: from here on packets and time reach it. It is stopped.
     ///
-    /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENOMEM`, or what the device or
-    /// netfilter says; nothing is left behind then.
+    /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENXIO` if it leaves, `ENOMEM`, or what
+    /// the device or netfilter says; nothing is left behind then.
     pub(crate) fn attach(&self, rtnl: &Rtnl, port: Arc<Port>) -> Result {
         let cluster = port.cluster();
-        let device = cluster.device();
+        let device = cluster.device().listed(rtnl).ok_or(ENXIO)?;
         let ifindex = device.ifindex();
         let mut namespaces = self.namespaces.lock();
-        let place = Self::namespace(&mut namespaces, device.net())?;
+        let place = Self::namespace(rtnl, &mut namespaces, device.net())?;
         let namespace = namespaces.get_mut(place).ok_or(ENOMEM)?;
         if namespace.clusters.iter().any(|a| a.ifindex == ifindex) {
             return Err(EBUSY);
@@ -228,11 +231,11 @@ impl Registry {
         };
         let hooked = attached
             .hooks
-            .add::<Egress>(Point::Egress(device), port.clone())
+            .add::<Egress>(rtnl, Point::Egress(device), port.clone())
             .and_then(|()| {
                 attached
                     .hooks
-                    .add_owning::<Ingress>(Point::Ingress(device), port.clone())
+                    .add_owning::<Ingress>(rtnl, Point::Ingress(device), port.clone())
             })
             .and_then(|()| AddressNotifier::new(port.clone()))
             .map(|notifier| attached.addresses = Some(notifier));
@@ -273,7 +276,7 @@ impl Registry {
     }
 
     /// The place of a namespace in the list, which is made if it is not there.
-    fn namespace(namespaces: &mut KVec<Namespace>, net: Net<'_>) -> Result<usize> {
+    fn namespace(rtnl: &Rtnl, namespaces: &mut KVec<Namespace>, net: Net<'_>) -> Result<usize> {
         if let Some(place) = namespaces.iter().position(|n| n.id == net.id()) {
             return Ok(place);
         }
@@ -281,8 +284,8 @@ impl Registry {
         let guard = Arc::new(Guard::new(), GFP_KERNEL)?;
         let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL)?);
         let mut hooks = Hooks::new();
-        hooks.add::<ArpOutput>(Point::ArpOut(net), guard.clone())?;
-        hooks.add_output::<Ip6Output>(Point::Ip6Out(net), guard.clone())?;
+        hooks.add::<ArpOutput>(rtnl, Point::ArpOut(net), guard.clone())?;
+        hooks.add_output::<Ip6Output>(rtnl, Point::Ip6Out(net), guard.clone())?;
         let place = namespaces.len();
         // There is room, it was reserved.
         let _ = namespaces.push_within_capacity(Namespace {
@@ -307,44 +310,42 @@ impl Registry {
             return;
         };
         namespace.publish();
-        let net = left.cluster().device().net();
+        let net = left.cluster().device().net(rtnl);
         if namespace.watch_all(rtnl, net).is_err() {
             pr_warn!("no memory to keep VIPs off an interface whose cluster ended\n");
         }
     }
 
-    /// An interface of a namespace has changed, or goes. Context: process, RTNL.
-    fn watch(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>) {
+    /// Does something with a namespace, if it has clusters. Context: process, RTNL.
+    fn with(&self, net: NetId, work: impl FnOnce(&mut Namespace)) {
         let mut namespaces = self.namespaces.lock();
-        let Some(namespace) = namespaces.iter_mut().find(|n| n.id == net.id()) else {
-            return;
-        };
-        if event == DeviceEvent::Unregister {
-            namespace.strays.remove(rtnl, device);
-        } else if namespace.watch(rtnl, net, device).is_err() {
-            let name = device.name();
-            let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
-            pr_warn!("no memory to keep VIPs off {name:?}; its next change tries again\n");
+        if let Some(namespace) = namespaces.iter_mut().find(|n| n.id == net) {
+            work(namespace);
         }
     }
 }
 
 impl DeviceWatcher for Registry {
-    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>) {
-        match event {
-            // Most interfaces have no cluster.
-            DeviceEvent::Unregister => {
-                let _ = self.detach(rtnl, net.id(), device.ifindex());
-            }
-            DeviceEvent::Change => {
-                if let Some(port) = self.find(net.id(), device.ifindex()) {
-                    let usable = reception::is_usable(rtnl, port.cluster().device());
-                    // A node that takes no part does not care.
-                    let _ = port.command(Command::Carrier(usable));
-                }
-            }
-        }
+    fn device_leaves(&self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) {
+        // Most interfaces have no cluster.
+        let _ = self.detach(rtnl, net.id(), device.ifindex());
         // Last, for the end of a cluster makes its interface one like any other.
-        self.watch(rtnl, event, net, device);
+        self.with(net.id(), |namespace| namespace.strays.remove(rtnl, device));
+    }
+
+    fn device_changed(&self, rtnl: &Rtnl, device: &Listed<'_>) {
+        let net = device.net().id();
+        if let Some(port) = self.find(net, device.ifindex()) {
+            let usable = reception::is_usable(rtnl, port.cluster().device());
+            // A node that takes no part does not care.
+            let _ = port.command(Command::Carrier(usable));
+        }
+        self.with(net, |namespace| {
+            if namespace.watch(rtnl, device).is_err() {
+                let name = device.name();
+                let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
+                pr_warn!("no memory to keep VIPs off {name:?}; its next change tries again\n");
+            }
+        });
     }
 }

@@ -9,7 +9,7 @@
 
 use super::cluster::Cluster;
 use super::kapi::clock::now_ns;
-use super::kapi::conntrack::each_tcp;
+use super::kapi::conntrack::ConntrackWalk;
 use super::kapi::hrtimer::Timer;
 use super::kapi::inet::{TcpFlow, TcpWalk};
 use super::kapi::rcu::{read_lock, synchronize_net};
@@ -111,7 +111,7 @@ impl Walker {
         let began = now_ns();
         self.walk_tcp(&mut found);
         self.walk_sessions(&mut found);
-        self.walk_conntrack(&mut found);
+        self.walk_conntrack(&mut found)?;
         let held = cluster.cookies().may_return_to_residue();
         let took = now_ns().saturating_sub(began);
         cluster.set_walked(Walked {
@@ -134,13 +134,24 @@ impl Walker {
     }
 
     /// Enters the connections of containers and guests behind the VIP, which have no socket here.
-    fn walk_conntrack(&self, found: &mut Found) {
-        each_tcp(self.cluster.device().net(), &mut |flow| {
-            let side = read_lock();
-            if let Some(snapshot) = self.cluster.snapshot(&side) {
-                found.enter_tcp(snapshot, flow);
+    fn walk_conntrack(&self, found: &mut Found) -> Result {
+        let Some(mut walk) = ConntrackWalk::new() else {
+            return Ok(());
+        };
+        loop {
+            let more = {
+                let side = read_lock();
+                let Some(snapshot) = self.cluster.snapshot(&side) else {
+                    return Ok(());
+                };
+                let net = self.cluster.device().net_now(&side);
+                walk.look(net, &mut |flow| found.enter_tcp(snapshot, flow))?
+            };
+            if !more {
+                return Ok(());
             }
-        });
+            breathe();
+        }
     }
 
     /// Enters the sessions that have no socket.
@@ -155,7 +166,6 @@ impl Walker {
     }
 
     fn walk_tcp(&self, found: &mut Found) {
-        let net = self.cluster.device().net();
         let mut walk = TcpWalk::new();
         loop {
             let more = {
@@ -163,6 +173,7 @@ impl Walker {
                 let Some(snapshot) = self.cluster.snapshot(&side) else {
                     return;
                 };
+                let net = self.cluster.device().net_now(&side);
                 walk.look(net, WALK_SLICE, &mut |flow| {
                     found.enter_tcp(snapshot, flow);
                 })
@@ -177,7 +188,8 @@ impl Walker {
 
 impl Job for Walker {
     fn run(&self) -> u32 {
-        // Without memory it is tried again later; what is residue stays so until then.
+        // Without memory, or with a table that was resized meanwhile, it is tried again later; what is residue stays so
+        // until then.
         let took = self.walk().unwrap_or(0);
         let pause = took.saturating_mul(WALK_PAUSE_TIMES) / NS_PER_MS;
         u32::try_from(pause).unwrap_or(u32::MAX).max(WALK_PAUSE_MS)

@@ -183,16 +183,62 @@ impl Conntrack {
     }
 }
 
-/// Looks at the TCP connections of a namespace whose addresses this host translates, if connection tracking is loaded.
-/// `each` is called with a spin lock held and must be short. Context: process, without locks.
-pub(crate) fn each_tcp<F: FnMut(TcpFlow)>(net: Net<'_>, each: &mut F) {
-    // SAFETY: The namespace is alive; `found::<F>` is called during the call only, with this context, from one thread.
-    unsafe {
-        bindings::nlb_helper_ct_walk(
-            net.as_ptr(),
-            Some(found::<F>),
-            core::ptr::from_mut(each).cast(),
-        );
+/// A walk over the connections whose addresses this host translates, part by part.
+///
+/// # Invariants
+///
+/// `table` holds the other module.
+pub(crate) struct ConntrackWalk {
+    table: bindings::nlb_ct_table,
+    seen: *const c_void,
+    next: u32,
+}
+
+impl ConntrackWalk {
+    /// At the beginning; nothing if connection tracking is not loaded. Its module cannot go while this lives. Context:
+    /// process.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: Plain data, for which zero means "not held".
+        let mut table = unsafe { core::mem::zeroed() };
+        // SAFETY: The table is valid for writes.
+        let held = unsafe { bindings::nlb_helper_ct_table_get(&mut table) };
+        // INVARIANT: As just held.
+        held.then_some(Self {
+            table,
+            seen: core::ptr::null(),
+            next: 0,
+        })
+    }
+
+    /// Looks at the TCP connections of the next part. False if that was all. `each` is called with a spin lock held and
+    /// must be short. Context: process, without locks. Errors: `EAGAIN` if the table was resized meanwhile, and the walk
+    /// has to begin anew.
+    pub(crate) fn look<F: FnMut(TcpFlow)>(&mut self, net: Net<'_>, each: &mut F) -> Result<bool> {
+        // SAFETY: The symbols are held by the type invariant; the namespace is alive.
+        let parts = unsafe { bindings::nlb_helper_ct_parts(&self.table, net.as_ptr()) };
+        if self.next >= parts {
+            return Ok(false);
+        }
+        // SAFETY: As above; `found::<F>` is called during the call only, with this context, from one thread.
+        let same = unsafe {
+            bindings::nlb_helper_ct_walk(
+                &self.table,
+                net.as_ptr(),
+                self.next,
+                &mut self.seen,
+                Some(found::<F>),
+                core::ptr::from_mut(each).cast(),
+            )
+        };
+        self.next = self.next.saturating_add(1);
+        same.then_some(true).ok_or(EAGAIN)
+    }
+}
+
+impl Drop for ConntrackWalk {
+    fn drop(&mut self) {
+        // SAFETY: Held by the type invariant, and given back once.
+        unsafe { bindings::nlb_helper_ct_table_put(&self.table) };
     }
 }
 

@@ -100,12 +100,9 @@ int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len)
 	return skb_ensure_writable(skb, len);
 }
 
-bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
+void nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker)
 {
-	if (dev->reg_state != NETREG_REGISTERED)
-		return false;
 	netdev_hold(dev, tracker, GFP_KERNEL);
-	return true;
 }
 
 void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker)
@@ -116,6 +113,28 @@ void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker)
 struct net *nlb_helper_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);
+}
+
+/* Context: RCU read side. */
+struct net *nlb_helper_dev_net_rcu(const struct net_device *dev)
+{
+	return dev_net_rcu(dev);
+}
+
+/* A device that is unregistered, or moves, is out of the list before anybody is told. Context: RTNL. */
+bool nlb_helper_dev_listed(struct net_device *dev)
+{
+	return __dev_get_by_index(dev_net(dev), dev->ifindex) == dev;
+}
+
+/*
+ * Unregisters a hook of @dev, or one of the namespace whose loopback device @dev is. Netfilter finds the hook by the
+ * namespace that the device is in now, whichever that was when it was registered. Context: RTNL, which keeps it there.
+ */
+void nlb_helper_unhook(const struct net_device *dev, const struct nf_hook_ops *ops)
+{
+	ASSERT_RTNL();
+	nf_unregister_net_hook(dev_net(dev), ops);
 }
 
 bool nlb_helper_dev_carrier(const struct net_device *dev)
@@ -276,6 +295,16 @@ bool nlb_helper_link_local(const struct net_device *dev, u8 *addr)
 	rcu_read_unlock();
 #endif
 	return found;
+}
+
+/* As synchronize_net(), but only if no grace period has passed since the state was taken. */
+void nlb_helper_wait_rcu(unsigned long state)
+{
+	might_sleep();
+	if (rtnl_is_locked())
+		cond_synchronize_rcu_expedited(state);
+	else
+		cond_synchronize_rcu(state);
 }
 
 void nlb_helper_bh_disable(void)

@@ -4,6 +4,7 @@
 #define NLB_KAPI_HELPERS_H
 
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -22,9 +23,12 @@ int nlb_helper_skb_ensure_writable(struct sk_buff *skb, unsigned int len);
 bool nlb_helper_skb_of_connected(const struct sk_buff *skb);
 
 /* devices */
-bool nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
+void nlb_helper_dev_hold(struct net_device *dev, netdevice_tracker *tracker);
 void nlb_helper_dev_put(struct net_device *dev, netdevice_tracker *tracker);
 struct net *nlb_helper_dev_net(const struct net_device *dev);
+struct net *nlb_helper_dev_net_rcu(const struct net_device *dev);
+bool nlb_helper_dev_listed(struct net_device *dev);
+void nlb_helper_unhook(const struct net_device *dev, const struct nf_hook_ops *ops);
 bool nlb_helper_dev_carrier(const struct net_device *dev);
 bool nlb_helper_dev_takes_unicast(const struct net_device *dev);
 bool nlb_helper_dev_is_port(struct net_device *dev);
@@ -40,6 +44,9 @@ bool nlb_helper_has6(const struct net_device *dev, const u8 *addr);
 const struct net_device *nlb_helper_ifa4_dev(const void *ifa);
 const struct net_device *nlb_helper_ifa6_dev(const void *ifa);
 bool nlb_helper_link_local(const struct net_device *dev, u8 *addr);
+
+/* RCU */
+void nlb_helper_wait_rcu(unsigned long state);
 
 /* BH and per-CPU */
 void nlb_helper_bh_disable(void);
@@ -101,7 +108,20 @@ u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_fou
 void nlb_helper_work_init(struct delayed_work *work, work_func_t func);
 void nlb_helper_work_queue(struct delayed_work *work, u32 ms);
 
-void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context);
+/* Symbols of the module nf_conntrack. */
+struct nlb_ct_table {
+	void *count;
+	void *hash;
+	void *size;
+	void *locks;
+	void *lock;
+};
+
+bool nlb_helper_ct_table_get(struct nlb_ct_table *table);
+void nlb_helper_ct_table_put(const struct nlb_ct_table *table);
+u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net);
+bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
+			const void **seen, nlb_tcp_found found, void *context);
 
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);

@@ -108,50 +108,113 @@ unsigned int nlb_helper_ct_lookup(void *find, const void *owner, const struct ne
 }
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-struct nlb_ct_walk {
-	nlb_tcp_found found;
-	void *context;
-};
-
-static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, const struct nlb_ct_walk *walk)
+static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, nlb_tcp_found found, void *context)
 {
-	walk->found(walk->context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
+	found(context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
 		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
 		    be16_to_cpu(tuple->dst.u.tcp.port));
 }
 
 /* As packets from the other end have it: of a connection that was made to here the one, of one from here the other. */
-static int nlb_show_ct(struct nf_conn *ct, void *data)
+static void nlb_show_ct(const struct nf_conn *ct, nlb_tcp_found found, void *context)
 {
 	unsigned long status = READ_ONCE(ct->status);
 	u32 awaited;
 
 	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
 	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
-		return 0;
+		return;
 	if (status & IPS_DST_NAT)
-		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), data);
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), found, context);
 	if (status & IPS_SRC_NAT)
-		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), data);
-	/* It stays. */
-	return 0;
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), found, context);
 }
 #endif
 
 /*
- * Shows the TCP connections of @net whose addresses this host translates, if connection tracking is loaded; its module
- * cannot go meanwhile. @found is called with BH off and must be short. Context: process, without locks.
+ * What of the other module is needed to look at its table; the module does not go while they are held. False if it is
+ * not loaded, and then nothing is held. Context: process.
  */
-void nlb_helper_ct_walk(struct net *net, nlb_tcp_found found, void *context)
+bool nlb_helper_ct_table_get(struct nlb_ct_table *table)
 {
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-	struct nlb_ct_walk walk = { .found = found, .context = context };
-	const struct nf_ct_iter_data data = { .net = net, .data = &walk };
-	typeof(nf_ct_iterate_cleanup_net) *iterate = __symbol_get("nf_ct_iterate_cleanup_net");
+	table->count = __symbol_get("nf_conntrack_count");
+	table->hash = __symbol_get("nf_conntrack_hash");
+	table->size = __symbol_get("nf_conntrack_htable_size");
+	table->locks = __symbol_get("nf_conntrack_locks");
+	table->lock = __symbol_get("nf_conntrack_lock");
+	if (table->count && table->hash && table->size && table->locks && table->lock)
+		return true;
+	nlb_helper_ct_table_put(table);
+#endif
+	return false;
+}
 
-	if (!iterate)
-		return;
-	iterate(nlb_show_ct, &data);
-	__symbol_put("nf_ct_iterate_cleanup_net");
+void nlb_helper_ct_table_put(const struct nlb_ct_table *table)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	if (table->count)
+		__symbol_put("nf_conntrack_count");
+	if (table->hash)
+		__symbol_put("nf_conntrack_hash");
+	if (table->size)
+		__symbol_put("nf_conntrack_htable_size");
+	if (table->locks)
+		__symbol_put("nf_conntrack_locks");
+	if (table->lock)
+		__symbol_put("nf_conntrack_lock");
+#endif
+}
+
+/* Whether there are connections of @net, and in how many parts the table is to be looked at. Context: RCU read side. */
+u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	u32 (*count)(const struct net *net) = table->count;
+
+	return count(net) ? CONNTRACK_LOCKS : 0;
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Shows the TCP connections of @net whose addresses this host translates, as far as they are in one part of the table:
+ * the chains that share a lock. @seen is the table's address, NULL for the first part; false if the table is another
+ * one by now, for it was resized: then connections may have moved from a part that is to come to one that was. @found
+ * is called under the lock, with BH off, and must be short. Context: process, without locks.
+ */
+bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
+			const void **seen, nlb_tcp_found found, void *context)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	const unsigned int *size = table->size;
+	struct hlist_nulls_head **hash = table->hash;
+	spinlock_t *lock = (spinlock_t *)table->locks + part;
+	void (*take)(spinlock_t *lock) = table->lock;
+	const struct nf_conntrack_tuple_hash *h;
+	const struct hlist_nulls_node *node;
+	bool same;
+	u32 chain;
+
+	local_bh_disable();
+	/* Who resizes the table has all locks. */
+	take(lock);
+	same = !*seen || *seen == *hash;
+	*seen = *hash;
+	for (chain = part; same && chain < *size; chain += CONNTRACK_LOCKS) {
+		hlist_nulls_for_each_entry(h, node, &(*hash)[chain], hnnode) {
+			const struct nf_conn *ct = nf_ct_tuplehash_to_ctrack(h);
+
+			/* Each has two entries, one for each direction; some have this one only. */
+			if (NF_CT_DIRECTION(h) == IP_CT_DIR_REPLY && net_eq(net, nf_ct_net(ct)))
+				nlb_show_ct(ct, found, context);
+		}
+	}
+	spin_unlock(lock);
+	local_bh_enable();
+	return same;
+#else
+	return true;
 #endif
 }

@@ -11,6 +11,8 @@ pub(crate) mod array;
 pub(crate) mod bh_lock;
 pub(crate) mod clock;
 pub(crate) mod conntrack;
+pub(crate) mod device_hooks;
+pub(crate) mod device_notifier;
 pub(crate) mod errand;
 pub(crate) mod genetlink;
 pub(crate) mod hmac;

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Network devices, the RTNL, and what happens to devices.
+//! Network namespaces, their devices, and the RTNL.
+//!
+//! A device is seen in one of three ways. [`DeviceRef`]: the kernel lends it for the time of a call. [`Listed`]: it is
+//! in the list of its namespace, and the RTNL keeps it there; only in such a state may anything be registered for it.
+//! [`Device`]: a reference, which outlasts the call; the kernel does not free a device, nor the namespace that the
+//! device is in, before the last reference was given back (`netdev_wait_allrefs_any()` in net/core/dev.c).
 
 use super::bindings;
-use super::once::Once;
 use super::rcu::ReadSide;
 use core::cell::UnsafeCell;
-use core::marker::PhantomPinned;
 use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv6Addr};
 use core::ptr::NonNull;
 use kernel::prelude::*;
-use kernel::sync::Arc;
 
 /// A network namespace, borrowed from something that keeps it alive.
 ///
@@ -40,6 +42,17 @@ impl Net<'_> {
         })
     }
 
+    /// # Safety
+    ///
+    /// As [`Net::from_raw`], and `ptr` is not null.
+    unsafe fn from_dev<'a>(ptr: *mut bindings::net) -> Net<'a> {
+        Net {
+            // SAFETY: By the contract of this function.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            _life: core::marker::PhantomData,
+        }
+    }
+
     pub(super) fn as_ptr(&self) -> *mut bindings::net {
         self.ptr.as_ptr()
     }
@@ -49,17 +62,37 @@ impl Net<'_> {
         NetId(self.ptr.as_ptr().addr())
     }
 
-    /// The devices that are in it. Context: process, RTNL, which keeps the list as it is.
-    pub(crate) fn devices<'a>(&'a self, _rtnl: &'a Rtnl) -> impl Iterator<Item = DeviceRef<'a>> {
+    /// The devices that are listed in it. Context: process, RTNL, which keeps the list as it is.
+    pub(crate) fn devices<'a>(&'a self, _rtnl: &'a Rtnl) -> impl Iterator<Item = Listed<'a>> {
         let next = |dev: *mut bindings::net_device| {
             // SAFETY: The namespace is alive, the RTNL is held; `dev` is null or in the list.
             let dev = unsafe { bindings::nlb_helper_next_device(self.as_ptr(), dev) };
             // SAFETY: No device of the list goes away while the RTNL is held.
-            unsafe { DeviceRef::from_raw(dev) }
+            let device = unsafe { DeviceRef::from_raw(dev) };
+            // INVARIANT: It is in the list, and the RTNL is held for `'a`.
+            device.map(Listed)
         };
         core::iter::successors(next(core::ptr::null_mut()), move |device| {
             next(device.as_ptr())
         })
+    }
+
+    /// The device with this index. Context: process, RTNL. Errors: `ENODEV` if there is none.
+    pub(crate) fn device<'a>(&'a self, _rtnl: &'a Rtnl, ifindex: u32) -> Result<Listed<'a>> {
+        let ifindex = c_int::try_from(ifindex).map_err(|_| ENODEV)?;
+        // SAFETY: The RTNL is held, the namespace is alive.
+        let dev = unsafe { bindings::__dev_get_by_index(self.as_ptr(), ifindex) };
+        // SAFETY: No device of the list goes away while the RTNL is held.
+        let device = unsafe { DeviceRef::from_raw(dev) };
+        // INVARIANT: It was found in the list, and the RTNL is held for `'a`.
+        device.map(Listed).ok_or(ENODEV)
+    }
+
+    /// A reference to the loopback device, which never leaves its namespace: the namespace stays for as long as the
+    /// reference is held. Context: process, RTNL. Errors: `ENODEV` if the namespace ends, `ENOMEM`.
+    pub(super) fn anchor(&self, rtnl: &Rtnl) -> Result<Device> {
+        self.device(rtnl, bindings::LOOPBACK_IFINDEX)
+            .and_then(|loopback| Device::hold(&loopback))
     }
 }
 
@@ -75,6 +108,19 @@ pub(crate) struct Rtnl {
 }
 
 impl Rtnl {
+    /// Evidence for the time of a call that is made with the RTNL held.
+    ///
+    /// # Safety
+    ///
+    /// The caller's caller holds the RTNL for as long as the value lives.
+    pub(super) unsafe fn assume() -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            owned: false,
+            _not_send: core::marker::PhantomData,
+        }
+    }
+
     /// Takes the RTNL. Context: process, may sleep; before any lock of ours.
     pub(crate) fn lock() -> Self {
         // SAFETY: Process context; no caller holds the RTNL.
@@ -95,12 +141,14 @@ impl Drop for Rtnl {
     }
 }
 
-/// A reference to a registered Ethernet-like device.
+/// A reference to a device.
+///
+/// While it is held, the kernel waits at the end of the device's life, and at the end of the life of whatever namespace
+/// the device is in then. So an owner gives it back soon after the device was unregistered, or all of that waits for it.
 ///
 /// # Invariants
 ///
-/// A tracked reference is held. Whoever keeps one drops it when the device is unregistered, so that the
-/// namespace which the device is in is alive as well.
+/// A tracked reference is held.
 pub(crate) struct Device {
     dev: NonNull<bindings::net_device>,
     tracker: KBox<UnsafeCell<bindings::netdevice_tracker>>,
@@ -112,19 +160,14 @@ unsafe impl Send for Device {}
 unsafe impl Sync for Device {}
 
 impl Device {
-    /// The device with this index, held. Errors: `ENODEV` if there is none, `ENOMEM`.
-    pub(crate) fn by_index(_rtnl: &Rtnl, net: Net<'_>, ifindex: u32) -> Result<Self> {
-        let ifindex = c_int::try_from(ifindex).map_err(|_| ENODEV)?;
-        // SAFETY: The RTNL is held, the namespace is alive.
-        let dev = unsafe { bindings::__dev_get_by_index(net.as_ptr(), ifindex) };
-        let dev = NonNull::new(dev).ok_or(ENODEV)?;
+    /// A reference to a listed device. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn hold(device: &Listed<'_>) -> Result<Self> {
+        let dev = device.dev;
         // SAFETY: A tracker is plain data (or nothing), set by `netdev_hold`.
         let tracker = unsafe { MaybeUninit::zeroed().assume_init() };
         let tracker = KBox::new(UnsafeCell::new(tracker), GFP_KERNEL)?;
-        // SAFETY: The device cannot go away under the RTNL; the tracker is valid and stays where it is.
-        if !unsafe { bindings::nlb_helper_dev_hold(dev.as_ptr(), tracker.get()) } {
-            return Err(ENODEV);
-        }
+        // SAFETY: A listed device is valid, and its life has not ended; the tracker is valid and stays where it is.
+        unsafe { bindings::nlb_helper_dev_hold(dev.as_ptr(), tracker.get()) };
         // INVARIANT: Just held.
         Ok(Self { dev, tracker })
     }
@@ -133,16 +176,23 @@ impl Device {
         self.dev.as_ptr()
     }
 
-    /// The namespace it is in.
-    pub(crate) fn net(&self) -> Net<'_> {
-        // SAFETY: The device is held; its namespace is alive by the type invariant.
-        let net = unsafe { bindings::nlb_helper_dev_net(self.as_ptr()) };
-        // INVARIANT: As above. The pointer of a registered device's namespace is never null.
-        Net {
-            // SAFETY: Not null, as said.
-            ptr: unsafe { NonNull::new_unchecked(net) },
-            _life: core::marker::PhantomData,
-        }
+    /// The namespace it is in. Context: process, RTNL, which keeps it there.
+    pub(crate) fn net<'a>(&'a self, _rtnl: &'a Rtnl) -> Net<'a> {
+        // SAFETY: The device is held, and the RTNL, without which it does not leave its namespace; that one is alive
+        // while the device is in it. The pointer is never null.
+        unsafe { Net::from_dev(bindings::nlb_helper_dev_net(self.as_ptr())) }
+    }
+
+    /// The namespace it is in. It may leave it meanwhile, which the namespace outlives for as long as the read side is
+    /// held: moving the device waits for a grace period. Context: any.
+    pub(crate) fn net_now<'a>(&'a self, _side: &'a ReadSide) -> Net<'a> {
+        // SAFETY: The device is held, and the read side; see above. The pointer is never null.
+        unsafe { Net::from_dev(bindings::nlb_helper_dev_net_rcu(self.as_ptr())) }
+    }
+
+    /// The device, if it is listed in its namespace. Context: process, RTNL.
+    pub(crate) fn listed<'a>(&'a self, rtnl: &'a Rtnl) -> Option<Listed<'a>> {
+        self.as_device_ref().listed(rtnl)
     }
 
     /// Interface index; changes only with the namespace.
@@ -297,11 +347,46 @@ impl Device {
     }
 }
 
-impl DeviceRef<'_> {
+/// A device that is listed in its namespace: what is registered for it now will be told when it leaves, for that is
+/// told to all after the device was taken out of the list.
+///
+/// # Invariants
+///
+/// The device is in the list of its namespace, and the RTNL, without which it does not leave the list, is held for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed<'a>(DeviceRef<'a>);
+
+impl<'a> Listed<'a> {
+    /// The namespace whose list it is in.
+    pub(crate) fn net(&self) -> Net<'a> {
+        // SAFETY: The device is valid and does not leave its namespace for `'a`, which is alive while the device is in
+        // it. The pointer is never null.
+        unsafe { Net::from_dev(bindings::nlb_helper_dev_net(self.as_ptr())) }
+    }
+}
+
+impl<'a> core::ops::Deref for Listed<'a> {
+    type Target = DeviceRef<'a>;
+
+    fn deref(&self) -> &DeviceRef<'a> {
+        &self.0
+    }
+}
+
+impl<'a> DeviceRef<'a> {
+    /// The device, if it is listed in its namespace. One that leaves is not, from before `NETDEV_UNREGISTER` on, even
+    /// where it only moves and stays registered. Context: process, RTNL.
+    pub(crate) fn listed(self, _rtnl: &'a Rtnl) -> Option<Listed<'a>> {
+        // SAFETY: The device is valid by the type invariant and the RTNL is held, so that its namespace is alive.
+        let listed = unsafe { bindings::nlb_helper_dev_listed(self.as_ptr()) };
+        // INVARIANT: As just found; the RTNL is held for `'a`.
+        listed.then_some(Listed(self))
+    }
+
     /// # Safety
     ///
     /// `dev` is null or a device that stays valid for the lifetime chosen.
-    pub(super) unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> Option<DeviceRef<'a>> {
+    pub(super) unsafe fn from_raw(dev: *mut bindings::net_device) -> Option<DeviceRef<'a>> {
         // INVARIANT: By the contract of this function.
         NonNull::new(dev).map(|dev| DeviceRef {
             dev,
@@ -373,126 +458,5 @@ impl DeviceRef<'_> {
         // SAFETY: Valid by the type invariant; the helper writes 16 bytes if it says that it did.
         unsafe { bindings::nlb_helper_link_local(self.dev.as_ptr(), octets.as_mut_ptr()) }
             .then(|| Ipv6Addr::from(octets))
-    }
-}
-
-/// What happened to a device.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeviceEvent {
-    /// It goes away: unregistered, moved to another namespace, or about to become a device of another kind.
-    Unregister,
-    /// It is new, it was set up or down, or its carrier, its flags, its MTU or what it is a port of changed.
-    Change,
-}
-
-/// Who wants to know what happens to devices.
-pub(crate) trait DeviceWatcher: Send + Sync + 'static {
-    /// Called in process context with the RTNL held, whose evidence is `rtnl`.
-    fn device_event(&self, rtnl: &Rtnl, event: DeviceEvent, net: Net<'_>, device: &DeviceRef<'_>);
-}
-
-/// A netdevice notifier in all namespaces, registered while it lives.
-///
-/// # Invariants
-///
-/// `block` is not moved until `drop`, and in the chain if `registered` says so.
-pub(crate) struct Notifier<T: DeviceWatcher> {
-    block: UnsafeCell<bindings::notifier_block>,
-    registered: Once<bool>,
-    watcher: Arc<T>,
-    _pin: PhantomPinned,
-}
-
-// SAFETY: The block is touched by the notifier chain only, under its own lock; the watcher is `Send + Sync`.
-unsafe impl<T: DeviceWatcher> Send for Notifier<T> {}
-// SAFETY: As above.
-unsafe impl<T: DeviceWatcher> Sync for Notifier<T> {}
-
-impl<T: DeviceWatcher> Notifier<T> {
-    /// Registers. Context: process. Errors: `ENOMEM`.
-    pub(crate) fn new(watcher: Arc<T>) -> Result<Pin<KBox<Self>>> {
-        let block = bindings::notifier_block {
-            notifier_call: Some(Self::callback),
-            next: core::ptr::null_mut(),
-            priority: 0,
-        };
-        let notifier = KBox::pin(
-            Self {
-                block: UnsafeCell::new(block),
-                registered: Once::new(false),
-                watcher,
-                _pin: PhantomPinned,
-            },
-            GFP_KERNEL,
-        )?;
-        // SAFETY: The block is valid and stays so until `drop` unregisters it.
-        kernel::error::to_result(unsafe {
-            bindings::register_netdevice_notifier(notifier.block.get())
-        })?;
-        // INVARIANT: Registered above; pinned.
-        notifier.registered.store(true);
-        Ok(notifier)
-    }
-
-    /// # Safety
-    ///
-    /// Called by the netdevice notifier chain with the `block` of a living `Notifier<T>`, with the RTNL held.
-    unsafe extern "C" fn callback(
-        block: *mut bindings::notifier_block,
-        event: c_ulong,
-        info: *mut c_void,
-    ) -> c_int {
-        let event = match event as bindings::netdev_cmd {
-            // A device that becomes one of another kind, as a bond does for its first member, is no longer what
-            // hooks and addresses were made for; its address lists are flushed after this.
-            bindings::netdev_cmd_NETDEV_UNREGISTER
-            | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => DeviceEvent::Unregister,
-            bindings::netdev_cmd_NETDEV_REGISTER
-            | bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE
-            | bindings::netdev_cmd_NETDEV_UP
-            | bindings::netdev_cmd_NETDEV_DOWN
-            | bindings::netdev_cmd_NETDEV_CHANGE
-            | bindings::netdev_cmd_NETDEV_CHANGEMTU
-            | bindings::netdev_cmd_NETDEV_CHANGEUPPER => DeviceEvent::Change,
-            // NOTIFY_DONE: nothing of ours.
-            _ => return 0,
-        };
-        // SAFETY: `block` is a field of a living `Notifier<T>`, by the contract of this function.
-        let this = unsafe {
-            &*kernel::container_of!(
-                block.cast::<UnsafeCell<bindings::notifier_block>>(),
-                Self,
-                block
-            )
-        };
-        // SAFETY: The chain passes a `netdev_notifier_info` whose device is valid during the call.
-        let (net, device) = unsafe {
-            let dev = (*info.cast::<bindings::netdev_notifier_info>()).dev;
-            (
-                Net::from_raw(bindings::nlb_helper_dev_net(dev)),
-                DeviceRef::from_raw(dev),
-            )
-        };
-        let (Some(net), Some(device)) = (net, device) else {
-            return 0;
-        };
-        // The caller of the chain holds the RTNL.
-        let rtnl = Rtnl {
-            owned: false,
-            _not_send: core::marker::PhantomData,
-        };
-        this.watcher.device_event(&rtnl, event, net, &device);
-        0
-    }
-}
-
-impl<T: DeviceWatcher> Drop for Notifier<T> {
-    fn drop(&mut self) {
-        if !self.registered.load() {
-            return;
-        }
-        // SAFETY: Registered by the type invariant. The call waits for running notifications, and tells this
-        // one that every device is unregistered, so that what hangs on devices is taken down before it returns.
-        unsafe { bindings::unregister_netdevice_notifier(self.block.get()) };
     }
 }

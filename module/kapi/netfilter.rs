@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Netfilter hooks, registered as a group and taken down with one grace period.
+//!
+//! A hook hangs on a device, or in a namespace, and must not outlive it. So each hook holds a reference: to its device,
+//! or to the loopback device of its namespace; the kernel frees neither before it is given back. An owner that forgets
+//! a hook holds up the end of the device, which the kernel complains of, but nothing is used after it was freed.
 
 use super::bindings;
-use super::netdevice::{Device, DeviceRef, Net, Rtnl};
-use super::rcu::{synchronize_net, ReadSide};
+use super::netdevice::{Device, DeviceRef, Listed, Net, Rtnl};
+use super::rcu::{GracePeriod, ReadSide};
 use super::skb::Skb;
-use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -150,11 +153,9 @@ pub(crate) trait InputHook: 'static {
 /// Where a hook is put.
 pub(crate) enum Point<'a> {
     /// Received by a device, before any protocol.
-    Ingress(&'a Device),
-    /// The same for a device of this namespace that is only lent, see [`DeviceHooks`].
-    Arrived(Net<'a>, &'a DeviceRef<'a>),
+    Ingress(Listed<'a>),
     /// About to be sent by a device.
-    Egress(&'a Device),
+    Egress(Listed<'a>),
     /// ARP of the kernel's own, sent by any device of a namespace.
     ArpOut(Net<'a>),
     /// IPv6 of the host's own, sent by any device of a namespace; the data begins with the IPv6 header.
@@ -166,59 +167,31 @@ pub(crate) enum Point<'a> {
 }
 
 impl Point<'_> {
-    /// Namespace, device, protocol family and hook number, as netfilter wants them.
+    /// Protocol family and hook number, as netfilter wants them.
+    fn number(&self) -> (c_uint, c_uint) {
+        match self {
+            Point::Ingress(_) => (bindings::NFPROTO_NETDEV, bindings::NLB_NETDEV_INGRESS),
+            Point::Egress(_) => (bindings::NFPROTO_NETDEV, bindings::NLB_NETDEV_EGRESS),
+            Point::ArpOut(_) => (bindings::NFPROTO_ARP, bindings::NF_ARP_OUT),
+            Point::Ip6Out(_) => (bindings::NFPROTO_IPV6, bindings::NLB_INET_LOCAL_OUT),
+            Point::Ip4In(_) => (bindings::NFPROTO_IPV4, bindings::NLB_INET_PRE_ROUTING),
+            Point::Ip6In(_) => (bindings::NFPROTO_IPV6, bindings::NLB_INET_PRE_ROUTING),
+        }
+    }
+
+    /// The namespace, the device if it is that of one, and what keeps both from being freed.
     fn place(
         &self,
-    ) -> (
-        *mut bindings::net,
-        *mut bindings::net_device,
-        c_uint,
-        c_uint,
-    ) {
-        let any = core::ptr::null_mut();
+        rtnl: &Rtnl,
+    ) -> Result<(*mut bindings::net, *mut bindings::net_device, Device)> {
         match self {
-            Point::Ingress(device) => (
-                device.net().as_ptr(),
-                device.as_ptr(),
-                bindings::NFPROTO_NETDEV,
-                bindings::NLB_NETDEV_INGRESS,
-            ),
-            Point::Arrived(net, device) => (
-                net.as_ptr(),
-                device.as_ptr(),
-                bindings::NFPROTO_NETDEV,
-                bindings::NLB_NETDEV_INGRESS,
-            ),
-            Point::Egress(device) => (
-                device.net().as_ptr(),
-                device.as_ptr(),
-                bindings::NFPROTO_NETDEV,
-                bindings::NLB_NETDEV_EGRESS,
-            ),
-            Point::ArpOut(net) => (
-                net.as_ptr(),
-                any,
-                bindings::NFPROTO_ARP,
-                bindings::NF_ARP_OUT,
-            ),
-            Point::Ip6Out(net) => (
-                net.as_ptr(),
-                any,
-                bindings::NFPROTO_IPV6,
-                bindings::NLB_INET_LOCAL_OUT,
-            ),
-            Point::Ip4In(net) => (
-                net.as_ptr(),
-                any,
-                bindings::NFPROTO_IPV4,
-                bindings::NLB_INET_PRE_ROUTING,
-            ),
-            Point::Ip6In(net) => (
-                net.as_ptr(),
-                any,
-                bindings::NFPROTO_IPV6,
-                bindings::NLB_INET_PRE_ROUTING,
-            ),
+            Point::Ingress(device) | Point::Egress(device) => {
+                let held = Device::hold(device)?;
+                Ok((device.net().as_ptr(), device.as_ptr(), held))
+            }
+            Point::ArpOut(net) | Point::Ip6Out(net) | Point::Ip4In(net) | Point::Ip6In(net) => {
+                Ok((net.as_ptr(), core::ptr::null_mut(), net.anchor(rtnl)?))
+            }
         }
     }
 }
@@ -238,50 +211,69 @@ type HookFn = unsafe extern "C" fn(
 ///
 /// # Invariants
 ///
-/// `ops` is registered in `net` from [`register`] until [`Registered::unregister`].
-struct Registered {
-    ops: KBox<bindings::nf_hook_ops>,
-    net: NonNull<bindings::net>,
+/// `ops` is registered from [`register`] until [`Registered::unregister`], for the device `anchor`, or in the namespace
+/// whose loopback device that is.
+pub(super) struct Registered {
+    pub(super) ops: KBox<bindings::nf_hook_ops>,
+    anchor: Device,
+    /// Set when it was unregistered: after this no CPU is inside the hook.
+    pub(super) left: Option<GracePeriod>,
 }
 
-/// Registers a hook. Context: process. Errors: `ENOMEM`, or as netfilter says.
+/// Registers a hook. Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says.
 ///
 /// # Safety
 ///
-/// `hook` may be called with `target` until a grace period after the hook was unregistered, and that happens before
-/// namespace and device go.
-unsafe fn register(point: &Point<'_>, target: *const c_void, hook: HookFn) -> Result<Registered> {
+/// `hook` may be called with `target` until a grace period after the hook was unregistered.
+pub(super) unsafe fn register(
+    rtnl: &Rtnl,
+    point: &Point<'_>,
+    target: *const c_void,
+    hook: HookFn,
+) -> Result<Registered> {
     // SAFETY: The operations are plain data for which zero means "not set".
     let mut ops: KBox<bindings::nf_hook_ops> =
         KBox::new(unsafe { core::mem::zeroed() }, GFP_KERNEL)?;
-    let (net, dev, pf, hooknum) = point.place();
+    let (net, dev, anchor) = point.place(rtnl)?;
+    let (pf, hooknum) = point.number();
     ops.hook = Some(hook);
     ops.dev = dev;
     ops.priv_ = target.cast_mut();
     ops.pf = pf as u8;
     ops.hooknum = hooknum;
     ops.priority = PRIORITY;
-    // SAFETY: The operations stay valid until they are unregistered; namespace and device are alive now, and the
-    // rest is by the contract of this function.
+    // SAFETY: The operations stay valid until they are unregistered; namespace and device are held by `anchor` until
+    // then, and the rest is by the contract of this function.
     kernel::error::to_result(unsafe { bindings::nf_register_net_hook(net, &*ops) })?;
-    // INVARIANT: Registered above.
+    // INVARIANT: Registered above, where `anchor` says.
     Ok(Registered {
         ops,
-        // SAFETY: A namespace's pointer is never null.
-        net: unsafe { NonNull::new_unchecked(net) },
+        anchor,
+        left: None,
     })
 }
 
 impl Registered {
-    /// Unregisters it, once. CPUs that are inside the hook stay there: what it works on must outlive a grace period.
-    fn unregister(&self) {
-        // SAFETY: Registered by the type invariant; the callers do this once.
-        unsafe { bindings::nf_unregister_net_hook(self.net.as_ptr(), &*self.ops) };
+    /// Unregisters it, if it is not. CPUs that are inside the hook stay there: what it works on must outlive `left`.
+    /// Context: process, RTNL, which the helper checks.
+    pub(super) fn unregister(&mut self) {
+        if self.left.is_none() {
+            // SAFETY: Registered by the type invariant, and held by `anchor`.
+            unsafe { bindings::nlb_helper_unhook(self.anchor.as_ptr(), &*self.ops) };
+            self.left = Some(GracePeriod::from_now());
+        }
+    }
+
+    /// Waits until no CPU is inside the hook, which was unregistered. Context: process, may sleep.
+    pub(super) fn wait(&self) {
+        if let Some(left) = &self.left {
+            left.wait();
+        }
     }
 
     /// Frees the operations of an unregistered hook after a grace period: whoever lists hooks reads them under RCU
     /// (net/netfilter/nfnetlink_hook.c). Context: process, may sleep.
-    fn free_later(self) {
+    pub(super) fn free_later(self) {
         let ops = KBox::into_raw(self.ops);
         // SAFETY: The operations were allocated by `kmalloc`, as a `KBox` is, are unregistered by the contract of this
         // function, and nobody else frees them.
@@ -302,8 +294,11 @@ struct Entry {
 
 /// Hooks that come and go together.
 ///
-/// Unregistering does not wait for CPUs that are inside a hook (net/netfilter/core.c), so `drop` unregisters
-/// all, waits one grace period for all of them, and only then gives back what they work on.
+/// Unregistering does not wait for CPUs that are inside a hook (net/netfilter/core.c), so `drop` unregisters all that
+/// still are registered, waits for a grace period since the last one was unregistered, and only then gives back what
+/// they work on. Of several groups that are unregistered first and then dropped, only the first one waits.
+///
+/// Context of `drop`: process, may sleep; with the RTNL, unless all were unregistered before.
 pub(crate) struct Hooks {
     entries: KVec<Entry>,
 }
@@ -326,50 +321,58 @@ impl Hooks {
         self.entries.is_empty()
     }
 
-    /// Registers a hook. Context: process. Errors: `ENOMEM`, or as netfilter says. Nothing is left behind on
+    /// Registers a hook. Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says. Nothing is left behind on
     /// an error.
-    pub(crate) fn add<H: Hook>(&mut self, point: Point<'_>, target: Arc<H::Target>) -> Result {
-        self.register(point, target, call::<H>)
+    pub(crate) fn add<H: Hook>(
+        &mut self,
+        rtnl: &Rtnl,
+        point: Point<'_>,
+        target: Arc<H::Target>,
+    ) -> Result {
+        self.register(rtnl, point, target, call::<H>)
     }
 
     /// Registers a hook that says itself what becomes of packets. As [`Hooks::add`].
     pub(crate) fn add_owning<H: OwningHook>(
         &mut self,
+        rtnl: &Rtnl,
         point: Point<'_>,
         target: Arc<H::Target>,
     ) -> Result {
-        self.register(point, target, call_owning::<H>)
+        self.register(rtnl, point, target, call_owning::<H>)
     }
 
     /// Registers a hook that is told the device. As [`Hooks::add`].
     pub(crate) fn add_output<H: OutputHook>(
         &mut self,
+        rtnl: &Rtnl,
         point: Point<'_>,
         target: Arc<H::Target>,
     ) -> Result {
-        self.register(point, target, call_output::<H>)
+        self.register(rtnl, point, target, call_output::<H>)
     }
 
     /// Registers a hook that is told the device. As [`Hooks::add`].
     pub(crate) fn add_input<H: InputHook>(
         &mut self,
+        rtnl: &Rtnl,
         point: Point<'_>,
         target: Arc<H::Target>,
     ) -> Result {
-        self.register(point, target, call_input::<H>)
+        self.register(rtnl, point, target, call_input::<H>)
     }
 
     fn register<T: Send + Sync + 'static>(
         &mut self,
+        rtnl: &Rtnl,
         point: Point<'_>,
         target: Arc<T>,
         hook: HookFn,
     ) -> Result {
         self.entries.reserve(1, GFP_KERNEL)?;
         let target = Arc::into_raw(target);
-        // SAFETY: `target` stays what it is until `drop`; so do namespace and device, for whoever owns the group drops
-        // it before they go.
-        let registered = match unsafe { register(&point, target.cast(), hook) } {
+        // SAFETY: `target` stays what it is until `drop`, which waits for a grace period.
+        let registered = match unsafe { register(rtnl, &point, target.cast(), hook) } {
             Ok(registered) => registered,
             Err(error) => {
                 // SAFETY: From `into_raw` above, and the hook was not registered.
@@ -386,94 +389,28 @@ impl Hooks {
         let _ = self.entries.push_within_capacity(entry);
         Ok(())
     }
+
+    /// Unregisters all of them, so that `drop` has only to wait. Context: process, RTNL.
+    pub(crate) fn unregister(&mut self, _rtnl: &Rtnl) {
+        self.unregister_all();
+    }
+
+    fn unregister_all(&mut self) {
+        for entry in &mut self.entries {
+            entry.registered.unregister();
+        }
+    }
 }
 
 impl Drop for Hooks {
     fn drop(&mut self) {
-        if self.entries.is_empty() {
-            return;
-        }
+        self.unregister_all();
         for entry in &self.entries {
-            entry.registered.unregister();
-        }
-        // No CPU is inside one of the hooks after this, and none can enter.
-        synchronize_net();
-        for entry in &self.entries {
-            // SAFETY: `target` came from `into_raw` and is given back once; no hook uses it any more.
+            // No CPU is inside the hook after this, and none can enter.
+            entry.registered.wait();
+            // SAFETY: `target` came from `into_raw` and is given back once; the hook does not use it any more.
             unsafe { (entry.release)(entry.target) };
         }
-    }
-}
-
-/// One hook function at the ingress of many devices, all with the same target, which come and go one by one.
-///
-/// As the target lives as long as this, taking a device out need not wait for the CPUs that are inside its hook; `drop`
-/// takes all out, waits one grace period, and only then gives the target back.
-pub(crate) struct DeviceHooks<H: InputHook> {
-    registered: KVec<Registered>,
-    target: Arc<H::Target>,
-}
-
-// SAFETY: The operations are touched by netfilter and by whoever has this value; the target is `Send + Sync`.
-unsafe impl<H: InputHook> Send for DeviceHooks<H> {}
-// SAFETY: As above; nothing is changed through a shared reference.
-unsafe impl<H: InputHook> Sync for DeviceHooks<H> {}
-
-impl<H: InputHook> DeviceHooks<H> {
-    /// On no device yet.
-    pub(crate) const fn new(target: Arc<H::Target>) -> Self {
-        Self {
-            registered: KVec::new(),
-            target,
-        }
-    }
-
-    /// Puts the hook on a device, if it is not there. Whoever owns this calls [`DeviceHooks::remove`] when the device
-    /// is unregistered. Context: process, RTNL. Errors: `ENOMEM`, or as netfilter says.
-    pub(crate) fn add(&mut self, _rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) -> Result {
-        if self.place(device).is_some() {
-            return Ok(());
-        }
-        self.registered.reserve(1, GFP_KERNEL)?;
-        // SAFETY: The target lives until a grace period after the hook was unregistered, see `drop`; the device is
-        // taken out before it goes, and so is all of a namespace.
-        let registered = unsafe {
-            register(
-                &Point::Arrived(net, device),
-                (&raw const *self.target).cast(),
-                call_input::<H>,
-            )
-        }?;
-        // There is room, it was reserved.
-        let _ = self.registered.push_within_capacity(registered);
-        Ok(())
-    }
-
-    /// Takes the hook off a device, if it is there. Context: process, RTNL.
-    pub(crate) fn remove(&mut self, _rtnl: &Rtnl, device: &DeviceRef<'_>) {
-        let Some(place) = self.place(device) else {
-            return;
-        };
-        if let Ok(registered) = self.registered.remove(place) {
-            registered.unregister();
-            registered.free_later();
-        }
-    }
-
-    fn place(&self, device: &DeviceRef<'_>) -> Option<usize> {
-        self.registered
-            .iter()
-            .position(|registered| core::ptr::eq(registered.ops.dev, device.as_ptr()))
-    }
-}
-
-impl<H: InputHook> Drop for DeviceHooks<H> {
-    fn drop(&mut self) {
-        for registered in &self.registered {
-            registered.unregister();
-        }
-        // Of those that were taken out before as well, no CPU is inside one after this.
-        synchronize_net();
     }
 }
 
@@ -545,7 +482,7 @@ unsafe extern "C" fn call_output<H: OutputHook>(
 /// # Safety
 ///
 /// As [`call`]; `state` is that of an input hook.
-unsafe extern "C" fn call_input<H: InputHook>(
+pub(super) unsafe extern "C" fn call_input<H: InputHook>(
     target: *mut c_void,
     skb: *mut bindings::sk_buff,
     state: *const bindings::nf_hook_state,

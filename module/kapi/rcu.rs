@@ -55,6 +55,38 @@ pub(crate) fn synchronize_net() {
     unsafe { bindings::synchronize_net() };
 }
 
+/// A grace period: it has passed when every CPU has left the RCU read sides and packet handlers of the moment that it
+/// was asked for. One that passes for another one's sake will do: of many that are asked for together and then waited
+/// for one by one, only the first is waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct GracePeriod(c_ulong);
+
+impl GracePeriod {
+    /// From now on. It begins when it is waited for, or for somebody else. Context: any.
+    pub(crate) fn from_now() -> Self {
+        // SAFETY: No requirements.
+        Self(unsafe { bindings::get_state_synchronize_rcu() })
+    }
+
+    /// From now on, and it begins by itself. Context: any but with interrupts off.
+    pub(crate) fn start() -> Self {
+        // SAFETY: No requirements beyond those of this function.
+        Self(unsafe { bindings::start_poll_synchronize_rcu() })
+    }
+
+    /// Whether it has passed. Context: any.
+    pub(crate) fn has_passed(&self) -> bool {
+        // SAFETY: No requirements.
+        unsafe { bindings::poll_state_synchronize_rcu(self.0) }
+    }
+
+    /// Waits until it has passed. Context: process, may sleep; expedited if the RTNL is held.
+    pub(crate) fn wait(&self) {
+        // SAFETY: All callers are in process context, hold no spin lock and no RCU read lock.
+        unsafe { bindings::nlb_helper_wait_rcu(self.0) };
+    }
+}
+
 /// A pointer to an immutable `T`, published by RCU.
 ///
 /// # Invariants
@@ -108,17 +140,24 @@ impl<T> RcuCell<T> {
         // INVARIANT: `new` is null or came from `into_raw`.
         self.current.store_release(new);
         // INVARIANT: It came from `into_raw` by the invariant of the cell, and was taken out above.
-        NonNull::new(old).map(Retired)
+        NonNull::new(old).map(|old| Retired {
+            old,
+            unseen: GracePeriod::from_now(),
+        })
     }
 }
 
-/// What was published once and is not any more. Dropping it waits for a grace period and frees it: context process,
-/// may sleep.
+/// What was published once and is not any more. Dropping it waits until a grace period has passed since, and frees it:
+/// context process, may sleep.
 ///
 /// # Invariants
 ///
-/// The pointer came from `KBox::into_raw` and was taken out of its [`RcuCell`]; readers of before may still use it.
-pub(crate) struct Retired<T>(NonNull<T>);
+/// The pointer came from `KBox::into_raw` and was taken out of its [`RcuCell`] before `unseen` was asked for; readers of
+/// before may use it until that has passed.
+pub(crate) struct Retired<T> {
+    old: NonNull<T>,
+    unseen: GracePeriod,
+}
 
 // SAFETY: `T` is dropped on whatever thread this is dropped on.
 unsafe impl<T: Send + Sync> Send for Retired<T> {}
@@ -128,19 +167,19 @@ unsafe impl<T: Send + Sync> Sync for Retired<T> {}
 impl<T> Retired<T> {
     /// Waits for a grace period; nobody sees it after that. Context: process, may sleep.
     pub(crate) fn into_box(self) -> KBox<T> {
-        synchronize_net();
+        self.unseen.wait();
         let retired = core::mem::ManuallyDrop::new(self);
         // SAFETY: It came from `into_raw` by the type invariant, is given back once, and a grace period has passed
         // since it was taken out.
-        unsafe { KBox::from_raw(retired.0.as_ptr()) }
+        unsafe { KBox::from_raw(retired.old.as_ptr()) }
     }
 }
 
 impl<T> Drop for Retired<T> {
     fn drop(&mut self) {
-        synchronize_net();
+        self.unseen.wait();
         // SAFETY: As in `into_box`, which keeps this from being called.
-        drop(unsafe { KBox::from_raw(self.0.as_ptr()) });
+        drop(unsafe { KBox::from_raw(self.old.as_ptr()) });
     }
 }
 
