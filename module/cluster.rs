@@ -27,6 +27,7 @@ use super::nlb_core::node::{Command, CommandError, Node};
 use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
+use super::presence::Presence;
 use super::rules::RuleList;
 use super::segment::{Asked, Watch};
 use super::sessions::Sessions;
@@ -108,7 +109,10 @@ pub(crate) struct Cluster {
     fragments: FragmentMemory,
     sessions: Sessions,
     cookies: Cookies,
-    conntrack: Pin<KBox<Conntrack>>,
+    conntrack: Arc<Conntrack>,
+    presence: Presence,
+    /// The cluster is being taken down: what takes long in its name ends soon.
+    closing: Once<bool>,
     asked: Asked,
     probed: Probed,
     family: Arc<Family>,
@@ -133,6 +137,7 @@ impl Cluster {
         weight: u8,
         keys: Keyring,
         family: Arc<Family>,
+        conntrack: Arc<Conntrack>,
     ) -> Result<Arc<Self>> {
         let slots = usize::from(config.rules.slots);
         let inner = Inner {
@@ -165,7 +170,9 @@ impl Cluster {
                 fragments: FragmentMemory::new()?,
                 sessions,
                 cookies: Cookies::none(),
-                conntrack: Conntrack::new()?,
+                conntrack,
+                presence: Presence::new(),
+                closing: Once::new(false),
                 asked: Asked::nobody(),
                 probed: Probed::never(),
                 family,
@@ -257,6 +264,22 @@ impl Cluster {
     /// The SYN cookies that were given.
     pub(crate) fn cookies(&self) -> &Cookies {
         &self.cookies
+    }
+
+    /// What is to be known of its addresses.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// What takes long in its name shall end soon. Context: any.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.store(true);
+        self.sessions.close();
+    }
+
+    /// Whether it shall. Context: any.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load()
     }
 
     /// The kernel's connection tracking.

@@ -4,6 +4,12 @@
 //!
 //! *Context*: process. Requests that make or remove a cluster take the RTNL, then the registry's mutex; the
 //! others find their cluster under the mutex and work on it without.
+//!
+//! *Locking*: requests run beside each other, netlink has no lock for them (`parallel_ops`). What makes a cluster holds
+//! the RTNL from the look for an old one to the end. What changes rules or a weight holds [`Cluster::changes`] from
+//! the look at those in force until the new ones are handed to the node. All else is one access to the node or the keys
+//! under their lock, or one word; a key that is added and then sent with takes two, and another request in between may
+//! have removed it, which is refused as such.
 
 use super::cluster::{Cluster, Refused};
 use super::dumps::{bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump};
@@ -313,6 +319,7 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         new.weight,
         new.keys,
         registry.family().clone(),
+        registry.conntrack().clone(),
     )?;
     let port = Port::new(cluster)?;
     registry.attach(&rtnl, port.clone()).map_err(|error| {
@@ -336,15 +343,16 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
 fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
     let rtnl = Rtnl::lock();
-    registry
-        .detach(&rtnl, request.net().id(), ifindex)
-        .map_err(|error| {
-            request.refuse_at(
-                cluster::IFINDEX,
-                error,
-                c_str!("there is no cluster on this interface"),
-            )
-        })
+    let detached = registry.detach(&rtnl, request.net().id(), ifindex);
+    // What is left of it goes without the RTNL, which others wait for.
+    drop(rtnl);
+    detached.map(drop).map_err(|error| {
+        request.refuse_at(
+            cluster::IFINDEX,
+            error,
+            c_str!("there is no cluster on this interface"),
+        )
+    })
 }
 
 /// Carries out one control, or changes one parameter: of two, the second could be refused after the first was done.

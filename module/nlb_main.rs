@@ -24,6 +24,7 @@ mod ingress;
 mod kapi;
 mod key_request;
 mod keyring;
+mod namespace;
 mod neighbour;
 mod netlink;
 // The core is a library: here it is private, and other users of it need what this one does not.
@@ -48,8 +49,11 @@ mod stray;
 mod tables;
 mod walk;
 
+use kapi::address::AddressNotifier;
 use kapi::device_notifier::Notifier;
 use kapi::genetlink::{Family, Registration};
+use kapi::pernet::NamespaceNotifier;
+use presence::AddressWatch;
 use registry::Registry;
 
 module! {
@@ -64,24 +68,32 @@ module! {
 /// The module. Its fields are dropped in this order, which is that of the teardown:
 ///
 /// 1. the netlink family: no request comes any more, and the ones under way have ended;
-/// 2. the notifier: unregistering it reports every device as gone, which takes every cluster down;
-/// 3. the registry, empty by then.
+/// 2. the notifier of namespaces: unregistering it is the end of each, which takes all clusters down together;
+/// 3. the notifiers of addresses and devices, which have nothing to tell by then;
+/// 4. the registry, empty by then.
 struct NlbModule {
     _registration: Registration<Registry>,
-    _notifier: Pin<KBox<Notifier<Registry>>>,
+    _namespaces: Pin<KBox<NamespaceNotifier<Registry>>>,
+    _addresses: Pin<KBox<AddressNotifier<AddressWatch>>>,
+    _devices: Pin<KBox<Notifier<Registry>>>,
     _registry: Arc<Registry>,
 }
 
 impl kernel::Module for NlbModule {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let family = Family::new::<Registry>(module)?;
-        let registry = Registry::new(family.clone())?;
-        let notifier = Notifier::new(registry.clone())?;
+        let watch = AddressWatch::new()?;
+        let registry = Registry::new(family.clone(), watch.clone())?;
+        let devices = Notifier::new(registry.clone())?;
+        let addresses = AddressNotifier::new(watch)?;
+        let namespaces = NamespaceNotifier::new(registry.clone())?;
         // Last, for requests come from here on.
         let registration = Registration::new(family, registry.clone())?;
         Ok(Self {
             _registration: registration,
-            _notifier: notifier,
+            _namespaces: namespaces,
+            _addresses: addresses,
+            _devices: devices,
             _registry: registry,
         })
     }

@@ -29,6 +29,7 @@ use super::nlb_core::peer::Path;
 use super::nlb_core::received::Received;
 use super::nlb_core::time::Instant;
 use super::notify;
+use super::presence;
 use super::segment::Probes;
 use super::snapshot::Snapshot;
 use super::stats;
@@ -106,18 +107,18 @@ impl Port {
 
     /// Carries out a command. Context: process or softirq. Errors: what the node says.
     pub(crate) fn command(&self, command: Command) -> core::result::Result<(), CommandError> {
-        let random = random_u64();
-        drive(&self.cluster, &self.timer, |inner, now| {
-            if inner.closed {
-                return Err(CommandError::Stopped);
-            }
-            inner.node.handle_command(now, command, random)
-        })
+        carry_out_command(&self.cluster, &self.timer, command)
+    }
+
+    /// Lets the timer expire at once, so that the cluster looks at what has changed. Context: any but hard interrupts.
+    pub(crate) fn expire_soon(&self) {
+        self.timer.start(now_ns());
     }
 
     /// Halts the node for good. A request that found the port before can start it no more: its interface may be
-    /// in another namespace by then. Context: process.
+    /// in another namespace by then. Walks end soon. Context: process.
     pub(crate) fn close(&self) {
+        self.cluster.begin_closing();
         drive(&self.cluster, &self.timer, |inner, now| {
             inner.closed = true;
             // Halting is possible in every state.
@@ -228,6 +229,9 @@ impl Port {
 
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
+        if let Some(command) = presence::look_again(self) {
+            let _ = carry_out_command(self, timer, command);
+        }
         let mut probes = Probes::default();
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
@@ -241,6 +245,22 @@ impl Expire for Cluster {
         }
         conflict::expired(self);
     }
+}
+
+/// Carries out a command, if the cluster is not being taken down. Context: process or softirq. Errors: what the node
+/// says.
+fn carry_out_command(
+    cluster: &Cluster,
+    timer: &Timer<Cluster>,
+    command: Command,
+) -> core::result::Result<(), CommandError> {
+    let random = random_u64();
+    drive(cluster, timer, |inner, now| {
+        if inner.closed {
+            return Err(CommandError::Stopped);
+        }
+        inner.node.handle_command(now, command, random)
+    })
 }
 
 /// A walk over the tables of sessions has ended: in which buckets there were some, and how many in all. Context: process.
@@ -290,6 +310,10 @@ fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
         // Whatever the node asks for, the timer softirq must not run in a circle.
         let soonest = Instant(now_ns()).after(TIMER_GAP_NS);
         timer.start(at.max(soonest).0);
+    }
+    // Addresses that changed meanwhile do not wait for that.
+    if cluster.presence().has_changed() {
+        timer.start(now_ns());
     }
 }
 

@@ -5,22 +5,105 @@
 //!
 //! The module never adds an address by itself: `nlbadm up` does, and `nlbadm start` puts back what is missing, as
 //! after `ip link set IFACE down`, with which the stack forgets all IPv6 addresses.
+//!
+//! The stack tells of addresses where one may neither sleep nor send. So a change is noted there, under a lock that is
+//! held for moments only, and looked at when the cluster's timer expires, which is at once.
 
+use super::cluster::Cluster;
 use super::kapi::address::AddressWatcher;
-use super::kapi::netdevice::Device;
+use super::kapi::bh_lock::BhGuard;
+use super::kapi::netdevice::DeviceRef;
+use super::kapi::once::Once;
 use super::nlb_core::node::Command;
 use super::port::Port;
+use kernel::prelude::*;
+use kernel::sync::{Arc, SpinLock};
 
-impl AddressWatcher for Port {
-    fn device(&self) -> &Device {
-        self.cluster().device()
+/// Whether addresses of the interface came or went since they were looked at.
+pub(crate) struct Presence {
+    changed: Once<bool>,
+}
+
+impl Presence {
+    /// Nothing has changed.
+    pub(crate) const fn new() -> Self {
+        Self {
+            changed: Once::new(false),
+        }
     }
 
-    fn addresses_changed(&self) {
-        let cluster = self.cluster();
-        let has = |vip| cluster.device().has_address(vip);
-        let missing = !cluster.vips().iter().copied().all(has);
-        // A node that takes no part keeps it in mind for when it does.
-        let _ = self.command(Command::VipMissing(missing));
+    /// Whether something is to be looked at. Context: any.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed.load()
+    }
+}
+
+/// What the node is to be told of the addresses. Context: process or softirq, not under the lock of the node.
+pub(crate) fn look(cluster: &Cluster) -> Command {
+    let has = |vip| cluster.device().has_address(vip);
+    // A node that takes no part keeps it in mind for when it does.
+    Command::VipMissing(!cluster.vips().iter().copied().all(has))
+}
+
+/// The same, if they have changed since the last time. Context: as [`look`], from one context at a time.
+pub(crate) fn look_again(cluster: &Cluster) -> Option<Command> {
+    let presence = cluster.presence();
+    if !presence.has_changed() {
+        return None;
+    }
+    // Before it is looked: what changes after this is looked at again.
+    presence.changed.store(false);
+    Some(look(cluster))
+}
+
+/// The clusters of all namespaces, to be found by their interface where one may not sleep.
+#[pin_data]
+pub(crate) struct AddressWatch {
+    #[pin]
+    ports: SpinLock<KVec<Arc<Port>>>,
+}
+
+impl AddressWatch {
+    /// No clusters yet. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                ports <- kernel::new_spinlock!(KVec::new(), "nlb::AddressWatch"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Lets a cluster know of its addresses from now on. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn add(&self, port: Arc<Port>) -> Result {
+        let _bh = BhGuard::new();
+        self.ports.lock().push(port, GFP_ATOMIC)?;
+        Ok(())
+    }
+
+    /// Undoes that, if it was done. Context: process.
+    pub(crate) fn remove(&self, port: &Port) {
+        let removed = {
+            let _bh = BhGuard::new();
+            let mut ports = self.ports.lock();
+            let place = ports.iter().position(|it| core::ptr::eq(&**it, port));
+            place.map(|place| ports.remove(place))
+        };
+        // Outside the lock, though it is never the last reference.
+        drop(removed);
+    }
+}
+
+impl AddressWatcher for AddressWatch {
+    fn addresses_changed(&self, device: &DeviceRef<'_>) {
+        let _bh = BhGuard::new();
+        let ports = self.ports.lock();
+        for port in ports.iter() {
+            let cluster = port.cluster();
+            if device.is(cluster.device()) {
+                cluster.presence().changed.store(true);
+                port.expire_soon();
+            }
+        }
     }
 }

@@ -41,14 +41,17 @@ struct Table {
 }
 
 impl Table {
-    /// Empty. Context: process. Errors: `ENOMEM`.
-    fn new(len: usize) -> Result<Self> {
+    /// Empty. Context: process. Errors: `ENOMEM`, `ECANCELED` if nobody wants it any more.
+    fn new(len: usize, closed: &Once<bool>) -> Result<Self> {
         let mut heads = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
         let mut fields = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
         for cell in 0..len {
             heads.push(Once::new(0), GFP_KERNEL_ACCOUNT)?;
             fields.push(Fields([const { Once::new(0) }; FIELDS]), GFP_KERNEL_ACCOUNT)?;
             if cell & (SLICE - 1) == 0 {
+                if closed.load() {
+                    return Err(ECANCELED);
+                }
                 breathe();
             }
         }
@@ -111,6 +114,8 @@ struct Store {
     max: Once<u32>,
     /// When it was last told that there are as many.
     told: Once<u64>,
+    /// What is under way shall end soon.
+    closed: Once<bool>,
 }
 
 /// What became of a session that was to be remembered.
@@ -180,7 +185,7 @@ impl Store {
         if old.as_ref().is_some_and(|table| table.len() >= len) {
             return Ok(());
         }
-        let table = Arc::new(Table::new(len)?, GFP_KERNEL_ACCOUNT)?;
+        let table = Arc::new(Table::new(len, &self.closed)?, GFP_KERNEL_ACCOUNT)?;
         // Both boxes are there before anything is published.
         let last = KBox::new(
             Tables {
@@ -204,7 +209,7 @@ impl Store {
         drop(self.tables.replace(Some(both)));
         let larger = session::Sessions::new(&*table, &self.key);
         // What finds no room is forgotten: the larger table has seen a flood meanwhile.
-        each(&old, &self.key, |session| {
+        each(&old, &self.key, &self.closed, |session| {
             let _ = larger.adopt(&session);
         });
         drop(self.tables.replace(Some(last)));
@@ -212,8 +217,8 @@ impl Store {
     }
 }
 
-/// Looks at all sessions of a table, in slices. Context: process, may sleep.
-fn each(table: &Table, key: &SipKey, mut look: impl FnMut(Session)) {
+/// Looks at all sessions of a table, in slices, until it is closed. Context: process, may sleep.
+fn each(table: &Table, key: &SipKey, closed: &Once<bool>, mut look: impl FnMut(Session)) {
     let sessions = session::Sessions::new(table, key);
     let now = Instant(now_ns());
     for cell in 0..table.len() {
@@ -221,6 +226,9 @@ fn each(table: &Table, key: &SipKey, mut look: impl FnMut(Session)) {
             look(session);
         }
         if cell & (SLICE - 1) == 0 {
+            if closed.load() {
+                return;
+            }
             breathe();
         }
     }
@@ -255,6 +263,7 @@ impl Sessions {
                 key: SipKey::new(&secret),
                 max: Once::new(max),
                 told: Once::new(0),
+                closed: Once::new(false),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -300,11 +309,19 @@ impl Sessions {
         self.store.max.store(max);
     }
 
+    /// Lets what is under way in process context, growth and walks, end soon. Context: any.
+    pub(crate) fn close(&self) {
+        self.store.closed.store(true);
+    }
+
     /// Looks at the flow of each session, as far as it is known: ports are 0 where the session is of all ports.
-    /// Context: process, may sleep; outside all locks.
+    /// Ends early once the sessions are closed. Context: process, may sleep; outside all locks.
     pub(crate) fn each(&self, mut look: impl FnMut(&Flow)) {
         if let Some(table) = self.store.table() {
-            each(&table, &self.store.key, |session| look(&session.key.flow()));
+            let store = &self.store;
+            each(&table, &store.key, &store.closed, |session| {
+                look(&session.key.flow());
+            });
         }
     }
 

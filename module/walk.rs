@@ -5,14 +5,15 @@
 //!
 //! *Context*: process, off the packet path, and only while there is residue or a drain that waits for the last session.
 //! A walk takes no lock of the packet path but, one at a time, those of the chains of the kernel's own table that are not
-//! empty; it lets others run after every slice.
+//! empty; it lets others run after every slice, and ends there if the cluster is being taken down, which waits for it.
 
 use super::cluster::Cluster;
 use super::kapi::clock::now_ns;
 use super::kapi::conntrack::ConntrackWalk;
 use super::kapi::hrtimer::Timer;
 use super::kapi::inet::{TcpFlow, TcpWalk};
-use super::kapi::rcu::{read_lock, synchronize_net};
+use super::kapi::once::Once;
+use super::kapi::rcu::{read_lock, GracePeriod};
 use super::kapi::work::{breathe, Job};
 use super::nlb_core::decide::place_of;
 use super::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
@@ -23,11 +24,17 @@ use super::snapshot::Snapshot;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+/// How often it is looked whether the grace period before a walk has passed, in milliseconds: about as long as one takes.
+const SETTLE_MS: u32 = 10;
+
 /// Who walks for a cluster.
 pub(crate) struct Walker {
     cluster: Arc<Cluster>,
     // A reference to it is given back when the work is dropped, which is in process context.
     timer: Arc<Timer<Cluster>>,
+    /// A walk has begun, and its first look waits until `settled` has passed. Written by the work alone.
+    begun: Once<bool>,
+    settled: Once<GracePeriod>,
 }
 
 /// What the last walk came to.
@@ -95,22 +102,38 @@ impl Found {
 impl Walker {
     /// Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(cluster: Arc<Cluster>, timer: Arc<Timer<Cluster>>) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self { cluster, timer }, GFP_KERNEL)?)
+        let walker = Self {
+            cluster,
+            timer,
+            begun: Once::new(false),
+            settled: Once::new(GracePeriod::from_now()),
+        };
+        Ok(Arc::new(walker, GFP_KERNEL)?)
     }
 
-    /// Walks once, if it is wanted; says for how long, in nanoseconds.
+    /// Begins a walk, if one is wanted; whether it has begun.
+    fn begin(&self) -> bool {
+        if self.cluster.wants_walk().is_none() {
+            return false;
+        }
+        self.cluster.begin_walk();
+        // A packet that was judged before a bucket was let go of may be on its way to becoming a connection. It is not
+        // waited for here: who takes the cluster down waits for this function.
+        self.settled.store(GracePeriod::start());
+        true
+    }
+
+    /// Walks once, if it is still wanted; says for how long, in nanoseconds. Errors: `ENOMEM`, `EAGAIN` if a table was
+    /// resized meanwhile, `ECANCELED` if the cluster is being taken down; then nothing has come of it.
     fn walk(&self) -> Result<u64> {
         let cluster = &*self.cluster;
         let Some(slots) = cluster.wants_walk() else {
             return Ok(0);
         };
         let mut found = Found::new(slots)?;
-        cluster.begin_walk();
-        // A packet that was judged before a bucket was let go of may be on its way to becoming a connection.
-        synchronize_net();
         let began = now_ns();
-        self.walk_tcp(&mut found);
-        self.walk_sessions(&mut found);
+        self.walk_tcp(&mut found)?;
+        self.walk_sessions(&mut found)?;
         self.walk_conntrack(&mut found)?;
         let held = cluster.cookies().may_return_to_residue();
         let took = now_ns().saturating_sub(began);
@@ -133,6 +156,15 @@ impl Walker {
         Ok(took)
     }
 
+    /// Lets others run after a slice. Errors: `ECANCELED` if the walk shall end.
+    fn pause(&self) -> Result {
+        if self.cluster.is_closing() {
+            return Err(ECANCELED);
+        }
+        breathe();
+        Ok(())
+    }
+
     /// Enters the connections of containers and guests behind the VIP, which have no socket here.
     fn walk_conntrack(&self, found: &mut Found) -> Result {
         let Some(mut walk) = ConntrackWalk::new() else {
@@ -150,12 +182,12 @@ impl Walker {
             if !more {
                 return Ok(());
             }
-            breathe();
+            self.pause()?;
         }
     }
 
     /// Enters the sessions that have no socket.
-    fn walk_sessions(&self, found: &mut Found) {
+    fn walk_sessions(&self, found: &mut Found) -> Result {
         self.cluster.sessions().each(|flow| {
             let side = read_lock();
             let snapshot = self.cluster.snapshot(&side);
@@ -163,15 +195,18 @@ impl Walker {
                 found.enter(place.slot, place.bucket);
             }
         });
+        // It ended early if the cluster is being taken down.
+        self.pause()
     }
 
-    fn walk_tcp(&self, found: &mut Found) {
+    /// Enters the connections of this host.
+    fn walk_tcp(&self, found: &mut Found) -> Result {
         let mut walk = TcpWalk::new();
         loop {
             let more = {
                 let side = read_lock();
                 let Some(snapshot) = self.cluster.snapshot(&side) else {
-                    return;
+                    return Ok(());
                 };
                 let net = self.cluster.device().net_now(&side);
                 walk.look(net, WALK_SLICE, &mut |flow| {
@@ -179,15 +214,24 @@ impl Walker {
                 })
             };
             if !more {
-                return;
+                return Ok(());
             }
-            breathe();
+            self.pause()?;
         }
     }
 }
 
 impl Job for Walker {
     fn run(&self) -> u32 {
+        if !self.begun.load() {
+            let begun = self.begin();
+            self.begun.store(begun);
+            return if begun { SETTLE_MS } else { WALK_PAUSE_MS };
+        }
+        if !self.settled.load().has_passed() {
+            return SETTLE_MS;
+        }
+        self.begun.store(false);
         // Without memory, or with a table that was resized meanwhile, it is tried again later; what is residue stays so
         // until then.
         let took = self.walk().unwrap_or(0);

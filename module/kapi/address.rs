@@ -3,7 +3,7 @@
 //! IP addresses of a device, and who wants to know when they come and go.
 
 use super::bindings;
-use super::netdevice::Device;
+use super::netdevice::{Device, DeviceRef};
 use super::once::Once;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
@@ -29,16 +29,14 @@ impl Device {
     }
 }
 
-/// Who wants to know of the addresses of a device.
+/// Who wants to know of the addresses of devices.
 pub(crate) trait AddressWatcher: Send + Sync + 'static {
-    /// The device whose addresses matter.
-    fn device(&self) -> &Device;
-
-    /// An address of it came or went. Context: process or softirq, without locks that a driver could take.
-    fn addresses_changed(&self);
+    /// An address of a device came or went. Context: process or softirq; must not sleep.
+    fn addresses_changed(&self, device: &DeviceRef<'_>);
 }
 
-/// Notifiers of the IPv4 and the IPv6 stack, registered while it lives.
+/// Notifiers of the IPv4 and the IPv6 stack for all devices, registered while it lives. One is enough for all that is to
+/// be known: unregistering it waits for a grace period, in process context.
 ///
 /// # Invariants
 ///
@@ -93,10 +91,15 @@ impl<T: AddressWatcher> AddressNotifier<T> {
         Ok(notifier)
     }
 
-    /// Tells the watcher, if `dev` is its device.
-    fn changed(&self, dev: *const bindings::net_device) -> c_int {
-        if core::ptr::eq(dev, self.watcher.device().as_ptr()) {
-            self.watcher.addresses_changed();
+    /// Tells the watcher.
+    ///
+    /// # Safety
+    ///
+    /// `dev` is a device that is valid during the call.
+    unsafe fn changed(&self, dev: *const bindings::net_device) -> c_int {
+        // SAFETY: By the contract of this function.
+        if let Some(device) = unsafe { DeviceRef::from_raw(dev.cast_mut()) } {
+            self.watcher.addresses_changed(&device);
         }
         // NOTIFY_DONE
         0
@@ -116,7 +119,8 @@ impl<T: AddressWatcher> AddressNotifier<T> {
             let this = &*kernel::container_of!(block, Self, v4);
             (this, bindings::nlb_helper_ifa4_dev(address))
         };
-        this.changed(dev)
+        // SAFETY: An address holds its device.
+        unsafe { this.changed(dev) }
     }
 
     /// # Safety
@@ -133,7 +137,8 @@ impl<T: AddressWatcher> AddressNotifier<T> {
             let this = &*kernel::container_of!(block, Self, v6);
             (this, bindings::nlb_helper_ifa6_dev(address))
         };
-        this.changed(dev)
+        // SAFETY: An address holds its device.
+        unsafe { this.changed(dev) }
     }
 }
 

@@ -20,6 +20,7 @@ use core::marker::PhantomPinned;
 use core::net::IpAddr;
 use kernel::c_str;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// `enum module_state` of include/linux/module.h.
 const MODULE_STATE_LIVE: c_ulong = 0;
@@ -49,9 +50,9 @@ unsafe impl Send for Conntrack {}
 unsafe impl Sync for Conntrack {}
 
 impl Conntrack {
-    /// Looks whether it is there, from now on. Context: process. Errors: `ENOMEM`.
-    pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
-        let conntrack = KBox::pin(
+    /// Looks whether it is there, from now on. One is enough for all that ask. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        let conntrack = Arc::new(
             Self {
                 block: UnsafeCell::new(bindings::notifier_block {
                     notifier_call: Some(Self::event),
@@ -64,7 +65,7 @@ impl Conntrack {
             },
             GFP_KERNEL,
         )?;
-        // INVARIANT: Registered, and pinned.
+        // INVARIANT: Registered, and what is in an `Arc` does not move.
         // SAFETY: The block is valid and stays where it is until `drop` unregisters it. This cannot fail for a block
         // that is on no chain.
         unsafe { bindings::register_module_notifier(conntrack.block.get()) };

@@ -57,7 +57,7 @@ pub(crate) trait Service: Send + Sync + Sized + 'static {
     const VERSION: u8;
     /// Names of the multicast groups, each with whether joining needs CAP_NET_ADMIN.
     const GROUPS: &'static [(&'static str, bool)];
-    /// The operations.
+    /// The operations. Several may be under way at a time, each under the locks that it takes itself.
     const OPERATIONS: &'static [Operation<Self>];
 
     /// Whether an attribute of a request is a secret: it is wiped from the request once that has been answered.
@@ -116,6 +116,8 @@ impl Family {
         set_name(&mut family.name, S::NAME);
         family.version = c_uint::from(S::VERSION);
         family.set_netnsok(1);
+        // Requests of one family would otherwise wait for those of all others, and those for these: `genl_mutex`.
+        family.set_parallel_ops(1);
         family.module = module.as_ptr().cast();
         family.ops = operations.as_ptr();
         family.n_ops = operations.len() as u8;

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The clusters of one network namespace, and the hooks that guard all of its interfaces for them.
+//!
+//! *Context*: process, under the RTNL and the registry's mutex.
+
+use super::discovery::Ip6Output;
+use super::egress::Egress;
+use super::ingress::Ingress;
+use super::kapi::device_hooks::DeviceHooks;
+use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
+use super::kapi::netfilter::{Hooks, Point};
+use super::neighbour::{ArpOutput, ClusterList, Guard};
+use super::nlb_core::genl::EventKind;
+use super::notify;
+use super::port::Port;
+use super::presence::AddressWatch;
+use super::reception;
+use super::stray::{self, Stray, Way};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// A cluster with everything that hangs on its interface.
+pub(super) struct Attached {
+    // Dropped first: step 4 of the teardown.
+    hooks: Hooks,
+    port: Arc<Port>,
+    ifindex: u32,
+}
+
+impl Attached {
+    /// Attaches a cluster to its interface: packets reach it from here on. Errors: as [`Namespace::attach`].
+    fn new(rtnl: &Rtnl, device: Listed<'_>, port: Arc<Port>) -> Result<Self> {
+        reception::open(rtnl, port.cluster())?;
+        let mut attached = Self {
+            hooks: Hooks::new(),
+            port,
+            ifindex: device.ifindex(),
+        };
+        let hooked = attached.hook(rtnl, device);
+        if hooked.is_err() {
+            attached.stop(rtnl);
+        }
+        hooked.map(|()| attached)
+    }
+
+    fn hook(&mut self, rtnl: &Rtnl, device: Listed<'_>) -> Result {
+        let port = &self.port;
+        self.hooks
+            .add::<Egress>(rtnl, Point::Egress(device), port.clone())?;
+        self.hooks
+            .add_owning::<Ingress>(rtnl, Point::Ingress(device), port.clone())
+    }
+
+    /// Steps 2 and 3 of the teardown: from here on it does nothing, and dropping it has only to wait.
+    fn stop(&mut self, rtnl: &Rtnl) {
+        self.port.close();
+        reception::close(self.port.cluster());
+        self.hooks.unregister(rtnl);
+    }
+
+    /// Its port.
+    pub(super) fn port(&self) -> &Arc<Port> {
+        &self.port
+    }
+
+    /// Its interface.
+    pub(super) fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+}
+
+/// The clusters of a network namespace.
+pub(super) struct Namespace {
+    id: NetId,
+    /// It ends: all is stopped, and what is left waits for being dropped.
+    stopped: bool,
+    /// On the interfaces without a cluster.
+    strays: DeviceHooks<Stray>,
+    /// For those interfaces that cannot have the hook of `strays`, while there are any.
+    shared_strays: Hooks,
+    hooks: Hooks,
+    guard: Arc<Guard>,
+    /// The list that the guard does not use, see [`Namespace::publish`].
+    spare: Option<KBox<ClusterList>>,
+    clusters: KVec<Attached>,
+}
+
+impl Namespace {
+    /// A namespace without clusters. Errors: `ENOMEM`, or as netfilter says.
+    pub(super) fn new(rtnl: &Rtnl, net: Net<'_>) -> Result<Self> {
+        let guard = Arc::new(Guard::new(), GFP_KERNEL)?;
+        let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL)?);
+        let mut hooks = Hooks::new();
+        hooks.add::<ArpOutput>(rtnl, Point::ArpOut(net), guard.clone())?;
+        hooks.add_output::<Ip6Output>(rtnl, Point::Ip6Out(net), guard.clone())?;
+        Ok(Self {
+            id: net.id(),
+            stopped: false,
+            strays: DeviceHooks::new(guard.clone()),
+            shared_strays: Hooks::new(),
+            hooks,
+            guard,
+            spare: Some(KBox::new(KVec::new(), GFP_KERNEL)?),
+            clusters: KVec::new(),
+        })
+    }
+
+    /// Whether it is this namespace, and has not ended.
+    pub(super) fn is(&self, net: NetId) -> bool {
+        self.id == net && !self.stopped
+    }
+
+    /// Whether it is this namespace, and has ended.
+    pub(super) fn is_rest_of(&self, net: NetId) -> bool {
+        self.id == net && self.stopped
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Its clusters.
+    pub(super) fn clusters(&self) -> &[Attached] {
+        &self.clusters
+    }
+
+    /// Attaches a cluster to its interface. Errors: `EBUSY` if the interface has one, `ENOMEM`, or what the device or
+    /// netfilter says; nothing is left behind then.
+    pub(super) fn attach(&mut self, rtnl: &Rtnl, device: Listed<'_>, port: Arc<Port>) -> Result {
+        let ifindex = device.ifindex();
+        if self.clusters.iter().any(|a| a.ifindex == ifindex) {
+            return Err(EBUSY);
+        }
+        self.reserve()?;
+        let attached = Attached::new(rtnl, device, port)?;
+        // There is room, it was reserved.
+        let _ = self.clusters.push_within_capacity(attached);
+        self.publish();
+        let watched = self.watch_all(rtnl, device.net());
+        if watched.is_err() {
+            drop(self.detach(rtnl, ifindex));
+        }
+        watched
+    }
+
+    /// Takes the cluster of an interface out, if there is one, and stops it.
+    pub(super) fn detach(&mut self, rtnl: &Rtnl, ifindex: u32) -> Option<Attached> {
+        let place = self.clusters.iter().position(|a| a.ifindex == ifindex)?;
+        let mut attached = self.clusters.remove(place).ok()?;
+        attached.stop(rtnl);
+        if let Some(left) = self.clusters.first().map(|left| left.port.clone()) {
+            self.publish();
+            let net = left.cluster().device().net(rtnl);
+            if self.watch_all(rtnl, net).is_err() {
+                pr_warn!("no memory to keep VIPs off an interface whose cluster ended\n");
+            }
+        } else {
+            self.stop(rtnl, |_| ());
+        }
+        Some(attached)
+    }
+
+    /// Stops all that is left; `each` is called for each cluster that ends so.
+    pub(super) fn stop(&mut self, rtnl: &Rtnl, each: impl Fn(&Port)) {
+        self.stopped = true;
+        for attached in &mut self.clusters {
+            each(&attached.port);
+            attached.stop(rtnl);
+        }
+        self.strays.unregister(rtnl);
+        self.shared_strays.unregister(rtnl);
+        self.hooks.unregister(rtnl);
+    }
+
+    /// Makes sure that [`Namespace::publish`] has the memory for one cluster more. Errors: `ENOMEM`.
+    fn reserve(&mut self) -> Result {
+        let len = self.clusters.len();
+        self.clusters.reserve(1, GFP_KERNEL)?;
+        if let Some(spare) = &mut self.spare {
+            spare.reserve(len + 1, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the guard of all interfaces know which clusters there are.
+    ///
+    /// There are two lists, the one that is published and a spare one, and both have had room for all clusters
+    /// since [`Namespace::reserve`]; so removing a cluster, and with it the last reference to its device, needs
+    /// no memory and cannot fail.
+    fn publish(&mut self) {
+        let Some(mut list) = self.spare.take() else {
+            return;
+        };
+        list.clear();
+        for attached in &self.clusters {
+            // There is room, as said above.
+            let _ = list.push_within_capacity(attached.port.shared_cluster());
+        }
+        self.spare = self.guard.set(list);
+    }
+
+    /// Watches each interface for packets to VIPs that have no business there, after a change of the clusters.
+    /// Errors: `ENOMEM`, or as netfilter says; then some are not watched.
+    fn watch_all(&mut self, rtnl: &Rtnl, net: Net<'_>) -> Result {
+        for device in net.devices(rtnl) {
+            self.watch(rtnl, &device)?;
+        }
+        Ok(())
+    }
+
+    /// Watches an interface that may have changed. As [`Namespace::watch_all`].
+    pub(super) fn watch(&mut self, rtnl: &Rtnl, device: &Listed<'_>) -> Result {
+        let net = device.net();
+        let way = self.way(rtnl, device);
+        if way == Way::Device {
+            self.strays.add(rtnl, device)?;
+        } else {
+            self.strays.remove(rtnl, device);
+        }
+        if way == Way::Stack && self.shared_strays.is_empty() {
+            let mut hooks = Hooks::new();
+            hooks.add_input::<Stray>(rtnl, Point::Ip4In(net), self.guard.clone())?;
+            hooks.add_input::<Stray>(rtnl, Point::Ip6In(net), self.guard.clone())?;
+            self.shared_strays = hooks;
+        } else if way != Way::Stack
+            && !self.shared_strays.is_empty()
+            && !net
+                .devices(rtnl)
+                .any(|other| self.way(rtnl, &other) == Way::Stack)
+        {
+            self.shared_strays = Hooks::new();
+        }
+        Ok(())
+    }
+
+    /// Watches an interface no more, which leaves the namespace.
+    pub(super) fn forget(&mut self, rtnl: &Rtnl, device: &DeviceRef<'_>) {
+        self.strays.remove(rtnl, device);
+    }
+
+    /// Where packets of an interface are looked at.
+    fn way(&self, rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
+        let has_cluster = self
+            .clusters
+            .iter()
+            .any(|attached| device.is(attached.port.cluster().device()));
+        if has_cluster {
+            Way::None
+        } else {
+            stray::way(rtnl, device)
+        }
+    }
+}
+
+/// What a cluster leaves when it was stopped. Dropping it waits for a grace period, and for what runs in its name to
+/// end: context process, may sleep, preferably without the RTNL.
+#[must_use]
+pub(super) struct Detached {
+    pub(super) _cluster: Attached,
+    /// Its namespace, if it was the last one there.
+    pub(super) _namespace: Option<Namespace>,
+}
+
+/// Tells who listens, and those whom addresses are told to, that a cluster ends.
+pub(super) fn bid_farewell(addresses: &AddressWatch, port: &Port) {
+    addresses.remove(port);
+    notify::cluster_event(port.cluster(), EventKind::ClusterDel);
+}
