@@ -321,7 +321,12 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         registry.family().clone(),
         registry.conntrack().clone(),
     )?;
-    let port = Port::new(cluster)?;
+    let port = Port::new(cluster).map_err(|error| {
+        if error != ENODEV {
+            return error;
+        }
+        request.refuse(EBUSY, c_str!("the module is being unloaded"))
+    })?;
     registry.attach(&rtnl, port.clone()).map_err(|error| {
         if error != ENODEV {
             return error;

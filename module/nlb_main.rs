@@ -65,12 +65,12 @@ module! {
     alias: ["net-pf-16-proto-16-family-nlb"],
 }
 
-/// The module. Its fields are dropped in this order, which is that of the teardown:
+/// The module. Each cluster holds a reference to it, so it goes only when there is none. Its fields are dropped in this
+/// order, which is that of the teardown:
 ///
-/// 1. the netlink family: no request comes any more, and the ones under way have ended;
-/// 2. the notifier of namespaces: unregistering it is the end of each, which takes all clusters down together;
-/// 3. the notifiers of addresses and devices, which have nothing to tell by then;
-/// 4. the registry, empty by then.
+/// 1. the netlink family: no request comes any more, so no cluster is made, and the ones under way have ended;
+/// 2. the notifiers of namespaces, addresses and devices, which have nothing to tell by then;
+/// 3. the registry, empty by then.
 struct NlbModule {
     _registration: Registration<Registry>,
     _namespaces: Pin<KBox<NamespaceNotifier<Registry>>>,

@@ -8,7 +8,8 @@
 //! *Lifetime*: a [`Port`] is shared by the hooks of the interface, by the registry and by requests that are
 //! being answered. The registry takes a cluster down in this order, see `registry.rs`: the node is halted, the
 //! hooks are unregistered and a grace period is waited for; the last reference to the port then stops the walks and
-//! the timer (waiting for a running one), and only after that the cluster is freed.
+//! the timer (waiting for a running one), and only after that the cluster is freed. A port holds a reference to the
+//! module, so `rmmod` is refused while a cluster exists.
 
 use super::cluster::{Cluster, Inner, Refused};
 use super::conflict;
@@ -16,6 +17,7 @@ use super::delivery;
 use super::kapi::bh_lock::{BhGuard, BhLockGuard};
 use super::kapi::clock::now_ns;
 use super::kapi::hrtimer::{Expire, Timer};
+use super::kapi::module::ModuleRef;
 use super::kapi::netfilter::Verdict;
 use super::kapi::random::random_u64;
 use super::kapi::rcu::read_lock;
@@ -78,10 +80,12 @@ pub(crate) struct Port {
     // Dropped then, for no one else has it any more: waits for a running expiry, which uses the cluster.
     timer: Arc<Timer<Cluster>>,
     cluster: Arc<Cluster>,
+    // Dropped last: with the module, the guard of the VIPs would go while they are on the interface.
+    _module: ModuleRef,
 }
 
 impl Port {
-    /// Context: process. Errors: `ENOMEM`.
+    /// Context: process. Errors: `ENOMEM`, or `ENODEV` if the module is being unloaded.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Arc<Self>> {
         let timer = Timer::new(cluster.clone())?;
         let walker = Walker::new(cluster.clone(), timer.clone())?;
@@ -90,6 +94,7 @@ impl Port {
             _walks: walks,
             timer,
             cluster,
+            _module: ModuleRef::get()?,
         };
         Ok(Arc::new(port, GFP_KERNEL_ACCOUNT)?)
     }

@@ -5,7 +5,7 @@
 //! *Locking*: the RTNL comes before the registry's mutex. Whatever makes or removes a cluster holds both, for
 //! devices and their address lists belong to the RTNL; whatever only looks a cluster up takes the mutex.
 //!
-//! *Teardown* of a cluster, on request, with its interface, its namespace or the module:
+//! *Teardown* of a cluster, on request, with its interface or its namespace (the module stays as long as there is one):
 //! 1. it is taken out of the registry, so that no request finds it;
 //! 2. the node is halted for good: it owns nothing, says farewell once and arms no timer; what takes long in its name is
 //!    told to end;

@@ -432,3 +432,13 @@ void nlb_helper_queue_work(struct work_struct *work)
 {
 	queue_work(system_dfl_wq, work);
 }
+
+bool nlb_helper_this_module_get(void)
+{
+	return try_module_get(THIS_MODULE);
+}
+
+void nlb_helper_this_module_put(void)
+{
+	module_put(THIS_MODULE);
+}

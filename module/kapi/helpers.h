@@ -123,6 +123,10 @@ u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net)
 bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
 			const void **seen, nlb_tcp_found found, void *context);
 
+/* this module */
+bool nlb_helper_this_module_get(void);
+void nlb_helper_this_module_put(void);
+
 /* secrets */
 void nlb_helper_wipe(void *secret, size_t len);
 bool nlb_helper_equal(const void *a, const void *b, size_t len);

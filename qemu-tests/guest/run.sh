@@ -20,7 +20,7 @@ scenario_after() {
 	left=$(ip netns list)
 	same "no namespace is left" "" "$left"
 	if [ -d /sys/module/nlb ]; then
-		check "the module can be removed" rmmod nlb
+		check "the module can be removed: no cluster is left" wait_until 20 remove_module
 	fi
 }
 

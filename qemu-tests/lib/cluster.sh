@@ -23,8 +23,29 @@ load_module() {
 	defer unload_module
 }
 
+# unload_module: as an administrator does it, on all hosts at once.
 unload_module() {
-	[ ! -d /sys/module/nlb ] || rmmod nlb
+	[ -d /sys/module/nlb ] || return 0
+	all_down || :
+	# A namespace that was deleted before this takes its cluster down when the kernel comes to it.
+	wait_until 20 remove_module
+}
+
+# all_down: no cluster is left, in any namespace that has a name.
+all_down() {
+	local ns pid pids=() failed=0
+	for ns in '' $(ip netns list | awk '{ print $1 }'); do
+		adm "$ns" down --all &
+		pids+=("$!")
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || failed=1
+	done
+	[ "$failed" = 0 ]
+}
+
+remove_module() {
+	rmmod nlb 2>/dev/null
 }
 
 make_key() {

@@ -205,6 +205,6 @@ for module in $MODULES; do
 	modprobe "$module"
 done
 round "$AFTER"
-rmmod nlb
+unload_module
 load_module
 round "loaded before nlb"

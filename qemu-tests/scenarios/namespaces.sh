@@ -109,14 +109,16 @@ end_namespaces m "$MIXED"
 check "$CLUSTERS clusters on bonds, bridges, macvlan, VLAN end" wait_until 60 no_end_left
 limited "$CLUSTERS clusters on bonds, bridges, macvlan, VLAN" "$from" 3000
 
-# The end of the module is that of all clusters; the namespaces stay.
+# The module stays as long as there is a cluster; the namespaces stay without it.
 make_namespaces u "$UNLOADED"
 for ((i = 1; i <= UNLOADED; i++)); do
 	cluster_in "u$i" eth0
 done
+check "the module stays with $UNLOADED clusters" not remove_module
+check "they are taken down" all_down
 from=$(now_ms)
-check "the module goes with $UNLOADED clusters" rmmod nlb
-limited "the module's end with $UNLOADED clusters" "$from" 1000
+check "the module goes without clusters" rmmod nlb
+limited "the module's end" "$from" 1000
 same "interfaces that have stayed" "$UNLOADED" "$(ends_left)"
 end_namespaces u "$UNLOADED"
 check "their namespaces end" wait_until 60 no_end_left

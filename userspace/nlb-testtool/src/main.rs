@@ -26,6 +26,7 @@ mod links;
 mod messages;
 mod ovs;
 mod packet;
+mod remove;
 mod replay;
 mod serve;
 mod sources;
@@ -75,6 +76,8 @@ enum Verb {
     Inject(inject::Args),
     /// Send netlink messages that nobody would send to the module.
     Messages(messages::Args),
+    /// Remove a cluster from an interface, without a stop before.
+    Remove(remove::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
     /// Change interfaces of many namespaces, as lines say.
@@ -102,6 +105,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Messages(args) => messages::run(&args),
+        Verb::Remove(args) => remove::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Links(args) => links::run(&args),
         Verb::Ovs(args) => ovs::run(&args),

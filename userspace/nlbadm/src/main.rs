@@ -47,7 +47,7 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
     let printed = match verb {
         Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
         Verb::Up(args) => return cmd::up::run(kernel, &args),
-        Verb::Down(target) => return cmd::down::run(kernel, &target),
+        Verb::Down(args) => return cmd::down::run(kernel, &args),
         Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
         Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),
         Verb::Drain(args) => match args.split() {

@@ -123,6 +123,7 @@ fn without_the_module_it_says_so() {
     );
     for verb in [
         "down",
+        "down --all",
         "start",
         "monitor",
         "counters",
@@ -143,6 +144,15 @@ fn ip2mac_is_the_same_as_json() {
     for mode in ["unicast", "multicast", "igmp"] {
         assert!(text.contains(json[mode].as_str().unwrap()), "{text}");
     }
+}
+
+#[test]
+fn down_takes_an_interface_or_all() {
+    fails("down --all eth0", 2);
+    let help = succeeds("down --help");
+    assert!(help.contains("nlbadm down --all && rmmod nlb"), "{help}");
+    let page = succeeds("man down");
+    assert!(page.contains("rmmod nlb"), "{page}");
 }
 
 #[test]

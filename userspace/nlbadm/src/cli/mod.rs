@@ -51,8 +51,8 @@ pub(crate) enum Verb {
     Show(Target),
     /// Make a cluster on an interface, or let this host join one
     Up(Up),
-    /// Leave the cluster of an interface and remove it from this host
-    Down(Target),
+    /// Leave the cluster of an interface, or all clusters, and remove it from this host
+    Down(Down),
     /// Take part in the cluster
     Start(Target),
     /// Leave the cluster at once; it stays configured
@@ -195,6 +195,23 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) stopped: bool,
 }
+
+/// Arguments of `down`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = DOWN_HELP)]
+pub(crate) struct Down {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Take all clusters of this network namespace down; it is no error if there are none
+    #[arg(long, conflicts_with = "interface")]
+    pub(crate) all: bool,
+}
+
+const DOWN_HELP: &str = "\
+To unload the module: the kernel refuses that while a cluster exists in any network namespace.
+
+    nlbadm down --all && rmmod nlb";
 
 /// Arguments of `drainstop`.
 #[derive(Args, Clone, Debug)]

@@ -62,22 +62,29 @@ fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure
     }
 }
 
-/// Asks the host of a cluster to leave, and waits until it has: the others take over first, which takes a few frames.
-/// A host that has not left after twice the time in which it would count as dead leaves without them, so a little more
-/// than that is waited for.
+/// Asks the host of a cluster to leave, and waits until it has.
 fn stop(kernel: &mut impl Kernel, cluster: &Cluster, control: Control) -> Result<(), Error> {
     kernel.change(cluster.ifindex, ClusterChange::Control(control))?;
+    wait_left(kernel, cluster)
+}
+
+/// Whether the host of a cluster takes no part in it.
+fn is_idle(cluster: &Cluster) -> bool {
+    [HostState::Stopped, HostState::Suspended]
+        .into_iter()
+        .any(|state| cluster.state.is(state))
+}
+
+/// Waits until a host that was asked to leave has done so: the others take over first, which takes a few frames.
+/// A host that has not left after twice the time in which it would count as dead leaves without them, so a little more
+/// than that is waited for.
+fn wait_left(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Error> {
     let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
     let deadline = Instant::now() + Duration::from_millis(2 * silence) + GRACE;
     loop {
         let clusters = kernel.clusters()?;
-        let left = |cluster: &Cluster| {
-            [HostState::Stopped, HostState::Suspended]
-                .into_iter()
-                .any(|state| cluster.state.is(state))
-        };
         match clusters.iter().find(|now| now.ifindex == cluster.ifindex) {
-            Some(now) if !left(now) && Instant::now() < deadline => sleep(POLL),
+            Some(now) if !is_idle(now) && Instant::now() < deadline => sleep(POLL),
             _ => return Ok(()),
         }
     }
