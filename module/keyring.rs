@@ -27,7 +27,7 @@ impl Key {
                 hmac <- HmacKey::init(raw),
                 stamp: stamp_key(hmac),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 }

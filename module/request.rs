@@ -297,7 +297,7 @@ fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
         if vips.len() >= VIPS_MAX {
             return Err(refuse_filter(request, FilterError::TooManyVips));
         }
-        vips.push(vip, GFP_KERNEL)?;
+        vips.push(vip, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(vips)
 }

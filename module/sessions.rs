@@ -3,6 +3,12 @@
 //! The sessions of a cluster that have no socket here which could be asked: UDP where a rule tracks it, tunnels, SCTP,
 //! and what this host sent from a VIP. What a session is, and how cells are found, is the core's.
 //!
+//! *Memory*: the table grows as packets come, in a thread of the kernel, but it is charged to the memory cgroup of the
+//! process that made the cluster, like all else that belongs to it: else a container could pin 56 MB for each cluster that
+//! it makes. The cluster holds a reference to that group, and grows under its name (`set_active_memcg`). To make the whole
+//! table in the process itself would cost every cluster 14 MB (with the default maximum), though most have no session of
+//! this kind. Where the group's limit leaves no room the table stays as it is, and no process of the group is killed for it.
+//!
 //! *Context*: sessions are remembered and asked for in softirq, under RCU, without a lock and without memory being
 //! allocated. The table is made when the first session comes and grows fourfold whenever one finds no room, in
 //! process context; a session that found none is remembered with its next packet.
@@ -16,11 +22,12 @@
 
 use super::kapi::clock::now_ns;
 use super::kapi::errand::{Errand, Run};
+use super::kapi::memcg::{zeroed_vec, MemoryGroup};
 use super::kapi::once::Once;
 use super::kapi::random::random_u64;
 use super::kapi::rcu::{read_lock, RcuCell, ReadSide};
 use super::kapi::work::breathe;
-use super::nlb_core::limits::{SESSIONS_FIRST, SESSION_FULL_AGAIN_NS};
+use super::nlb_core::limits::{SESSIONS_FIRST, SESSION_FULL_AGAIN_NS, SESSION_GROW_AGAIN_NS};
 use super::nlb_core::packet::Flow;
 use super::nlb_core::session::{self, Cells, Noted, Session, SessionKey, FIELDS, SET};
 use super::nlb_core::siphash::SipKey;
@@ -32,7 +39,7 @@ use kernel::sync::Arc;
 const SLICE: usize = 4096;
 
 /// What stands in a cell beside its head.
-struct Fields([Once<u64>; FIELDS]);
+type Fields = [Once<u64>; FIELDS];
 
 /// Cells in memory. The heads stand together: those of a set are one cache line.
 struct Table {
@@ -41,20 +48,14 @@ struct Table {
 }
 
 impl Table {
-    /// Empty. Context: process. Errors: `ENOMEM`, `ECANCELED` if nobody wants it any more.
+    /// Empty: a head of 0 is that of an empty cell. Context: process, may sleep. Errors: `ENOMEM`, `ECANCELED` if nobody
+    /// wants it any more.
     fn new(len: usize, closed: &Once<bool>) -> Result<Self> {
-        let mut heads = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
-        let mut fields = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
-        for cell in 0..len {
-            heads.push(Once::new(0), GFP_KERNEL_ACCOUNT)?;
-            fields.push(Fields([const { Once::new(0) }; FIELDS]), GFP_KERNEL_ACCOUNT)?;
-            if cell & (SLICE - 1) == 0 {
-                if closed.load() {
-                    return Err(ECANCELED);
-                }
-                breathe();
-            }
+        let heads = zeroed_vec(len)?;
+        if closed.load() {
+            return Err(ECANCELED);
         }
+        let fields = zeroed_vec(len)?;
         Ok(Self { heads, fields })
     }
 }
@@ -87,13 +88,13 @@ impl Cells for Table {
     fn field(&self, cell: usize, field: usize) -> u64 {
         let fields = self.fields.get(cell);
         fields
-            .and_then(|fields| fields.0.get(field))
+            .and_then(|fields| fields.get(field))
             .map_or(0, Once::load)
     }
 
     fn set_field(&self, cell: usize, field: usize, value: u64) {
         let fields = self.fields.get(cell);
-        if let Some(place) = fields.and_then(|fields| fields.0.get(field)) {
+        if let Some(place) = fields.and_then(|fields| fields.get(field)) {
             place.store(value);
         }
     }
@@ -116,6 +117,10 @@ struct Store {
     told: Once<u64>,
     /// What is under way shall end soon.
     closed: Once<bool>,
+    /// When the table could last not grow for lack of memory; 0 if it never was so.
+    failed: Once<u64>,
+    /// What the memory is charged to.
+    group: MemoryGroup,
 }
 
 /// What became of a session that was to be remembered.
@@ -125,7 +130,7 @@ pub(crate) enum Kept {
     Yes,
     /// Not yet: the table is growing.
     Later,
-    /// No: there are as many sessions as there may be. Whether that is to be told now.
+    /// No: there are as many sessions as there may be, or as there is memory for. Whether that is to be told now.
     Full(bool),
 }
 
@@ -171,6 +176,13 @@ impl Store {
     /// Cells that there may be: whole sets.
     fn len_max(&self) -> usize {
         self.max.load() as usize / SET * SET
+    }
+
+    /// Whether the table may be larger, and it makes sense to try now.
+    fn can_grow(&self, side: &ReadSide, now: Instant) -> bool {
+        let failed = self.failed.load();
+        let hopeless = failed != 0 && now.since(Instant(failed)) < SESSION_GROW_AGAIN_NS;
+        !hopeless && self.len(side) < self.len_max()
     }
 
     /// Makes the table, or a larger one. Context: process, may sleep, one thread at a time. Errors: `ENOMEM`, which
@@ -236,8 +248,9 @@ fn each(table: &Table, key: &SipKey, closed: &Once<bool>, mut look: impl FnMut(S
 
 impl Run for Store {
     fn run(&self) {
-        // Without memory the table stays as it is; the next session that finds no room asks again.
-        let _ = self.grow();
+        // Without memory the table stays as it is; later a session that finds no room asks again.
+        let grown = self.group.charge(|| self.grow());
+        self.failed.store(if grown.is_ok() { 0 } else { now_ns() });
     }
 }
 
@@ -249,7 +262,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// None, and no memory for any yet. Context: process. Errors: `ENOMEM`.
+    /// None, and no memory for any yet; what there will be is charged to this process. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(max: u32) -> Result<Self> {
         let mut secret = [0u8; 16];
         for (to, from) in secret.chunks_exact_mut(8).zip([random_u64(), random_u64()]) {
@@ -264,6 +277,8 @@ impl Sessions {
                 max: Once::new(max),
                 told: Once::new(0),
                 closed: Once::new(false),
+                failed: Once::new(0),
+                group: MemoryGroup::of_current(),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -290,7 +305,7 @@ impl Sessions {
         if noted != Some(Noted::Full) {
             return Kept::Yes;
         }
-        if self.store.len(side) < self.store.len_max() {
+        if self.store.can_grow(side, now) {
             self.growth.queue();
             return Kept::Later;
         }

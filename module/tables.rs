@@ -2,7 +2,8 @@
 
 //! The memory of a node, made once in process context.
 //!
-//! As all memory of a cluster it is charged to whoever asked for it: with a user namespace that can be anybody.
+//! As all memory of a cluster it is charged to the memory cgroup of the process that made the cluster, which with a user
+//! namespace any user can do. (What grows later is charged to the same group, see `sessions.rs`.)
 
 use super::nlb_core::event::{Event, HistoryEntry};
 use super::nlb_core::limits::{BUCKETS, HOSTS_MAX};

@@ -45,7 +45,7 @@ impl<T: Run> Errand<T> {
                 }),
                 target,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

@@ -9,10 +9,13 @@
 #include <linux/if_macvlan.h>
 #include <linux/igmp.h>
 #include <linux/inetdevice.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 #include <net/addrconf.h>
@@ -441,4 +444,27 @@ bool nlb_helper_this_module_get(void)
 void nlb_helper_this_module_put(void)
 {
 	module_put(THIS_MODULE);
+}
+
+/* The group that the present process is charged for, with a reference; that of the root for a thread of the kernel. */
+struct mem_cgroup *nlb_helper_memcg_get(void)
+{
+	return get_mem_cgroup_from_mm(current->mm);
+}
+
+void nlb_helper_memcg_put(struct mem_cgroup *memcg)
+{
+	mem_cgroup_put(memcg);
+}
+
+/* Lets this task charge @memcg from now on, NULL for its own group; returns what it charged before. */
+struct mem_cgroup *nlb_helper_memcg_switch(struct mem_cgroup *memcg)
+{
+	return set_active_memcg(memcg);
+}
+
+/* Fails where the default would make the OOM killer choose a process of the charged group. */
+void *nlb_helper_kvcalloc_account(size_t count, size_t size)
+{
+	return kvcalloc(count, size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 }

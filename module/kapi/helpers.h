@@ -123,6 +123,12 @@ u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net)
 bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
 			const void **seen, nlb_tcp_found found, void *context);
 
+/* memory cgroups */
+struct mem_cgroup *nlb_helper_memcg_get(void);
+void nlb_helper_memcg_put(struct mem_cgroup *memcg);
+struct mem_cgroup *nlb_helper_memcg_switch(struct mem_cgroup *memcg);
+void *nlb_helper_kvcalloc_account(size_t count, size_t size);
+
 /* this module */
 bool nlb_helper_this_module_get(void);
 void nlb_helper_this_module_put(void);

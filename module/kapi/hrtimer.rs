@@ -64,7 +64,7 @@ impl<T: Expire> Timer<T> {
                 }),
                 target,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

@@ -5,6 +5,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{fence, Ordering};
 use kernel::sync::atomic::Full;
+use pin_init::Zeroable;
 
 /// A word for `READ_ONCE` and `WRITE_ONCE`.
 ///
@@ -22,6 +23,9 @@ pub(crate) struct Once<T: Copy>(UnsafeCell<T>);
 
 // SAFETY: The only accesses are whole-word volatile ones, by the type invariant.
 unsafe impl<T: Copy + Send> Sync for Once<T> {}
+
+// SAFETY: A word of zeros is a `u64`, and `UnsafeCell` has the layout of what is in it.
+unsafe impl Zeroable for Once<u64> {}
 
 impl<T: Copy> Once<T> {
     /// A word with a first value. Refuses to compile for what the machine does not read in one piece.

@@ -46,7 +46,7 @@ impl<T: Job> Work<T> {
                 }),
                 job,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         work.queue(first_ms);
         Ok(work)

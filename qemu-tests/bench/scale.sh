@@ -98,8 +98,8 @@ memory() {
 # More than there are to be: a table that is nearly full turns some away.
 SESSIONS_MAX=400000
 
-# kernel_bytes: what the kernel has given itself. Tables of sessions are made by
-# its worker, which no group is charged for.
+# kernel_bytes: what the kernel has given itself. Tables of sessions are charged
+# to the group of the process that made the cluster, which has none of its own here.
 kernel_bytes() {
 	awk '$1 == "VmallocUsed:" || $1 == "SUnreclaim:" { sum += $2 } END { print sum * 1024 }' /proc/meminfo
 }

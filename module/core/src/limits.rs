@@ -171,5 +171,9 @@ pub const SESSION_GRE_NS: u64 = 10 * super::time::NS_PER_SEC;
 /// connection tracking keeps UDP without an answer.
 pub const SESSION_NEW_NS: u64 = 30 * super::time::NS_PER_SEC;
 
+/// When the table could not grow for lack of memory, this passes before it is tried again: the attempt may reclaim much
+/// of what the memory cgroup of the cluster's creator holds.
+pub const SESSION_GROW_AGAIN_NS: u64 = super::time::NS_PER_SEC;
+
 /// How often it is told that there is no room for sessions.
 pub const SESSION_FULL_AGAIN_NS: u64 = 60 * super::time::NS_PER_SEC;
