@@ -263,6 +263,8 @@ pub struct Node<S: Storage> {
     number_seen: u64,
     residual: Residual,
     shared_budget: Bucket,
+    /// Of early heartbeats that only answer incarnations which have not proved themselves.
+    early_budget: Bucket,
     fetched: PartSet,
     serving: PartSet,
     serving_id: GenId,
@@ -359,6 +361,7 @@ impl<S: Storage> Node<S> {
             number_seen: 0,
             residual: Residual::EMPTY,
             shared_budget: Bucket::EMPTY,
+            early_budget: Bucket::EMPTY,
             fetched: PartSet::EMPTY,
             serving: PartSet::EMPTY,
             serving_id: GenId::NONE,

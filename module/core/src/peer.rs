@@ -126,6 +126,8 @@ pub struct Peer {
     pub(super) challenge: u64,
     /// Another incarnation under this id, or this one after a silence.
     pub(super) candidate: Candidate,
+    /// When a proved incarnation was last heard that uses the id of this live one.
+    pub(super) rival_heard: Option<Instant>,
     /// Those that have not proved themselves and say that they serve.
     pub(super) claims: Claims,
     /// What it says.
@@ -186,6 +188,7 @@ impl Peer {
         gone: false,
         challenge: 0,
         candidate: Candidate::NONE,
+        rival_heard: None,
         claims: Claims::NONE,
         said: Said::NOTHING,
         dedicated: Dedicated::NONE,

@@ -6,9 +6,11 @@ mod world;
 
 use nlb_core::auth::Authenticator;
 use nlb_core::config::cluster_id;
+use nlb_core::event::Event;
 use nlb_core::node::Command;
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
+use nlb_core::state::OutReason;
 use proptest::prelude::*;
 use world::{owned, ToyKey, World, MS, PERIOD};
 
@@ -123,6 +125,85 @@ fn replays_do_not_keep_a_host_from_joining() {
             break;
         }
     }
+}
+
+/// Frames of two old incarnations of a host take turns as the candidate of its id, whether the host is there or not: they
+/// are no sign of a duplicate id, and do not make anybody beat faster.
+#[test]
+fn replays_of_two_incarnations_raise_no_alarm_and_no_rate() {
+    let mut world = two();
+    world.check_owners = false;
+    let mut old = Vec::new();
+    for _ in 0..2 {
+        world.record = true;
+        world.run(PERIOD);
+        world.record = false;
+        let of_host_2 = world.sent.iter().rev().find(|(from, _)| *from == 1);
+        old.push(of_host_2.unwrap().1.clone());
+        world.crash(1);
+        world.run(10 * PERIOD);
+        world.start(1);
+        world.run_to(20 * PERIOD, |world| world.serves(&[0, 1]));
+    }
+    let incarnation = |frame: &[u8]| frame[16..24].to_vec();
+    assert_ne!(incarnation(&old[0]), incarnation(&old[1]));
+    for alive in [true, false] {
+        if !alive {
+            world.crash(1);
+            world.run(10 * PERIOD);
+        }
+        world.events[0].clear();
+        world.sent.clear();
+        world.record = true;
+        const PERIODS: u64 = 400;
+        for step in 0..PERIODS * 20 {
+            let received = world.deliver(0, Path::Segment, &old[step as usize % 2]);
+            assert!(!received.accepted(), "{received:?}");
+            world.run(PERIOD / 20);
+        }
+        world.record = false;
+        let beats = world.sent.iter().filter(|(from, _)| *from == 0).count() as u64;
+        assert!(
+            beats <= PERIODS + PERIODS / 2 + 64 + 1,
+            "host 2 alive: {alive}: {beats} frames in {PERIODS} periods"
+        );
+        let alarms = world.events[0].iter().filter(|event| is_duplicate(event));
+        assert_eq!(alarms.count(), 0, "host 2 alive: {alive}");
+    }
+    // A host that starts while this goes on comes in nevertheless.
+    world.start(1);
+    for round in 0.. {
+        assert!(round < 400, "host 2 never got in: {}", world.summary());
+        world.deliver(0, Path::Segment, &old[round % 2]);
+        world.run(PERIOD / 20);
+        if world.serves(&[0, 1]) {
+            break;
+        }
+    }
+}
+
+fn is_duplicate(event: &Event) -> bool {
+    let duplicate = OutReason::DuplicateId;
+    matches!(event, Event::HostOut { reason, .. } if *reason == duplicate)
+}
+
+/// What is told of replays no more is told of a host: once, for as long as it is there.
+#[test]
+fn a_duplicate_id_is_told_of_once() {
+    let mut world = World::with([1, 2, 2].map(world::config).to_vec());
+    for index in [0, 1] {
+        world.command(index, Command::Start);
+    }
+    world.run_to(10 * PERIOD, |world| world.serves(&[0, 1]));
+    let alarms = |world: &World| world.events[0].iter().filter(|e| is_duplicate(e)).count();
+    world.start(2);
+    world.run(50 * PERIOD);
+    assert_eq!(alarms(&world), 1);
+    world.crash(2);
+    world.run(10 * PERIOD);
+    world.start(2);
+    world.run(50 * PERIOD);
+    assert_eq!(alarms(&world), 2);
 }
 
 #[test]

@@ -15,6 +15,13 @@ use super::super::wire::{Flags, Header};
 use super::links::NOBODY;
 use super::{Node, Urgency};
 
+/// Early heartbeats for incarnations that have not proved themselves: a burst, and one in so many periods after it. When
+/// 64 hosts start at once, a node sends fewer than the burst while they prove themselves, which takes a few periods of at
+/// most eight early heartbeats each; replayed frames that go on for ever cause half a heartbeat more than usual in each
+/// period, and a host that starts meanwhile is answered in the usual rhythm.
+const EARLY_BURST: u16 = 64;
+const EARLY_PERIODS: u64 = 2;
+
 /// Who a frame's incarnation is to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -48,6 +55,7 @@ impl<S: Storage> Node<S> {
                 return Heard::news(Received::NotFresh);
             }
             Standing::Rival => {
+                self.note_rival(header.host);
                 if heartbeat.said.flags.has(Flags::DUPLICATE) {
                     self.note_hopeless(header, serving);
                 } else {
@@ -148,7 +156,36 @@ impl<S: Storage> Node<S> {
     /// Remembers an incarnation that is not the accepted one, so that it is echoed soon and can prove itself.
     fn note_candidate(&mut self, header: &Header, serving: bool) {
         if self.place_candidate(header, serving) {
+            self.answer_early();
+        }
+    }
+
+    /// Wants the next heartbeat earlier, for the sake of incarnations that have not proved themselves. What they send may
+    /// be replayed, or forged where there is no key, so that the number of such heartbeats has a bound of its own.
+    fn answer_early(&mut self) {
+        if self.beat || self.urgency != Urgency::Idle {
+            return;
+        }
+        let interval = self.config.period_ns.saturating_mul(EARLY_PERIODS);
+        if self.early_budget.take(self.now, interval, EARLY_BURST) {
             self.hurry(Urgency::Soon);
+        }
+    }
+
+    /// Another live host has proved that it uses the id of a live one. This is told once, until it was not so for T.
+    fn note_rival(&mut self, host: HostId) {
+        let (now, silence) = (self.now, self.silence_ns());
+        let own = host == self.config.host;
+        let Some(peer) = self.peer_mut(host) else {
+            return;
+        };
+        let before = peer.rival_heard.replace(now);
+        let goes_on = before.is_some_and(|before| now.since(before) < silence);
+        if !goes_on && !own {
+            self.event(Event::HostOut {
+                host,
+                reason: OutReason::DuplicateId,
+            });
         }
     }
 
@@ -158,7 +195,6 @@ impl<S: Storage> Node<S> {
     /// frames of old incarnations take turns with a live one and cannot shut it out.
     fn place_candidate(&mut self, header: &Header, serving: bool) -> bool {
         let now = self.now;
-        let own = header.host == self.config.host;
         let period = self.config.period_ns;
         let (incarnation, seq) = (header.incarnation, header.seq);
         let Some(peer) = self.peer_mut(header.host) else {
@@ -178,13 +214,6 @@ impl<S: Storage> Node<S> {
                 heard: now,
                 echoed: false,
             };
-            let rival = peer.live && !peer.gone;
-            if rival && !own {
-                self.event(Event::HostOut {
-                    host: header.host,
-                    reason: OutReason::DuplicateId,
-                });
-            }
         } else {
             return false;
         }
@@ -204,7 +233,7 @@ impl<S: Storage> Node<S> {
     fn note_hopeless(&mut self, header: &Header, serving: bool) {
         let known = self.peer(header.host).candidate.incarnation == header.incarnation;
         if self.place_candidate(header, serving) && !known {
-            self.hurry(Urgency::Soon);
+            self.answer_early();
         }
     }
 
