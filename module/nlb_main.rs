@@ -43,6 +43,7 @@ mod rules;
 mod second_chance;
 mod segment;
 mod sessions;
+mod sleep;
 mod snapshot;
 mod stats;
 mod stray;
@@ -53,6 +54,7 @@ use kapi::address::AddressNotifier;
 use kapi::device_notifier::Notifier;
 use kapi::genetlink::{Family, Registration};
 use kapi::pernet::NamespaceNotifier;
+use kapi::pm_notifier::SleepNotifier;
 use presence::AddressWatch;
 use registry::Registry;
 
@@ -69,10 +71,11 @@ module! {
 /// order, which is that of the teardown:
 ///
 /// 1. the netlink family: no request comes any more, so no cluster is made, and the ones under way have ended;
-/// 2. the notifiers of namespaces, addresses and devices, which have nothing to tell by then;
+/// 2. the notifiers of sleep, namespaces, addresses and devices, which have nothing to tell by then;
 /// 3. the registry, empty by then.
 struct NlbModule {
     _registration: Registration<Registry>,
+    _sleep: Pin<KBox<SleepNotifier<Registry>>>,
     _namespaces: Pin<KBox<NamespaceNotifier<Registry>>>,
     _addresses: Pin<KBox<AddressNotifier<AddressWatch>>>,
     _devices: Pin<KBox<Notifier<Registry>>>,
@@ -87,10 +90,12 @@ impl kernel::Module for NlbModule {
         let devices = Notifier::new(registry.clone())?;
         let addresses = AddressNotifier::new(watch)?;
         let namespaces = NamespaceNotifier::new(registry.clone())?;
+        let sleep = SleepNotifier::new(registry.clone())?;
         // Last, for requests come from here on.
         let registration = Registration::new(family, registry.clone())?;
         Ok(Self {
             _registration: registration,
+            _sleep: sleep,
             _namespaces: namespaces,
             _addresses: addresses,
             _devices: devices,

@@ -12,6 +12,7 @@ use super::kapi::rcu::read_lock;
 use super::nlb_core::genl::Mode;
 use super::nlb_core::limits::FRAME_MAX;
 use super::nlb_core::mac::{group_of, Mac};
+use super::sleep::is_asleep;
 use core::net::IpAddr;
 use kernel::prelude::*;
 
@@ -46,12 +47,18 @@ impl Wanted {
 
 /// Whether the interface can serve a cluster now: it has a carrier, and is still what `up` demands of it. One that became a
 /// port of another (the stack does not see its frames any more), that does without ARP now, or through which no frame of
-/// the longest kind fits, is as good as cut. Context: process, RTNL.
+/// the longest kind fits, is as good as cut, and so is that of a machine which is about to sleep. Context: process, RTNL.
 pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
-    device.has_carrier()
+    !is_asleep()
+        && device.has_carrier()
         && device.is_ethernet()
         && !device.is_port(rtnl)
         && device.mtu() as usize >= FRAME_MAX
+}
+
+/// Looks at the interface of a cluster after a change: whether it is usable. Context: process, RTNL.
+pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
+    is_usable(rtnl, cluster.device())
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack

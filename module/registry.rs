@@ -104,6 +104,14 @@ impl Registry {
         Some(namespace.clusters().get(index)?.port().clone())
     }
 
+    /// Looks at all clusters. Context: process; `look` must not take the registry's mutex.
+    pub(crate) fn each(&self, mut look: impl FnMut(&Port)) {
+        let namespaces = self.namespaces.lock();
+        for attached in namespaces.iter().flat_map(Namespace::clusters) {
+            look(attached.port());
+        }
+    }
+
     /// Attaches a cluster to its interface: from here on packets and time reach it. It is stopped.
     ///
     /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENXIO` if it leaves, `ENOMEM`, or what
@@ -185,7 +193,7 @@ impl DeviceWatcher for Registry {
     fn device_changed(&self, rtnl: &Rtnl, device: &Listed<'_>) {
         let net = device.net().id();
         if let Some(port) = self.find(net, device.ifindex()) {
-            let usable = reception::is_usable(rtnl, port.cluster().device());
+            let usable = reception::look(rtnl, port.cluster());
             // A node that takes no part does not care.
             let _ = port.command(Command::Carrier(usable));
         }

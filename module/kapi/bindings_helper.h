@@ -20,6 +20,7 @@
 #include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <linux/suspend.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 #include <net/addrconf.h>

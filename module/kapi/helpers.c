@@ -17,6 +17,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/suspend.h>
 #include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
@@ -467,4 +468,15 @@ struct mem_cgroup *nlb_helper_memcg_switch(struct mem_cgroup *memcg)
 void *nlb_helper_kvcalloc_account(size_t count, size_t size)
 {
 	return kvcalloc(count, size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+}
+
+/* Inline functions that do nothing in a kernel that cannot sleep. */
+int nlb_helper_pm_register(struct notifier_block *block)
+{
+	return register_pm_notifier(block);
+}
+
+void nlb_helper_pm_unregister(struct notifier_block *block)
+{
+	unregister_pm_notifier(block);
 }

@@ -129,6 +129,10 @@ void nlb_helper_memcg_put(struct mem_cgroup *memcg);
 struct mem_cgroup *nlb_helper_memcg_switch(struct mem_cgroup *memcg);
 void *nlb_helper_kvcalloc_account(size_t count, size_t size);
 
+/* sleep of the machine */
+int nlb_helper_pm_register(struct notifier_block *block);
+void nlb_helper_pm_unregister(struct notifier_block *block);
+
 /* this module */
 bool nlb_helper_this_module_get(void);
 void nlb_helper_this_module_put(void);

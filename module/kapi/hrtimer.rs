@@ -57,7 +57,7 @@ impl<T: Expire> Timer<T> {
                         bindings::hrtimer_setup(
                             timer,
                             Some(Self::callback),
-                            bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                            bindings::CLOCK_BOOTTIME as bindings::clockid_t,
                             bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOFT,
                         );
                     }
@@ -68,7 +68,7 @@ impl<T: Expire> Timer<T> {
         )
     }
 
-    /// Lets it expire at `at_ns` of the monotonic clock, or as soon as possible if that has passed; a running
+    /// Lets it expire at `at_ns` of the clock of `clock.rs`, or as soon as possible if that has passed; a running
     /// timer is moved. Context: any but hard interrupt.
     pub(crate) fn start(&self, at_ns: u64) {
         let at = i64::try_from(at_ns).unwrap_or(i64::MAX);

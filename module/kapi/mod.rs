@@ -26,6 +26,7 @@ pub(crate) mod netlink;
 pub(crate) mod once;
 pub(crate) mod percpu;
 pub(crate) mod pernet;
+pub(crate) mod pm_notifier;
 pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod skb;
