@@ -28,6 +28,7 @@ use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
 use super::presence::Presence;
+use super::reception::Memberships;
 use super::rules::RuleList;
 use super::segment::{Asked, Watch};
 use super::sessions::Sessions;
@@ -115,6 +116,7 @@ pub(crate) struct Cluster {
     closing: Once<bool>,
     asked: Asked,
     probed: Probed,
+    memberships: Memberships,
     family: Arc<Family>,
     #[pin]
     conflicts: Conflicts,
@@ -175,6 +177,7 @@ impl Cluster {
                 closing: Once::new(false),
                 asked: Asked::nobody(),
                 probed: Probed::never(),
+                memberships: Memberships::none(),
                 family,
                 conflicts <- Conflicts::new(),
                 inner <- BhLock::new(inner),
@@ -249,6 +252,11 @@ impl Cluster {
     /// What has been seen of probes to the virtual MAC.
     pub(crate) fn probed(&self) -> &Probed {
         &self.probed
+    }
+
+    /// Of which groups it holds a membership.
+    pub(crate) fn memberships(&self) -> &Memberships {
+        &self.memberships
     }
 
     /// The memory of first fragments.

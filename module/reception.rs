@@ -4,10 +4,13 @@
 //!
 //! The interface keeps its own MAC in every mode, so that hosts can talk to each other. The virtual MAC is added: in
 //! unicast mode as a secondary unicast address, in multicast mode as a group address, in IGMP mode as a group that
-//! the IP stack joins, so that it reports the group and answers queries.
+//! the IP stack joins, so that it reports the group and answers queries. The stack forgets all groups of a family when
+//! that family leaves the interface, as IPv6 does at an MTU below 1280: then the group is joined again when the family is
+//! back.
 
 use super::cluster::Cluster;
 use super::kapi::netdevice::{Device, Rtnl};
+use super::kapi::once::Once;
 use super::kapi::rcu::read_lock;
 use super::nlb_core::genl::Mode;
 use super::nlb_core::limits::FRAME_MAX;
@@ -27,20 +30,57 @@ enum Wanted {
     Group(IpAddr),
 }
 
-impl Wanted {
-    fn add(self, rtnl: &Rtnl, device: &Device) -> Result {
-        match self {
-            Wanted::Unicast(mac) => device.add_unicast(&mac),
-            Wanted::Multicast(mac) => device.add_multicast(&mac),
-            Wanted::Group(group) => device.join(rtnl, group),
+/// Of which groups a cluster holds a membership now. Written under the RTNL.
+pub(crate) struct Memberships {
+    v4: Once<bool>,
+    v6: Once<bool>,
+}
+
+impl Memberships {
+    /// Of none.
+    pub(crate) const fn none() -> Self {
+        Self {
+            v4: Once::new(false),
+            v6: Once::new(false),
         }
     }
 
-    fn del(self, device: &Device) {
+    fn of(&self, group: IpAddr) -> &Once<bool> {
+        match group {
+            IpAddr::V4(_) => &self.v4,
+            IpAddr::V6(_) => &self.v6,
+        }
+    }
+}
+
+impl Wanted {
+    fn add(self, rtnl: &Rtnl, cluster: &Cluster) -> Result {
+        let device = cluster.device();
+        match self {
+            Wanted::Unicast(mac) => device.add_unicast(&mac),
+            Wanted::Multicast(mac) => device.add_multicast(&mac),
+            Wanted::Group(group) => {
+                device.join(rtnl, group)?;
+                cluster.memberships().of(group).store(true);
+                Ok(())
+            }
+        }
+    }
+
+    fn del(self, cluster: &Cluster) {
+        let device = cluster.device();
         match self {
             Wanted::Unicast(mac) => device.del_unicast(&mac),
             Wanted::Multicast(mac) => device.del_multicast(&mac),
-            Wanted::Group(group) => device.leave(group),
+            Wanted::Group(group) => {
+                // A membership that was lost with its family is not to be given back a second time: others may have joined
+                // the group since.
+                let joined = cluster.memberships().of(group);
+                if joined.load() {
+                    joined.store(false);
+                    device.leave(group);
+                }
+            }
         }
     }
 }
@@ -56,9 +96,26 @@ pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
         && device.mtu() as usize >= FRAME_MAX
 }
 
-/// Looks at the interface of a cluster after a change: whether it is usable. Context: process, RTNL.
+/// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined
+/// again. Context: process, RTNL.
 pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
+    for one in wanted(cluster).into_iter().flatten() {
+        if let Wanted::Group(group) = one {
+            keep_joined(rtnl, cluster, group);
+        }
+    }
     is_usable(rtnl, cluster.device())
+}
+
+/// Joins a group again whose family had left the interface. What the family does comes before this: its notifier was
+/// registered first, and its coming and going are events of their own, so that none of them is missed.
+fn keep_joined(rtnl: &Rtnl, cluster: &Cluster, group: IpAddr) {
+    let joined = cluster.memberships().of(group);
+    if !cluster.device().has_family(rtnl, group) {
+        joined.store(false);
+    } else if !joined.load() && Wanted::Group(group).add(rtnl, cluster).is_err() {
+        pr_warn!("no memory to join the group of a cluster again; the next change tries again\n");
+    }
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack
@@ -66,9 +123,9 @@ pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
 pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
     let wanted = wanted(cluster);
     for (place, one) in wanted.iter().flatten().enumerate() {
-        if let Err(error) = one.add(rtnl, cluster.device()) {
+        if let Err(error) = one.add(rtnl, cluster) {
             for done in wanted.iter().flatten().take(place) {
-                done.del(cluster.device());
+                done.del(cluster);
             }
             return Err(error);
         }
@@ -79,7 +136,7 @@ pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
 /// Undoes one [`open`]. Context: process, RTNL.
 pub(crate) fn close(cluster: &Cluster) {
     for one in wanted(cluster).iter().flatten() {
-        one.del(cluster.device());
+        one.del(cluster);
     }
 }
 

@@ -480,3 +480,15 @@ void nlb_helper_pm_unregister(struct notifier_block *block)
 {
 	unregister_pm_notifier(block);
 }
+
+/* Whether the IP stack of a family runs on the device. Under the RTNL. */
+bool nlb_helper_has_family(const struct net_device *dev, bool v6)
+{
+	if (!v6)
+		return __in_dev_get_rtnl(dev);
+#if IS_ENABLED(CONFIG_IPV6)
+	return rtnl_dereference(dev->ip6_ptr);
+#else
+	return false;
+#endif
+}

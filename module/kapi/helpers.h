@@ -38,6 +38,7 @@ int nlb_helper_join4(struct net_device *dev, __be32 group);
 void nlb_helper_leave4(struct net_device *dev, __be32 group);
 int nlb_helper_join6(struct net_device *dev, const u8 *group);
 void nlb_helper_leave6(struct net_device *dev, const u8 *group);
+bool nlb_helper_has_family(const struct net_device *dev, bool v6);
 bool nlb_helper_dev_is_vrf(const struct net_device *dev);
 bool nlb_helper_has4(const struct net_device *dev, __be32 addr);
 bool nlb_helper_has6(const struct net_device *dev, const u8 *addr);

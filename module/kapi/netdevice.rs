@@ -291,6 +291,12 @@ impl Device {
         }
     }
 
+    /// Whether the IP stack runs on the device for the family of an address. Context: process, RTNL.
+    pub(crate) fn has_family(&self, _rtnl: &Rtnl, address: IpAddr) -> bool {
+        // SAFETY: Held by the type invariant; the RTNL is held.
+        unsafe { bindings::nlb_helper_has_family(self.as_ptr(), address.is_ipv6()) }
+    }
+
     /// Whether frames to a secondary unicast MAC reach the device. Those that share the NIC of another device and
     /// are told apart by their one MAC (macvlan but passthru, ipvlan) get none. Context: process, RTNL.
     pub(crate) fn takes_unicast(&self, _rtnl: &Rtnl) -> bool {
