@@ -23,6 +23,11 @@ use super::snapshot::Snapshot;
 /// Where the source MAC stands in an Ethernet header.
 const ETH_SOURCE: usize = 6;
 
+/// The EtherType of a tag of IEEE 802.1Q, the length of such a tag, and its bits that are the VLAN.
+const ETHERTYPE_VLAN: u16 = 0x8100;
+const VLAN_HLEN: usize = 4;
+const VLAN_ID: u16 = 0x0fff;
+
 /// The hook: frames from their Ethernet header on.
 pub(crate) struct Egress;
 
@@ -42,19 +47,36 @@ impl Hook for Egress {
             cluster.stats().reason(Reason::DroppedVirtualSource);
             return dropped(Reason::DroppedVirtualSource);
         }
-        match skb.protocol() {
-            ETHERTYPE_ARP => neighbour::guard(cluster, side, skb, ETH_HLEN),
-            ETHERTYPE_IPV4 => packet(port, side, snapshot, skb),
-            ETHERTYPE_IPV6 => {
+        match carried(skb.head()) {
+            Some((ETHERTYPE_ARP, l3)) => neighbour::guard(cluster, side, skb, l3),
+            Some((ETHERTYPE_IPV4, l3)) => packet(port, side, snapshot, skb, l3),
+            Some((ETHERTYPE_IPV6, l3)) => {
                 let device = cluster.device().as_device_ref();
-                match discovery::guard(cluster, side, skb, ETH_HLEN, &device) {
-                    Verdict::Accept => packet(port, side, snapshot, skb),
+                match discovery::guard(cluster, side, skb, l3, &device) {
+                    Verdict::Accept => packet(port, side, snapshot, skb, l3),
                     other => other,
                 }
             }
             _ => Verdict::Accept,
         }
     }
+}
+
+/// What a frame carries and where that begins, by its own header: receivers go by nothing else, and a packet socket may
+/// call the frame something else (`sll_protocol`). A tag that has a priority and no VLAN is passed over, as receivers do;
+/// `None` for a frame of a VLAN, and for what is no frame.
+#[inline(always)]
+fn carried(frame: &[u8]) -> Option<(u16, usize)> {
+    let word = |at: usize| {
+        let bytes = frame.get(at..)?.first_chunk::<2>()?;
+        Some(u16::from_be_bytes(*bytes))
+    };
+    let ethertype = word(ETH_HLEN - 2)?;
+    if ethertype != ETHERTYPE_VLAN {
+        return Some((ethertype, ETH_HLEN));
+    }
+    let is_priority = word(ETH_HLEN)? & VLAN_ID == 0;
+    is_priority.then_some((word(ETH_HLEN + 2)?, ETH_HLEN + VLAN_HLEN))
 }
 
 /// Whether a frame would teach the switch where the virtual MAC is: a packet socket or a guest behind a bridge can
@@ -70,8 +92,8 @@ fn has_virtual_source(snapshot: &Snapshot, skb: &Skb) -> bool {
 
 /// Decides about an IP packet.
 #[inline(always)]
-fn packet(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb) -> Verdict {
-    match skb.head().get(ETH_HLEN..) {
+fn packet(port: &Port, side: &ReadSide, snapshot: &Snapshot, skb: &Skb, l3: usize) -> Verdict {
+    match skb.head().get(l3..) {
         // The stack leaves its headers in one piece; a packet socket may not, but it has no connections.
         Some(l3) if is_from_vip(&snapshot.filter, l3) => from_vip(port, side, snapshot, skb, l3),
         _ => Verdict::Accept,

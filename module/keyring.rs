@@ -5,7 +5,7 @@
 //! A rotation is three steps, each on all hosts before the next: add the new key, send with it, drop the old
 //! one. At every moment each host knows the key that any other sends with.
 
-use super::kapi::hmac::{equal, wipe, HmacKey};
+use super::kapi::hmac::{equal, overwrite, wipe, HmacKey};
 use super::nlb_core::auth::{Authenticator, Verified, STAMP_LABEL};
 use super::nlb_core::limits::{KEYS_MAX, KEY_LEN, TAG_LEN};
 use super::nlb_core::siphash::SipKey;
@@ -35,8 +35,7 @@ impl Key {
 impl Drop for Key {
     fn drop(&mut self) {
         // The prepared key wipes itself.
-        self.stamp = SipKey::new(&[0; 16]);
-        core::hint::black_box(&self.stamp);
+        overwrite(&mut self.stamp, SipKey::new(&[0; 16]));
     }
 }
 

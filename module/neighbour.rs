@@ -158,8 +158,8 @@ pub(crate) fn guard(cluster: &Cluster, side: &ReadSide, skb: &mut Skb, offset: u
     if !skb.copy(offset, &mut bytes) {
         return Verdict::Accept;
     }
-    // The Ethernet source of the frame is the MAC of the interface that it leaves by.
-    if offset < ETH_HLEN || !skb.copy(offset - ETH_HLEN + ETH_SOURCE, &mut own_mac) {
+    // The Ethernet source of the frame is the MAC of the interface that it leaves by. (There may be a tag before the message.)
+    if offset < ETH_HLEN || !skb.copy(ETH_SOURCE, &mut own_mac) {
         own_mac = cluster.device().mac();
     }
     match arp::leaving(&snapshot.filter, &mut bytes, own_mac, dedicated(cluster)) {

@@ -11,7 +11,7 @@
 //! old rules reads the bits of the old slots, from which everything that another host may have taken is gone.
 
 use super::kapi::array::boxed_array;
-use super::kapi::hmac::wipe;
+use super::kapi::hmac::{overwrite, wipe};
 use super::kapi::once::Once;
 use super::nlb_core::decide::Buckets;
 use super::nlb_core::filter::{
@@ -22,6 +22,7 @@ use super::nlb_core::genl::{Echo, Mode};
 use super::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
 use super::nlb_core::node::Node;
 use super::nlb_core::rules::{Rule, Slots};
+use super::nlb_core::siphash::SipKey;
 use super::rules::RuleList;
 use super::tables::NodeTables;
 use core::net::IpAddr;
@@ -90,6 +91,13 @@ pub(crate) struct Snapshot {
     pub(crate) rules: RuleList,
     /// Digest of what all hosts say alike of them.
     pub(crate) digest: u64,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        // The hash seed, as it is used.
+        overwrite(self.filter.key_mut(), SipKey::new(&[0; SEED_LEN]));
+    }
 }
 
 /// Of what a filter is made besides the VIPs, the cluster mode and the rules: the same for all rules.

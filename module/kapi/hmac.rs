@@ -51,6 +51,13 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
         && unsafe { bindings::nlb_helper_equal(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) }
 }
 
+/// Overwrites a secret by a value that tells nothing, in a way that the compiler keeps. Context: any.
+pub(crate) fn overwrite<T: Copy>(secret: &mut T, blank: T) {
+    // SAFETY: The reference is valid for writes and aligned, and what is `Copy` needs no drop. A volatile write is done
+    // though nobody reads it.
+    unsafe { core::ptr::write_volatile(secret, blank) };
+}
+
 /// Overwrites a secret in a way that the compiler keeps. Context: any.
 pub(crate) fn wipe(secret: &mut [u8]) {
     // SAFETY: The slice is valid for writes of its length.

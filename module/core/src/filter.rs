@@ -376,6 +376,11 @@ impl<S: Storage> Filter<S> {
         self.storage
     }
 
+    /// The key of the hash, to be overwritten when the filter is not used any more: it is made of the seed, a secret.
+    pub fn key_mut(&mut self) -> &mut SipKey {
+        &mut self.key
+    }
+
     /// The virtual MAC that IPv4 VIPs resolve to.
     #[must_use]
     pub fn mac_v4(&self) -> Mac {

@@ -26,6 +26,7 @@ mod links;
 mod messages;
 mod ovs;
 mod packet;
+mod raw;
 mod remove;
 mod replay;
 mod serve;
@@ -60,6 +61,8 @@ enum Verb {
     Flood(flood::Args),
     /// Send one packet as asked for.
     Packet(packet::Args),
+    /// Send a frame that the kernel is told to be of another EtherType.
+    Raw(raw::Args),
     /// Count SYNs, SYN-ACKs, resets and ARP bindings in a capture file.
     Analyse(analyse::Args),
     /// Sign a recorded heartbeat anew, as another host or version.
@@ -97,6 +100,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Handshake(args) => handshake::run(&args),
         Verb::Flood(args) => flood::run(&args),
         Verb::Packet(args) => packet::run(&args),
+        Verb::Raw(args) => raw::run(&args),
         Verb::Analyse(args) => analyse::run(&args),
         Verb::Forge(args) => forge::run(&args),
         Verb::Cost(args) => cost::run(&args),

@@ -62,9 +62,9 @@ enum What {
 
 /// Bytes of an argument.
 #[derive(Clone, Debug)]
-struct Bytes(Vec<u8>);
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
-fn parse_bytes(text: &str) -> Result<Bytes, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<Bytes, String> {
     if !text.is_ascii() || text.len() % 2 != 0 {
         return Err("two hexadecimal digits for each byte".into());
     }
