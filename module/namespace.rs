@@ -89,8 +89,8 @@ pub(super) struct Namespace {
 impl Namespace {
     /// A namespace without clusters. Errors: `ENOMEM`, or as netfilter says.
     pub(super) fn new(rtnl: &Rtnl, net: Net<'_>) -> Result<Self> {
-        let guard = Arc::new(Guard::new(), GFP_KERNEL)?;
-        let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL)?);
+        let guard = Arc::new(Guard::new(), GFP_KERNEL_ACCOUNT)?;
+        let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL_ACCOUNT)?);
         let mut hooks = Hooks::new();
         hooks.add::<ArpOutput>(rtnl, Point::ArpOut(net), guard.clone())?;
         hooks.add_output::<Ip6Output>(rtnl, Point::Ip6Out(net), guard.clone())?;
@@ -101,7 +101,7 @@ impl Namespace {
             shared_strays: Hooks::new(),
             hooks,
             guard,
-            spare: Some(KBox::new(KVec::new(), GFP_KERNEL)?),
+            spare: Some(KBox::new(KVec::new(), GFP_KERNEL_ACCOUNT)?),
             clusters: KVec::new(),
         })
     }
@@ -177,9 +177,9 @@ impl Namespace {
     /// Makes sure that [`Namespace::publish`] has the memory for one cluster more. Errors: `ENOMEM`.
     fn reserve(&mut self) -> Result {
         let len = self.clusters.len();
-        self.clusters.reserve(1, GFP_KERNEL)?;
+        self.clusters.reserve(1, GFP_KERNEL_ACCOUNT)?;
         if let Some(spare) = &mut self.spare {
-            spare.reserve(len + 1, GFP_KERNEL)?;
+            spare.reserve(len + 1, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }

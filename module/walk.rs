@@ -108,7 +108,7 @@ impl Walker {
             begun: Once::new(false),
             settled: Once::new(GracePeriod::from_now()),
         };
-        Ok(Arc::new(walker, GFP_KERNEL)?)
+        Ok(Arc::new(walker, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Begins a walk, if one is wanted; whether it has begun.

@@ -41,7 +41,7 @@ impl<H: InputHook> DeviceHooks<H> {
         if self.place(device).is_some() {
             return Ok(());
         }
-        self.registered.reserve(1, GFP_KERNEL)?;
+        self.registered.reserve(1, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: The target lives until a grace period after the hook was unregistered, see `drop`.
         let registered = unsafe {
             register(

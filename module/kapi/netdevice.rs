@@ -165,7 +165,7 @@ impl Device {
         let dev = device.dev;
         // SAFETY: A tracker is plain data (or nothing), set by `netdev_hold`.
         let tracker = unsafe { MaybeUninit::zeroed().assume_init() };
-        let tracker = KBox::new(UnsafeCell::new(tracker), GFP_KERNEL)?;
+        let tracker = KBox::new(UnsafeCell::new(tracker), GFP_KERNEL_ACCOUNT)?;
         // SAFETY: A listed device is valid, and its life has not ended; the tracker is valid and stays where it is.
         unsafe { bindings::nlb_helper_dev_hold(dev.as_ptr(), tracker.get()) };
         // INVARIANT: Just held.

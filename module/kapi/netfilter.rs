@@ -233,7 +233,7 @@ pub(super) unsafe fn register(
 ) -> Result<Registered> {
     // SAFETY: The operations are plain data for which zero means "not set".
     let mut ops: KBox<bindings::nf_hook_ops> =
-        KBox::new(unsafe { core::mem::zeroed() }, GFP_KERNEL)?;
+        KBox::new(unsafe { core::mem::zeroed() }, GFP_KERNEL_ACCOUNT)?;
     let (net, dev, anchor) = point.place(rtnl)?;
     let (pf, hooknum) = point.number();
     ops.hook = Some(hook);
@@ -369,7 +369,7 @@ impl Hooks {
         target: Arc<T>,
         hook: HookFn,
     ) -> Result {
-        self.entries.reserve(1, GFP_KERNEL)?;
+        self.entries.reserve(1, GFP_KERNEL_ACCOUNT)?;
         let target = Arc::into_raw(target);
         // SAFETY: `target` stays what it is until `drop`, which waits for a grace period.
         let registered = match unsafe { register(rtnl, &point, target.cast(), hook) } {
