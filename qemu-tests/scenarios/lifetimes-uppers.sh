@@ -86,7 +86,9 @@ gone() {
 
 # alone: eth1 of a loses its upper device, if it still has one.
 alone() {
-	ip -n a link del up1 2>/run/test/out || :
+	# A datapath's own device is deleted with it alone.
+	ip -n a link del up1 2>/run/test/out ||
+		on a tt ovs --datapath up1 2>/run/test/out || :
 }
 
 # to_and_fro WHAT KIND: eth1 moves to o, where there is no cluster, and back;
