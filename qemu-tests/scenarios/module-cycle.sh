@@ -94,7 +94,8 @@ done
 # A cluster that is made while the module goes: one of the two wins.
 for ((i = 0; i < 20; i++)); do
 	insmod /nlb/nlb.ko
-	join 1 >>/run/test/race 2>&1 &
+	# It may lose the race, which is no failure.
+	{ join 1 || :; } >>/run/test/race 2>&1 &
 	gone() {
 		rmmod nlb 2>/dev/null || { adm h1 down --all 2>/dev/null; return 1; }
 	}
