@@ -129,8 +129,11 @@ if private_apt_update; then
 	release=$(resolve "$wanted")
 	[ -n "$release" ] || die "the Debian archive has no kernel ${wanted:-of backports}" \
 		"with headers and sources of one version; these exist: $(known_releases)"
-	printf '%s\n' "$release" >"$answer.tmp"
-	mv -T -- "$answer.tmp" "$answer"
+	# Scripts that are called next ask for it by its whole name.
+	for answer in "$answer" "$NLB_CACHE/kernels/.release-$release"; do
+		printf '%s\n' "$release" >"$answer.tmp"
+		mv -T -- "$answer.tmp" "$answer"
+	done
 elif [ -s "$answer" ]; then
 	release=$(<"$answer")
 	say "set-up: the Debian archive cannot be reached; going on with $release from the cache"

@@ -31,8 +31,9 @@ module() {
 	stage module scripts/build-module.sh
 }
 
+# The module's lane takes longer: this one gives way to it.
 programs() {
-	stage programs scripts/build-programs.sh
+	stage programs nice -n 10 scripts/build-programs.sh
 	stage images scripts/setup-guest.sh
 }
 
