@@ -30,6 +30,18 @@ on() {
 	nsenter --net="/run/netns/$ns" -- "$@"
 }
 
+# without MODULE: true once a module of the kernel is not loaded, nor what an
+# earlier scenario has loaded that needs it. Interfaces of such a scenario may
+# hold it for a moment: wait_until.
+without() {
+	local holder
+	[ -d "/sys/module/$1" ] || return 0
+	for holder in "/sys/module/$1/holders/"*; do
+		[ ! -e "$holder" ] || without "$(basename "$holder")" || return 1
+	done
+	modprobe -r "$1" 2>/run/test/without
+}
+
 add_netns() {
 	ip netns add "$1"
 	defer del_netns "$1"

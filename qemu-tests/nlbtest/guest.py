@@ -166,7 +166,8 @@ class Guest:
             accel = ["-accel", "tcg,thread=single", "-icount", f"shift={shift},sleep=off"]
         command = [
             "qemu-system-x86_64", "-name", self.name, "-M", "pc,hpet=off", *accel,
-            "-cpu", "max", "-smp", str(shape.cpus), "-m", f"{shape.memory_mib * debugkernel.memory(shape.release)},maxmem=4G",
+            # As on a machine that has no instructions for SHA: what a digest costs must not depend on the emulator.
+            "-cpu", "max,sha-ni=off", "-smp", str(shape.cpus), "-m", f"{shape.memory_mib * debugkernel.memory(shape.release)},maxmem=4G",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", str(self._kernel(shape)),
             "-initrd", str(shape.payload),

@@ -189,11 +189,6 @@ round() {
 	done
 }
 
-# without MODULE: true once it is not loaded; interfaces of an earlier scenario may still hold it.
-without() {
-	[ ! -d "/sys/module/$1" ] || modprobe -r "$1" 2>/run/test/out
-}
-
 add_netns p
 add_netns o
 ip link add eth0 netns o type veth peer name x2 netns p
