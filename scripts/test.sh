@@ -15,7 +15,7 @@
 cd "$NLB_ROOT"
 
 # What runs on the generic kernel as well.
-GENERIC_SCENARIOS="lab-segment cluster-keys connections-crash interface-kinds l2-ipv6 guests-crash module-cycle"
+GENERIC_SCENARIOS="lab-segment cluster-keys module-cycle"
 
 logs=$NLB_ROOT/build/test
 scripts/check-machine.sh segments
