@@ -14,7 +14,7 @@ done
 join 1
 join 2
 wait_agree 60 1 2
-mac=$(client cat /sys/class/net/c0/address)
+mac=$(client ip -brief link show dev c0 | awk '{ print $3 }')
 client tt handshake --dev c0 --from-mac "$mac" --to-mac "$VIRTUAL_MAC" --to "$VIP:80" \
 	--from "$FROM" --count 90 --ready "$RUN/begun.ready" --until "$RUN/begun.end" >"$RUN/begun.json" &
 begun=$!

@@ -31,7 +31,7 @@ done
 join 1
 join 2
 wait_agree 60 1 2
-mac=$(client cat /sys/class/net/c0/address)
+mac=$(client ip -brief link show dev c0 | awk '{ print $3 }')
 client tt flood --dev c0 --from-mac "$mac" --to-mac "$VIRTUAL_MAC" --to "$VIP:80" \
 	--from "$FLOOD" --per-second 150 --until "$RUN/flood.end" >"$RUN/flood.json" &
 flood=$!
