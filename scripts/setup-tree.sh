@@ -8,14 +8,14 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
 
-# Trees of other lists of packages, that no run uses, go after so many days.
+# Days after which an unused tree of another list of packages is removed.
 KEEP_DAYS=14
 
 make_tree() {
 	debian_tree tree "$1" "${tree_packages[@]}"
 }
 
-# remove_old_trees: those that nobody has used for long, nor uses now.
+# remove_old_trees: trees that were not used for KEEP_DAYS and are not in use now.
 remove_old_trees() {
 	local lock old
 	find "$NLB_CACHE/trees" -maxdepth 1 -name '*.lock' -mtime "+$KEEP_DAYS" | while IFS= read -r lock; do

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from . import guest, paths, payload, programs, segment
+from . import guest, payload, programs, segment
 
 # Enough for the kernel, nginx and the module.
 MEMORY_MIB = 224
