@@ -4,8 +4,8 @@
 # prepare.sh WHAT: set up and build what a run of guests needs, and nothing else.
 #   segment   guests without nlb
 #   lab       the demo and the lab: nlb.ko, nlbadm, the test tool
-#   tests     scenarios: also the generator of packets, an empty hook, and the
-#             table of golden packets
+#   tests     scenarios: also the generator of packets, an empty hook, what
+#             refuses calls, and the table of golden packets
 # Prints lines "NAME PATH": "release RELEASE", and the files that guests get, by
 # their names there. What is done already costs a second. On a host where
 # nothing is, it takes about three minutes on two processors.
@@ -31,15 +31,17 @@ module() {
 	stage module scripts/build-module.sh
 }
 
-# The module's lane takes longer: this one gives way to it.
 programs() {
-	stage programs nice -n 10 scripts/build-programs.sh
+	stage programs scripts/build-programs.sh
 	stage images scripts/setup-guest.sh
 }
 
-# The generator of packets, and the hook that others are compared with.
-benches() {
-	for bench in empty-hook gun; do
+# What tests need in the kernel beside nlb.
+TEST_MODULES="empty-hook gun refuse"
+
+test_modules() {
+	local bench
+	for bench in $TEST_MODULES; do
 		stage "$bench" scripts/build-module.sh "qemu-tests/bench/$bench"
 	done
 }
@@ -50,6 +52,16 @@ lean() {
 	local to=${1%.ko}.lean
 	if [ ! "$to" -nt "$1" ]; then
 		scripts/enter.sh strip --strip-debug -o "$to.$$" "$1"
+		mv -T -- "$to.$$" "$to"
+	fi
+	printf '%s\n' "$to"
+}
+
+# imports MODULE: a list of what it calls in the kernel.
+imports() {
+	local to=${1%.ko}.imports
+	if [ ! "$to" -nt "$1" ]; then
+		scripts/enter.sh nm --undefined-only --format=posix "$1" | cut -d ' ' -f 1 >"$to.$$"
 		mv -T -- "$to.$$" "$to"
 	fi
 	printf '%s\n' "$to"
@@ -73,7 +85,7 @@ if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
 if [ "$what" = tests ]; then
-	plan+=("empty-hook 5 empty hook" "gun 5 packet generator")
+	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" "refuse 5 refusal of calls")
 fi
 stages_plan "${plan[@]}"
 
@@ -91,7 +103,7 @@ else
 	together module programs
 fi
 if [ "$what" = tests ]; then
-	benches
+	test_modules
 fi
 
 printf 'release %s\n' "$(stage_output images)"
@@ -102,9 +114,11 @@ fi
 printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
 printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
 if [ "$what" = tests ]; then
-	for bench in empty-hook gun; do
+	for bench in $TEST_MODULES; do
 		file=$(stage_output "$bench")
 		printf '%s %s\n' "$(basename "$file")" "$file"
 	done
+	printf 'nlb.imports %s\n' "$(imports "$(stage_output module)")"
+	printf 'nlb.yaml %s\n' "$NLB_ROOT/module/specs/nlb.yaml"
 	printf 'golden.table %s\n' "$(golden_table)"
 fi

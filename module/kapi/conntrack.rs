@@ -19,6 +19,7 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::net::IpAddr;
 use kernel::c_str;
+use kernel::error::to_result;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -66,9 +67,9 @@ impl Conntrack {
             GFP_KERNEL,
         )?;
         // INVARIANT: Registered, and what is in an `Arc` does not move.
-        // SAFETY: The block is valid and stays where it is until `drop` unregisters it. This cannot fail for a block
+        // SAFETY: The block is valid and stays where it is until `drop` unregisters it, which does nothing to a block
         // that is on no chain.
-        unsafe { bindings::register_module_notifier(conntrack.block.get()) };
+        to_result(unsafe { bindings::register_module_notifier(conntrack.block.get()) })?;
         conntrack.acquire();
         Ok(conntrack)
     }

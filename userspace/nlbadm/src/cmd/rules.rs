@@ -43,7 +43,11 @@ pub(crate) fn apply(
     kernel
         .set_rules(cluster.ifindex, &rules)
         .map_err(|error| Failure::from(error).context(format!("rules of {}", cluster.ifname)))?;
-    let waits_for = settle(kernel, cluster)?;
+    let handed_over = format!(
+        "rules of {} are handed over, but whether they are in force is unknown",
+        cluster.ifname
+    );
+    let waits_for = settle(kernel, cluster).map_err(|failure| failure.context(handed_over))?;
     Ok(AppliedShape {
         rules: rules.len(),
         in_force: waits_for.is_none(),
