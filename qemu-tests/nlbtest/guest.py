@@ -226,7 +226,7 @@ class Guest:
 
     def wait_ready(self, seconds: float = BOOT_SECONDS, tell=None) -> None:
         """Wait until the guest's agent takes commands. `tell` is called with a line now and then."""
-        deadline = self._clock() + seconds
+        deadline = self.clock() + seconds
         told = time.monotonic()
         while "ready" not in self._lines:
             self._read(deadline, "boot")
@@ -234,7 +234,7 @@ class Guest:
                 told = time.monotonic()
                 tell(f"{self.name} boots: {self.console_tail(1).strip()}")
 
-    def _clock(self) -> float:
+    def clock(self) -> float:
         """Seconds that pass while the guest runs or sleeps, but not while it waits for a processor.
 
         On a busy machine it waits most of the time, so only by this can a guest that hangs be told from one that
@@ -306,7 +306,7 @@ class Guest:
 
     def finish(self, ident: str, seconds: float, echo=None) -> Answer:
         """Wait for a started script. `echo` is called with each new line."""
-        deadline = self._clock() + seconds
+        deadline = self.clock() + seconds
         shown = 0
         while True:
             lines = self._lines[ident]
@@ -396,7 +396,7 @@ class Guest:
     def _read(self, deadline: float, what: str) -> None:
         """Take in some answers; raise when the guest is gone or too slow."""
         self._open()
-        left = deadline - self._clock()
+        left = deadline - self.clock()
         if left <= 0:
             raise GuestError(f"{self.name}: no answer in time ({what}){self._last_words()}")
         readable, _, _ = select.select([self._out], [], [], min(left, 0.5))

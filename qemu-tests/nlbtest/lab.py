@@ -198,6 +198,10 @@ class Lab:
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
+    def clock(self) -> float:
+        """Seconds that pass while the guests run or sleep, but not while one waits for a processor."""
+        return min((machine.clock() for machine in self.guests.values()), default=time.monotonic())
+
     def splats(self) -> list[str]:
         """Kernel complaints of all guests, dead ones included."""
         found = []

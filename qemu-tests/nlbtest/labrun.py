@@ -57,8 +57,20 @@ def _script(one: scenario.Scenario, lab: Lab, results: pathlib.Path, log: pathli
             pass_fds=(ktap.fileno(),), start_new_session=True,
         )  # fmt: skip
         try:
-            process.wait(one.timeout)
+            _wait(process, lab, one.timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise guest.GuestError(f"not finished after {one.timeout} s") from None
+
+
+def _wait(process: subprocess.Popen, lab: Lab, seconds: float) -> None:
+    """Wait for its end; time in which a guest waits for a processor does not count."""
+    deadline = lab.clock() + seconds
+    while True:
+        try:
+            process.wait(1)
+            return
+        except subprocess.TimeoutExpired:
+            if lab.clock() > deadline:
+                raise

@@ -90,7 +90,7 @@ class SystemGuest(guest.Guest):
             f"set -o pipefail; head -c {len(data)} /dev/virtio-ports/nlb.files |"
             f" {{ tar -x -C '{to}' --no-same-owner; code=$?; cat >/dev/null; exit $code; }}"
         )
-        self._send(data, self._clock() + seconds)
+        self._send(data, self.clock() + seconds)
         answer = self.finish(receive, seconds)
         if answer.code != 0:
             raise guest.GuestError(f"{self.name}: copying to {to} failed:\n{answer.text}")
@@ -105,7 +105,7 @@ class SystemGuest(guest.Guest):
                 while left:
                     if select.select([], [port], [], 0.5)[1]:
                         left = left[os.write(port, left) :]
-                    elif self._clock() > deadline:
+                    elif self.clock() > deadline:
                         raise guest.GuestError(f"{self.name}: it takes no more of the files")
             finally:
                 os.close(port)
@@ -123,9 +123,9 @@ class SystemGuest(guest.Guest):
     def shut_down(self, seconds: float = 120) -> None:
         """End the guest as an operator does; it must end by itself."""
         self.start("systemctl --no-block poweroff")
-        deadline = self._clock() + seconds
+        deadline = self.clock() + seconds
         while self.alive():
-            if self._clock() > deadline:
+            if self.clock() > deadline:
                 raise guest.GuestError(f"{self.name}: it did not shut down within {seconds:.0f} s")
             time.sleep(0.1)
 
