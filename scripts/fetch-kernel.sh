@@ -5,9 +5,9 @@
 # cache:
 #   kernels/RELEASE/image     the kernel and its modules, as Debian ships them
 #   kernels/RELEASE/headers   its configuration and Module.symvers
-#   kernels/source-VERSION    the package with the sources of the same version
-# Prints the release. It needs nothing but dpkg and apt, so it may run on the
-# host while the Debian 13 tree is made.
+#   kernels/source-VERSION    the sources of the same version, untouched
+# Prints the release. It needs nothing but dpkg, apt and xz, so it may run on
+# the host while the Debian 13 tree is made.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
@@ -60,6 +60,16 @@ fetch_source() {
 	rmdir -- "$1.debs"
 }
 
+unpack_source() {
+	local dest=$1 name
+	name=linux-source-$(kernel_series "$release")
+	mkdir "$dest"
+	dpkg-deb --fsys-tarfile "$source.deb" |
+		tar --extract --to-stdout --file=- "./usr/src/$name.tar.xz" |
+		xz --decompress --threads=0 |
+		tar --extract --strip-components=1 --directory="$dest" --file=-
+}
+
 # find_version: that of the kernel's packages. Only a missing step needs the
 # archive's lists, and a warm cache none.
 find_version() {
@@ -83,5 +93,7 @@ find_version
 # The recipes are numbers, to be raised when a function above changes what it makes.
 step "$kernel/headers" "2" "$release: configuration" unpack_headers
 step "$kernel/image" "2" "$release: kernel image and modules" unpack_image
-step "$NLB_CACHE/kernels/source-$version.deb" "1" "$version: sources" fetch_source
+source=$NLB_CACHE/kernels/source-$version
+step "$source.deb" "1" "$version: sources" fetch_source
+step "$source" "2" "$version: unpacking the sources" unpack_source
 printf '%s\n' "$release"

@@ -124,6 +124,9 @@ debian_tree() {
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--dpkgopt='path-exclude=/usr/src/rustc-*/src/*' \
+		--dpkgopt='path-exclude=/usr/src/rustc-*/compiler/*' \
+		--dpkgopt='path-exclude=/usr/lib/llvm-*/lib/*.a' \
 		"$NLB_SUITE" "$dest" - < <(debian_sources "$mirror") ||
 		die "a Debian 13 with the packages for $log cannot be made:" \
 			"$(apt_trouble "$NLB_CACHE/log/$log.log")"

@@ -11,7 +11,8 @@
 # that a Debian 12 host and a Debian 13 host behave alike.
 host_packages=(
 	mmdebstrap debian-archive-keyring
-	mount # some minimal roots lack it
+	mount    # some minimal roots lack it
+	xz-utils # the kernel's sources are unpacked while the tree is made
 )
 
 # In the Debian 13 tree. gcc-14 and rustc are the compilers that Debian's
@@ -23,7 +24,7 @@ tree_packages=(
 	flex bison bc perl-base                         # to make a kernel tree
 	libelf-dev libssl-dev zlib1g-dev                # objtool, sign-file
 	dwarves kmod cpio rsync                         # BTF, modinfo, headers
-	xz-utils zstd                                   # unpacking
+	zstd                                            # unpacking
 	cargo rust-clippy libc6-dev                     # userspace
 	ca-certificates                                 # cargo's registry
 	clang                                           # KASAN with Rust (debug kernel) needs it

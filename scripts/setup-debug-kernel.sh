@@ -19,7 +19,7 @@ kernel_make() {
 	local build=$1
 	shift
 	clean_run -B "$build:$kernel/build" \
-		nice make --no-print-directory -j"$(nproc)" -C "$source" \
+		make --no-print-directory -j"$(nproc)" -C "$source" \
 		O="$kernel/build" CC=clang "$@"
 }
 

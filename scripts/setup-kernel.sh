@@ -4,7 +4,6 @@
 # Make the tree against which a Rust module for an unmodified Debian kernel
 # (NLB_KERNEL, see kernel-release.sh) can be built. In the cache, besides what
 # fetch-kernel.sh puts there:
-#   kernels/source-VERSION    the sources, untouched
 #   kernels/RELEASE/build     what modules are built against (O= of the sources)
 # Prints the release.
 #
@@ -14,24 +13,16 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
 
-unpack_source() {
-	local dest=$1 name
-	name=linux-source-$(kernel_series "$release")
-	mkdir "$dest"
-	dpkg-deb --fsys-tarfile "$source.deb" |
-		tar --extract --to-stdout --file=- "./usr/src/$name.tar.xz" |
-		xz --decompress --threads=0 |
-		tar --extract --strip-components=1 --directory="$dest" --file=-
-}
-
 # kernel_make BUILD ARG…: make in a build directory that is shown to it under
-# its final name, since kbuild records names.
+# its final name, since kbuild records names. Programs that run once in this
+# build, macros among them, are not worth the time that optimization takes.
 kernel_make() {
 	local build=$1
 	shift
 	clean_run -B "$build:$kernel/build" \
 		make --no-print-directory -j"$(nproc)" -C "$source" \
-		O="$kernel/build" CC=x86_64-linux-gnu-gcc-14 "$@"
+		O="$kernel/build" CC=x86_64-linux-gnu-gcc-14 \
+		HOSTRUSTFLAGS=-Copt-level=0 "$@"
 }
 
 # configure BUILD: Debian's configuration, with the release's suffix where
@@ -95,7 +86,6 @@ kernel=$NLB_CACHE/kernels/$release
 source=$NLB_CACHE/kernels/source-$(<"$kernel/headers/version")
 
 # The recipes are numbers, to be raised when a function above changes what it makes.
-step "$source" "2" "$(basename "$source"): unpacking" unpack_source
 ln -sfn "$source" "$kernel/source"
 step "$kernel/build" "4" "$release: Rust metadata (a minute)" make_build
 printf '%s\n' "$release"

@@ -29,7 +29,7 @@ remove_old_trees() {
 need_root "make setup"
 [ -z "${NLB_IN_TREE:-}" ] || exit 0
 if ! is_done "$NLB_TREE" "$NLB_TREE_RECIPE"; then
-	step "$NLB_TREE" "$NLB_TREE_RECIPE" "Debian 13 tree with compilers and emulator (2 GB)" make_tree
+	step "$NLB_TREE" "$NLB_TREE_RECIPE" "Debian 13 tree with compilers and emulator (1.4 GB)" make_tree
 	remove_old_trees
 fi
 # Its age is the time since its last use.
