@@ -38,7 +38,7 @@ in_order() {
 	check "$1: the hosts agree on a new generation" wait_until 60 newer "$2"
 	for n in 1 2; do
 		told "$n"
-		check "$1: host $n let go before the machine slept" grep -q '"out_reason":"no-link"' "/run/test/events$n"
+		check "$1: host $n let go before the machine slept" grep -q '"out_reason":"interface-cut"' "/run/test/events$n"
 	done
 	requests 100 "after-$1"
 	same "$1: all are answered" 100 "$(field "after-$1" .answered)"
