@@ -39,7 +39,7 @@ programs() {
 
 # The generator of packets, and the hook that others are compared with.
 benches() {
-	for bench in empty-hook gun; do
+	for bench in empty-hook gun netdev-events; do
 		stage "$bench" scripts/build-module.sh "qemu-tests/bench/$bench"
 	done
 }
@@ -73,7 +73,7 @@ if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
 if [ "$what" = tests ]; then
-	plan+=("empty-hook 5 empty hook" "gun 5 packet generator")
+	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" "netdev-events 5 counter of notifications")
 fi
 stages_plan "${plan[@]}"
 
@@ -102,7 +102,7 @@ fi
 printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
 printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
 if [ "$what" = tests ]; then
-	for bench in empty-hook gun; do
+	for bench in empty-hook gun netdev-events; do
 		file=$(stage_output "$bench")
 		printf '%s %s\n' "$(basename "$file")" "$file"
 	done
