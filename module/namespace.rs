@@ -68,6 +68,11 @@ impl Attached {
     pub(super) fn ifindex(&self) -> u32 {
         self.ifindex
     }
+
+    /// Whether it is on this very device. One that has left its namespace may have an index that is another's by now.
+    pub(super) fn is_on(&self, device: &DeviceRef<'_>) -> bool {
+        device.is(self.port.cluster().device())
+    }
 }
 
 /// The clusters of a network namespace.
@@ -140,14 +145,18 @@ impl Namespace {
         self.publish();
         let watched = self.watch_all(rtnl, device.net());
         if watched.is_err() {
-            drop(self.detach(rtnl, ifindex));
+            drop(self.detach(rtnl, |attached| attached.ifindex == ifindex));
         }
         watched
     }
 
-    /// Takes the cluster of an interface out, if there is one, and stops it.
-    pub(super) fn detach(&mut self, rtnl: &Rtnl, ifindex: u32) -> Option<Attached> {
-        let place = self.clusters.iter().position(|a| a.ifindex == ifindex)?;
+    /// Takes a cluster out, if there is such a one, and stops it.
+    pub(super) fn detach(
+        &mut self,
+        rtnl: &Rtnl,
+        is_it: impl Fn(&Attached) -> bool,
+    ) -> Option<Attached> {
+        let place = self.clusters.iter().position(is_it)?;
         let mut attached = self.clusters.remove(place).ok()?;
         attached.stop(rtnl);
         if let Some(left) = self.clusters.first().map(|left| left.port.clone()) {
@@ -230,7 +239,20 @@ impl Namespace {
                 .devices(rtnl)
                 .any(|other| self.way(rtnl, &other) == Way::Stack)
         {
+            self.watch_each(rtnl, net)?;
             self.shared_strays = Hooks::new();
+        }
+        Ok(())
+    }
+
+    /// Puts the hook on each interface that can have it. Drivers give back the frames of a port, or of what a macvlan
+    /// device was made on, after they have told that it is none any more, and tell of that no more: until another event
+    /// comes, the hook at the beginning of the IP stack is the one that such an interface has. As [`Namespace::watch_all`].
+    fn watch_each(&mut self, rtnl: &Rtnl, net: Net<'_>) -> Result {
+        for device in net.devices(rtnl) {
+            if self.way(rtnl, &device) == Way::Device {
+                self.strays.add(rtnl, &device)?;
+            }
         }
         Ok(())
     }
@@ -242,10 +264,7 @@ impl Namespace {
 
     /// Where packets of an interface are looked at.
     fn way(&self, rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
-        let has_cluster = self
-            .clusters
-            .iter()
-            .any(|attached| device.is(attached.port.cluster().device()));
+        let has_cluster = self.clusters.iter().any(|attached| attached.is_on(device));
         if has_cluster {
             Way::None
         } else {

@@ -29,7 +29,7 @@ use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
 use super::kapi::once::Once;
 use super::kapi::pernet::NamespaceWatcher;
-use super::namespace::{bid_farewell, Detached, Namespace};
+use super::namespace::{bid_farewell, Attached, Detached, Namespace};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
 use super::notify;
@@ -149,10 +149,20 @@ impl Registry {
     /// Takes the cluster of an interface down; what is left of it is to be dropped. Context: process, RTNL. Errors:
     /// `ENOENT` if there is none.
     pub(crate) fn detach(&self, rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result<Detached> {
+        self.detach_it(rtnl, net, |attached| attached.ifindex() == ifindex)
+    }
+
+    /// The same of a cluster that is told by something else.
+    fn detach_it(
+        &self,
+        rtnl: &Rtnl,
+        net: NetId,
+        is_it: impl Fn(&Attached) -> bool,
+    ) -> Result<Detached> {
         let mut namespaces = self.namespaces.lock();
         let place = namespaces.iter().position(|n| n.is(net)).ok_or(ENOENT)?;
         let namespace = namespaces.get_mut(place).ok_or(ENOENT)?;
-        let cluster = namespace.detach(rtnl, ifindex).ok_or(ENOENT)?;
+        let cluster = namespace.detach(rtnl, is_it).ok_or(ENOENT)?;
         let last = namespace.clusters().is_empty();
         bid_farewell(&self.addresses, cluster.port());
         self.changed();
@@ -177,7 +187,7 @@ impl Registry {
 impl DeviceWatcher for Registry {
     fn device_leaves(&self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) {
         // Most interfaces have no cluster.
-        drop(self.detach(rtnl, net.id(), device.ifindex()));
+        drop(self.detach_it(rtnl, net.id(), |attached| attached.is_on(device)));
         {
             let mut namespaces = self.namespaces.lock();
             // Last, for the end of a cluster makes its interface one like any other.

@@ -12,9 +12,9 @@ use kernel::sync::Arc;
 
 /// Who wants to know what happens to devices. Both functions are called in process context, with the RTNL held.
 pub(crate) trait DeviceWatcher: Send + Sync + 'static {
-    /// A device leaves a namespace: it is unregistered, moves to another one, or is about to become a device of another
-    /// kind. All that was registered for it must be taken back. Called again, from second to second, while references to
-    /// an unregistered device are left.
+    /// A device leaves a namespace: it is unregistered, moves to another one, or has become a device of another kind. All
+    /// that was registered for it must be taken back. Called again, from second to second, while references to an
+    /// unregistered device are left; its index may be that of another device by then.
     fn device_leaves(&self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>);
 
     /// A device is new, it was set up or down, or its carrier, its flags, its MTU or what it is a port of changed. One
@@ -23,9 +23,12 @@ pub(crate) trait DeviceWatcher: Send + Sync + 'static {
 }
 
 /// What happened to a device.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
     Leaves,
     Changed,
+    /// It is a device of another kind now: one has left, and another one has come.
+    Replaced,
 }
 
 /// A netdevice notifier in all namespaces, registered while it lives.
@@ -80,12 +83,12 @@ impl<T: DeviceWatcher> Notifier<T> {
         info: *mut c_void,
     ) -> c_int {
         let event = match event as bindings::netdev_cmd {
+            bindings::netdev_cmd_NETDEV_UNREGISTER => Event::Leaves,
             // A device that becomes one of another kind, as a bond does for its first member, is no longer what
-            // hooks and addresses were made for; its address lists are flushed after this.
-            bindings::netdev_cmd_NETDEV_UNREGISTER
-            | bindings::netdev_cmd_NETDEV_PRE_TYPE_CHANGE => Event::Leaves,
+            // hooks and addresses were made for. Before that it is only asked for (PRE_TYPE_CHANGE): a handler that is
+            // called after this one may forbid it, and nobody would tell.
+            bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE => Event::Replaced,
             bindings::netdev_cmd_NETDEV_REGISTER
-            | bindings::netdev_cmd_NETDEV_POST_TYPE_CHANGE
             | bindings::netdev_cmd_NETDEV_UP
             | bindings::netdev_cmd_NETDEV_DOWN
             | bindings::netdev_cmd_NETDEV_CHANGE
@@ -116,13 +119,13 @@ impl<T: DeviceWatcher> Notifier<T> {
         let (Some(net), Some(device)) = (net, device) else {
             return 0;
         };
-        match event {
-            Event::Leaves => this.watcher.device_leaves(&rtnl, net, &device),
-            // After `NETDEV_UNREGISTER` handlers of other modules take upper devices off, which is told as a change.
-            Event::Changed => {
-                if let Some(listed) = device.listed(&rtnl) {
-                    this.watcher.device_changed(&rtnl, &listed);
-                }
+        if event != Event::Changed {
+            this.watcher.device_leaves(&rtnl, net, &device);
+        }
+        // After `NETDEV_UNREGISTER` handlers of other modules take upper devices off, which is told as a change.
+        if event != Event::Leaves {
+            if let Some(listed) = device.listed(&rtnl) {
+                this.watcher.device_changed(&rtnl, &listed);
             }
         }
         0

@@ -241,8 +241,17 @@ impl Device {
 
     /// Undoes one [`Device::add_multicast`]. Context: process, RTNL.
     pub(crate) fn del_multicast(&self, mac: &[u8; 6]) {
-        // SAFETY: As for `add_multicast`. An error says that it is gone already.
-        let _ = unsafe { bindings::dev_mc_del(self.as_ptr(), mac.as_ptr()) };
+        if self.has_ethernet_addresses() {
+            // SAFETY: As for `add_multicast`. An error says that it is gone already.
+            let _ = unsafe { bindings::dev_mc_del(self.as_ptr(), mac.as_ptr()) };
+        }
+    }
+
+    /// Whether its addresses are as long as those of Ethernet. When it becomes a device of another kind the old ones go,
+    /// and the kernel would look at more bytes than a MAC has.
+    fn has_ethernet_addresses(&self) -> bool {
+        // SAFETY: Held by the type invariant.
+        usize::from(unsafe { (*self.as_ptr()).addr_len }) == 6
     }
 }
 
@@ -256,8 +265,10 @@ impl Device {
 
     /// Undoes one [`Device::add_unicast`]. Context: process, RTNL.
     pub(crate) fn del_unicast(&self, mac: &[u8; 6]) {
-        // SAFETY: As for `add_unicast`. An error says that it is gone already.
-        let _ = unsafe { bindings::dev_uc_del(self.as_ptr(), mac.as_ptr()) };
+        if self.has_ethernet_addresses() {
+            // SAFETY: As for `add_unicast`. An error says that it is gone already.
+            let _ = unsafe { bindings::dev_uc_del(self.as_ptr(), mac.as_ptr()) };
+        }
     }
 
     /// Lets the IP stack join a multicast group on the device; counted. It reports the group and answers queries.

@@ -51,7 +51,7 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         initrd = (paths.kernel(release) / "boot-initrd").read_bytes()
         file.write(initrd + b"\0" * (-len(initrd) % 512))
         archive = _Cpio(file)
-        for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios", "nlb/bench"):
+        for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios", "nlb/bench", "nlb/sequences"):
             archive.add_directory(directory)
         guest = paths.TESTS / "guest"
         archive.add_file("nlb/init", guest / "init.sh")
@@ -65,6 +65,8 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         for directory in ("lib", "scenarios", "bench"):
             for source in sorted((paths.TESTS / directory).glob("*.sh")):
                 archive.add_file(f"nlb/{directory}/{source.name}", source)
+        for source in sorted((paths.TESTS / "sequences").glob("*.steps")):
+            archive.add_file(f"nlb/sequences/{source.name}", source)
         archive.close()
     os.replace(partial, target)
     return target

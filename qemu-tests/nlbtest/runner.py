@@ -46,6 +46,24 @@ class Total:
         self.failed += other.failed
 
 
+def boot(one: scenario.Scenario, programs: Programs, fresh: guest.Guest) -> None:
+    """Boot the guest that a scenario needs; what is in its directory goes."""
+    shutil.rmtree(fresh.dir, ignore_errors=True)
+    shape = guest.Shape(
+        release=programs.release,
+        payload=payload.make(programs.release, programs.files, fresh.dir.with_suffix(".initrd")),
+        memory_mib=MEMORY_MIB,
+        cpus=one.cpus,
+        pace=one.pace,
+        counted_clock=one.counted(debugkernel.is_debug(programs.release)),
+    )
+    fresh.boot(shape)
+    fresh.wait_ready(guest.BOOT_SECONDS * debugkernel.patience(programs.release))
+    # A kernel that has complained may check nothing any more.
+    if fresh.splats():
+        raise guest.GuestError(f"{fresh.name}: its kernel complained before anything ran")
+
+
 class Worker:
     """Runs scenarios of one kind, one after the other, in one guest."""
 
@@ -92,26 +110,9 @@ class Worker:
             self.guest = None
 
     def _boot(self, one: scenario.Scenario) -> guest.Guest:
-        directory = LOGS / f"{self.name}-{next(self.boots)}"
-        shutil.rmtree(directory, ignore_errors=True)
-        fresh = guest.Guest(directory)
-        self.guest = fresh
-        shape = guest.Shape(
-            release=self.programs.release,
-            payload=payload.make(
-                self.programs.release, self.programs.files, LOGS / f"{self.name}.initrd"
-            ),
-            memory_mib=MEMORY_MIB,
-            cpus=one.cpus,
-            pace=one.pace,
-            counted_clock=one.counted(debugkernel.is_debug(self.programs.release)),
-        )
-        fresh.boot(shape)
-        fresh.wait_ready(guest.BOOT_SECONDS * debugkernel.patience(self.programs.release))
-        # A kernel that has complained may check nothing any more.
-        if fresh.splats():
-            raise guest.GuestError(f"{fresh.name}: its kernel complained before anything ran")
-        return fresh
+        self.guest = guest.Guest(LOGS / f"{self.name}-{next(self.boots)}")
+        boot(one, self.programs, self.guest)
+        return self.guest
 
     def _run_one(self, one: scenario.Scenario) -> None:
         began = time.monotonic()

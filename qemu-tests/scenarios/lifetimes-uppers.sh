@@ -65,12 +65,12 @@ reached() {
 	on p ping -q -c 1 -W 1 "$INNER" >/run/test/ping.log
 }
 
-# hooks NS: the hooks of nlb that see what eth1 receives, counted: at its ingress,
-# or at the beginning of the IP stack for what shares its frames with a macvlan
-# device. The kernel names the module of each.
+# hooks NS [DEV]: the hooks of nlb that see what an interface (eth1) receives,
+# counted: at its ingress, or at the beginning of the IP stack for what shares its
+# frames with a macvlan device. The kernel names the module of each.
 hooks() {
 	{
-		on "$1" nft list hooks netdev device eth1
+		on "$1" nft list hooks netdev device "${2:-eth1}"
 		on "$1" nft list hooks ip | sed -n '/hook prerouting/,/}/p'
 	} >/run/test/hooks 2>&1
 	grep -c '\[nlb\]' /run/test/hooks || :
@@ -151,6 +151,28 @@ carries() {
 	alone
 }
 
+# forbidden WHAT KIND: a bond is to become another type, and the upper device on
+# it forbids that; by then nlb may have been told already that it will.
+forbidden() {
+	ip -n a link add bond7 type bond mode active-backup
+	ip -n a link set bond7 up
+	if [ "$2" = vlan ]; then
+		ip -n a link add up7 link bond7 type vlan id 7
+	else
+		ip -n a link add up7 link bond7 type macvlan mode bridge
+	fi
+	same "$1: guarded with it" 1 "$(hooks a bond7)"
+	ip -n a tuntap add dev tun7 mode tun
+	check "$1: what is not of Ethernet is refused as its port" not ip -n a link set tun7 master bond7 2>/run/test/out
+	same "$1: guarded after that" 1 "$(hooks a bond7)"
+	adm a up bond7 --cluster bonded --host-id 1 --vip 10.2.0.10 --no-key 2>/run/test/out
+	check "$1: refused with a cluster, too" not ip -n a link set tun7 master bond7 2>/run/test/out
+	same "$1: its cluster stands" "bond7 eth0" "$(adm a -j show | jq -r '[.[].interface] | sort | join(" ")')"
+	ip -n a link del bond7
+	ip -n a link del tun7
+	same "$1: its cluster ends with it" eth0 "$(adm a -j show | jq -r '[.[].interface] | join(" ")')"
+}
+
 # deleted WHAT KIND: eth1 goes, then its upper device.
 deleted() {
 	cluster_up a
@@ -181,6 +203,9 @@ round() {
 		else
 			cluster_up a
 		fi
+		case $kind in
+		vlan | macvlan) forbidden "$what, type of a bond" "$kind" ;;
+		esac
 		# With a cluster, the interface below its upper device, and all.
 		upper "$kind"
 		del_netns a
@@ -197,6 +222,7 @@ ip -n o link set eth0 up
 for module in $MODULES; do
 	check "not loaded yet: $module" wait_until 20 without "$module"
 done
+modprobe tun
 load_module
 for module in $MODULES; do
 	modprobe "$module"

@@ -62,6 +62,10 @@ check "a packet that crosses a bridge of this host arrives" wait_until 5 passed_
 stray "a packet to the bridge itself" 02:00:00:00:01:02
 ip -n h1 link set eth1 nomaster
 stray "the interface out of the bridge again" 02:00:00:00:01:01
+# Its frames were the bridge's when it was told that it is no port any more; the
+# next event is that of another interface.
+ip -n h1 link add other0 type dummy
+stray "after an event of another interface" 02:00:00:00:01:01
 
 # Frames of a macvlan device belong to whoever has it.
 add_netns z
@@ -74,6 +78,9 @@ check "a packet to a macvlan device of another namespace arrives" wait_until 5 p
 stray "the interface below it" 02:00:00:00:01:01
 ip -n z link del mv0
 stray "the interface without it" 02:00:00:00:01:01
+ip -n h1 link del other0
+ip -n h1 link add other0 type dummy
+stray "without it, after an event of another interface" 02:00:00:00:01:01
 same "on the way through, nothing was dropped" "$n" "$(counter h1 dropped-other-interface)"
 
 same "and nothing was another host's" 0 "$(counter h2 dropped-other-interface)"

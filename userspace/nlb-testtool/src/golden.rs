@@ -128,7 +128,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// A connection that is there without a packet having been sent for it, and
 /// that goes in the same way.
-fn connection(session: Session) -> Result<Socket> {
+pub(crate) fn connection(session: Session) -> Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(session.vip),
         Type::STREAM,

@@ -8,9 +8,34 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use nlb_core::auth::{Authenticator, STAMP_LABEL, Verified};
-use nlb_core::limits::TAG_LEN;
+use nlb_core::limits::{KEY_LEN, SEED_LEN, TAG_LEN};
 use nlb_core::siphash::SipKey;
 use sha2::Sha256;
+
+/// What stands in a key file as `nlbadm genkey` prints it.
+pub(crate) struct Secrets {
+    pub(crate) key: [u8; KEY_LEN],
+    pub(crate) seed: [u8; SEED_LEN],
+}
+
+impl Secrets {
+    /// Those of a file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let (key, seed) = (line(&text, "key")?, line(&text, "seed")?);
+        Ok(Self {
+            key: key.try_into().ok().context("the key is too short or too long")?,
+            seed: seed.try_into().ok().context("the seed is too short or too long")?,
+        })
+    }
+}
+
+/// What stands behind a word.
+fn line(text: &str, word: &str) -> Result<Vec<u8>> {
+    let found = text.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
+    let encoded = found.with_context(|| format!("no line with a {word}"))?;
+    Ok(STANDARD.decode(encoded.trim())?)
+}
 
 /// One key; it signs and verifies.
 pub(crate) struct Key {
@@ -30,11 +55,7 @@ impl Key {
     /// The key of a file as `nlbadm genkey` prints it.
     pub(crate) fn read(id: u8, path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let encoded = text
-            .lines()
-            .find_map(|line| line.strip_prefix("key "))
-            .with_context(|| format!("{}: no line with a key", path.display()))?;
-        Ok(Self::new(id, &STANDARD.decode(encoded.trim())?))
+        Ok(Self::new(id, &line(&text, "key")?))
     }
 }
 

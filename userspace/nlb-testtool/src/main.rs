@@ -11,6 +11,7 @@ mod company;
 mod connect;
 mod cost;
 mod datagrams;
+mod ethtool;
 mod flood;
 mod forge;
 mod genl;
@@ -22,8 +23,8 @@ mod history;
 mod hold;
 mod inject;
 mod key;
-mod links;
 mod messages;
+mod model;
 mod ovs;
 mod packet;
 mod raw;
@@ -32,6 +33,7 @@ mod replay;
 mod serve;
 mod sources;
 mod spin;
+mod stand;
 mod summary;
 mod team;
 
@@ -73,6 +75,8 @@ enum Verb {
     Company(company::Args),
     /// Say what interrupts a loop again and again.
     Spin(spin::Args),
+    /// Make many TCP connections that are there without a packet.
+    Stand(stand::Args),
     /// Send the golden packets into the real hook.
     Golden(golden::Args),
     /// Send random or truncated frames.
@@ -83,8 +87,11 @@ enum Verb {
     Remove(remove::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
-    /// Change interfaces of many namespaces, as lines say.
-    Links(links::Args),
+    /// Let random events happen to devices of many namespaces, and compare with what must come of them.
+    Model(model::Args),
+    /// Ask the module what lines of a `tt model` say.
+    #[command(hide = true)]
+    Administrator(model::administrator::Args),
     /// Make an Open vSwitch datapath with a port.
     Ovs(ovs::Args),
     /// Set the mode of a team device.
@@ -106,12 +113,14 @@ fn main() -> anyhow::Result<()> {
         Verb::Cost(args) => cost::run(&args),
         Verb::Company(args) => company::run(&args),
         Verb::Spin(args) => spin::run(&args),
+        Verb::Stand(args) => stand::run(&args),
         Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Messages(args) => messages::run(&args),
         Verb::Remove(args) => remove::run(&args),
         Verb::Replay(args) => replay::run(&args),
-        Verb::Links(args) => links::run(&args),
+        Verb::Model(args) => model::run(&args),
+        Verb::Administrator(args) => model::administrator::run(&args),
         Verb::Ovs(args) => ovs::run(&args),
         Verb::Team(args) => team::run(&args),
     }

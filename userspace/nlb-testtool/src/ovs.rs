@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Makes an Open vSwitch datapath with one port, or deletes it: the kernel takes
+//! Makes Open vSwitch datapaths with ports, or deletes them: the kernel takes
 //! both over generic netlink alone, and the daemon that usually does it is no part of the
 //! guests. The datapath has no flows, so it drops what its port receives.
 
@@ -31,26 +31,54 @@ const TYPE_NETDEV: u32 = 1;
 /// Make the datapath and its port, or delete it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let Some(port) = &args.port else {
-        let index = nix::net::if_::if_nametoindex(args.datapath.as_str())?;
-        return request("ovs_datapath", DEL, &index.to_ne_bytes()).context("the datapath");
+        return delete(&args.datapath);
     };
-    // Before the attributes stands the index of the datapath's device; a new one has none. No
-    // process takes upcalls: their port is 0.
-    let no_process = 0u32.to_ne_bytes();
-    let datapath = [
+    add(&args.datapath)?;
+    add_port(&args.datapath, port)
+}
+
+fn index(name: &str) -> anyhow::Result<[u8; 4]> {
+    Ok(nix::net::if_::if_nametoindex(name)?.to_ne_bytes())
+}
+
+/// No process takes upcalls: their port is 0.
+const NO_PROCESS: [u8; 4] = 0u32.to_ne_bytes();
+
+/// Makes a datapath.
+pub(crate) fn add(datapath: &str) -> anyhow::Result<()> {
+    // Before the attributes stands the index of the datapath's device; a new one has none.
+    let body = [
         0u32.to_ne_bytes().to_vec(),
-        attribute(DATAPATH_NAME, &text(&args.datapath)),
-        attribute(DATAPATH_UPCALL_PID, &no_process),
+        attribute(DATAPATH_NAME, &text(datapath)),
+        attribute(DATAPATH_UPCALL_PID, &NO_PROCESS),
     ]
     .concat();
-    request("ovs_datapath", NEW, &datapath).context("the datapath")?;
-    let index = nix::net::if_::if_nametoindex(args.datapath.as_str())?;
-    let port = [
-        index.to_ne_bytes().to_vec(),
+    request("ovs_datapath", NEW, &body).context("the datapath")
+}
+
+/// Deletes a datapath; its ports stay as devices.
+pub(crate) fn delete(datapath: &str) -> anyhow::Result<()> {
+    request("ovs_datapath", DEL, &index(datapath)?).context("the datapath")
+}
+
+/// Makes a device a port of a datapath.
+pub(crate) fn add_port(datapath: &str, port: &str) -> anyhow::Result<()> {
+    let body = [
+        index(datapath)?.to_vec(),
         attribute(PORT_TYPE, &TYPE_NETDEV.to_ne_bytes()),
         attribute(PORT_NAME, &text(port)),
-        attribute(PORT_UPCALL_PID, &no_process),
+        attribute(PORT_UPCALL_PID, &NO_PROCESS),
     ]
     .concat();
-    request("ovs_vport", NEW, &port).context("the port")
+    request("ovs_vport", NEW, &body).context("the port")
+}
+
+/// Makes a port of a datapath an ordinary device.
+pub(crate) fn remove_port(datapath: &str, port: &str) -> anyhow::Result<()> {
+    let body = [
+        index(datapath)?.to_vec(),
+        attribute(PORT_NAME, &text(port)),
+    ]
+    .concat();
+    request("ovs_vport", DEL, &body).context("the port")
 }

@@ -2,6 +2,9 @@
 //! `tt remove`: removes a cluster as a program may that does not stop it before, as `nlbadm down` does. Its VIPs stay on
 //! the interface.
 
+use std::io::stdin;
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use nlb_netlink::{Client, NetlinkSocket};
 
@@ -10,11 +13,24 @@ use nlb_netlink::{Client, NetlinkSocket};
 pub(crate) struct Args {
     /// Cluster interface.
     interface: String,
+    /// Get ready, and then wait for a line on standard input.
+    #[arg(long)]
+    wait: bool,
+    /// Write a line to this file, which may be the kernel's trace_marker, just before it asks.
+    #[arg(long)]
+    mark: Option<PathBuf>,
 }
 
 /// Removes it.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let name = args.interface.as_str();
     let ifindex = nix::net::if_::if_nametoindex(name).with_context(|| name.to_owned())?;
-    Ok(Client::new(NetlinkSocket::generic()?)?.remove(ifindex)?)
+    let mut client = Client::new(NetlinkSocket::generic()?)?;
+    if args.wait {
+        stdin().read_line(&mut String::new())?;
+    }
+    if let Some(file) = &args.mark {
+        std::fs::write(file, "tt removes\n").with_context(|| file.display().to_string())?;
+    }
+    Ok(client.remove(ifindex)?)
 }

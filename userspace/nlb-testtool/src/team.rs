@@ -33,14 +33,19 @@ const ESRCH: i32 = 3;
 
 /// Set the mode.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    set_mode(args.ifindex, &args.mode)
+}
+
+/// Sets the mode of the team device of this index.
+pub(crate) fn set_mode(ifindex: u32, mode: &str) -> anyhow::Result<()> {
     let option = [
         attribute(OPTION_NAME, &text("mode")),
         attribute(OPTION_TYPE, &[NLA_STRING]),
-        attribute(OPTION_DATA, &text(&args.mode)),
+        attribute(OPTION_DATA, &text(mode)),
     ]
     .concat();
     let body = [
-        attribute(TEAM_IFINDEX, &args.ifindex.to_ne_bytes()),
+        attribute(TEAM_IFINDEX, &ifindex.to_ne_bytes()),
         attribute(LIST_OPTION, &attribute(ITEM_OPTION, &option)),
     ]
     .concat();
@@ -49,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         code == Some(ESRCH)
     };
     match request("team", OPTIONS_SET, &body) {
-        Err(error) if !unheard(&error) => Err(error.context(format!("mode {}", args.mode))),
+        Err(error) if !unheard(&error) => Err(error.context(format!("mode {mode}"))),
         _ => Ok(()),
     }
 }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Whether what was seen of a cluster can be true.
+//!
+//! Administrators and device events run side by side, so nobody knows in which
+//! order two of them took effect that overlapped in time. But there must be an
+//! order that explains all answers: each operation took effect at one moment
+//! between its beginning and its end. The cluster of an interface is a register
+//! with two values, there or not; this searches for such an order.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an operation did to the cluster of an interface, or showed of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Effect {
+    /// There was none, and now there is one.
+    Made,
+    /// There was one, and now there is none.
+    Removed,
+    /// There was one, or none.
+    Seen(bool),
+    /// There is none, whatever was before.
+    Ended,
+}
+
+/// An operation that has come to its end. Times are those of one clock, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Operation {
+    pub(super) began: u64,
+    pub(super) ended: u64,
+    /// Number of the event that it was part of.
+    pub(super) number: u32,
+    pub(super) effect: Effect,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            began,
+            ended,
+            number,
+            effect,
+        } = self;
+        write!(f, "event {number}: {effect:?} within {began}..{ended} ns")
+    }
+}
+
+/// More operations on one interface between two looks are not to be explained.
+const OPERATIONS_MAX: usize = 128;
+
+/// Whether there is an order of the operations that leads from the value before them to that after them.
+pub(super) fn explains(before: bool, after: bool, operations: &[Operation]) -> bool {
+    operations.len() <= OPERATIONS_MAX
+        && Search {
+            operations,
+            after,
+            failed: HashSet::new(),
+        }
+        .continues(0, before)
+}
+
+struct Search<'a> {
+    operations: &'a [Operation],
+    after: bool,
+    /// Sets of operations that are done, with the value then, from which nothing leads on.
+    failed: HashSet<(u128, bool)>,
+}
+
+impl Search<'_> {
+    fn continues(&mut self, done: u128, there: bool) -> bool {
+        let left = || {
+            let all = self.operations.iter().enumerate();
+            all.filter(move |(place, _)| done & (1 << place) == 0)
+        };
+        // What ended before another one began took effect before it.
+        let Some(first_end) = left().map(|(_, it)| it.ended).min() else {
+            return there == self.after;
+        };
+        if self.failed.contains(&(done, there)) {
+            return false;
+        }
+        let next: Vec<_> = left()
+            .filter(|(_, it)| it.began <= first_end)
+            .filter_map(|(place, it)| Some((place, outcome(it.effect, there)?)))
+            .collect();
+        for (place, value) in next {
+            if self.continues(done | 1 << place, value) {
+                return true;
+            }
+        }
+        self.failed.insert((done, there));
+        false
+    }
+}
+
+/// The value after an operation; none if it cannot have been so.
+fn outcome(effect: Effect, there: bool) -> Option<bool> {
+    match effect {
+        Effect::Made => (!there).then_some(true),
+        Effect::Removed => there.then_some(false),
+        Effect::Seen(seen) => (seen == there).then_some(there),
+        Effect::Ended => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Effect, Operation, explains};
+
+    fn at(began: u64, ended: u64, effect: Effect) -> Operation {
+        Operation {
+            began,
+            ended,
+            number: 0,
+            effect,
+        }
+    }
+
+    #[test]
+    fn what_follows_each_other_must_fit() {
+        use Effect::{Ended, Made, Removed, Seen};
+        let made = at(1, 2, Made);
+        assert!(explains(false, true, &[made]));
+        assert!(!explains(false, false, &[made]));
+        assert!(!explains(true, true, &[made]));
+        assert!(explains(false, false, &[made, at(3, 4, Removed)]));
+        assert!(explains(false, false, &[made, at(3, 4, Ended)]));
+        assert!(explains(false, false, &[at(3, 4, Ended)]));
+        assert!(!explains(false, true, &[made, at(3, 4, Seen(false))]));
+        assert!(!explains(false, true, &[at(1, 2, Made), at(3, 4, Made)]));
+        assert!(!explains(true, true, &[at(3, 4, Ended)]));
+    }
+
+    #[test]
+    fn what_overlaps_may_have_come_in_either_order() {
+        use Effect::{Ended, Made, Removed, Seen};
+        let pair = [at(1, 5, Made), at(2, 6, Ended)];
+        assert!(explains(false, true, &pair) && explains(false, false, &pair));
+        // But not between its own beginning and end and also elsewhere.
+        let seen = [at(1, 5, Made), at(2, 6, Ended), at(7, 8, Seen(true))];
+        assert!(explains(false, true, &seen));
+        assert!(!explains(false, false, &seen));
+        let twice = [at(1, 9, Removed), at(1, 9, Removed), at(2, 3, Made)];
+        assert!(explains(true, false, &twice));
+        assert!(!explains(false, false, &twice));
+    }
+
+    #[test]
+    fn many_that_overlap_are_decided_soon() {
+        let mut many = vec![at(1, 1000, Effect::Seen(true)); 60];
+        many.extend([at(1, 1000, Effect::Ended); 60]);
+        assert!(explains(true, false, &many));
+        many.push(at(1001, 1002, Effect::Seen(true)));
+        assert!(!explains(true, false, &many));
+        assert!(!explains(false, false, &[many[0]; 129]));
+    }
+}
