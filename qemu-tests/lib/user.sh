@@ -5,18 +5,18 @@
 
 PARAMETERS=/sys/module/nlb/parameters
 
-# as_user UID CMD…: without any capability.
+# as_user UID NS CMD…: without any capability, in a network namespace.
 as_user() {
-	local uid=$1
-	shift
-	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --bounding-set=-all "$@"
+	local uid=$1 ns=$2
+	shift 2
+	on "$ns" setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --bounding-set=-all "$@"
 }
 
-# as_user_root UID CMD…: as root of a user namespace that the user has made, in the network namespace of the caller.
+# as_user_root UID NS CMD…: as root of a user namespace that the user has made, but in this network namespace.
 as_user_root() {
-	local uid=$1
-	shift
-	setpriv --reuid "$uid" --regid "$uid" --clear-groups unshare --user --map-root-user "$@"
+	local uid=$1 ns=$2
+	shift 2
+	on "$ns" setpriv --reuid "$uid" --regid "$uid" --clear-groups unshare --user --map-root-user "$@"
 }
 
 # container NAME UID: a user namespace that the user has made, with a network namespace of its own in which there are
@@ -24,7 +24,7 @@ as_user_root() {
 container() {
 	local name=$1 uid=$2
 	# shellcheck disable=SC2016 # the inner shell expands it
-	as_user_root "$uid" unshare --net bash -c '
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups unshare --user --map-root-user --net bash -c '
 		for dev in eth0 eth1 eth2 eth3; do
 			ip link add "$dev" type dummy
 			ip link set "$dev" arp on multicast on up

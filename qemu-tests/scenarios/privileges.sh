@@ -50,7 +50,7 @@ column() {
 picture() {
 	adm h1 -j show eth0 | jq -c 'map(del(.hosts, .generation, .cause, .state, .out_reason))'
 	adm h1 -j key list eth0
-	adm h1 -j rules eth0 | jq -c 'map(del(.accepted, .dropped))'
+	adm h1 -j rules eth0 | jq -c 'del(.. | .accepted?, .dropped?)'
 }
 
 hosts 1
@@ -61,8 +61,8 @@ column root on h1
 
 on h1 tt ask --dev eth0 --vip "$VIP" cluster-new cluster-set
 before=$(picture)
-column nobody on h1 as_user "$NOBODY"
-column "container, host's network" on h1 as_user_root "$USER_ID"
+column nobody as_user "$NOBODY" h1
+column "container, host's network" as_user_root "$USER_ID" h1
 same "what was refused changed nothing" "$before" "$(picture)"
 on h1 tt ask --dev eth0 cluster-del
 
