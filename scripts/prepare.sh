@@ -4,8 +4,8 @@
 # prepare.sh WHAT: set up and build what a run of guests needs, and nothing else.
 #   segment   guests without nlb
 #   lab       the demo and the lab: nlb.ko, nlbadm, the test tool
-#   tests     scenarios: also the generator of packets, an empty hook, and the
-#             table of golden packets
+#   tests     scenarios: also the generator of packets, an empty hook, the holder
+#             of locks, and the table of golden packets
 # Prints lines "NAME PATH": "release RELEASE", and the files that guests get, by
 # their names there. What is done already costs a second. On a host where
 # nothing is, it takes about three minutes on two processors.
@@ -37,9 +37,9 @@ programs() {
 	stage images scripts/setup-guest.sh
 }
 
-# The generator of packets, and the hook that others are compared with.
+# The generator of packets, the hook that others are compared with, and who holds locks.
 benches() {
-	for bench in empty-hook gun; do
+	for bench in empty-hook gun hold; do
 		stage "$bench" scripts/build-module.sh "qemu-tests/bench/$bench"
 	done
 }
@@ -73,7 +73,7 @@ if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
 if [ "$what" = tests ]; then
-	plan+=("empty-hook 5 empty hook" "gun 5 packet generator")
+	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" "hold 5 holder of locks")
 fi
 stages_plan "${plan[@]}"
 
@@ -102,7 +102,7 @@ fi
 printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
 printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
 if [ "$what" = tests ]; then
-	for bench in empty-hook gun; do
+	for bench in empty-hook gun hold; do
 		file=$(stage_output "$bench")
 		printf '%s %s\n' "$(basename "$file")" "$file"
 	done
