@@ -28,6 +28,7 @@ use super::nlb_core::rules::kept;
 use super::nlb_core::time::Instant;
 use super::notify;
 use super::presence::Presence;
+use super::quota::Charge;
 use super::reception::Memberships;
 use super::rules::RuleList;
 use super::segment::{Asked, Watch};
@@ -122,8 +123,10 @@ pub(crate) struct Cluster {
     conflicts: Conflicts,
     #[pin]
     pub(super) inner: BhLock<Inner>,
-    // Given back last: the packet path and the timer use it.
+    // Given back late: the packet path and the timer use it.
     device: Device,
+    // Given back last: the cluster counts for its user as long as its memory is there.
+    _charge: Option<Charge>,
 }
 
 impl Cluster {
@@ -140,6 +143,7 @@ impl Cluster {
         keys: Keyring,
         family: Arc<Family>,
         conntrack: Arc<Conntrack>,
+        charge: Option<Charge>,
     ) -> Result<Arc<Self>> {
         let slots = usize::from(config.rules.slots);
         let inner = Inner {
@@ -182,6 +186,7 @@ impl Cluster {
                 conflicts <- Conflicts::new(),
                 inner <- BhLock::new(inner),
                 device,
+                _charge: charge,
             }? Error),
             GFP_KERNEL_ACCOUNT,
         )

@@ -13,6 +13,7 @@ use super::nlb_core::genl::{counter, Command};
 use super::port::Port;
 use super::registry::Registry;
 use super::snapshot::Snapshot;
+use super::stats::Stats;
 use kernel::c_str;
 use kernel::prelude::*;
 
@@ -67,27 +68,25 @@ fn node_generation(port: &Port) -> u32 {
 pub(super) fn cluster_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let net = dump.request().net().id();
     let found = |index| registry.nth(net, index);
+    let admin = dump.request().is_admin();
     dump_each(
         dump,
         Command::ClusterGet,
         || registry.generation(),
         |index| found(index).is_some(),
-        |message, index| fill::cluster(message, found(index).ok_or(ENOENT)?.cluster()),
+        |message, index| fill::cluster(message, found(index).ok_or(ENOENT)?.cluster(), admin),
     )
 }
 
 /// The hosts of a cluster.
 pub(super) fn member_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Progress> {
     let port = find(registry, &dump.request())?;
-    dump_each(
+    dump_some(
         dump,
         Command::MemberGet,
         || node_generation(&port),
-        |index| {
-            port.cluster()
-                .look(|node, _, _| node.members().nth(index).is_some())
-        },
-        |message, index| fill::member(message, port.cluster(), index),
+        |index| fill::member_from(port.cluster(), index),
+        |message, place| fill::member(message, port.cluster(), place),
     )
 }
 
@@ -105,7 +104,7 @@ pub(super) fn rule_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<Prog
         dump,
         Command::RuleGet,
         generation,
-        |index| fill::rule_at(cluster, index).is_some(),
+        |index| index < fill::rules(cluster),
         |message, index| fill::rule(message, cluster, index),
     )
 }
@@ -155,7 +154,7 @@ pub(super) fn counter_dump(registry: &Registry, dump: &mut Dump<'_>) -> Result<P
         dump,
         Command::CounterGet,
         unnumbered,
-        |index| fill::counter_at(cluster, rule, index).is_some(),
+        |index| index < Stats::len(rule.is_some()),
         |message, index| fill::counter(message, cluster, rule, index),
     )
 }

@@ -18,6 +18,7 @@ use super::nlb_core::time::NS_PER_MS;
 use super::request::{address, address_bytes};
 use super::rules::Share;
 use super::second_chance::{imagined, trace};
+use super::snapshot::Snapshot;
 use core::net::IpAddr;
 use kernel::c_str;
 use kernel::prelude::*;
@@ -28,8 +29,8 @@ const PART: usize = 1024;
 /// Messages that a dump of one slot takes.
 pub(crate) const PARTS_PER_SLOT: usize = BUCKETS / PART;
 
-/// Writes a cluster.
-pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
+/// Writes a cluster. To count the sessions takes as long as their table is large, so only an administrator is told.
+pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> Result {
     use genl::cluster as at;
     let description = cluster.description();
     let device = cluster.device();
@@ -63,7 +64,9 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster) -> Result {
     message.put_u8(at::ECHO, description.echo as u8)?;
     message.put_u8(at::RESPONDER, description.responder as u8)?;
     message.put_u32(at::SESSIONS_MAX, cluster.sessions().max())?;
-    message.put_u32(at::SESSIONS, cluster.sessions().count())?;
+    if admin {
+        message.put_u32(at::SESSIONS, cluster.sessions().count())?;
+    }
     if let Some((claim, age_ns)) = cluster.conflicts().last() {
         message.put(at::CONFLICT_VIP, address_bytes(claim.vip, &mut buffer))?;
         message.put(at::CONFLICT_MAC, &claim.mac)?;
@@ -111,7 +114,7 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
         if keys.authenticated() {
             message.put_u8(at::KEY_ID, keys.key_id())?;
         }
-        if let Some(own) = node.members().find(|member| member.is_self) {
+        if let Some(own) = node.member(host) {
             message.put_u32(at::BUCKETS_OWNED, u32::from(own.buckets))?;
         }
         if let Some(last) = node.history().last() {
@@ -129,11 +132,24 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
     Ok(())
 }
 
-/// Writes the host at a place of the node's table.
-pub(crate) fn member(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
+/// The first place from `index` on where there is a host. A host's place is its id, less one.
+pub(crate) fn member_from(cluster: &Cluster, index: usize) -> Option<usize> {
+    let mut places = index..HOSTS_MAX;
+    cluster.look(|node, _, _| {
+        places.find(|place| host_at(*place).is_some_and(|host| node.member(host).is_some()))
+    })
+}
+
+fn host_at(place: usize) -> Option<HostId> {
+    HostId::new(u8::try_from(place).ok()?.checked_add(1)?)
+}
+
+/// Writes the host at a place.
+pub(crate) fn member(message: &mut Message, cluster: &Cluster, place: usize) -> Result {
     use genl::member as at;
     let ifindex = cluster.device().ifindex();
-    let (info, now) = cluster.look(|node, _, now| (node.members().nth(index), now));
+    let host = host_at(place).ok_or(ENOENT)?;
+    let (info, now) = cluster.look(|node, _, now| (node.member(host), now));
     let info = info.ok_or(ENOENT)?;
     message.put_u32(at::IFINDEX, ifindex)?;
     message.put_u8(at::HOST_ID, info.host.get())?;
@@ -175,8 +191,16 @@ pub(crate) struct RuleAt {
     owned: u32,
 }
 
+/// How many rules there are: those in force, and those that wait for the other hosts.
+pub(crate) fn rules(cluster: &Cluster) -> usize {
+    cluster.look_at_rules(|waiting, in_force, _| {
+        let len = |it: &Snapshot| it.rules.rules().len();
+        in_force.map_or(0, |it| len(it).saturating_add(waiting.map_or(0, len)))
+    })
+}
+
 /// The rule at a place: those in force by number, then those that wait for the other hosts.
-pub(crate) fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
+fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
     cluster.look_at_rules(|waiting, in_force, node| {
         let in_force = &in_force?.rules;
         let (number, list) = match index.checked_sub(in_force.rules().len()) {
@@ -298,11 +322,7 @@ pub(crate) fn residue(message: &mut Message, cluster: &Cluster, place: usize) ->
 }
 
 /// Name and value of the counter at a place, of a rule's packets or of all.
-pub(crate) fn counter_at(
-    cluster: &Cluster,
-    rule: Option<u16>,
-    index: usize,
-) -> Option<(&'static str, u64)> {
+fn counter_at(cluster: &Cluster, rule: Option<u16>, index: usize) -> Option<(&'static str, u64)> {
     match rule {
         Some(rule) => cluster.stats().get_of_rule(rule, index),
         None => cluster.stats().get(index),

@@ -18,6 +18,8 @@ use super::kapi::clock::now_ns;
 use super::kapi::genetlink::{Operation, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::{not_supported, Policy};
+use super::kapi::param;
+use super::kapi::user::User;
 use super::key_request::{key_del, key_dump, key_set};
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
@@ -28,6 +30,7 @@ use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
 use super::nlb_core::node;
 use super::nlb_core::time::{Instant, NS_PER_SEC};
 use super::port::Port;
+use super::quota::{Charge, Denied};
 use super::reception;
 use super::registry::Registry;
 use super::request::{refuse_second, sessions_max, NewCluster};
@@ -136,7 +139,7 @@ const OPERATIONS: &[Operation<Registry>] = &[
     },
     Operation {
         command: Command::BucketGet as u8,
-        admin: false,
+        admin: true,
         policy: policy!(bucket::MAX; bucket::IFINDEX => Policy::U32,),
         answer: None,
         dump: Some(bucket_dump),
@@ -289,12 +292,35 @@ fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
         registry.family(),
         Command::ClusterGet as u8,
         CLUSTER_SIZE,
-        |message| fill::cluster(message, port.cluster()),
+        |message| fill::cluster(message, port.cluster(), request.is_admin()),
     )
+}
+
+/// Whether the user that owns the namespace of the request may have one cluster more; `None` if nobody counts them, for
+/// the namespace belongs to the initial user namespace. Errors: `EPERM` or `ENOSPC`, with a text; `ENOMEM`.
+fn charge(registry: &Registry, request: &Request<'_>) -> Result<Option<Charge>> {
+    let Some(user) = User::owner_of(request.net()) else {
+        return Ok(None);
+    };
+    if !param::allow_user_namespaces() {
+        return Err(request.refuse(
+            EPERM,
+            c_str!("clusters in network namespaces of user namespaces are not allowed on this machine; its root allows them by the module parameter allow_user_namespaces"),
+        ));
+    }
+    match registry.quotas().charge(user, param::user_clusters_max()) {
+        Ok(charge) => Ok(Some(charge)),
+        Err(Denied::Memory(error)) => Err(error),
+        Err(Denied::Limit) => Err(request.refuse(
+            ENOSPC,
+            c_str!("the owner of this user namespace has as many clusters as the module parameter user_clusters_max allows"),
+        )),
+    }
 }
 
 fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
+    let charge = charge(registry, request)?;
     let rtnl = Rtnl::lock();
     let net = request.net();
     let listed = net.device(&rtnl, ifindex).map_err(|error| {
@@ -320,6 +346,7 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
         new.keys,
         registry.family().clone(),
         registry.conntrack().clone(),
+        charge,
     )?;
     let port = Port::new(cluster).map_err(|error| {
         if error != ENODEV {

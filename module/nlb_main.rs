@@ -34,6 +34,7 @@ mod nlb_core;
 mod notify;
 mod port;
 mod presence;
+mod quota;
 mod reception;
 mod registry;
 mod request;

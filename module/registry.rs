@@ -35,6 +35,7 @@ use super::nlb_core::node::Command;
 use super::notify;
 use super::port::Port;
 use super::presence::{self, AddressWatch};
+use super::quota::Quotas;
 use super::reception;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
@@ -49,12 +50,14 @@ pub(crate) struct Registry {
     family: Arc<Family>,
     conntrack: Arc<Conntrack>,
     addresses: Arc<AddressWatch>,
+    quotas: Arc<Quotas>,
 }
 
 impl Registry {
     /// No clusters yet. Context: process. Errors: `ENOMEM`.
     pub(crate) fn new(family: Arc<Family>, addresses: Arc<AddressWatch>) -> Result<Arc<Self>> {
         let conntrack = Conntrack::new()?;
+        let quotas = Quotas::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 namespaces <- kernel::new_mutex!(KVec::new(), "nlb::Registry"),
@@ -62,6 +65,7 @@ impl Registry {
                 family,
                 conntrack,
                 addresses,
+                quotas,
             }),
             GFP_KERNEL,
         )
@@ -75,6 +79,11 @@ impl Registry {
     /// The kernel's connection tracking.
     pub(crate) fn conntrack(&self) -> &Arc<Conntrack> {
         &self.conntrack
+    }
+
+    /// How many clusters each user has.
+    pub(crate) fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
     }
 
     /// Which state of the list this is, for dumps. Context: any.

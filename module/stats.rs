@@ -169,6 +169,15 @@ impl Stats {
         counts
     }
 
+    /// How many counters [`Stats::get_of_rule`] has, or [`Stats::get`].
+    pub(crate) const fn len(of_rule: bool) -> usize {
+        if of_rule {
+            Reason::COUNT
+        } else {
+            Reason::COUNT + (COUNT - RECEIVED)
+        }
+    }
+
     /// Name and sum of the counter with this index, of the packets of one rule alone; none beyond the last.
     pub(crate) fn get_of_rule(&self, rule: u16, index: usize) -> Option<(&'static str, u64)> {
         let reason = *Reason::ALL.get(index)?;

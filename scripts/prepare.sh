@@ -37,7 +37,7 @@ programs() {
 }
 
 # What tests need in the kernel beside nlb.
-TEST_MODULES="empty-hook gun netdev-events refuse"
+TEST_MODULES="empty-hook gun hold netdev-events refuse"
 
 test_modules() {
 	local bench
@@ -85,7 +85,7 @@ if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
 if [ "$what" = tests ]; then
-	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" \
+	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" "hold 5 holder of locks" \
 		"netdev-events 5 counter of notifications" "refuse 5 refusal of calls")
 fi
 stages_plan "${plan[@]}"

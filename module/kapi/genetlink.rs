@@ -262,17 +262,18 @@ impl<S: Service> Drop for Registration<S> {
 ///
 /// # Invariants
 ///
-/// `info` is that of a request that is being answered, for `'a`.
+/// `info` is that of a request that is being answered, for `'a`, and `skb` the buffer that it came in.
 pub(crate) struct Request<'a> {
     info: &'a bindings::genl_info,
+    skb: NonNull<bindings::sk_buff>,
     attributes: &'a [u8],
 }
 
 impl<'a> Request<'a> {
     /// # Safety
     ///
-    /// `info` is that of a request that is being answered, for the lifetime chosen.
-    unsafe fn new(info: *const bindings::genl_info) -> Self {
+    /// `info` is that of a request that is being answered, for the lifetime chosen, and `skb` the buffer that it came in.
+    unsafe fn new(info: *const bindings::genl_info, skb: NonNull<bindings::sk_buff>) -> Self {
         // SAFETY: By the contract of this function; the core has checked that the message is as long as its
         // header says, and that the header is complete.
         unsafe {
@@ -280,8 +281,19 @@ impl<'a> Request<'a> {
             let len = ((*info.nlhdr).nlmsg_len as usize).saturating_sub(HEADERS);
             let attributes = core::slice::from_raw_parts(info.nlhdr.cast::<u8>().add(HEADERS), len);
             // INVARIANT: By the contract of this function.
-            Self { info, attributes }
+            Self {
+                info,
+                skb,
+                attributes,
+            }
         }
+    }
+
+    /// Whether who sent it, and who reads the answer, have CAP_NET_ADMIN in the user namespace of the network namespace:
+    /// what [`Operation::admin`] asks for. Context: process.
+    pub(crate) fn is_admin(&self) -> bool {
+        // SAFETY: The buffer is valid by the type invariant.
+        unsafe { bindings::nlb_helper_netlink_admin(self.skb.as_ptr()) }
     }
 
     /// The namespace of the socket.
@@ -431,10 +443,10 @@ impl Dump<'_> {
     /// The request that began it.
     pub(crate) fn request(&self) -> Request<'_> {
         let callback: *const bindings::netlink_callback = &*self.callback;
-        // SAFETY: The information lives as long as the dump, by the type invariant.
+        // SAFETY: The information and the request's buffer live as long as the dump, by the type invariant.
         unsafe {
             let info = bindings::nlb_helper_genl_info_dump(callback.cast_mut());
-            Request::new(info)
+            Request::new(info, NonNull::new_unchecked(self.callback.skb))
         }
     }
 
@@ -531,7 +543,7 @@ unsafe fn family_of<'a>(family: *const bindings::genl_family) -> &'a Family {
 ///
 /// Called by the netlink core with a request to a family that was registered with service `S`.
 unsafe extern "C" fn answer<S: Service>(
-    _skb: *mut bindings::sk_buff,
+    skb: *mut bindings::sk_buff,
     info: *mut bindings::genl_info,
 ) -> c_int {
     // SAFETY: By the contract of this function; the service is set and alive while the family is registered.
@@ -539,7 +551,7 @@ unsafe extern "C" fn answer<S: Service>(
         (
             &*family_of((*info).family).service.load().cast::<S>(),
             (*(*info).genlhdr).cmd,
-            Request::new(info),
+            Request::new(info, NonNull::new_unchecked(skb)),
         )
     };
     let operation = S::OPERATIONS.iter().find(|o| o.command == command);

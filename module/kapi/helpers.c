@@ -18,6 +18,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/suspend.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
@@ -395,6 +397,12 @@ u32 nlb_helper_netlink_portid(const struct sk_buff *skb)
 	return NETLINK_CB(skb).portid;
 }
 
+/* What GENL_UNS_ADMIN_PERM asks of a request. */
+bool nlb_helper_netlink_admin(const struct sk_buff *skb)
+{
+	return netlink_net_capable(skb, CAP_NET_ADMIN);
+}
+
 /* Sets NLM_F_DUMP_INTR if what is dumped changed since the dump began. */
 void nlb_helper_dump_check(struct netlink_callback *cb, void *header)
 {
@@ -435,6 +443,22 @@ void nlb_helper_init_work(struct work_struct *work, work_func_t func)
 void nlb_helper_queue_work(struct work_struct *work)
 {
 	queue_work(system_dfl_wq, work);
+}
+
+/*
+ * False if @net belongs to the initial user namespace; else who made the outermost user namespace that it is in, as the
+ * initial one numbers users. A user namespace holds its parent.
+ */
+bool nlb_helper_net_owner(const struct net *net, u32 *owner)
+{
+	const struct user_namespace *ns = net->user_ns;
+
+	if (ns == &init_user_ns)
+		return false;
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	*owner = __kuid_val(ns->owner);
+	return true;
 }
 
 bool nlb_helper_this_module_get(void)

@@ -70,6 +70,7 @@ void nlb_helper_nlmsg_free(struct sk_buff *skb);
 struct net *nlb_helper_genl_net(const struct genl_info *info);
 const struct genl_info *nlb_helper_genl_info_dump(struct netlink_callback *cb);
 u32 nlb_helper_netlink_portid(const struct sk_buff *skb);
+bool nlb_helper_netlink_admin(const struct sk_buff *skb);
 void nlb_helper_dump_check(struct netlink_callback *cb, void *header);
 
 /* sockets */
@@ -129,6 +130,17 @@ struct mem_cgroup *nlb_helper_memcg_get(void);
 void nlb_helper_memcg_put(struct mem_cgroup *memcg);
 struct mem_cgroup *nlb_helper_memcg_switch(struct mem_cgroup *memcg);
 void *nlb_helper_kvcalloc_account(size_t count, size_t size);
+
+/* user namespaces */
+bool nlb_helper_net_owner(const struct net *net, u32 *owner);
+
+/* module parameters, see helpers_param.c */
+enum {
+	NLB_USER_CLUSTERS_MAX = 16,
+};
+
+bool nlb_helper_param_user_namespaces(void);
+u32 nlb_helper_param_user_clusters_max(void);
 
 /* sleep of the machine */
 int nlb_helper_pm_register(struct notifier_block *block);

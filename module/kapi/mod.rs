@@ -24,12 +24,14 @@ pub(crate) mod netdevice;
 pub(crate) mod netfilter;
 pub(crate) mod netlink;
 pub(crate) mod once;
+pub(crate) mod param;
 pub(crate) mod percpu;
 pub(crate) mod pernet;
 pub(crate) mod pm_notifier;
 pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod skb;
+pub(crate) mod user;
 pub(crate) mod work;
 
 /// What bindgen made of the kernel's headers. Nothing outside this directory may use it.

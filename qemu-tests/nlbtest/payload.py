@@ -60,6 +60,8 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         archive.add_file("nlb/leaks", guest / "leaks.sh")
         archive.add_file("nlb/lab-host", guest / "lab-host.sh")
         archive.add("nlb/bench/cases", stat.S_IFREG | 0o644, frames.lines().encode())
+        # The scenario of privileges holds the module to the table there.
+        archive.add_file("nlb/security.md", paths.ROOT / "docs" / "security.md")
         for name, source in sorted(programs.items()):
             archive.add_file(f"nlb/{name}", source)
         for directory in ("lib", "scenarios", "bench"):

@@ -38,7 +38,7 @@ named! {
         /// Who owns a flow, and why: attributes [`owner`]. Needs CAP_NET_ADMIN, since whoever may ask for many flows
         /// can choose those that fall on one host.
         OwnerGet = 7 "owner-get",
-        /// Dump a bucket map: attributes [`bucket`].
+        /// Dump a bucket map: attributes [`bucket`]. Needs CAP_NET_ADMIN, since it takes long.
         BucketGet = 8 "bucket-get",
         /// Dump counters: attributes [`counter`].
         CounterGet = 9 "counter-get",
@@ -149,7 +149,7 @@ pub mod cluster {
     pub const WALK_SEEN: u16 = 40;
     /// u32: sessions without a socket that are remembered at most; 0: none.
     pub const SESSIONS_MAX: u16 = 41;
-    /// u32: how many are remembered now (replies).
+    /// u32: how many are remembered now (replies to who has CAP_NET_ADMIN: counting them takes long).
     pub const SESSIONS: u16 = 42;
     /// u8: [`super::Responder`].
     pub const RESPONDER: u16 = 43;

@@ -144,6 +144,11 @@ pub const DEFEND_GAP_MAX_NS: u64 = 10 * super::time::NS_PER_SEC;
 /// When nobody has claimed a VIP for so long, the quarrel is over.
 pub const DEFEND_QUIET_NS: u64 = 60 * super::time::NS_PER_SEC;
 
+/// Clusters that a user may have in network namespaces of user namespaces of its own, unless the module parameter
+/// `user_clusters_max` says otherwise: one for each container of a small test bed. Each takes some 300 KB of kernel memory,
+/// and up to 56 MB more if its sessions are as many as there may be, so their memory cgroup is what limits them first.
+pub const USER_CLUSTERS_MAX: u32 = 16;
+
 /// Sessions that a cluster remembers at most, unless told otherwise (Windows: 262,144 connection descriptors).
 pub const SESSIONS_MAX_DEFAULT: u32 = 262_144;
 

@@ -116,6 +116,21 @@ impl<T: Transport> Client<T> {
         })
     }
 
+    /// The cluster of an interface; `None` only if the module says nothing of it, though it does not refuse.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn cluster(&mut self, ifindex: u32) -> Result<Option<Cluster>, Error> {
+        let request = vec![ClusterAttribute::IfIndex(ifindex)];
+        let replies = self.request(Command::ClusterGet, request)?;
+        let clusters = collect(replies, |attributes| match attributes {
+            Attributes::Cluster(attributes) => Cluster::from_attributes(attributes).map(Some),
+            _ => Ok(None),
+        })?;
+        Ok(clusters.into_iter().next())
+    }
+
     /// Makes a cluster; it starts stopped.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! frames, and a count of what a capture holds.
 
 mod analyse;
+mod ask;
 mod capture;
 mod client;
 mod company;
@@ -81,6 +82,8 @@ enum Verb {
     Golden(golden::Args),
     /// Send random or truncated frames.
     Inject(inject::Args),
+    /// Ask the module for something once, and say what came of it.
+    Ask(ask::Args),
     /// Send netlink messages that nobody would send to the module.
     Messages(messages::Args),
     /// Remove a cluster from an interface, without a stop before.
@@ -116,6 +119,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Stand(args) => stand::run(&args),
         Verb::Golden(args) => golden::run(&args),
         Verb::Inject(args) => inject::run(&args),
+        Verb::Ask(args) => ask::run(&args),
         Verb::Messages(args) => messages::run(&args),
         Verb::Remove(args) => remove::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -113,8 +113,10 @@ impl From<Error> for Failure {
             }
             _ => Exit::Failed,
         };
+        // Where the module says why, the caller has the capability.
+        let explained = matches!(&error, Error::Refused(refusal) if refusal.text.is_some());
         let message = match exit {
-            Exit::NotPermitted => {
+            Exit::NotPermitted if !explained => {
                 format!(
                     "{error}: this needs CAP_NET_ADMIN in this network namespace; run it as root"
                 )
@@ -152,6 +154,21 @@ mod tests {
         assert_eq!(refused(17), Exit::Exists);
         assert_eq!(refused(22), Exit::Failed);
         assert_eq!(refused(95), Exit::Failed);
+    }
+
+    #[test]
+    fn the_capability_is_named_unless_the_module_says_why() {
+        let message = |text: Option<&str>| {
+            Failure::from(Error::Refused(Refusal {
+                errno: 1,
+                text: text.map(str::to_owned),
+                attribute: None,
+                missing: None,
+            }))
+            .message
+        };
+        assert!(message(None).contains("CAP_NET_ADMIN"));
+        assert_eq!(message(Some("a parameter")), "a parameter");
     }
 
     #[test]

@@ -378,10 +378,12 @@ impl<S: Storage> Node<S> {
 
     /// Hosts as people see them: this one, and all that were ever heard.
     pub fn members(&self) -> impl Iterator<Item = MemberInfo> + '_ {
-        self.ids.iter().filter_map(|host| self.member_info(host))
+        self.ids.iter().filter_map(|host| self.member(host))
     }
 
-    fn member_info(&self, host: HostId) -> Option<MemberInfo> {
+    /// A host as people see it; `None` unless it is this one, or was ever heard.
+    #[must_use]
+    pub fn member(&self, host: HostId) -> Option<MemberInfo> {
         let peer = self.peer(host);
         let is_self = host == self.config.host;
         let heard = peer.incarnation != 0 || peer.candidate.incarnation != 0;

@@ -83,7 +83,7 @@ pub struct Cluster {
     pub walk_seen: Option<u32>,
     /// Sessions without a socket that are remembered at most.
     pub sessions_max: Option<u32>,
-    /// How many are remembered now.
+    /// How many are remembered now; absent without CAP_NET_ADMIN.
     pub sessions: Option<u32>,
 }
 
