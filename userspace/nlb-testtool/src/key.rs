@@ -24,15 +24,23 @@ impl Secrets {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let (key, seed) = (line(&text, "key")?, line(&text, "seed")?);
         Ok(Self {
-            key: key.try_into().ok().context("the key is too short or too long")?,
-            seed: seed.try_into().ok().context("the seed is too short or too long")?,
+            key: key
+                .try_into()
+                .ok()
+                .context("the key is too short or too long")?,
+            seed: seed
+                .try_into()
+                .ok()
+                .context("the seed is too short or too long")?,
         })
     }
 }
 
 /// What stands behind a word.
 fn line(text: &str, word: &str) -> Result<Vec<u8>> {
-    let found = text.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
     let encoded = found.with_context(|| format!("no line with a {word}"))?;
     Ok(STANDARD.decode(encoded.trim())?)
 }

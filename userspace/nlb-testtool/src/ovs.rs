@@ -75,10 +75,6 @@ pub(crate) fn add_port(datapath: &str, port: &str) -> anyhow::Result<()> {
 
 /// Makes a port of a datapath an ordinary device.
 pub(crate) fn remove_port(datapath: &str, port: &str) -> anyhow::Result<()> {
-    let body = [
-        index(datapath)?.to_vec(),
-        attribute(PORT_NAME, &text(port)),
-    ]
-    .concat();
+    let body = [index(datapath)?.to_vec(), attribute(PORT_NAME, &text(port))].concat();
     request("ovs_vport", DEL, &body).context("the port")
 }

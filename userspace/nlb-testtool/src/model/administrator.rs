@@ -494,9 +494,9 @@ impl Administrator {
         let (sender, reports) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(answers).lines() {
-                let report = line
-                    .map_err(|error| error.to_string())
-                    .and_then(|line| serde_json::from_str(&line).map_err(|error| error.to_string()));
+                let report = line.map_err(|error| error.to_string()).and_then(|line| {
+                    serde_json::from_str(&line).map_err(|error| error.to_string())
+                });
                 if sender.send(report).is_err() {
                     return;
                 }

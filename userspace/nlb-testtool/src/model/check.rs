@@ -16,11 +16,11 @@ use nlb_core::state::{HostState, OutReason};
 use nlb_netlink::object::Cluster;
 use nlb_netlink::{Client, NetlinkSocket, route::Route};
 
+use super::event::Kind;
 use super::kernel::{HookList, Hooked, Link, links};
 use super::place::{SWITCH, enter};
 use super::register::{Operation, explains};
 use super::world::{Device, Id, World};
-use super::event::Kind;
 
 /// Between two looks at what is not yet as it must be.
 const AGAIN: Duration = Duration::from_millis(40);
@@ -203,7 +203,10 @@ impl<'a> View<'a> {
         let mut hooks = BTreeMap::new();
         for link in &links {
             let there = |place| list.of_nlb(place, Some(&link.name));
-            hooks.insert(link.index, (there(Hooked::Ingress)?, there(Hooked::Egress)?));
+            hooks.insert(
+                link.index,
+                (there(Hooked::Ingress)?, there(Hooked::Egress)?),
+            );
         }
         let mut with_vips = BTreeSet::new();
         let mut route = Route::new(NetlinkSocket::route()?);
@@ -216,7 +219,10 @@ impl<'a> View<'a> {
         }
         Ok(Self {
             name,
-            stack: [list.of_nlb(Hooked::Ip4In, None)?, list.of_nlb(Hooked::Ip6In, None)?],
+            stack: [
+                list.of_nlb(Hooked::Ip4In, None)?,
+                list.of_nlb(Hooked::Ip6In, None)?,
+            ],
             arp_out: list.of_nlb(Hooked::ArpOut, None)?,
             links,
             clusters: clusters.into_iter().map(|it| (it.ifindex, it)).collect(),

@@ -72,7 +72,9 @@ impl Sort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A cable to the switch, with the name of the end there.
-    Veth { port: String },
+    Veth {
+        port: String,
+    },
     Dummy,
     /// Not an Ethernet device.
     Tun,

@@ -163,7 +163,11 @@ impl fmt::Display for Request {
                 let mode = name_of(&MODES, *mode);
                 let families = if *both { "46" } else { "4" };
                 let state = if *started { "started" } else { "stopped" };
-                write!(f, "up {} {host} {mode} {families} {state}", CLUSTERS[*cluster])
+                write!(
+                    f,
+                    "up {} {host} {mode} {families} {state}",
+                    CLUSTERS[*cluster]
+                )
             }
             What::Down => f.write_str("down"),
             What::Remove => f.write_str("remove"),

@@ -301,7 +301,11 @@ impl<'a> Run<'a> {
         }
         self.checker.clear();
         self.remove_module()?;
-        let module = self.args.module.to_str().context("the path of the module")?;
+        let module = self
+            .args
+            .module
+            .to_str()
+            .context("the path of the module")?;
         links::run("insmod", &[module])?;
         self.desk.join(&self.args.stays, "eth0", 1)
     }

@@ -138,14 +138,21 @@ mod tests {
     #[test]
     fn a_sequence_can_be_kept_in_a_file() {
         let sequence = of_seed(5, 300);
-        let events = sequence.iter().filter(|it| matches!(it.step, Step::Devices(_)));
+        let events = sequence
+            .iter()
+            .filter(|it| matches!(it.step, Step::Devices(_)));
         assert_eq!(events.count(), 300);
         let mut text = "# a note\n\n".to_owned();
         for one in &sequence {
             text.push_str(&format!("{one}\n"));
         }
         assert_eq!(of_file(&text).unwrap(), sequence);
-        for line in ["17", "17 devices", "17 nobody n1 d1 down", "x devices netns add n1"] {
+        for line in [
+            "17",
+            "17 devices",
+            "17 nobody n1 d1 down",
+            "x devices netns add n1",
+        ] {
             assert!(of_file(line).is_err(), "{line}");
         }
     }

@@ -263,7 +263,11 @@ fn packets(to: [u8; 6], vip: Ipv4Addr, vip6: Ipv6Addr) -> Result<Vec<Vec<u8>>> {
         add(&|frame| Ok(start().udp(4000, 443).write(frame, &[0x55; 40])?))?;
         add(&|frame| Ok(start().tcp(4001, 80, 1, 1000).syn().write(frame, &[])?))?;
         add(&|frame| Ok(start().tcp(4002, 80, 9, 1000).ack(5).write(frame, &[])?))?;
-        add(&|frame| Ok(start().icmpv4_echo_request(1, 1).write(frame, &[0x55; 40])?))?;
+        add(&|frame| {
+            Ok(start()
+                .icmpv4_echo_request(1, 1)
+                .write(frame, &[0x55; 40])?)
+        })?;
     }
     let six = || PacketBuilder::ethernet2(STRANGER, to).ipv6(client6, vip6.octets(), 64);
     let mut frame = Vec::new();

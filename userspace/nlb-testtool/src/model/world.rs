@@ -186,7 +186,8 @@ impl World {
         let taken = self.taken_by(id);
         match kind {
             Kind::Vlan { id: tag, .. } => {
-                let same = |upper: &Device| matches!(upper.kind, Kind::Vlan { id, .. } if id == *tag);
+                let same =
+                    |upper: &Device| matches!(upper.kind, Kind::Vlan { id, .. } if id == *tag);
                 !self.uppers(id).any(|(_, upper)| same(upper))
             }
             // Both look through a device of their own sort to what that stands on.
@@ -353,7 +354,8 @@ impl World {
     }
 
     fn enslave(&mut self, place: &str, name: &str, master: &str, left: &mut Vec<Left>) {
-        let (Some((id, device)), Some((over, _))) = (self.find(place, name), self.find(place, master))
+        let (Some((id, device)), Some((over, _))) =
+            (self.find(place, name), self.find(place, master))
         else {
             return;
         };
@@ -373,7 +375,9 @@ impl World {
                 renamed: master.renamed,
             });
         }
-        self.devices.entry(id).and_modify(|it| it.master = Some(over));
+        self.devices
+            .entry(id)
+            .and_modify(|it| it.master = Some(over));
     }
 
     /// Remembers the index of a device in its namespace.
