@@ -52,7 +52,7 @@ const MAKERS: [(u32, Maker); 20] = [
     (40, Chooser::release),
     (60, Chooser::del),
     (80, Chooser::shift),
-    (50, Chooser::to_and_fro),
+    (50, Chooser::away_and_back),
     (60, Chooser::up),
     (45, Chooser::down),
     (35, Chooser::rename),
@@ -271,7 +271,7 @@ impl Chooser {
         }])
     }
 
-    fn to_and_fro(&mut self, world: &World) -> Option<Vec<Event>> {
+    fn away_and_back(&mut self, world: &World) -> Option<Vec<Event>> {
         let mut events = self.shift(world)?;
         let Some(Event::Move { place, name, to }) = events.first().cloned() else {
             return None;
