@@ -70,30 +70,54 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn continues(&mut self, done: u128, there: bool) -> bool {
-        let left = || {
-            let all = self.operations.iter().enumerate();
-            all.filter(move |(place, _)| done & (1 << place) == 0)
-        };
-        // What ended before another one began took effect before it.
-        let Some(first_end) = left().map(|(_, it)| it.ended).min() else {
+        if done.count_ones() as usize == self.operations.len() {
             return there == self.after;
-        };
+        }
         if self.failed.contains(&(done, there)) {
             return false;
         }
-        let next: Vec<_> = left()
-            .filter(|(_, it)| it.began <= first_end)
-            .filter_map(|(place, it)| Some((place, outcome(it.effect, there)?)))
-            .collect();
-        for (place, value) in next {
+        for (place, effect) in self.next(done) {
+            let Some(value) = outcome(effect, there) else {
+                continue;
+            };
             if self.continues(done | 1 << place, value) {
                 return true;
+            }
+            // What only shows the value may as well come now as later.
+            if effect == Effect::Seen(there) {
+                break;
             }
         }
         self.failed.insert((done, there));
         false
     }
+
+    /// The operations of which each can have been the next one: what ended before another one began came before it. Of
+    /// several with one effect it is the one that ended first; the others can take its place in any order.
+    fn next(&self, done: u128) -> Vec<(usize, Effect)> {
+        let left = || {
+            let all = self.operations.iter().enumerate();
+            all.filter(move |(place, _)| done & (1 << place) == 0)
+        };
+        let first_end = left().map(|(_, it)| it.ended).min().unwrap_or(0);
+        let mut next = Vec::new();
+        for effect in EFFECTS {
+            let of_it = left().filter(|(_, it)| it.effect == effect && it.began <= first_end);
+            let first = of_it.min_by_key(|(_, it)| it.ended);
+            next.extend(first.map(|(place, _)| (place, effect)));
+        }
+        next
+    }
 }
+
+/// All effects, those first that change nothing.
+const EFFECTS: [Effect; 5] = [
+    Effect::Seen(true),
+    Effect::Seen(false),
+    Effect::Made,
+    Effect::Removed,
+    Effect::Ended,
+];
 
 /// The value after an operation; none if it cannot have been so.
 fn outcome(effect: Effect, there: bool) -> Option<bool> {
@@ -151,7 +175,11 @@ mod tests {
     fn many_that_overlap_are_decided_soon() {
         let mut many = vec![at(1, 1000, Effect::Seen(true)); 60];
         many.extend([at(1, 1000, Effect::Ended); 60]);
+        many.extend([at(1, 1000, Effect::Made); 3]);
         assert!(explains(true, false, &many));
+        many.extend([at(1001, 1002, Effect::Removed); 2]);
+        assert!(!explains(true, false, &many));
+        many.truncate(123);
         many.push(at(1001, 1002, Effect::Seen(true)));
         assert!(!explains(true, false, &many));
         assert!(!explains(false, false, &[many[0]; 129]));

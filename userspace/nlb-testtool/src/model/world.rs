@@ -162,7 +162,9 @@ impl World {
                 name,
                 master,
             } => match (found(place, name), found(place, master)) {
-                (Some((id, _)), Some((master, _))) => self.can_be_port(id, master),
+                (Some((id, _)), Some((master, _))) => {
+                    self.can_be_port(id, master) && !self.makes_loop(id, master)
+                }
                 _ => false,
             },
             Event::Release { place, name } => {
@@ -223,6 +225,26 @@ impl World {
             && !self.below(id).contains(&master)
             && !self.below(master).contains(&id)
             && self.depth(id) < DEPTH_MAX
+    }
+
+    /// Whether a bridge would have two ways to the switch, and frames would go round for ever.
+    fn makes_loop(&self, id: Id, master: Id) -> bool {
+        let mut then = self.clone();
+        then.devices
+            .entry(id)
+            .and_modify(|it| it.master = Some(master));
+        let is_cable = |id: &Id| then.devices.get(id).is_some_and(|it| it.sort() == Sort::Veth);
+        let leads_there =
+            |id: Id| is_cable(&id) || then.below(id).iter().any(|under| is_cable(under));
+        let bridges = then
+            .devices
+            .iter()
+            .filter(|(_, device)| device.sort() == Sort::Bridge);
+        let mut ways = bridges.map(|(&id, _)| {
+            let ports = then.ports(id).map(|(port, _)| port);
+            ports.filter(|&port| leads_there(port)).count()
+        });
+        ways.any(|ways| ways > 1)
     }
 
     /// Whether the kernel refuses to let a device become one of another type: what stands on it, or has it as a port,
@@ -477,6 +499,23 @@ mod tests {
             assert!(!world.is_feasible(&line.parse().unwrap()), "{line}");
         }
         assert!(world.is_feasible(&"n1 enslave d1 d4".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_bridge_has_one_way_to_the_switch() {
+        let world = after(&[
+            "n1 add d2 veth q2",
+            "n1 add d3 bridge flooding",
+            "n1 enslave d1 d3",
+            "n1 add d4 bond active-backup",
+            "n1 enslave d4 d3",
+            "n1 add d5 vlan d2 5",
+            "n1 add d6 dummy",
+        ]);
+        for (port, master, may) in [("d2", "d3", false), ("d2", "d4", false), ("d5", "d3", false), ("d6", "d3", true)] {
+            let event = format!("n1 enslave {port} {master}").parse().unwrap();
+            assert_eq!(world.is_feasible(&event), may, "{event}");
+        }
     }
 
     #[test]
