@@ -29,6 +29,7 @@ use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
 use super::kapi::once::Once;
 use super::kapi::pernet::NamespaceWatcher;
+use super::kapi::vector::Grow;
 use super::namespace::{bid_farewell, Detached, Namespace};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
@@ -132,7 +133,7 @@ impl Registry {
         let place = match namespaces.iter().position(|n| n.is(net.id())) {
             Some(place) => place,
             None => {
-                namespaces.push(Namespace::new(rtnl, net)?, GFP_KERNEL)?;
+                namespaces.append(Namespace::new(rtnl, net)?, GFP_KERNEL)?;
                 namespaces.len().saturating_sub(1)
             }
         };
