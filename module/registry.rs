@@ -39,6 +39,7 @@ use super::presence::{self, AddressWatch};
 use super::quota::Quotas;
 use super::reception;
 use kernel::prelude::*;
+use kernel::str::BStr;
 use kernel::sync::{Arc, Mutex};
 
 /// All clusters.
@@ -213,8 +214,9 @@ impl DeviceWatcher for Registry {
         };
         if namespace.watch(rtnl, device).is_err() {
             let name = device.name();
-            let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
-            pr_warn!("no memory to keep VIPs off {name:?}; its next change tries again\n");
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            let name = BStr::from_bytes(name);
+            pr_warn!("no memory to keep VIPs off {name}; its next change tries again\n");
         }
     }
 }
