@@ -166,46 +166,81 @@ class Check:
         return names, functions
 
     def _check_entry(self, place: Place, entry: Entry) -> set[Place]:
-        """Walks over all functions below an entry point, those of the kernel's Rust crates included, and reports what is
-        not allowed; the functions of the module that it came to. Another entry point whose address is taken is handed to
-        the kernel: that is no call."""
-        start = Step(self.code, place)
-        came: dict[Step, Mention | Step | None] = {start: None}
-        todo = [start]
+        """Reports what is not allowed in the functions below an entry point; those of the module that it came to."""
+        came = self._reach(place)
+        into_kernel: list[Mention] = []
         reported = set()
+        for step in came:
+            for mention in self._mentions(step)[0]:
+                key = (step, mention.name)
+                if key in reported or entry.allows(self._demangled(mention.name), step.function.plain):
+                    continue
+                reported.add(key)
+                if self.kernel.find(mention.name) is None:
+                    self.found.append(self._report(entry, mention, [], came))
+                else:
+                    into_kernel.append(mention)
+        ends = self._look_into_kernel(entry, into_kernel)
+        for mention in into_kernel:
+            if (way := ends.get(self.kernel.find(mention.name))) is not None:
+                self.found.append(self._report(entry, mention, way, came))
+        for step in sorted(came, key=lambda it: it.function.plain):
+            if step.function.frame > entry.frame:
+                self.found.append(
+                    f"{entry.title} reaches {shortened(step.function.plain)}, which takes {step.function.frame} bytes of "
+                    f"stack, more than {entry.frame}"
+                )
+        self.notes.append(f"{self._depth(place):5} bytes of stack, {len(came):3} functions: {entry.title}")
+        return {step.place for step in came}
+
+    def _reach(self, place: Place) -> dict[Step, Step | None]:
+        """The module's functions below an entry point, each with the one that it was reached from. Another entry point
+        whose address is taken is handed to the kernel: that is no call."""
+        start = Step(self.code, place)
+        came: dict[Step, Step | None] = {start: None}
+        todo = [start]
+        while todo:
+            step = todo.pop()
+            for target, taken in self._mentions(step)[1]:
+                if taken and target.place not in self.roots and _is_of_c(target.function):
+                    self._refuse_callback(step, target)
+                if target not in came and not (taken and target.place in self.roots):
+                    came[target] = step
+                    todo.append(target)
+        return came
+
+    def _look_into_kernel(self, entry: Entry, mentions: list[Mention]) -> dict[Step, list[str]]:
+        """The functions of the kernel's Rust crates which are mentioned and come to something that is not allowed: each
+        with the way there, the name of it last."""
+        todo = [self.kernel.find(mention.name) for mention in mentions]
+        seen = set(todo)
+        callers: dict[Step, list[Step]] = {}
+        ways: dict[Step, list[str]] = {}
         while todo:
             step = todo.pop()
             names, functions = self._mentions(step)
-            for target, taken in functions:
-                if taken and target.code is self.code and target.place not in self.roots and _is_of_c(target.function):
-                    self._refuse_callback(step, target)
-                handed = taken and step.code is self.code and target.place in self.roots
-                if not handed and target not in came:
-                    came[target] = step
-                    todo.append(target)
+            targets = [target for target, _ in functions]
             for mention in names:
-                if entry.allows(self._demangled(mention.name), mention.step.function.plain):
+                plain = self._demangled(mention.name)
+                if entry.allows(plain, step.function.plain):
                     continue
-                target = self.kernel.find(mention.name)
-                if target is None:
-                    own = _own(mention, came)
-                    # Of what a function of the kernel's crates comes to, one thing is enough.
-                    if (own.step, own.name) not in reported:
-                        reported.add((own.step, own.name))
-                        self.found.append(self._report(entry, mention, own, came))
-                elif target not in came:
-                    came[target] = mention
+                if (target := self.kernel.find(mention.name)) is not None:
+                    targets.append(target)
+                elif step not in ways:
+                    ways[step] = [step.function.plain, plain]
+            for target in targets:
+                callers.setdefault(target, []).append(step)
+                if target not in seen:
+                    seen.add(target)
                     todo.append(target)
-        ours = {step.place for step in came if step.code is self.code}
-        for other in sorted(ours, key=lambda it: self.code.functions[it].plain):
-            function = self.code.functions[other]
-            if function.frame > entry.frame:
-                self.found.append(
-                    f"{entry.title} reaches {shortened(function.plain)}, which takes {function.frame} bytes of stack, "
-                    f"more than {entry.frame}"
-                )
-        self.notes.append(f"{self._depth(place):5} bytes of stack, {len(ours):3} functions: {entry.title}")
-        return ours
+        # The shortest ways first.
+        todo = list(ways)
+        for step in todo:
+            for caller in callers.get(step, []):
+                if caller not in ways:
+                    ways[caller] = [caller.function.plain, *ways[step]]
+                    todo.append(caller)
+        return ways
 
     def _refuse_callback(self, step: Step, target: Step) -> None:
         """A function of C whose address is taken is one that the kernel may call, so it must be an entry point."""
@@ -213,14 +248,21 @@ class Check:
         if line not in self.found:
             self.found.append(line)
 
-    def _report(self, entry: Entry, mention: Mention, own: Mention, came) -> str:
-        """What is wrong, and how it comes about: the functions on the way, and the place in the module's own source."""
-        way = [shortened(step.function.plain, 100) for step in _way(mention, came)]
+    def _report(self, entry: Entry, mention: Mention, way: list[str], came) -> str:
+        """What is wrong, where, and how it comes about: `way` leads through the kernel's crates."""
         where = "a table"
-        if own.place is not None:
-            lines = own.step.code.source(own.place)
+        if mention.place is not None:
+            lines = mention.step.code.source(mention.place)
             where = ([it for it in lines if it.startswith("module/")] or lines or ["?"])[0]
-        return f"{entry.title} reaches {self._demangled(mention.name)} at {where}, by {' < '.join(way[:4])}"
+        name = way[-1] if way else self._demangled(mention.name)
+        by = f", by {' > '.join(shortened(it, 80) for it in way[:-1])}" if way else ""
+        callers = []
+        step = came[mention.step]
+        while step is not None and len(callers) < 3:
+            callers.append(shortened(step.function.plain, 80))
+            step = came[step]
+        below = f", below {' < '.join(callers)}" if callers else ""
+        return f"{entry.title} reaches {name} in {shortened(mention.step.function.plain)}, {where}{by}{below}"
 
     def _depth(self, place: Place, above: tuple[Place, ...] = ()) -> int:
         """Bytes of stack that a function and what it calls take at most, without calls by address and into the kernel."""
@@ -267,24 +309,6 @@ class Check:
         for name in sorted(self.code.outside):
             if not entry.allows(self._demangled(name), ""):
                 self.found.append(f"{ALTERNATIVES}: {self._demangled(name)}")
-
-
-def _way(mention: Mention, came) -> Iterator[Step]:
-    """The functions from one that mentions a name back to the entry point."""
-    step = mention.step
-    while step is not None:
-        yield step
-        before = came[step]
-        step = before.step if isinstance(before, Mention) else before
-
-
-def _own(mention: Mention, came) -> Mention:
-    """Of the mentions that led to this one, the one by which the module's own code was left."""
-    before = mention
-    for step in _way(mention, came):
-        if isinstance(came[step], Mention):
-            before = came[step]
-    return before
 
 
 def _is_of_c(function: Function) -> bool:

@@ -31,6 +31,9 @@ _FRAME = re.compile(r"^(sub|add)\s+\$(0x[0-9a-f]+),%rsp")
 # Kinds of relocations of x86-64 that are relative to the place that they fill in.
 _RELATIVE = {2, 4, 9, 41, 42}
 
+# Those that a place in a table of addresses stands for: a call through it goes to the name.
+_TABLE_OF_ADDRESSES = {9, 41, 42}
+
 # A function by section and offset, an item of data by the same, a name that is not defined here.
 Place = tuple[int, int]
 
@@ -142,7 +145,7 @@ class Code:
                     self._take(function, relocation, after, is_call, pending)
                 if _TRAP.match(text):
                     function.names.append(Reference(TRAP, section, offset))
-                elif _INDIRECT.match(text):
+                elif _INDIRECT.match(text) and not any(it.kind in _TABLE_OF_ADDRESSES for it in relocations[first:at]):
                     function.names.append(Reference(INDIRECT, section, offset))
                 elif first == at and (match := _DIRECT.match(text)):
                     target = self.function_at(section, int(match[1], 16))
