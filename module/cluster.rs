@@ -351,7 +351,9 @@ impl Cluster {
         let digest = inner.node.config().rules.digest;
         if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {
             new.owners.follow(&inner.node);
-            inner.retired = self.snapshot.swap(new);
+            // Nothing was there, see `retired`. What is dropped waits, and this can be a softirq: it would rather be lost.
+            let before = core::mem::replace(&mut inner.retired, self.snapshot.swap(new));
+            core::mem::forget(before);
         } else if changes == inner.applied {
             return;
         } else if let Some(snapshot) = self.snapshot(&read_lock()) {

@@ -218,7 +218,7 @@ fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
             share: *share,
             owned: words
                 .map(|word| node.owned_word(number, word).count_ones())
-                .sum(),
+                .fold(0, u32::wrapping_add),
         })
     })
 }
@@ -309,9 +309,12 @@ fn residue_words(
 pub(crate) fn residue(message: &mut Message, cluster: &Cluster, place: usize) -> Result {
     let (slot, host) = holder_at(place);
     let host = host.ok_or(ENOENT)?;
-    let mut bytes = KVec::with_capacity(BUCKETS / 8, GFP_KERNEL)?;
-    for word in residue_words(cluster, slot, host) {
-        bytes.extend_from_slice(&word.to_ne_bytes(), GFP_KERNEL)?;
+    let mut bytes = KVec::from_elem(0u8, BUCKETS / 8, GFP_KERNEL)?;
+    let words = residue_words(cluster, slot, host);
+    for (to, word) in bytes.chunks_exact_mut(size_of::<u64>()).zip(words) {
+        for (to, from) in to.iter_mut().zip(word.to_ne_bytes()) {
+            *to = from;
+        }
     }
     let generation = cluster.look(|node, _, _| node.generation().number);
     message.put_u32(bucket::IFINDEX, cluster.device().ifindex())?;

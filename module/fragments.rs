@@ -3,6 +3,7 @@
 //! The memory of first fragments, shared by all CPUs without a lock: each cell is one word.
 
 use super::kapi::once::Once;
+use super::kapi::vector::Grow;
 use super::nlb_core::fragments::Cells;
 use super::nlb_core::limits::FRAGMENT_CELLS;
 use kernel::prelude::*;
@@ -15,7 +16,7 @@ impl FragmentMemory {
     pub(crate) fn new() -> Result<Self> {
         let mut cells = KVVec::with_capacity(FRAGMENT_CELLS, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..FRAGMENT_CELLS {
-            cells.push(Once::new(0), GFP_KERNEL_ACCOUNT)?;
+            cells.append(Once::new(0), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self(cells))
     }

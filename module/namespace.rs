@@ -10,6 +10,7 @@ use super::ingress::Ingress;
 use super::kapi::device_hooks::DeviceHooks;
 use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
 use super::kapi::netfilter::{Hooks, Point};
+use super::kapi::vector::Grow;
 use super::neighbour::{ArpOutput, ClusterList, Guard};
 use super::nlb_core::genl::EventKind;
 use super::notify;
@@ -186,9 +187,9 @@ impl Namespace {
     /// Makes sure that [`Namespace::publish`] has the memory for one cluster more. Errors: `ENOMEM`.
     fn reserve(&mut self) -> Result {
         let len = self.clusters.len();
-        self.clusters.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.clusters.room_for(1, GFP_KERNEL_ACCOUNT)?;
         if let Some(spare) = &mut self.spare {
-            spare.reserve(len + 1, GFP_KERNEL_ACCOUNT)?;
+            spare.room_for(len.saturating_add(1), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }

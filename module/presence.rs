@@ -14,6 +14,7 @@ use super::kapi::address::AddressWatcher;
 use super::kapi::bh_lock::BhGuard;
 use super::kapi::netdevice::DeviceRef;
 use super::kapi::once::Once;
+use super::kapi::vector::Grow;
 use super::nlb_core::node::Command;
 use super::port::Port;
 use kernel::prelude::*;
@@ -77,7 +78,7 @@ impl AddressWatch {
     /// Lets a cluster know of its addresses from now on. Context: process. Errors: `ENOMEM`.
     pub(crate) fn add(&self, port: Arc<Port>) -> Result {
         let _bh = BhGuard::new();
-        self.ports.lock().push(port, GFP_ATOMIC)?;
+        self.ports.lock().append(port, GFP_ATOMIC)?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 
 use super::kapi::param;
 use super::kapi::user::User;
+use super::kapi::vector::Grow;
 use super::nlb_core::limits::USER_CLUSTERS_MAX;
 use kernel::alloc::AllocError;
 use kernel::prelude::*;
@@ -63,7 +64,7 @@ impl Quotas {
             None => {
                 let none = Count { user, clusters: 0 };
                 let full = |error: AllocError| Denied::Memory(error.into());
-                counts.push(none, GFP_KERNEL).map_err(full)?;
+                counts.append(none, GFP_KERNEL).map_err(full)?;
                 counts.len().saturating_sub(1)
             }
         };

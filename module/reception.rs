@@ -122,9 +122,10 @@ fn keep_joined(rtnl: &Rtnl, cluster: &Cluster, group: IpAddr) {
 /// does not run on the interface, or what the device says; nothing has changed then.
 pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
     let wanted = wanted(cluster);
-    for (place, one) in wanted.iter().flatten().enumerate() {
+    for one in wanted.iter().flatten() {
         if let Err(error) = one.add(rtnl, cluster) {
-            for done in wanted.iter().flatten().take(place) {
+            let before = |it: &&_| !core::ptr::eq::<Wanted>(*it, one);
+            for done in wanted.iter().flatten().take_while(before) {
                 done.del(cluster);
             }
             return Err(error);

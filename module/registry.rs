@@ -29,6 +29,7 @@ use super::kapi::genetlink::Family;
 use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
 use super::kapi::once::Once;
 use super::kapi::pernet::NamespaceWatcher;
+use super::kapi::vector::Grow;
 use super::namespace::{bid_farewell, Attached, Detached, Namespace};
 use super::nlb_core::genl::EventKind;
 use super::nlb_core::node::Command;
@@ -38,6 +39,7 @@ use super::presence::{self, AddressWatch};
 use super::quota::Quotas;
 use super::reception;
 use kernel::prelude::*;
+use kernel::str::BStr;
 use kernel::sync::{Arc, Mutex};
 
 /// All clusters.
@@ -132,7 +134,7 @@ impl Registry {
         let place = match namespaces.iter().position(|n| n.is(net.id())) {
             Some(place) => place,
             None => {
-                namespaces.push(Namespace::new(rtnl, net)?, GFP_KERNEL)?;
+                namespaces.append(Namespace::new(rtnl, net)?, GFP_KERNEL)?;
                 namespaces.len().saturating_sub(1)
             }
         };
@@ -222,8 +224,9 @@ impl DeviceWatcher for Registry {
         };
         if namespace.watch(rtnl, device).is_err() {
             let name = device.name();
-            let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
-            pr_warn!("no memory to keep VIPs off {name:?}; its next change tries again\n");
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            let name = BStr::from_bytes(name);
+            pr_warn!("no memory to keep VIPs off {name}; its next change tries again\n");
         }
     }
 }

@@ -9,6 +9,7 @@ use super::cluster::{Cluster, Description};
 use super::kapi::genetlink::Request;
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::netlink::not_supported;
+use super::kapi::vector::Grow;
 use super::keyring::Keyring;
 use super::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
 use super::nlb_core::filter::{FilterError, Settings};
@@ -297,7 +298,7 @@ fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
         if vips.len() >= VIPS_MAX {
             return Err(refuse_filter(request, FilterError::TooManyVips));
         }
-        vips.push(vip, GFP_KERNEL_ACCOUNT)?;
+        vips.append(vip, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(vips)
 }

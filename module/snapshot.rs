@@ -13,6 +13,7 @@
 use super::kapi::array::boxed_array;
 use super::kapi::hmac::{overwrite, wipe};
 use super::kapi::once::Once;
+use super::kapi::vector::Grow;
 use super::nlb_core::decide::Buckets;
 use super::nlb_core::filter::{
     self, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, StorageLen,
@@ -189,7 +190,7 @@ impl Owners {
         let len = slots.checked_mul(BUCKET_WORDS).ok_or(EINVAL)?;
         let mut words = KVVec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..len {
-            words.push(
+            words.append(
                 Words {
                     mine: Once::new(0),
                     moved: Once::new(0),

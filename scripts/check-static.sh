@@ -74,21 +74,46 @@ unformatted_module() {
 		sed "s|^$NLB_ROOT/||"
 }
 
-# Panic functions and stack frames, in the stock kernels' modules: the debug
+# What each entry point reaches, in the stock kernels' modules: the debug
 # kernel's is compiled with debug assertions, which panic by design.
 bad_object() {
-	local object found objects=()
-	for object in build/module/*/module/nlb_main.o; do
-		case $object in
-		*-debug/*) ;;
-		*) [ ! -f "$object" ] || objects+=("$object") ;;
+	local module release found modules=0
+	for module in build/module/*/nlb.ko; do
+		release=$(basename "$(dirname "$module")")
+		case $release in
+		'*' | *-debug) continue ;;
 		esac
+		modules=$((modules + 1))
+		found=$(scripts/check-object.py --kernel "$NLB_CACHE/kernels/$release/build" "$module" 2>/dev/null) ||
+			printf '%s\n' "${found:-scripts/check-object.py $module failed}"
 	done
-	if [ "${#objects[@]}" = 0 ]; then
-		echo "there is no module to look into: run make module"
-	elif ! found=$(scripts/check-object.py "${objects[@]}" 2>/dev/null); then
-		printf '%s\n' "${found:-scripts/check-object.py failed}"
-	fi
+	[ "$modules" != 0 ] || echo "there is no module to look into: run make module"
+}
+
+unseen_plants() {
+	scripts/check-plants.sh 2>&1 || echo "scripts/check-plants.sh failed; see build/test/plants.log"
+}
+
+# docs/security.md names tests: scenarios in code font as "scenario NAME", tests
+# of the workspaces and of the core as "test NAME", checks of this script as
+# "static NAME".
+unknown_tests() {
+	local kind name
+	[ "$(grep -oE '(scenario|test|static) `[^`]+`' docs/security.md | wc -l)" -gt 20 ] ||
+		echo "docs/security.md names hardly any test: has its form changed?"
+	grep -oE '(scenario|test|static) `[^`]+`' docs/security.md | sort -u | while read -r kind name; do
+		name=${name//\`/}
+		case $kind in
+		scenario) [ -f "qemu-tests/scenarios/$name.sh" ] ;;
+		test) grep -rqE "fn ${name}\\(" --include='*.rs' module/core userspace ;;
+		static) grep -qF "verdict \"$name\"" scripts/check-static.sh ;;
+		esac || echo "docs/security.md: there is no $kind $name"
+	done
+}
+
+# Each row of a table that says "prevented" names its test.
+untested_claims() {
+	awk '/^\|/ && /\| *prevented *\|/ && !/(scenario|test|static) `/ { print FILENAME ":" FNR ": " $0 }' docs/security.md
 }
 
 verdict "each file has its licence line" "$(without_spdx)"
@@ -98,6 +123,9 @@ verdict "no binary is tracked" "$(binaries)"
 verdict "shell scripts parse" "$(bad_bash)"
 verdict "Python files parse" "$(bad_python)"
 verdict "the module is formatted" "$(unformatted_module)"
-verdict "no panic and no large frame on the packet path" "$(bad_object)"
+verdict "entry points reach what they may" "$(bad_object)"
+verdict "planted panics are found" "$(unseen_plants)"
+verdict "tests that docs/security.md names exist" "$(unknown_tests)"
+verdict "what docs/security.md calls prevented is tested" "$(untested_claims)"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

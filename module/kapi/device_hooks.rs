@@ -5,6 +5,7 @@
 use super::netdevice::{DeviceRef, Listed, Rtnl};
 use super::netfilter::{call_input, register, InputHook, Point, Registered};
 use super::rcu::GracePeriod;
+use super::vector::Grow;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -41,7 +42,7 @@ impl<H: InputHook> DeviceHooks<H> {
         if self.place(device).is_some() {
             return Ok(());
         }
-        self.registered.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.registered.room_for(1, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: The target lives until a grace period after the hook was unregistered, see `drop`.
         let registered = unsafe {
             register(

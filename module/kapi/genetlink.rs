@@ -99,7 +99,7 @@ impl Family {
             if operation.admin {
                 raw.flags = bindings::GENL_UNS_ADMIN_PERM as u8;
             }
-            operations.push(raw, GFP_KERNEL)?;
+            operations.push_within_capacity(raw).map_err(|_| ENOMEM)?;
         }
         let mut groups = KVec::with_capacity(S::GROUPS.len(), GFP_KERNEL)?;
         for (name, admin) in S::GROUPS {
@@ -109,7 +109,7 @@ impl Family {
             if *admin {
                 raw.flags = bindings::NLB_GENL_MCAST_CAP_NET_ADMIN as u8;
             }
-            groups.push(raw, GFP_KERNEL)?;
+            groups.push_within_capacity(raw).map_err(|_| ENOMEM)?;
         }
         // SAFETY: Plain data for which zero means "not set".
         let mut family: bindings::genl_family = unsafe { core::mem::zeroed() };

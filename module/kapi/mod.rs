@@ -32,6 +32,7 @@ pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod skb;
 pub(crate) mod user;
+pub(crate) mod vector;
 pub(crate) mod work;
 
 /// What bindgen made of the kernel's headers. Nothing outside this directory may use it.

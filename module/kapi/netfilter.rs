@@ -10,6 +10,7 @@ use super::bindings;
 use super::netdevice::{Device, DeviceRef, Listed, Net, Rtnl};
 use super::rcu::{GracePeriod, ReadSide};
 use super::skb::Skb;
+use super::vector::Grow;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -369,7 +370,7 @@ impl Hooks {
         target: Arc<T>,
         hook: HookFn,
     ) -> Result {
-        self.entries.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        self.entries.room_for(1, GFP_KERNEL_ACCOUNT)?;
         let target = Arc::into_raw(target);
         // SAFETY: `target` stays what it is until `drop`, which waits for a grace period.
         let registered = match unsafe { register(rtnl, &point, target.cast(), hook) } {

@@ -182,14 +182,20 @@ impl Message {
     pub(crate) fn put(&mut self, kind: u16, payload: &[u8]) -> Result {
         let len = c_int::try_from(payload.len()).map_err(|_| EMSGSIZE)?;
         // SAFETY: The buffer is valid by the type invariant, the payload is valid for its length.
-        kernel::error::to_result(unsafe {
+        let result = unsafe {
             bindings::nla_put(
                 self.skb.as_ptr(),
                 c_int::from(kind),
                 len,
                 payload.as_ptr().cast(),
             )
-        })
+        };
+        // It has no other error. `to_result()` would print a number that is none, and that can end in a panic.
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(EMSGSIZE)
+        }
     }
 
     /// Writes a flag if `set`.

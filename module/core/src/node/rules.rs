@@ -159,7 +159,11 @@ fn copy_parts<T>(to: &mut [T], from: &[T], parts: usize, copy: impl Fn(&mut [T],
     if room == 0 || len == 0 {
         return;
     }
-    for (to, from) in to.chunks_exact_mut(room).zip(from.chunks_exact(len)) {
-        copy(to, from);
+    let (mut to, mut from) = (to, from);
+    while let (Some((to_part, to_rest)), Some((from_part, from_rest))) =
+        (to.split_at_mut_checked(room), from.split_at_checked(len))
+    {
+        copy(to_part, from_part);
+        (to, from) = (to_rest, from_rest);
     }
 }
