@@ -233,7 +233,11 @@ impl World {
         then.devices
             .entry(id)
             .and_modify(|it| it.master = Some(master));
-        let is_cable = |id: &Id| then.devices.get(id).is_some_and(|it| it.sort() == Sort::Veth);
+        let is_cable = |id: &Id| {
+            then.devices
+                .get(id)
+                .is_some_and(|it| it.sort() == Sort::Veth)
+        };
         let leads_there =
             |id: Id| is_cable(&id) || then.below(id).iter().any(|under| is_cable(under));
         let bridges = then
@@ -512,7 +516,12 @@ mod tests {
             "n1 add d5 vlan d2 5",
             "n1 add d6 dummy",
         ]);
-        for (port, master, may) in [("d2", "d3", false), ("d2", "d4", false), ("d5", "d3", false), ("d6", "d3", true)] {
+        for (port, master, may) in [
+            ("d2", "d3", false),
+            ("d2", "d4", false),
+            ("d5", "d3", false),
+            ("d6", "d3", true),
+        ] {
             let event = format!("n1 enslave {port} {master}").parse().unwrap();
             assert_eq!(world.is_feasible(&event), may, "{event}");
         }
