@@ -112,7 +112,8 @@ debian_tree() {
 	# The mode is named: "auto" would try user namespaces, which containers
 	# often lack, and root needs none. Its mounts are made in a namespace of
 	# their own: they must end with it, however it ends, since what it left
-	# is then deleted.
+	# is then deleted. Of paths that are left out and named again the last
+	# pattern counts, and "*" stands for slashes too.
 	logged "$NLB_CACHE/log/$log.log" \
 		unshare --mount --propagation private -- \
 		mmdebstrap --mode=root --variant=minbase --architectures=amd64 \
@@ -126,6 +127,7 @@ debian_tree() {
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/src/rustc-*/src/*' \
 		--dpkgopt='path-exclude=/usr/src/rustc-*/compiler/*' \
+		--dpkgopt='path-include=/usr/src/rustc-*/library/*' \
 		--dpkgopt='path-exclude=/usr/lib/llvm-*/lib/*.a' \
 		"$NLB_SUITE" "$dest" - < <(debian_sources "$mirror") ||
 		die "a Debian 13 with the packages for $log cannot be made:" \

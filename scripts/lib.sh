@@ -24,7 +24,7 @@ export NLB_SUITE=trixie
 # The Debian 13 root tree in which everything runs that is not a host's own
 # business. Its name tells what is in it, so that checkouts with other lists of
 # packages can share a cache.
-NLB_TREE_RECIPE="4 $NLB_SUITE ${tree_packages[*]}"
+NLB_TREE_RECIPE="5 $NLB_SUITE ${tree_packages[*]}"
 NLB_TREE=$NLB_CACHE/trees/$(sha256sum <<<"$NLB_TREE_RECIPE" | cut -c1-12)
 
 # So many builds of modules and programs are kept for other checkouts.
