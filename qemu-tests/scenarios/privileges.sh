@@ -64,8 +64,10 @@ before=$(picture)
 column nobody as_user "$NOBODY" h1
 column "container, host's network" as_user_root "$USER_ID" h1
 same "what was refused changed nothing" "$before" "$(picture)"
-on h1 tt ask --dev eth0 cluster-del
 
+# The host's cluster is there, on an interface of the same index.
+same "the container's interface has the index of the host's" "$(ip -n h1 -j link show eth0 | jq '.[0].ifindex')" \
+	"$(in_container box ip -j link show eth0 | jq '.[0].ifindex')"
 same "at first they are not allowed" N "$(<"$PARAMETERS/allow_user_namespaces")"
 column container in_container box
 check "nlbadm names the parameter" not in_container box nlbadm up eth0 --cluster test --host-id 1 --vip "$VIP" --no-key \
@@ -77,3 +79,5 @@ same "there is no cluster" '[]' "$(in_container box nlbadm -j show)"
 
 echo Y >"$PARAMETERS/allow_user_namespaces"
 column 'container, allowed' in_container box
+same "the host's cluster is as before" "$before" "$(picture)"
+on h1 tt ask --dev eth0 cluster-del

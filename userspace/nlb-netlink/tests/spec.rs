@@ -74,6 +74,8 @@ struct Operation {
     name: String,
     value: u8,
     attribute_set: String,
+    #[serde(default)]
+    flags: Vec<String>,
     mcgrp: Option<String>,
     #[serde(rename = "do")]
     one: Option<Exchange>,
@@ -291,4 +293,28 @@ fn operations_use_attributes_of_their_set() {
             operation.name
         );
     }
+}
+
+/// What nobody may do, by the table of `docs/security.md`: names of operations.
+fn forbidden_to_nobody() -> Vec<String> {
+    let text = include_str!("../../../docs/security.md");
+    let (_, table) = text.split_once("| operation |").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    rows.filter(|row| row.ends_with("| no |"))
+        .map(|row| row.split('`').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_needs_the_capability_is_what_nobody_may_do() {
+    let spec = spec();
+    let admin = |operation: &&Operation| operation.flags.iter().any(|it| it == "uns-admin-perm");
+    let mut flagged: Vec<_> = spec.operations.list.iter().filter(admin).collect();
+    flagged.sort_by_key(|operation| &operation.name);
+    let flagged: Vec<_> = flagged.iter().map(|it| it.name.clone()).collect();
+    // That of a group is no operation.
+    let mut forbidden = forbidden_to_nobody();
+    forbidden.retain(|name| !name.starts_with("group "));
+    forbidden.sort();
+    assert_eq!(flagged, forbidden);
 }

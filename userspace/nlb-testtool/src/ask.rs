@@ -209,6 +209,20 @@ mod tests {
 
     use super::*;
 
+    /// The names of the operations in the table of `docs/security.md`.
+    fn documented() -> Vec<&'static str> {
+        let text = include_str!("../../../docs/security.md");
+        let (_, table) = text.split_once("| operation |").unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.filter_map(|row| row.split('`').next()).collect()
+    }
+
+    #[test]
+    fn the_table_of_privileges_has_every_operation_in_this_order() {
+        let asked: Vec<_> = OPERATIONS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(documented(), asked);
+    }
+
     #[test]
     fn every_command_that_can_be_sent_is_asked() {
         for command in Command::ALL {
