@@ -207,7 +207,7 @@ ln -s "$(command -v nlbadm)" /run/test/carrier
 printf carrier >"$REFUSE/program"
 for i in 1 2; do
 	join "$i"
-	mapfile -t options < <(relay_options 1 2)
+	mapfile -t options < <(relay_options "$i" 1 2)
 	background "h$i" "relay$i" /run/test/carrier relay eth0 "${options[@]}"
 done
 check "two hosts converge on the relays alone" wait_agree 30 1 2
