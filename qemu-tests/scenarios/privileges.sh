@@ -46,11 +46,12 @@ column() {
 	done <"$TABLE"
 }
 
-# picture: what a refusal must leave alone.
+# picture: what a refusal must leave alone, and nothing that changes by itself.
 picture() {
-	adm h1 -j show eth0 | jq -c 'map(del(.hosts, .generation, .cause, .state, .out_reason))'
+	adm h1 -j show eth0 | jq -c 'map({name, host_id, mode, vips, virtual_mac, echo, responder, sessions_max, weight,
+		period_ms, tolerance, authenticated, key_id, pending, rules})'
 	adm h1 -j key list eth0
-	adm h1 -j rules eth0 | jq -c 'del(.. | .accepted?, .dropped?)'
+	adm h1 -j rules eth0 | jq -c '[.rules[] | del(.accepted, .dropped, .buckets, .share_percent)]'
 }
 
 hosts 1

@@ -145,7 +145,7 @@ pub const DEFEND_GAP_MAX_NS: u64 = 10 * super::time::NS_PER_SEC;
 pub const DEFEND_QUIET_NS: u64 = 60 * super::time::NS_PER_SEC;
 
 /// Clusters that a user may have in network namespaces of user namespaces of its own, unless the module parameter
-/// `user_clusters_max` says otherwise: one for each container of a small test bed. Each takes some 300 KB of kernel memory,
+/// `user_clusters_max` says otherwise: one for each container of a small test bed. Each takes some 550 KB of kernel memory,
 /// and up to 56 MB more if its sessions are as many as there may be, so their memory cgroup is what limits them first.
 pub const USER_CLUSTERS_MAX: u32 = 16;
 
