@@ -80,7 +80,7 @@ impl Search<'_> {
             let Some(value) = outcome(effect, there) else {
                 continue;
             };
-            if self.continues(done | 1 << place, value) {
+            if self.continues(done | (1 << place), value) {
                 return true;
             }
             // What only shows the value may as well come now as later.

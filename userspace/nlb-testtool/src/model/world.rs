@@ -238,8 +238,7 @@ impl World {
                 .get(id)
                 .is_some_and(|it| it.sort() == Sort::Veth)
         };
-        let leads_there =
-            |id: Id| is_cable(&id) || then.below(id).iter().any(|under| is_cable(under));
+        let leads_there = |id: Id| is_cable(&id) || then.below(id).iter().any(is_cable);
         let bridges = then
             .devices
             .iter()
