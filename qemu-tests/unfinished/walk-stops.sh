@@ -16,14 +16,18 @@ TRACE=/sys/kernel/tracing
 # The walk is told to stop once the request has been read and the RTNL taken.
 LIMIT_US=1000
 
-# trace_walks: from now on, when work of nlb's begins and ends.
+# trace_walks: from now on, when work of nlb's in its own queue begins and ends.
 trace_walks() {
+	local event function
+	function=$(awk '$4 == "[nlb]" && $3 ~ /^_R.*4work.*4Work.*8callback/ { print $1 }' /proc/kallsyms)
+	[[ $function =~ ^[0-9a-f]+$ ]] || { fail "the function of walks: '$function'"; return 1; }
 	[ -e "$TRACE/trace_pipe" ] || mount -t tracefs tracefs "$TRACE"
 	echo mono >"$TRACE/trace_clock"
-	echo 1 >"$TRACE/events/workqueue/workqueue_execute_start/enable"
-	echo 1 >"$TRACE/events/workqueue/workqueue_execute_end/enable"
+	for event in start end; do
+		echo "function == 0x$function" >"$TRACE/events/workqueue/workqueue_execute_$event/filter"
+		echo 1 >"$TRACE/events/workqueue/workqueue_execute_$event/enable"
+	done
 	defer eval "echo 0 >$TRACE/events/workqueue/enable"
-	echo >"$TRACE/trace"
 }
 
 # us LINE: the time of a line of the tracer, in microseconds.
@@ -36,7 +40,7 @@ us() {
 walking() {
 	local line
 	while IFS= read -r -t 60 line <&"$PIPE"; do
-		[[ $line == *workqueue_execute_start*"[nlb]"* ]] || continue
+		[[ $line == *workqueue_execute_start* ]] || continue
 		# It ends at once where it only looks whether a walk is wanted, or waits.
 		IFS= read -r -t 0.002 line <&"$PIPE" || return 0
 	done
@@ -46,20 +50,24 @@ walking() {
 # stopped WHAT: the cluster is removed while a walk is under way; TOOK is how long
 # the walk went on, in microseconds.
 stopped() {
-	local line told='' ended=''
+	local line told='' ended='' reads removes
 	coproc REMOVE { exec tt remove --wait --mark "$TRACE/trace_marker" "$COST_DEVICE" 2>&1; }
+	removes=$REMOVE_PID
 	echo >"$TRACE/trace"
-	exec {PIPE}<"$TRACE/trace_pipe"
+	# The tracer's own pipe says that it is empty when it has a part of a line left.
+	exec {PIPE}< <(exec cat "$TRACE/trace_pipe")
+	reads=$!
 	walking || { fail "$1: a walk begins"; return 1; }
 	echo >&"${REMOVE[1]}"
 	while [ -z "$ended" ] && IFS= read -r -t 20 line <&"$PIPE"; do
 		case $line in
 		*"tracing_mark_write: tt removes"*) told=$(us "$line") ;;
-		*workqueue_execute_end*"[nlb]"*) ended=$(us "$line") ;;
+		*workqueue_execute_end*) ended=$(us "$line") ;;
 		esac
 	done
+	kill "$reads"
 	exec {PIPE}<&-
-	wait "$REMOVE_PID" || :
+	wait "$removes" || :
 	[ -n "$told" ] && [ -n "$ended" ] || { fail "$1: seen: told at '$told', ended at '$ended'"; return 1; }
 	TOOK=$((ended - told))
 }
