@@ -116,6 +116,18 @@ untested_claims() {
 	awk '/^\|/ && /\| *prevented *\|/ && !/(scenario|test|static) `/ { print FILENAME ":" FNR ": " $0 }' docs/security.md
 }
 
+# Verbs of tt that scenarios call and userspace/nlb-testtool/src/main.rs does not have.
+unknown_verbs() {
+	local known verb
+	known=$(sed -nE '/^enum Verb/,/^}/s/^    ([A-Z][A-Za-z]*)\(.*/\1/p' userspace/nlb-testtool/src/main.rs |
+		sed -E 's/([a-z])([A-Z])/\1-\2/g' | tr '[:upper:]' '[:lower:]')
+	[ "$(wc -w <<<"$known")" -gt 10 ] || echo "hardly any verb in userspace/nlb-testtool/src/main.rs: has its form changed?"
+	files 'qemu-tests/*.sh' | xargs sed -E 's/(^|[[:space:]])#.*//' |
+		grep -ohE '(^|[^[:alnum:]_./-])tt [a-z][a-z-]*' | sed 's/.*tt //' | sort -u | while read -r verb; do
+		grep -qx -- "$verb" <<<"$known" || echo "scenarios call tt $verb, which is not there"
+	done
+}
+
 verdict "each file has its licence line" "$(without_spdx)"
 verdict "unsafe only in module/kapi" "$(unsafe_outside_kapi)"
 verdict "the core forbids unsafe" "$(core_without_forbid)"
@@ -125,6 +137,7 @@ verdict "Python files parse" "$(bad_python)"
 verdict "the module is formatted" "$(unformatted_module)"
 verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
+verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"
 verdict "tests that docs/security.md names exist" "$(unknown_tests)"
 verdict "what docs/security.md calls prevented is tested" "$(untested_claims)"
 echo "$passed passed, $failed failed"

@@ -61,7 +61,7 @@ stopped() {
 	echo >&"${REMOVE[1]}"
 	while [ -z "$ended" ] && IFS= read -r -t 20 line <&"$PIPE"; do
 		case $line in
-		*"tracing_mark_write: tt removes"*) told=$(us "$line") ;;
+		*"tracing_mark_write: removal begins"*) told=$(us "$line") ;;
 		*workqueue_execute_end*) ended=$(us "$line") ;;
 		esac
 	done

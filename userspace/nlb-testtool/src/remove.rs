@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         stdin().read_line(&mut String::new())?;
     }
     if let Some(file) = &args.mark {
-        std::fs::write(file, "tt removes\n").with_context(|| file.display().to_string())?;
+        std::fs::write(file, "removal begins\n").with_context(|| file.display().to_string())?;
     }
     Ok(client.remove(ifindex)?)
 }
