@@ -12,7 +12,7 @@ logs=$NLB_ROOT/build/test
 mkdir -p "$logs"
 rc=0
 
-scripts/cargo.sh test --quiet --manifest-path module/core/Cargo.toml --test golden -- --nocapture \
+scripts/cargo.sh test --quiet --manifest-path module/core/Cargo.toml --test core golden:: -- --nocapture \
 	>"$logs/golden-natively.log" 2>&1 || rc=$?
 qemu-tests/run golden || rc=$?
 grep -ohE '^[0-9]+ of [0-9]+ natively' "$logs/golden-natively.log" || {

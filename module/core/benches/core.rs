@@ -3,9 +3,11 @@
 //! What the core costs on this machine, natively: decision, hash, parse, map, heartbeat. Instructions in the kernel,
 //! which do not depend on the machine, are in the budget scenarios.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/core/common/mod.rs"]
+#[allow(dead_code, reason = "the rest is for tests")]
 mod common;
-#[path = "../tests/world/mod.rs"]
+#[path = "../tests/core/world/mod.rs"]
+#[allow(dead_code, reason = "the rest is for tests")]
 mod world;
 
 use common::{build, ipv4, meta, settings, tcp, udp, Words, SEED};

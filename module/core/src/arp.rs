@@ -208,17 +208,21 @@ pub fn question(own_mac: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> [u8; ARP_LE
     .emit()
 }
 
-/// A gratuitous ARP for a VIP, from the ARP header on: sent to the broadcast MAC.
+/// A gratuitous ARP for a VIP in both of its forms, from the ARP header on: sent to the broadcast MAC.
 ///
-/// It is a request with sender and target equal (RFC 5227 section 3 says why a request and not a reply).
+/// Sender and target are equal. The request is what RFC 5227 section 3 asks for, and what stacks of hosts understand;
+/// some routers and firewalls learn from replies only.
 #[must_use]
-pub fn announcement<S: Storage>(filter: &Filter<S>, vip: Ipv4Addr) -> [u8; ARP_LEN] {
-    Message {
-        operation: REQUEST,
-        sender_mac: filter.mac_v4(),
-        sender: vip,
-        target_mac: [0; 6],
-        target: vip,
-    }
-    .emit()
+pub fn announcements<S: Storage>(filter: &Filter<S>, vip: Ipv4Addr) -> [[u8; ARP_LEN]; 2] {
+    let of = |operation, target_mac| {
+        Message {
+            operation,
+            sender_mac: filter.mac_v4(),
+            sender: vip,
+            target_mac,
+            target: vip,
+        }
+        .emit()
+    };
+    [of(REQUEST, [0; 6]), of(REPLY, filter.mac_v4())]
 }

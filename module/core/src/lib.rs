@@ -19,6 +19,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod announce;
 pub mod arp;
 pub mod assign;
 pub mod auth;

@@ -144,6 +144,27 @@ pub const DEFEND_GAP_MAX_NS: u64 = 10 * super::time::NS_PER_SEC;
 /// When nobody has claimed a VIP for so long, the quarrel is over.
 pub const DEFEND_QUIET_NS: u64 = 60 * super::time::NS_PER_SEC;
 
+/// How long after an announcement of the VIPs the first repetition comes; the gaps double. Frames that are lost are lost
+/// together, while a port of a switch comes up or a queue is full, so the repetitions spread over seconds.
+pub const ANNOUNCE_AGAIN_NS: u64 = super::time::NS_PER_SEC;
+
+/// Announcements at that pace: at once, and 1, 3 and 7 seconds later.
+pub const ANNOUNCE_SOON: u32 = 4;
+
+/// The pace after that.
+pub const ANNOUNCE_REFRESH_NS: u64 = 60 * super::time::NS_PER_SEC;
+
+/// How long announcements are refreshed: longer than most stations believe what they have learned (Windows up to ten
+/// minutes, BSD twenty, with a question of their own before).
+pub const ANNOUNCE_FOR_NS: u64 = 600 * super::time::NS_PER_SEC;
+
+/// How often the groups of an IGMP mode cluster are reported again, in milliseconds: a switch that lost them without a
+/// querier hears of them within a minute, as from Windows (KB 838408).
+pub const GROUP_REPORT_MS: u32 = 60_000;
+
+/// When reporting is tried again while others hold the RTNL, in milliseconds.
+pub const GROUP_REPORT_AGAIN_MS: u32 = 100;
+
 /// Clusters that a user may have in network namespaces of user namespaces of its own, unless the module parameter
 /// `user_clusters_max` says otherwise: one for each container of a small test bed. Each takes some 550 KB of kernel memory,
 /// and up to 56 MB more if its sessions are as many as there may be, so their memory cgroup is what limits them first.

@@ -33,7 +33,7 @@ named! {
         Stopped = 11 "stopped",
         /// Too short, or its length field is wrong.
         Length = 12 "malformed-frame-length",
-        /// Not a frame of nlb.
+        /// Not a frame of nlb: it is left to others.
         Magic = 13 "malformed-magic",
         /// Its host id, incarnation or sequence is out of range.
         HostId = 14 "malformed-host-id",

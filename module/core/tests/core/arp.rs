@@ -2,10 +2,8 @@
 
 //! ARP for the VIPs, in and out.
 
-mod common;
-
-use common::*;
-use nlb_core::arp::{announcement, arrived, leaving, question, ArpOut, ArpVerdict, ARP_LEN};
+use super::common::*;
+use nlb_core::arp::{announcements, arrived, leaving, question, ArpOut, ArpVerdict, ARP_LEN};
 use nlb_core::filter::{Filter, Responder, Settings};
 use nlb_core::reason::Reason;
 use proptest::prelude::*;
@@ -120,12 +118,15 @@ fn a_station_that_claims_the_vip_for_its_own_mac_is_a_conflict() {
 #[test]
 fn another_member_that_announces_the_vip_is_no_conflict() {
     let filter = filter(Responder::DefaultHost);
-    let announced = announcement(&filter, VIP.into());
-    assert_eq!(announced[..], message(1, (VIRTUAL, VIP), (NONE, VIP)));
-    assert_eq!(
-        arrived(&filter, true, &announced),
-        ArpVerdict::Drop(Reason::ArpPeer)
-    );
+    let [request, reply] = announcements(&filter, VIP.into());
+    assert_eq!(request[..], message(1, (VIRTUAL, VIP), (NONE, VIP)));
+    assert_eq!(reply[..], message(2, (VIRTUAL, VIP), (VIRTUAL, VIP)));
+    for announced in [request, reply] {
+        assert_eq!(
+            arrived(&filter, true, &announced),
+            ArpVerdict::Drop(Reason::ArpPeer)
+        );
+    }
 }
 
 #[test]

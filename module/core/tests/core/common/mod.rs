@@ -2,8 +2,6 @@
 
 //! What the tests of the packet half share: storage, ownership words in arrays, and frames made by hand.
 
-#![allow(dead_code, reason = "each test crate uses its own part")]
-
 pub mod table;
 
 use nlb_core::decide::Buckets;

@@ -2,11 +2,9 @@
 
 //! Hosts that join while frames get lost: whom they follow, and that they hold nobody up.
 
-mod world;
-
+use super::world::{self, World, PERIOD, TOLERANCE};
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::node::Command;
-use world::{World, PERIOD, TOLERANCE};
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 

@@ -2,9 +2,7 @@
 
 //! The memory of first fragments.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use nlb_core::decide::Answer;
 use nlb_core::filter::Filter;
 use nlb_core::fragments::{recall, remember, Cells, FragmentKey, WAYS};

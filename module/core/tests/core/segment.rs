@@ -3,13 +3,10 @@
 //! Who is cut off, when there is a second path: heartbeats that get lost on the segment are told from a segment that is
 //! cut, by questions.
 
-mod common;
-mod world;
-
+use super::world::{config, owned, World, MS, PERIOD, TOLERANCE};
 use nlb_core::config::Dedicated;
 use nlb_core::node::Command;
 use nlb_core::state::OutReason;
-use world::{config, owned, World, MS, PERIOD, TOLERANCE};
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 

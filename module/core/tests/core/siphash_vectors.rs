@@ -2,9 +2,7 @@
 
 //! SipHash against an independent implementation, the `siphasher` crate, and against vectors made by a third.
 
-mod common;
-
-use common::SEED;
+use super::common::SEED;
 use nlb_core::siphash::SipKey;
 use proptest::prelude::*;
 use siphasher::sip::SipHasher13;

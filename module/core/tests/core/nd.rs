@@ -2,9 +2,7 @@
 
 //! Neighbour discovery for the VIPs, in and out.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use nlb_core::filter::{Filter, Responder, Settings};
 use nlb_core::nd::{announcement, arrived, leaving, NdOut, NdVerdict, ALL_NODES_MAC};
 use nlb_core::reason::Reason;

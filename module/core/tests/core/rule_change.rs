@@ -3,15 +3,13 @@
 //! New rules on a running cluster: when they come into force, and what becomes of buckets that mean something else
 //! under them.
 
-mod world;
-
+use super::world::*;
 use nlb_core::config::{Rules, SlotKind, SlotSet};
 use nlb_core::event::Event;
 use nlb_core::genl::Affinity;
 use nlb_core::node::{Command, CommandError};
 use nlb_core::rules::{kept, FilteringMode, Protocols, Rule, Slots, Track};
 use nlb_core::store::Sizes;
-use world::*;
 
 fn three() -> World {
     let mut world = World::new(3);

@@ -2,14 +2,12 @@
 
 //! The life of a cluster: start, join, failure, leave, drain, change of weights and rules.
 
-mod world;
-
+use super::world::{config, owned, ToyKey, World, MS, PERIOD, TOLERANCE};
 use nlb_core::config::Rules;
 use nlb_core::event::Event;
 use nlb_core::node::Command;
 use nlb_core::state::{Cause, HostState, OutReason};
 use nlb_core::time::Instant;
-use world::{config, owned, ToyKey, World, MS, PERIOD, TOLERANCE};
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 

@@ -2,8 +2,7 @@
 
 //! A fuzz target for what a holder of the key can do to a member: frames with any body, at any time, between commands.
 
-mod world;
-
+use super::world::{Tables, ToyKey, World, MS, PERIOD};
 use nlb_core::auth::Authenticator;
 use nlb_core::config::cluster_id;
 use nlb_core::node::{Command, Node};
@@ -12,7 +11,6 @@ use nlb_core::state::HostState;
 use nlb_core::time::Instant;
 use nlb_core::wire::{Frame, HEADER_LEN};
 use nlb_fuzz::{outcome, Fuzz};
-use world::{Tables, ToyKey, World, MS, PERIOD};
 
 /// A frame with header and tag of a holder of the key: host 2, in the incarnation that host 1 knows.
 fn sealed(kind: u8, incarnation: u64, seq: u64, body: &[u8]) -> Vec<u8> {

@@ -4,10 +4,8 @@
 //! holder of the key can do to a member is tried in `fuzz_node.rs`; targets for the bodies of frames are beside their
 //! parsers.
 
-mod common;
-
-use common::table::{bytes, cluster, table, Line};
-use common::*;
+use super::common::table::{bytes, cluster, table, Line};
+use super::common::*;
 use nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
 use nlb_core::decide::{
     decide, explain, fast_v4, fast_v6, flow, glance_v4, glance_v6, is_for_cluster, Answer, Bytes,

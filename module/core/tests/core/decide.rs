@@ -2,9 +2,7 @@
 
 //! Properties of the packet decision. Single verdicts are in the golden packets.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use nlb_core::decide::{decide, explain, flow, Answer, Buckets, Note, Verdict};
 use nlb_core::genl::Affinity;
 use nlb_core::packet::{Flow, Meta, Target, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN};

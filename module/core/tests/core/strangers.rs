@@ -2,12 +2,10 @@
 
 //! Hosts that are kept out by name cost the others nothing but their own heartbeats.
 
-mod world;
-
+use super::world::{config, World, PERIOD};
 use nlb_core::config::Config;
 use nlb_core::node::Command;
 use nlb_core::state::OutReason;
-use world::{config, World, PERIOD};
 
 /// How many frames each of eight hosts sends in a hundred periods beside such a one.
 fn frames_beside(stranger: Config, why: OutReason) -> Vec<usize> {

@@ -2,11 +2,9 @@
 
 //! Hosts that leave on purpose, many at once, and what a host that missed it has to say about it.
 
-mod world;
-
+use super::world::{World, MS, PERIOD};
 use nlb_core::config::Rules;
 use nlb_core::node::Command;
-use world::{World, MS, PERIOD};
 
 /// All of five hosts but these leave at the same moment: nobody who stays is out of the view for a moment.
 fn leave_at_once(stay: &[usize], command: Command) {

@@ -2,13 +2,11 @@
 
 //! Residue: who stays silent for whom while buckets move, frames get lost, and hosts come and go.
 
-mod world;
-
+use super::world::*;
 use nlb_core::config::SlotSet;
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::node::Command;
 use nlb_core::time::Instant;
-use world::*;
 
 const WORDS: u16 = 4;
 

@@ -2,9 +2,7 @@
 
 //! Building a filter: what is refused, and that the compiled tables say what the rules say.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use nlb_core::decide::explain;
 use nlb_core::filter::{rules_digest, settings_digest, storage_len, FilterError};
 use nlb_core::genl::{Affinity, Mode};

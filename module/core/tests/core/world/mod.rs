@@ -3,8 +3,6 @@
 //! A small network of nodes in virtual time, for tests of the protocol: one segment, a fixed delay, links that can be
 //! cut one way. After every event no two hosts may own the same bucket, unless the test allows it.
 
-#![allow(dead_code)]
-
 use std::collections::BTreeMap;
 
 use nlb_core::auth::{Authenticator, Verified};

@@ -2,9 +2,7 @@
 
 //! What leaves a host from a VIP.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use nlb_core::filter::NO_RULE;
 use nlb_core::genl::Affinity;
 use nlb_core::leaving::{is_from_vip, leaving, Leaving};

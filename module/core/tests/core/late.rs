@@ -2,13 +2,10 @@
 
 //! Hosts whose own clock is late: a busy or flooded machine, on which a timer expires when it can.
 
-mod common;
-mod world;
-
+use super::world::{self, World, PERIOD, TOLERANCE};
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::limits::FRAME_MAX;
 use nlb_core::node::Command;
-use world::{World, PERIOD, TOLERANCE};
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 

@@ -2,8 +2,7 @@
 
 //! Frames that nobody of the cluster meant: altered, replayed, forged, flooded, of every length and content.
 
-mod world;
-
+use super::world::{self, owned, ToyKey, World, MS, PERIOD};
 use nlb_core::auth::Authenticator;
 use nlb_core::config::cluster_id;
 use nlb_core::event::Event;
@@ -12,7 +11,6 @@ use nlb_core::peer::Path;
 use nlb_core::received::Received;
 use nlb_core::state::OutReason;
 use proptest::prelude::*;
-use world::{owned, ToyKey, World, MS, PERIOD};
 
 fn two() -> World {
     let mut world = World::new(2);

@@ -2,10 +2,8 @@
 
 //! The golden packets: a table that a second implementation makes (`scripts/golden/table.py`), run against the core.
 
-mod common;
-
-use common::table::{bytes, cluster, rules, table, Line};
-use common::*;
+use super::common::table::{bytes, cluster, rules, table, Line};
+use super::common::*;
 use nlb_core::arp::{self, ArpVerdict};
 use nlb_core::decide::{decide, Answer, Buckets, Tables, Verdict};
 use nlb_core::filter::{Filter, NO_RULE};
