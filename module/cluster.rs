@@ -5,6 +5,7 @@
 //! *Locking*: the node is under a lock that bottom halves share; whoever holds it applies what changed in the
 //! ownership before letting go, so that nobody sees one without the other. `port.rs` has who does so, and when.
 
+use super::announcements::Announcements;
 use super::conflict::Conflicts;
 use super::cookies::Cookies;
 use super::delivery::Probed;
@@ -122,6 +123,8 @@ pub(crate) struct Cluster {
     #[pin]
     conflicts: Conflicts,
     #[pin]
+    announcements: Announcements,
+    #[pin]
     pub(super) inner: BhLock<Inner>,
     // Given back late: the packet path and the timer use it.
     device: Device,
@@ -184,6 +187,7 @@ impl Cluster {
                 memberships: Memberships::none(),
                 family,
                 conflicts <- Conflicts::new(),
+                announcements <- Announcements::new(),
                 inner <- BhLock::new(inner),
                 device,
                 _charge: charge,
@@ -247,6 +251,11 @@ impl Cluster {
     /// Claims of other stations to the VIPs.
     pub(crate) fn conflicts(&self) -> &Conflicts {
         &self.conflicts
+    }
+
+    /// Announcements of the VIPs that are still to come.
+    pub(crate) fn announcements(&self) -> &Announcements {
+        &self.announcements
     }
 
     /// Peers that were asked by ARP.

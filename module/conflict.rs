@@ -127,6 +127,7 @@ pub(crate) fn claimed(port: &Port, snapshot: &Snapshot, vip: IpAddr, mac: Mac) {
     let (true, Some(place)) = (cluster.is_default_host(), place) else {
         return;
     };
+    cluster.announcements().end();
     let (vips, sooner) = cluster
         .conflicts()
         .defend(|defence, now| defence.claimed(now, place));

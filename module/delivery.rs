@@ -3,6 +3,7 @@
 //! Probes to the virtual MAC: whether the switch hands this host what clients send. What is sent, and what follows from
 //! it, is the core's; a probe costs the packet path nothing, for it is no packet of the fast path.
 
+use super::announcements;
 use super::cluster::Cluster;
 use super::kapi::clock::now_ns;
 use super::kapi::once::Once;
@@ -101,6 +102,9 @@ pub(crate) fn act(cluster: &Cluster, look: Look) {
             EventKind::Starved
         };
         notify::cluster_event(cluster, kind);
+        if look.starved == 0 {
+            announcements::begin(cluster);
+        }
     }
     if look.probe {
         let side = read_lock();

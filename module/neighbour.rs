@@ -79,8 +79,9 @@ pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
 pub(crate) fn announce_one(cluster: &Cluster, snapshot: &Snapshot, vip: IpAddr) {
     match vip {
         IpAddr::V4(vip) => {
-            let announcement = arp::announcement(&snapshot.filter, vip);
-            send(cluster, &BROADCAST, &announcement);
+            for announcement in arp::announcements(&snapshot.filter, vip) {
+                send(cluster, &BROADCAST, &announcement);
+            }
         }
         IpAddr::V6(vip) => discovery::announce(cluster, snapshot, vip),
     }

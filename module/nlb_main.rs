@@ -10,6 +10,7 @@
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+mod announcements;
 mod cluster;
 mod conflict;
 mod cookies;

@@ -11,6 +11,7 @@
 //! the timer (waiting for a running one), and only after that the cluster is freed. A port holds a reference to the
 //! module, so `rmmod` is refused while a cluster exists.
 
+use super::announcements;
 use super::cluster::{Cluster, Inner, Refused};
 use super::conflict;
 use super::delivery;
@@ -20,18 +21,18 @@ use super::kapi::hrtimer::{Expire, Timer};
 use super::kapi::module::ModuleRef;
 use super::kapi::netfilter::Verdict;
 use super::kapi::random::random_u64;
-use super::kapi::rcu::read_lock;
 use super::kapi::skb::Skb;
 use super::kapi::work::Work;
-use super::neighbour;
 use super::nlb_core::event::Event;
 use super::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
 use super::nlb_core::node::{Command, CommandError};
 use super::nlb_core::peer::Path;
 use super::nlb_core::received::Received;
 use super::nlb_core::time::Instant;
+use super::nlb_core::wire::MAGIC;
 use super::notify;
 use super::presence;
+use super::reception::Reporter;
 use super::segment::Probes;
 use super::snapshot::Snapshot;
 use super::stats;
@@ -75,8 +76,9 @@ fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], len: usize) -> &'a [u8] {
 
 /// A cluster with its timer: what hooks and requests work with.
 pub(crate) struct Port {
-    // Dropped first: waits for a running walk, which uses the timer and the cluster.
+    // Dropped first: these wait for a running walk, which uses the timer and the cluster, and for a running report.
     _walks: Pin<KBox<Work<Walker>>>,
+    _reports: Option<Pin<KBox<Work<Reporter>>>>,
     // Dropped then, for no one else has it any more: waits for a running expiry, which uses the cluster.
     timer: Arc<Timer<Cluster>>,
     cluster: Arc<Cluster>,
@@ -92,6 +94,7 @@ impl Port {
         let walks = Work::new(walker, WALK_PAUSE_MS)?;
         let port = Self {
             _walks: walks,
+            _reports: Reporter::start(&cluster)?,
             timer,
             cluster,
             _module: ModuleRef::get()?,
@@ -164,10 +167,16 @@ impl Port {
         Ok(result)
     }
 
-    /// Hands a frame of the protocol to the node. Context: softirq, RCU.
+    /// Hands a frame of the protocol to the node. The EtherType is one for experiments: a frame of somebody else's is
+    /// counted, and goes on to whoever wants it. Context: softirq, RCU.
     pub(crate) fn frame_arrived(&self, skb: &mut Skb) -> Verdict {
         let cluster = self.cluster();
         if skb.has_vlan_id() {
+            return Verdict::Accept;
+        }
+        let mut magic = [0u8; MAGIC.len()];
+        if !skb.copy(0, &mut magic) || magic != MAGIC {
+            cluster.stats().received(Received::Magic);
             return Verdict::Accept;
         }
         let len = skb.len();
@@ -237,6 +246,7 @@ impl Expire for Cluster {
         if let Some(command) = presence::look_again(self) {
             let _ = carry_out_command(self, timer, command);
         }
+        announcements::expired(self);
         let mut probes = Probes::default();
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
@@ -308,9 +318,11 @@ fn carry_out(cluster: &Cluster, timer: &Timer<Cluster>, mut inner: BhLockGuard<'
     }
 }
 
-/// Sets the timer to what comes first: what the node waits for, or a VIP that is to be defended. Context: under the lock.
+/// Sets the timer to what comes first: what the node waits for, or VIPs that are to be defended or announced. Context: under
+/// the lock.
 fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
-    let at = inner.node.poll_timeout().min(cluster.conflicts().due());
+    let again = cluster.conflicts().due().min(cluster.announcements().due());
+    let at = inner.node.poll_timeout().min(again);
     if at != Instant::NEVER {
         // Whatever the node asks for, the timer softirq must not run in a circle.
         let soonest = Instant(now_ns()).after(TIMER_GAP_NS);
@@ -355,12 +367,7 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
 /// Does what an event asks of the module, and tells userspace.
 fn happened(cluster: &Cluster, told: &notify::Told) {
     if let Event::DefaultHost { .. } | Event::Converged { .. } = told.event {
-        if cluster.is_default_host() {
-            let side = read_lock();
-            if let Some(snapshot) = cluster.snapshot(&side) {
-                neighbour::announce(cluster, snapshot);
-            }
-        }
+        announcements::begin(cluster);
     }
     notify::event(cluster, told);
 }

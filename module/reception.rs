@@ -7,17 +7,22 @@
 //! the IP stack joins, so that it reports the group and answers queries. The stack forgets all groups of a family when
 //! that family leaves the interface, as IPv6 does at an MTU below 1280: then the group is joined again when the family is
 //! back.
+//!
+//! A switch with snooping that lost a port's groups, because the port was down or its entry was deleted, asks again only if it
+//! has a querier. So the groups are reported, unasked, when the interface becomes usable and every minute.
 
 use super::cluster::Cluster;
 use super::kapi::netdevice::{Device, Rtnl};
 use super::kapi::once::Once;
 use super::kapi::rcu::read_lock;
+use super::kapi::work::{Job, Work};
 use super::nlb_core::genl::Mode;
-use super::nlb_core::limits::FRAME_MAX;
+use super::nlb_core::limits::{FRAME_MAX, GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS};
 use super::nlb_core::mac::{group_of, Mac};
 use super::sleep::is_asleep;
 use core::net::IpAddr;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// Something that the interface must receive.
 #[derive(Clone, Copy)]
@@ -30,10 +35,12 @@ enum Wanted {
     Group(IpAddr),
 }
 
-/// Of which groups a cluster holds a membership now. Written under the RTNL.
+/// Of which groups a cluster holds a membership now, and whether its interface is usable, so that the groups are reported
+/// when it becomes so. Written under the RTNL.
 pub(crate) struct Memberships {
     v4: Once<bool>,
     v6: Once<bool>,
+    usable: Once<bool>,
 }
 
 impl Memberships {
@@ -42,6 +49,7 @@ impl Memberships {
         Self {
             v4: Once::new(false),
             v6: Once::new(false),
+            usable: Once::new(true),
         }
     }
 
@@ -97,14 +105,56 @@ pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
 }
 
 /// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined
-/// again. Context: process, RTNL.
+/// again, and all are reported if it has become so. Context: process, RTNL.
 pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
     for one in wanted(cluster).into_iter().flatten() {
         if let Wanted::Group(group) = one {
             keep_joined(rtnl, cluster, group);
         }
     }
-    is_usable(rtnl, cluster.device())
+    let usable = is_usable(rtnl, cluster.device());
+    let before = &cluster.memberships().usable;
+    if usable && !before.load() {
+        report(rtnl, cluster);
+    }
+    before.store(usable);
+    usable
+}
+
+/// Reports the groups that the cluster has joined, if its mode has any. Context: process, RTNL.
+fn report(rtnl: &Rtnl, cluster: &Cluster) {
+    if cluster.description().mode == Mode::Igmp {
+        if let Some(device) = cluster.device().listed(rtnl) {
+            device.report_groups(rtnl);
+        }
+    }
+}
+
+/// Reports the groups of a cluster every minute.
+pub(crate) struct Reporter(Arc<Cluster>);
+
+impl Reporter {
+    /// Nothing in those modes that join no group. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn start(cluster: &Arc<Cluster>) -> Result<Option<Pin<KBox<Work<Self>>>>> {
+        if cluster.description().mode != Mode::Igmp {
+            return Ok(None);
+        }
+        let reporter = Arc::new(Self(cluster.clone()), GFP_KERNEL_ACCOUNT)?;
+        Work::new(reporter, GROUP_REPORT_MS).map(Some)
+    }
+}
+
+impl Job for Reporter {
+    fn run(&self) -> u32 {
+        // Whoever takes the cluster down waits for this work, maybe with the RTNL.
+        let Some(rtnl) = Rtnl::try_lock() else {
+            return GROUP_REPORT_AGAIN_MS;
+        };
+        if is_usable(&rtnl, self.0.device()) {
+            report(&rtnl, &self.0);
+        }
+        GROUP_REPORT_MS
+    }
 }
 
 /// Joins a group again whose family had left the interface. What the family does comes before this: its notifier was

@@ -121,6 +121,16 @@ impl Rtnl {
         }
     }
 
+    /// Takes the RTNL, if nobody has it. Context: process, where a holder of the RTNL may wait for the caller.
+    pub(crate) fn try_lock() -> Option<Self> {
+        // SAFETY: Process context.
+        let owned = unsafe { bindings::rtnl_trylock() } != 0;
+        owned.then_some(Self {
+            owned,
+            _not_send: core::marker::PhantomData,
+        })
+    }
+
     /// Takes the RTNL. Context: process, may sleep; before any lock of ours.
     pub(crate) fn lock() -> Self {
         // SAFETY: Process context; no caller holds the RTNL.
@@ -374,6 +384,18 @@ impl Device {
 pub(crate) struct Listed<'a>(DeviceRef<'a>);
 
 impl<'a> Listed<'a> {
+    /// Lets the IP stack report all groups of the device again, unasked, as a bond does for a new active port
+    /// (`bond_resend_igmp_join_requests()`). Context: process, RTNL.
+    pub(crate) fn report_groups(&self, _rtnl: &Rtnl) {
+        // SAFETY: The device is listed, and the RTNL held, by the type invariant.
+        unsafe {
+            bindings::call_netdevice_notifiers(
+                bindings::netdev_cmd_NETDEV_RESEND_IGMP as c_ulong,
+                self.as_ptr(),
+            )
+        };
+    }
+
     /// The namespace whose list it is in.
     pub(crate) fn net(&self) -> Net<'a> {
         // SAFETY: The device is valid and does not leave its namespace for `'a`, which is alive while the device is in

@@ -191,6 +191,15 @@ requests() {
 	note "$name: $(cat "/run/test/$name.json")"
 }
 
+# requests6 COUNT NAME [OPTION…]: the same over IPv6.
+requests6() {
+	local count=$1 name=$2 OPTIONS
+	shift 2
+	stretch "$@"
+	on c tt connect --to "[$VIP6]:80" --from fd01::/64 --count "$count" "${OPTIONS[@]}" >"/run/test/$name.json"
+	note "$name: $(cat "/run/test/$name.json")"
+}
+
 # load NAME [OPTION…]: requests until load_end NAME.
 load() {
 	local name=$1 OPTIONS

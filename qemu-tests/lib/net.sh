@@ -98,6 +98,8 @@ add_client() {
 	# Every address of these networks is the client's own.
 	ip -n c route add local "$SOURCES" dev lo
 	ip -n c route add local fd01::/64 dev lo
+	# Unlike IPv4's, IPv6's local routes alone do not let a program use an address.
+	on c sysctl -q net.ipv6.ip_nonlocal_bind=1
 	# It asks for neighbours in its main address's name, not in hundreds.
 	on c sysctl -q net.ipv4.conf.all.arp_announce=2
 }

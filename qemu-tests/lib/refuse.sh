@@ -33,6 +33,8 @@ unfailing() {
 	init_user_ns | netlink_net_capable | param_ops_* | hmac_* | netdev_* | __dev_get_by_index | l3mdev_* | ipv6_chk_* | netlink_has_listeners | kset_find_obj | kobject_put) ;;
 	# Joins a group as far as memory allows, and has no answer.
 	ip_mc_inc_group) ;;
+	# What those say who are told that groups are to be reported is ignored.
+	call_netdevice_notifiers) ;;
 	# That there is no such module is an answer.
 	__symbol_get) ;;
 	# Code of the kernel's Rust crates.

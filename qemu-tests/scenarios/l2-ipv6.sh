@@ -7,8 +7,6 @@
 # foreign stations ask with tools of their own.
 
 hosts 3
-# Unlike IPv4's, IPv6's local routes alone do not let a program use an address.
-on c sysctl -q net.ipv6.ip_nonlocal_bind=1
 plug h1 eth1 p1b 02:00:00:00:01:01
 ip -n h1 addr add fd00::1:1/64 dev eth1 nodad
 capture nd sw br0 'icmp6 or arp'
@@ -23,9 +21,6 @@ background c answer tt serve --id 64 --listen "[fd00::64]:8080"
 wait_until 10 logged_line answer serving
 wait_converged 3
 
-requests6() {
-	on c tt connect --to "[$VIP6]:80" --from fd01::/64 --count "$1" >"/run/test/$2.json"
-}
 requests6 600 first
 same "connections over IPv6 answered" 600 "$(field first .answered)"
 for i in 1 2 3; do

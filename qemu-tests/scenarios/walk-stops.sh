@@ -6,20 +6,19 @@
 # timeout: 400
 #
 # A host that drains until the last session has gone walks again and again. Its
-# cluster is taken down in the middle of a walk; the kernel's tracer tells when the
-# walk ends, and tt when it asks for the cluster's end. Nanoseconds are instructions.
+# cluster is taken down in the middle of a walk; the kernel's tracer tells when the walk
+# is told to stop, and when it ends. Nanoseconds are instructions.
 
 SESSIONS=262144
 CONNECTIONS=40000
 ROUNDS=5
 TRACE=/sys/kernel/tracing
-# The walk is told to stop once the request has been read and the RTNL taken.
 LIMIT_US=1000
 
 # trace_walks: from now on, when work of nlb's in its own queue begins and ends.
 trace_walks() {
 	local event function
-	function=$(awk '$4 == "[nlb]" && $3 ~ /^_R.*4work.*4Work.*8callback/ { print $1 }' /proc/kallsyms)
+	function=$(awk '$4 == "[nlb]" && $3 ~ /^_R.*4work.*4Work.*6Walker.*8callback/ { print $1 }' /proc/kallsyms)
 	[[ $function =~ ^[0-9a-f]+$ ]] || { fail "the function of walks: '$function'"; return 1; }
 	[ -e "$TRACE/trace_pipe" ] || mount -t tracefs tracefs "$TRACE"
 	echo mono >"$TRACE/trace_clock"
@@ -28,6 +27,11 @@ trace_walks() {
 		echo 1 >"$TRACE/events/workqueue/workqueue_execute_$event/enable"
 	done
 	defer eval "echo 0 >$TRACE/events/workqueue/enable"
+	# A cluster's walks are told to stop just before its hooks are taken out.
+	echo "p:told nf_unregister_net_hook" >"$TRACE/kprobe_events"
+	defer eval "echo >$TRACE/kprobe_events"
+	echo 1 >"$TRACE/events/kprobes/told/enable"
+	defer eval "echo 0 >$TRACE/events/kprobes/told/enable"
 }
 
 # A walk that only looks whether it is wanted, or waits, is over before this sees it.
@@ -35,23 +39,24 @@ walk_is_on() {
 	[[ $(tail -n 1 "$TRACE/trace") == *workqueue_execute_start* ]]
 }
 
-# us_after_mark: how long the walk went on that was under way when tt set its mark, in
-# microseconds; nothing if none was.
-us_after_mark() {
+# us_after_told: how long the walk went on that was under way when tt set its mark and when
+# it was told to stop, in microseconds; nothing if none was.
+us_after_told() {
 	awk '
 		function us(time, parts) {
 			split(time, parts, "[.:]")
 			return parts[1] * 1000000 + parts[2]
 		}
 		/workqueue_execute_start/ { walks = 1 }
+		/tracing_mark_write: removal begins/ { removes = 1 }
+		/ told: / && removes && told == "" { told = us($4); walked = walks }
 		/workqueue_execute_end/ {
-			if (marked != "") {
-				if (walked) print us($4) - marked
+			if (told != "") {
+				if (walked) print us($4) - told
 				exit
 			}
 			walks = 0
 		}
-		/tracing_mark_write: removal begins/ { marked = us($4); walked = walks }
 	' "$TRACE/trace"
 }
 
@@ -66,7 +71,7 @@ stopped() {
 	echo >&"${REMOVE[1]}"
 	# It returns when the walk has ended.
 	wait "$removes" || { fail "$1: the cluster is removed"; return 1; }
-	TOOK=$(us_after_mark)
+	TOOK=$(us_after_told)
 }
 
 # rounds WHAT OPTION…: the longest of several.
@@ -121,7 +126,8 @@ trace_walks
 rounds "a table of $SESSIONS sessions" full
 
 # The kernel's own table: connections of all of the host are looked at.
-ip addr add "$COST_VIP/32" dev "$COST_DEVICE"
+ip addr replace "$COST_VIP/32" dev "$COST_DEVICE"
+ip route replace 10.1.0.0/16 dev "$COST_DEVICE"
 tt stand --to "$COST_VIP:80" --from 10.1.0.0/16 --count "$CONNECTIONS" --ready /run/test/stand.ready &
 stands=$!
 defer kill "$stands"

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Announcements of the VIPs that are repeated and refreshed, see `core/src/announce.rs`.
+
+use super::cluster::Cluster;
+use super::kapi::bh_lock::BhLock;
+use super::kapi::clock::now_ns;
+use super::kapi::once::Once;
+use super::kapi::rcu::read_lock;
+use super::neighbour;
+use super::nlb_core::announce::Announcer;
+use super::nlb_core::time::Instant;
+use kernel::prelude::*;
+
+/// The series of announcements of a cluster.
+#[pin_data]
+pub(crate) struct Announcements {
+    #[pin]
+    announcer: BhLock<Announcer>,
+    /// When the next one is due.
+    due: Once<u64>,
+}
+
+impl Announcements {
+    /// None yet.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            announcer <- BhLock::new(Announcer::new()),
+            due: Once::new(Instant::NEVER.0),
+        })
+    }
+
+    /// When VIPs are to be announced again; [`Instant::NEVER`] if they are not. Context: any.
+    pub(crate) fn due(&self) -> Instant {
+        Instant(self.due.load())
+    }
+
+    /// Ends the series: another station claims a VIP, or another host answers for them. Context: any but hard interrupts.
+    pub(crate) fn end(&self) {
+        self.change(|announcer, _| announcer.end());
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Announcer, Instant) -> R) -> R {
+        let mut announcer = self.announcer.lock();
+        let result = change(&mut announcer, Instant(now_ns()));
+        self.due.store(announcer.due().0);
+        result
+    }
+}
+
+/// Announces the VIPs, if this is the default host, and lets the timer repeat it once it is set anew. Context: any,
+/// without locks that a driver could take.
+pub(crate) fn begin(cluster: &Cluster) {
+    if announce(cluster) {
+        cluster
+            .announcements()
+            .change(|announcer, now| announcer.begin(now));
+    }
+}
+
+/// Announces the VIPs once more, if it is time to. Context: as [`begin`].
+pub(crate) fn expired(cluster: &Cluster) {
+    let announcements = cluster.announcements();
+    if announcements.due() > Instant(now_ns()) {
+        return;
+    }
+    if announcements.change(Announcer::expired) && !announce(cluster) {
+        announcements.end();
+    }
+}
+
+/// Whether it is this host that announces them.
+fn announce(cluster: &Cluster) -> bool {
+    let side = read_lock();
+    match cluster.snapshot(&side) {
+        Some(snapshot) if cluster.is_default_host() => {
+            neighbour::announce(cluster, snapshot);
+            true
+        }
+        _ => false,
+    }
+}
