@@ -14,7 +14,7 @@ def differences(spec: Spec, text: str) -> list[str]:
     needed = {it.name: it.admin for it in spec.operations if it.modes != ["event"]}
     needed |= {f"group {it.name}": it.admin for it in spec.groups}
     return [
-        f"docs/security.md: {name} {'needs' if admin else 'does not need'} CAP_NET_ADMIN"
+        f"docs/security.md says otherwise: {name} {'needs' if admin else 'does not need'} CAP_NET_ADMIN"
         for name, admin in needed.items()
         if told.get(name) != admin
     ]
