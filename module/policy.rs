@@ -203,7 +203,7 @@ pub(super) const OPERATIONS: &[Operation<Registry>] = &[
     },
 ];
 
-/// What a request can say of a port rule.
+/// The attributes of a port rule within a request.
 const NEW_RULE: &[Policy] = policy!(rule::MAX;
     rule::VIP => Policy::bytes(4, 16),
     rule::PROTOCOLS => Policy::U8,

@@ -40,7 +40,7 @@ named! {
     Command {
         /// Read one cluster (ifindex) or dump all. Attributes: [`cluster`].
         ClusterGet = 1 "cluster-get",
-        /// Make a cluster on an interface. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
+        /// Create a cluster on an interface. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterNew = 2 "cluster-new",
         /// Remove a cluster. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterDel = 3 "cluster-del",
@@ -51,10 +51,10 @@ named! {
         EventNtf = 5 "event-ntf",
         /// Dump the hosts of a cluster. Attributes: [`member`].
         MemberGet = 6 "member-get",
-        /// Who owns a flow, and why. Needs CAP_NET_ADMIN: the answers tell of the hash's secret. Attributes:
-        /// [`owner`].
+        /// Explain which host owns a flow, and why. Needs CAP_NET_ADMIN: the answers give away the hash's secret.
+        /// Attributes: [`owner`].
         OwnerGet = 7 "owner-get",
-        /// Dump the bucket maps, and after them which host may hold sessions of which buckets that others own. Needs
+        /// Dump the bucket maps, then for each host the buckets of others in which it may hold sessions. Needs
         /// CAP_NET_ADMIN: the list is long. Attributes: [`bucket`].
         BucketGet = 8 "bucket-get",
         /// Dump counters. Attributes: [`counter`].
@@ -65,9 +65,9 @@ named! {
         KeySet = 11 "key-set",
         /// Drop a key. Attributes: [`key`]. Needs CAP_NET_ADMIN.
         KeyDel = 12 "key-del",
-        /// Dump which keys are known, without their bytes. Attributes: [`key`]. Needs CAP_NET_ADMIN.
+        /// Dump the known keys, without their bytes. Attributes: [`key`]. Needs CAP_NET_ADMIN.
         KeyGet = 13 "key-get",
-        /// A heartbeat that arrived on the second path. Attributes: [`heartbeat`]. Needs CAP_NET_ADMIN.
+        /// Hand in a heartbeat that arrived on the second path. Attributes: [`heartbeat`]. Needs CAP_NET_ADMIN.
         HeartbeatIn = 14 "heartbeat-in",
         /// A heartbeat to be carried on the second path. Attributes: [`heartbeat`]. Group [`GROUP_RELAY`].
         HeartbeatNtf = 15 "heartbeat-ntf",
@@ -118,7 +118,7 @@ pub mod cluster {
     pub const MEMBERS: u16 = 16;
     /// The cluster key (requests; never in a reply). `binary`, key-len bytes.
     pub const KEY: u16 = 17;
-    /// Id of that key, 1–255 (requests); id of the key used for sending (replies). `u8`.
+    /// Id of the key, 1–255 (requests); id of the key used for sending (replies). `u8`.
     pub const KEY_ID: u16 = 18;
     /// The hash seed (requests; never in a reply). `binary`, seed-len bytes.
     pub const HASH_SEED: u16 = 19;
@@ -145,19 +145,19 @@ pub mod cluster {
     pub const VIRTUAL_MAC_V6: u16 = 29;
     /// A VIP that another station claims (replies). `binary`, 4 or 16 bytes.
     pub const CONFLICT_VIP: u16 = 30;
-    /// The MAC that it claims it for, or its own (replies). `binary`, 6 bytes.
+    /// The MAC that the station claims the VIP for, or its own (replies). `binary`, 6 bytes.
     pub const CONFLICT_MAC: u16 = 31;
-    /// Milliseconds since it last did so (replies). `u64`.
+    /// Milliseconds since the last claim (replies). `u64`.
     pub const CONFLICT_AGE_MS: u16 = 32;
     /// Packets for a VIP are served whichever interface they arrive on. `flag`.
     pub const ALLOW_OTHER_INTERFACES: u16 = 33;
-    /// Families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none (replies).
-    /// `u8`.
+    /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
+    /// (replies). `u8`.
     pub const STARVED: u16 = 34;
-    /// What becomes of echo requests. `u8`, [`super::Echo`].
+    /// Which host answers echo requests. `u8`, [`super::Echo`].
     pub const ECHO: u16 = 35;
     /// Seconds after which a drainstop ends though sessions are left (requests with the control drainstop); without
-    /// it, it waits for the last one. `u32`.
+    /// it, the drainstop waits for the last session. `u32`.
     pub const DRAIN_TIMEOUT_S: u16 = 36;
     /// Sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
     /// `u64`.
@@ -166,19 +166,20 @@ pub mod cluster {
     pub const RESIDUE: u16 = 38;
     /// Microseconds that the last walk took (replies). `u32`.
     pub const WALK_US: u16 = 39;
-    /// Connections that the last walk looked at, whosever they were (replies). `u32`.
+    /// Connections that the last walk looked at, whether of the cluster or not (replies). `u32`.
     pub const WALK_SEEN: u16 = 40;
-    /// Sessions without a socket that are remembered at most; 0: none. `u32`.
+    /// Most sessions without a socket that are remembered; 0: none. `u32`.
     pub const SESSIONS_MAX: u16 = 41;
-    /// How many are remembered now (replies to who has CAP_NET_ADMIN: counting them takes long). `u32`.
+    /// Sessions without a socket that are remembered now (replies to callers with CAP_NET_ADMIN: counting takes
+    /// long). `u32`.
     pub const SESSIONS: u16 = 42;
-    /// Who answers ARP requests and neighbour solicitations. `u8`, [`super::Responder`].
+    /// Which host answers ARP requests and neighbour solicitations. `u8`, [`super::Responder`].
     pub const RESPONDER: u16 = 43;
     /// Highest number in use.
     pub const MAX: u16 = 43;
 }
 
-/// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
+/// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
 /// ports, mode multiple, affinity single.
 pub mod rule {
     /// Index of the cluster interface. `u32`.
@@ -193,9 +194,9 @@ pub mod rule {
     pub const FIRST_PORT: u16 = 5;
     /// Last port of the range, inclusive. `u16`.
     pub const LAST_PORT: u16 = 6;
-    /// What becomes of the traffic. `u8`, [`super::FilteringMode`].
+    /// How the rule handles traffic. `u8`, [`super::FilteringMode`].
     pub const MODE: u16 = 7;
-    /// What of a client decides its host. `u8`, [`super::Affinity`].
+    /// Which part of a client's address decides its host. `u8`, [`super::Affinity`].
     pub const AFFINITY: u16 = 8;
     /// Bits of an IPv4 address that affinity network looks at, 1–32. `u8`.
     pub const PREFIX_V4: u16 = 9;
@@ -207,7 +208,7 @@ pub mod rule {
     pub const WEIGHT: u16 = 12;
     /// This host's handling priority for the rule, 1–64, the lowest first; absent: its host id. `u8`.
     pub const PRIORITY: u16 = 13;
-    /// What this host does about it. `u8`, [`super::RuleState`].
+    /// What this host does for the rule. `u8`, [`super::RuleState`].
     pub const STATE: u16 = 14;
     /// A rule of the new list, in order (requests to replace it). `nest`, attributes [`super::rule`], repeated.
     pub const RULE: u16 = 15;
@@ -229,7 +230,7 @@ pub mod member {
     pub const IFINDEX: u16 = 1;
     /// Host id. `u8`.
     pub const HOST_ID: u16 = 2;
-    /// State of the host, as it told last. `u8`, [`super::HostState`].
+    /// State of the host, as it last reported. `u8`, [`super::HostState`].
     pub const STATE: u16 = 3;
     /// Why that host is out, or owns nothing. `u8`, [`super::OutReason`].
     pub const OUT_REASON: u16 = 4;
@@ -258,13 +259,13 @@ pub mod member {
     /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known here.
     /// `u32`.
     pub const RESIDUE: u16 = 16;
-    /// Milliseconds for which it has had some without a break; absent if it has none. `u64`.
+    /// Milliseconds for which it has held such buckets without a break; absent if it holds none. `u64`.
     pub const RESIDUE_MS: u16 = 17;
     /// Highest number in use.
     pub const MAX: u16 = 17;
 }
 
-/// Attributes of the question who owns a flow, and of its answer.
+/// Attributes of a query for the owner of a flow, and of the answer.
 pub mod owner {
     /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
@@ -278,7 +279,7 @@ pub mod owner {
     pub const VIP_PORT: u16 = 5;
     /// IP protocol number; 6 (TCP) if absent. `u8`.
     pub const PROTOCOL: u16 = 6;
-    /// Host id of the owner, 0 if nobody (replies). `u8`.
+    /// Host id of the owner, 0 if there is none (replies). `u8`.
     pub const OWNER: u16 = 7;
     /// Name of the reason of the decision (replies). `string`.
     pub const REASON: u16 = 8;
@@ -292,13 +293,13 @@ pub mod owner {
     pub const BUCKET: u16 = 12;
     /// This host is the owner (replies). `flag`.
     pub const SELF: u16 = 13;
-    /// Generation of the map that was asked (replies). `u64`.
+    /// Generation of the map that was looked up (replies). `u64`.
     pub const GENERATION: u16 = 14;
     /// Hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies). `u64`.
     pub const HOLDERS: u16 = 15;
     /// Hosts of which it is not known at the moment what they hold (replies). `u64`.
     pub const HOLDERS_UNKNOWN: u16 = 16;
-    /// What the tables of this host have of the flow (replies). `u8`, [`super::Trace`].
+    /// What this host's tables hold for the flow (replies). `u8`, [`super::Trace`].
     pub const TRACE: u16 = 17;
     /// What this host would count the first packet of the flow as (replies). `string`.
     pub const FIRST: u16 = 18;
@@ -308,7 +309,7 @@ pub mod owner {
     pub const MAX: u16 = 19;
 }
 
-/// Attributes of a bucket map, and of what hosts may hold of buckets that others own.
+/// Attributes of a bucket map, and of the buckets in which a host may hold sessions though another owns them.
 pub mod bucket {
     /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
@@ -316,7 +317,7 @@ pub mod bucket {
     pub const SLOT: u16 = 2;
     /// First bucket of this message; absent if it is about residue. `u16`.
     pub const FIRST: u16 = 3;
-    /// A host id for each bucket, 0 for nobody. `binary`, 1 to buckets bytes.
+    /// A host id for each bucket, 0 for none. `binary`, 1 to buckets bytes.
     pub const OWNERS: u16 = 4;
     /// Generation of the map. `u64`.
     pub const GENERATION: u16 = 5;
@@ -337,14 +338,14 @@ pub mod counter {
     pub const NAME: u16 = 2;
     /// Value, summed over all CPUs. `u64`.
     pub const VALUE: u16 = 3;
-    /// Number of a rule, of whose packets the reasons are told (requests and replies); absent: of all packets, and
-    /// all other counters. `u16`.
+    /// Number of a rule whose packets are counted (requests and replies); absent: all packets are, and the counters
+    /// that no rule has are there too. `u16`.
     pub const RULE: u16 = 4;
     /// Highest number in use.
     pub const MAX: u16 = 4;
 }
 
-/// Attributes of an entry of the history of convergence.
+/// Attributes of an entry in the history of convergence.
 pub mod history {
     /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
@@ -414,7 +415,7 @@ pub mod event {
     pub const DEFAULT_HOST: u16 = 10;
     /// The VIP that another station claims. `binary`, 4 or 16 bytes.
     pub const VIP: u16 = 11;
-    /// The MAC that it claims it for, or its own. `binary`, 6 bytes.
+    /// The MAC that the station claims the VIP for, or its own. `binary`, 6 bytes.
     pub const MAC: u16 = 12;
     /// Sessions that were left. `u64`.
     pub const SESSIONS: u16 = 13;
@@ -423,19 +424,19 @@ pub mod event {
 }
 
 named! {
-    /// How the VIP resolves (design: cluster mode).
+    /// How a VIP resolves: the cluster mode.
     Mode {
-        /// 02-bf-… as a secondary unicast address.
+        /// To 02-bf-…, a secondary unicast address of the interface.
         Unicast = 1 "unicast",
-        /// 03-bf-….
+        /// To the multicast MAC 03-bf-….
         Multicast = 2 "multicast",
-        /// 01-00-5e-7f-…, joined by IGMP.
+        /// To 01-00-5e-7f-…, which each host joins by IGMP.
         Igmp = 3 "igmp",
     }
 }
 
 named! {
-    /// What becomes of echo requests to a VIP.
+    /// Which host answers echo requests to a VIP.
     Echo {
         /// The default host answers.
         DefaultHost = 0 "default-host",
@@ -443,23 +444,23 @@ named! {
         All = 1 "all",
         /// The host that the client's address hashes to.
         Hash = 2 "hash",
-        /// Nobody.
+        /// No host answers.
         Drop = 3 "drop",
     }
 }
 
 named! {
-    /// Who answers ARP requests and neighbour solicitations for a VIP.
+    /// Which host answers ARP requests and neighbour solicitations for a VIP.
     Responder {
         /// The default host.
         DefaultHost = 0 "default-host",
-        /// Every host: an answer arrives though some are lost, and each question has as many as there are hosts.
+        /// Every host: lost answers do not matter, but each request gets as many answers as there are hosts.
         All = 1 "all",
     }
 }
 
 named! {
-    /// What of a client decides its host.
+    /// Which part of a client's address decides its host.
     Affinity {
         /// Client address and port.
         None = 0 "none",
@@ -484,11 +485,11 @@ named! {
 }
 
 named! {
-    /// What becomes of the traffic of a port rule.
+    /// How a port rule handles traffic.
     FilteringMode {
         /// Spread over the hosts by affinity and load weight.
         Multiple = 1 "multiple",
-        /// All to the host of best handling priority.
+        /// All traffic goes to the host with the best handling priority.
         Single = 2 "single",
         /// Dropped on every host.
         Disabled = 3 "disabled",
@@ -496,7 +497,7 @@ named! {
 }
 
 named! {
-    /// What a host does about a port rule. Hosts need not agree on it.
+    /// What a host does for a port rule. It may differ between hosts.
     RuleState {
         /// Serves its share.
         Enabled = 1 "enabled",
@@ -520,19 +521,19 @@ named! {
 }
 
 named! {
-    /// What the tables of a host have of a flow.
+    /// What a host's tables hold for a flow.
     Trace {
         /// Nothing.
         None = 0 "none",
         /// A TCP socket: opened from here, established or closing.
         Socket = 1 "socket",
-        /// A half-open TCP connection, which is served the acknowledgement that it awaits and nothing else.
+        /// A half-open TCP connection: only the acknowledgement that it waits for is served.
         HalfOpen = 2 "half-open",
         /// A TCP socket in TIME_WAIT.
         TimeWait = 3 "time-wait",
         /// A session that has no socket.
         Session = 4 "session",
-        /// A connection that is translated for somebody behind this host.
+        /// A connection that this host translates for a machine behind it.
         Conntrack = 5 "conntrack",
     }
 }
@@ -548,9 +549,9 @@ named! {
         Drain = 3 "drain",
         /// Drain, and stop when the last session has ended.
         Drainstop = 4 "drainstop",
-        /// Stop, and be deaf to everything but resume.
+        /// Stop, and refuse every command but resume.
         Suspend = 5 "suspend",
-        /// End suspension; the host is stopped then.
+        /// End the suspension; the host stays stopped.
         Resume = 6 "resume",
     }
 }
@@ -568,19 +569,19 @@ named! {
         Converged = 4 "converged",
         /// A host was kept out, or let in again.
         HostOut = 5 "host-out",
-        /// A host was heard that was not known.
+        /// A new host was heard.
         HostSeen = 6 "host-seen",
         /// The default host changed.
         DefaultHost = 7 "default-host",
-        /// Another station claims a VIP. Told once a minute at most for the same one.
+        /// Another station claims a VIP. Sent at most once a minute for the same claim.
         Conflict = 8 "conflict",
         /// No frame to a VIP reaches this host, though heartbeats do: the switch withholds them.
         Starved = 9 "starved",
         /// Frames to all VIPs reach this host again.
         Delivered = 10 "delivered",
-        /// A drainstop has come to its end: no session is left, or its time is up.
+        /// A drainstop has ended: no session is left, or its time is up.
         Drained = 11 "drained",
-        /// There is no room for more sessions: new ones are served, but not remembered. Told once a minute at most.
+        /// The session table is full: new sessions are served, but not remembered. Sent at most once a minute.
         SessionsFull = 12 "sessions-full",
     }
 }
@@ -590,13 +591,13 @@ named! {
     HostState {
         /// Takes no part: sends nothing, serves nothing.
         Stopped = 0 "stopped",
-        /// Sends heartbeats and waits to be taken in.
+        /// Sends heartbeats and waits to be admitted.
         Joining = 1 "joining",
         /// A member that serves its share.
         Converged = 2 "converged",
         /// A member that takes no new connections and serves the old ones.
         Draining = 3 "draining",
-        /// Stopped, and deaf to everything but resume.
+        /// Stopped, and refuses every command but resume.
         Suspended = 4 "suspended",
     }
 }
@@ -606,9 +607,9 @@ named! {
     OutReason {
         /// It is a member and may own buckets.
         None = 0 "none",
-        /// Nothing has been heard of it for tolerance × period.
+        /// No heartbeat has come from it for tolerance × period.
         Dead = 1 "dead",
-        /// It said that it leaves.
+        /// It announced that it leaves.
         Left = 2 "left",
         /// Another live host has the same host id.
         DuplicateId = 3 "duplicate-id",
@@ -638,7 +639,7 @@ named! {
 }
 
 named! {
-    /// Why the cluster converged anew.
+    /// Why the cluster converged.
     Cause {
         /// The first convergence of a cluster.
         ColdStart = 0 "cold-start",
@@ -646,7 +647,7 @@ named! {
         Joined = 1 "joined",
         /// A host died.
         Died = 2 "died",
-        /// A host left as it said it would.
+        /// A host announced that it leaves.
         Left = 3 "left",
         /// A host drains.
         Draining = 4 "draining",

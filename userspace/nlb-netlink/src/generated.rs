@@ -79,7 +79,7 @@ attributes! {
         Members(u64) = MEMBERS "members",
         /// The cluster key (requests; never in a reply).
         Key([u8; KEY_LEN]) = KEY "key",
-        /// Id of that key, 1–255 (requests); id of the key used for sending (replies).
+        /// Id of the key, 1–255 (requests); id of the key used for sending (replies).
         KeyId(u8) = KEY_ID "key-id",
         /// The hash seed (requests; never in a reply).
         HashSeed([u8; SEED_LEN]) = HASH_SEED "hash-seed",
@@ -105,19 +105,19 @@ attributes! {
         VirtualMacV6([u8; 6]) = VIRTUAL_MAC_V6 "virtual-mac-v6",
         /// A VIP that another station claims (replies).
         ConflictVip(IpAddr) = CONFLICT_VIP "conflict-vip",
-        /// The MAC that it claims it for, or its own (replies).
+        /// The MAC that the station claims the VIP for, or its own (replies).
         ConflictMac([u8; 6]) = CONFLICT_MAC "conflict-mac",
-        /// Milliseconds since it last did so (replies).
+        /// Milliseconds since the last claim (replies).
         ConflictAgeMs(u64) = CONFLICT_AGE_MS "conflict-age-ms",
         /// Packets for a VIP are served whichever interface they arrive on.
         AllowOtherInterfaces(()) = ALLOW_OTHER_INTERFACES "allow-other-interfaces",
-        /// Families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none
+        /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
         /// (replies).
         Starved(u8) = STARVED "starved",
-        /// What becomes of echo requests.
+        /// Which host answers echo requests.
         Echo(Code<Echo>) = ECHO "echo",
         /// Seconds after which a drainstop ends though sessions are left (requests with the control drainstop);
-        /// without it, it waits for the last one.
+        /// without it, the drainstop waits for the last session.
         DrainTimeoutS(u32) = DRAIN_TIMEOUT_S "drain-timeout-s",
         /// Sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
         WalkFound(u64) = WALK_FOUND "walk-found",
@@ -125,20 +125,21 @@ attributes! {
         Residue(u32) = RESIDUE "residue",
         /// Microseconds that the last walk took (replies).
         WalkUs(u32) = WALK_US "walk-us",
-        /// Connections that the last walk looked at, whosever they were (replies).
+        /// Connections that the last walk looked at, whether of the cluster or not (replies).
         WalkSeen(u32) = WALK_SEEN "walk-seen",
-        /// Sessions without a socket that are remembered at most; 0: none.
+        /// Most sessions without a socket that are remembered; 0: none.
         SessionsMax(u32) = SESSIONS_MAX "sessions-max",
-        /// How many are remembered now (replies to who has CAP_NET_ADMIN: counting them takes long).
+        /// Sessions without a socket that are remembered now (replies to callers with CAP_NET_ADMIN: counting takes
+        /// long).
         Sessions(u32) = SESSIONS "sessions",
-        /// Who answers ARP requests and neighbour solicitations.
+        /// Which host answers ARP requests and neighbour solicitations.
         Responder(Code<Responder>) = RESPONDER "responder",
     }
 }
 
 attributes! {
-    /// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols,
-    /// all ports, mode multiple, affinity single.
+    /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
+    /// ports, mode multiple, affinity single.
     RuleAttribute = rule {
         /// Index of the cluster interface.
         Ifindex(u32) = IFINDEX "ifindex",
@@ -152,9 +153,9 @@ attributes! {
         FirstPort(u16) = FIRST_PORT "first-port",
         /// Last port of the range, inclusive.
         LastPort(u16) = LAST_PORT "last-port",
-        /// What becomes of the traffic.
+        /// How the rule handles traffic.
         Mode(Code<FilteringMode>) = MODE "mode",
-        /// What of a client decides its host.
+        /// Which part of a client's address decides its host.
         Affinity(Code<Affinity>) = AFFINITY "affinity",
         /// Bits of an IPv4 address that affinity network looks at, 1–32.
         PrefixV4(u8) = PREFIX_V4 "prefix-v4",
@@ -166,7 +167,7 @@ attributes! {
         Weight(u8) = WEIGHT "weight",
         /// This host's handling priority for the rule, 1–64, the lowest first; absent: its host id.
         Priority(u8) = PRIORITY "priority",
-        /// What this host does about it.
+        /// What this host does for the rule.
         State(Code<RuleState>) = STATE "state",
         /// A rule of the new list, in order (requests to replace it).
         Rule(Nest<RuleAttribute>) = RULE "rule",
@@ -188,7 +189,7 @@ attributes! {
         Ifindex(u32) = IFINDEX "ifindex",
         /// Host id.
         HostId(u8) = HOST_ID "host-id",
-        /// State of the host, as it told last.
+        /// State of the host, as it last reported.
         State(Code<HostState>) = STATE "state",
         /// Why that host is out, or owns nothing.
         OutReason(Code<OutReason>) = OUT_REASON "out-reason",
@@ -217,13 +218,13 @@ attributes! {
         /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known
         /// here.
         Residue(u32) = RESIDUE "residue",
-        /// Milliseconds for which it has had some without a break; absent if it has none.
+        /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         ResidueMs(u64) = RESIDUE_MS "residue-ms",
     }
 }
 
 attributes! {
-    /// Attributes of the question who owns a flow, and of its answer.
+    /// Attributes of a query for the owner of a flow, and of the answer.
     OwnerAttribute = owner {
         /// Index of the cluster interface.
         Ifindex(u32) = IFINDEX "ifindex",
@@ -237,7 +238,7 @@ attributes! {
         VipPort(u16) = VIP_PORT "vip-port",
         /// IP protocol number; 6 (TCP) if absent.
         Protocol(u8) = PROTOCOL "protocol",
-        /// Host id of the owner, 0 if nobody (replies).
+        /// Host id of the owner, 0 if there is none (replies).
         Owner(u8) = OWNER "owner",
         /// Name of the reason of the decision (replies).
         Reason(String) = REASON "reason",
@@ -251,13 +252,13 @@ attributes! {
         Bucket(u16) = BUCKET "bucket",
         /// This host is the owner (replies).
         This(()) = SELF "self",
-        /// Generation of the map that was asked (replies).
+        /// Generation of the map that was looked up (replies).
         Generation(u64) = GENERATION "generation",
         /// Hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies).
         Holders(u64) = HOLDERS "holders",
         /// Hosts of which it is not known at the moment what they hold (replies).
         HoldersUnknown(u64) = HOLDERS_UNKNOWN "holders-unknown",
-        /// What the tables of this host have of the flow (replies).
+        /// What this host's tables hold for the flow (replies).
         Trace(Code<Trace>) = TRACE "trace",
         /// What this host would count the first packet of the flow as (replies).
         First(String) = FIRST "first",
@@ -267,7 +268,7 @@ attributes! {
 }
 
 attributes! {
-    /// Attributes of a bucket map, and of what hosts may hold of buckets that others own.
+    /// Attributes of a bucket map, and of the buckets in which a host may hold sessions though another owns them.
     BucketAttribute = bucket {
         /// Index of the cluster interface.
         Ifindex(u32) = IFINDEX "ifindex",
@@ -275,7 +276,7 @@ attributes! {
         Slot(u16) = SLOT "slot",
         /// First bucket of this message; absent if it is about residue.
         First(u16) = FIRST "first",
-        /// A host id for each bucket, 0 for nobody.
+        /// A host id for each bucket, 0 for none.
         Owners(Vec<u8>) = OWNERS "owners",
         /// Generation of the map.
         Generation(u64) = GENERATION "generation",
@@ -296,14 +297,14 @@ attributes! {
         Name(String) = NAME "name",
         /// Value, summed over all CPUs.
         Value(u64) = VALUE "value",
-        /// Number of a rule, of whose packets the reasons are told (requests and replies); absent: of all packets,
-        /// and all other counters.
+        /// Number of a rule whose packets are counted (requests and replies); absent: all packets are, and the
+        /// counters that no rule has are there too.
         Rule(u16) = RULE "rule",
     }
 }
 
 attributes! {
-    /// Attributes of an entry of the history of convergence.
+    /// Attributes of an entry in the history of convergence.
     HistoryAttribute = history {
         /// Index of the cluster interface.
         Ifindex(u32) = IFINDEX "ifindex",
@@ -373,7 +374,7 @@ attributes! {
         DefaultHost(u8) = DEFAULT_HOST "default-host",
         /// The VIP that another station claims.
         Vip(IpAddr) = VIP "vip",
-        /// The MAC that it claims it for, or its own.
+        /// The MAC that the station claims the VIP for, or its own.
         Mac([u8; 6]) = MAC "mac",
         /// Sessions that were left.
         Sessions(u64) = SESSIONS "sessions",
@@ -422,22 +423,23 @@ reply! {
         virtual_mac_v6: Option<[u8; 6]> = VirtualMacV6,
         /// A VIP that another station claims (replies).
         conflict_vip: Option<IpAddr> = ConflictVip,
-        /// The MAC that it claims it for, or its own (replies).
+        /// The MAC that the station claims the VIP for, or its own (replies).
         conflict_mac: Option<[u8; 6]> = ConflictMac,
-        /// Milliseconds since it last did so (replies).
+        /// Milliseconds since the last claim (replies).
         conflict_age_ms: Option<u64> = ConflictAgeMs,
-        /// Families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none
+        /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
         /// (replies).
         starved: Option<u8> = Starved,
         /// Packets for a VIP are served whichever interface they arrive on.
         allow_other_interfaces: bool = AllowOtherInterfaces,
-        /// What becomes of echo requests.
+        /// Which host answers echo requests.
         echo: Option<Code<Echo>> = Echo,
-        /// Who answers ARP requests and neighbour solicitations.
+        /// Which host answers ARP requests and neighbour solicitations.
         responder: Option<Code<Responder>> = Responder,
-        /// Sessions without a socket that are remembered at most; 0: none.
+        /// Most sessions without a socket that are remembered; 0: none.
         sessions_max: Option<u32> = SessionsMax,
-        /// How many are remembered now (replies to who has CAP_NET_ADMIN: counting them takes long).
+        /// Sessions without a socket that are remembered now (replies to callers with CAP_NET_ADMIN: counting takes
+        /// long).
         sessions: Option<u32> = Sessions,
         /// Host state of this host (replies).
         state: Option<Code<HostState>> = State,
@@ -449,7 +451,7 @@ reply! {
         default_host: Option<u8> = DefaultHost,
         /// The members; bit n stands for host id n + 1 (replies).
         members: Option<u64> = Members,
-        /// Id of that key, 1–255 (requests); id of the key used for sending (replies).
+        /// Id of the key, 1–255 (requests); id of the key used for sending (replies).
         key_id: Option<u8> = KeyId,
         /// The cluster is meant to have no key (requests); has none (replies).
         no_key: bool = NoKey,
@@ -467,7 +469,7 @@ reply! {
         residue: Option<u32> = Residue,
         /// Microseconds that the last walk took (replies).
         walk_us: Option<u32> = WalkUs,
-        /// Connections that the last walk looked at, whosever they were (replies).
+        /// Connections that the last walk looked at, whether of the cluster or not (replies).
         walk_seen: Option<u32> = WalkSeen,
         /// Number of port rules in force (replies).
         rules: Option<u16> = Rules,
@@ -499,7 +501,7 @@ reply! {
         default_host: Option<u8> = DefaultHost,
         /// The VIP that another station claims.
         vip: Option<IpAddr> = Vip,
-        /// The MAC that it claims it for, or its own.
+        /// The MAC that the station claims the VIP for, or its own.
         mac: Option<[u8; 6]> = Mac,
         /// Sessions that were left.
         sessions: Option<u64> = Sessions,
@@ -513,7 +515,7 @@ reply! {
         ifindex: Option<u32> = Ifindex,
         /// Host id.
         host_id: Option<u8> = HostId,
-        /// State of the host, as it told last.
+        /// State of the host, as it last reported.
         state: Option<Code<HostState>> = State,
         /// Why that host is out, or owns nothing.
         out_reason: Option<Code<OutReason>> = OutReason,
@@ -542,7 +544,7 @@ reply! {
         /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known
         /// here.
         residue: Option<u32> = Residue,
-        /// Milliseconds for which it has had some without a break; absent if it has none.
+        /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         residue_ms: Option<u64> = ResidueMs,
     }
 }
@@ -562,7 +564,7 @@ reply! {
         vip_port: Option<u16> = VipPort,
         /// IP protocol number; 6 (TCP) if absent.
         protocol: Option<u8> = Protocol,
-        /// Host id of the owner, 0 if nobody (replies).
+        /// Host id of the owner, 0 if there is none (replies).
         owner: Option<u8> = Owner,
         /// Name of the reason of the decision (replies).
         reason: Option<String> = Reason,
@@ -576,13 +578,13 @@ reply! {
         bucket: Option<u16> = Bucket,
         /// This host is the owner (replies).
         this: bool = This,
-        /// Generation of the map that was asked (replies).
+        /// Generation of the map that was looked up (replies).
         generation: Option<u64> = Generation,
         /// Hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies).
         holders: Option<u64> = Holders,
         /// Hosts of which it is not known at the moment what they hold (replies).
         holders_unknown: Option<u64> = HoldersUnknown,
-        /// What the tables of this host have of the flow (replies).
+        /// What this host's tables hold for the flow (replies).
         trace: Option<Code<Trace>> = Trace,
         /// What this host would count the first packet of the flow as (replies).
         first: Option<String> = First,
@@ -600,7 +602,7 @@ reply! {
         slot: Option<u16> = Slot,
         /// First bucket of this message; absent if it is about residue.
         first: Option<u16> = First,
-        /// A host id for each bucket, 0 for nobody.
+        /// A host id for each bucket, 0 for none.
         owners: Option<Vec<u8>> = Owners,
         /// Generation of the map.
         generation: Option<u64> = Generation,
@@ -621,8 +623,8 @@ reply! {
         name: Option<String> = Name,
         /// Value, summed over all CPUs.
         value: Option<u64> = Value,
-        /// Number of a rule, of whose packets the reasons are told (requests and replies); absent: of all packets,
-        /// and all other counters.
+        /// Number of a rule whose packets are counted (requests and replies); absent: all packets are, and the
+        /// counters that no rule has are there too.
         rule: Option<u16> = Rule,
     }
 }
@@ -686,9 +688,9 @@ reply! {
         first_port: Option<u16> = FirstPort,
         /// Last port of the range, inclusive.
         last_port: Option<u16> = LastPort,
-        /// What becomes of the traffic.
+        /// How the rule handles traffic.
         mode: Option<Code<FilteringMode>> = Mode,
-        /// What of a client decides its host.
+        /// Which part of a client's address decides its host.
         affinity: Option<Code<Affinity>> = Affinity,
         /// Bits of an IPv4 address that affinity network looks at, 1–32.
         prefix_v4: Option<u8> = PrefixV4,
@@ -700,7 +702,7 @@ reply! {
         weight: Option<u8> = Weight,
         /// This host's handling priority for the rule, 1–64, the lowest first; absent: its host id.
         priority: Option<u8> = Priority,
-        /// What this host does about it.
+        /// What this host does for the rule.
         state: Option<Code<RuleState>> = State,
         /// Of the list that waits for the other hosts (replies).
         pending: bool = Pending,
