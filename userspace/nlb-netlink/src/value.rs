@@ -39,7 +39,7 @@ pub trait Value: Sized {
 macro_rules! integer {
     ($($type:ident $parse:ident,)*) => {$(
         impl Value for $type {
-                    fn size(&self) -> usize {
+            fn size(&self) -> usize {
                 size_of::<$type>()
             }
 
