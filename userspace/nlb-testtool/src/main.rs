@@ -24,7 +24,6 @@ mod history;
 mod hold;
 mod inject;
 mod key;
-mod links;
 mod messages;
 mod model;
 mod ovs;
@@ -91,8 +90,6 @@ enum Verb {
     Remove(remove::Args),
     /// Send recorded frames again, whole or altered.
     Replay(replay::Args),
-    /// Change interfaces of many namespaces, as lines say.
-    Links(links::Args),
     /// Let random events happen to devices of many namespaces, and compare with what must come of them.
     Model(model::Args),
     /// Ask the module what lines of a `tt model` say.
@@ -126,7 +123,6 @@ fn main() -> anyhow::Result<()> {
         Verb::Messages(args) => messages::run(&args),
         Verb::Remove(args) => remove::run(&args),
         Verb::Replay(args) => replay::run(&args),
-        Verb::Links(args) => links::run(&args),
         Verb::Model(args) => model::run(&args),
         Verb::Administrator(args) => model::administrator::run(&args),
         Verb::Ovs(args) => ovs::run(&args),

@@ -170,11 +170,11 @@ impl Desk {
         let clusters = client.clusters()?;
         for cluster in &clusters {
             let _ = self.down(&mut client, cluster.ifindex);
+            if let Some(refused) = self.report.refused.take() {
+                bail!("{place}: down of {}: {refused}", cluster.ifname);
+            }
         }
-        match self.report.refused.take() {
-            Some(refused) => bail!("{place}: down: {refused}"),
-            None => Ok(clusters.len()),
-        }
+        Ok(clusters.len())
     }
 
     /// One call: what it shows of the cluster is kept, and its refusal if that is expected.
@@ -353,8 +353,9 @@ impl Desk {
     /// As `nlbadm down`, which does not wait for the farewell of a host that is stopped, nor does this.
     fn down(&mut self, client: &mut Nlb, index: u32) -> Outcome<()> {
         let stop = ClusterChange::Control(Control::Stop);
-        // It may be stopped or suspended.
+        // One that is stopped or suspended refuses, and goes all the same.
         let _ = self.of_cluster(index, || client.change(index, stop));
+        self.report.refused = None;
         let addresses = self.call(index, None, &OF_ADDRESSES, || {
             Route::new(NetlinkSocket::route()?).addresses(index)
         })?;

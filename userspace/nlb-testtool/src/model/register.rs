@@ -23,6 +23,8 @@ pub(super) enum Effect {
     Seen(bool),
     /// There is none, whatever was before.
     Ended,
+    /// There is none, or nothing has changed.
+    MayHaveEnded,
 }
 
 /// An operation that has come to its end. Times are those of one clock, in nanoseconds.
@@ -77,11 +79,10 @@ impl Search<'_> {
             return false;
         }
         for (place, effect) in self.next(done) {
-            let Some(value) = outcome(effect, there) else {
-                continue;
-            };
-            if self.continues(done | (1 << place), value) {
-                return true;
+            for value in outcomes(effect, there).into_iter().flatten() {
+                if self.continues(done | (1 << place), value) {
+                    return true;
+                }
             }
             // What only shows the value may as well come now as later.
             if effect == Effect::Seen(there) {
@@ -111,21 +112,23 @@ impl Search<'_> {
 }
 
 /// All effects, those first that change nothing.
-const EFFECTS: [Effect; 5] = [
+const EFFECTS: [Effect; 6] = [
     Effect::Seen(true),
     Effect::Seen(false),
     Effect::Made,
     Effect::Removed,
     Effect::Ended,
+    Effect::MayHaveEnded,
 ];
 
-/// The value after an operation; none if it cannot have been so.
-fn outcome(effect: Effect, there: bool) -> Option<bool> {
+/// The values that there can be after an operation; none if it cannot have been so.
+fn outcomes(effect: Effect, there: bool) -> [Option<bool>; 2] {
     match effect {
-        Effect::Made => (!there).then_some(true),
-        Effect::Removed => there.then_some(false),
-        Effect::Seen(seen) => (seen == there).then_some(there),
-        Effect::Ended => Some(false),
+        Effect::Made => [(!there).then_some(true), None],
+        Effect::Removed => [there.then_some(false), None],
+        Effect::Seen(seen) => [(seen == there).then_some(there), None],
+        Effect::Ended => [Some(false), None],
+        Effect::MayHaveEnded => [Some(false), there.then_some(true)],
     }
 }
 
@@ -155,6 +158,17 @@ mod tests {
         assert!(!explains(false, true, &[made, at(3, 4, Seen(false))]));
         assert!(!explains(false, true, &[at(1, 2, Made), at(3, 4, Made)]));
         assert!(!explains(true, true, &[at(3, 4, Ended)]));
+    }
+
+    #[test]
+    fn what_may_have_ended_is_there_or_not() {
+        use Effect::{Made, MayHaveEnded, Seen};
+        let half = at(1, 2, MayHaveEnded);
+        assert!(explains(true, true, &[half]) && explains(true, false, &[half]));
+        assert!(explains(false, false, &[half]) && !explains(false, true, &[half]));
+        assert!(explains(true, false, &[half, at(3, 4, Seen(false))]));
+        assert!(!explains(true, true, &[half, at(3, 4, Seen(false))]));
+        assert!(explains(true, true, &[half, at(3, 4, Made)]));
     }
 
     #[test]

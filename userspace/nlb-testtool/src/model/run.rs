@@ -32,9 +32,10 @@ const ORDER_S: u64 = 30;
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Refusals of the kernel that an event may meet: what stands on a device, or what kind it is, may forbid it.
-const REFUSALS: [i32; 13] = [
+const REFUSALS: [i32; 14] = [
     libc_errno::EPERM,
     libc_errno::EAGAIN,
+    libc_errno::EACCES,
     libc_errno::EBUSY,
     libc_errno::EEXIST,
     libc_errno::EINVAL,
@@ -52,6 +53,7 @@ const REFUSALS: [i32; 13] = [
 mod libc_errno {
     pub(super) const EPERM: i32 = 1;
     pub(super) const EAGAIN: i32 = 11;
+    pub(super) const EACCES: i32 = 13;
     pub(super) const EBUSY: i32 = 16;
     pub(super) const EEXIST: i32 = 17;
     pub(super) const EINVAL: i32 = 22;
@@ -205,10 +207,25 @@ impl<'a> Run<'a> {
             }
             println!("# refused: {error:#}");
             *self.summary.refused.entry(event.word()).or_default() += 1;
+            if let Some(place) = self.world.half_ended(event) {
+                let operation = Operation {
+                    began,
+                    ended,
+                    number,
+                    effect: Effect::MayHaveEnded,
+                };
+                self.checker.note(place, operation);
+            }
             return self.follow_half(event);
         }
         *self.summary.done.entry(event.word()).or_default() += 1;
         let left = self.world.apply(event);
+        if let Event::Enslave { place, name, .. } = event {
+            let device = self.world.find(place, name);
+            if device.is_none_or(|(_, device)| device.master.is_none()) {
+                bail!("FAILED model: step {number}: the kernel lets {event} happen");
+            }
+        }
         // What is in a namespace goes when the kernel comes to it.
         let ended = match event {
             Event::NamespaceDel(_) => u64::MAX,

@@ -253,8 +253,11 @@ impl World {
     /// Whether the kernel refuses to let a device become one of another type: what stands on it, or has it as a port,
     /// forbids it.
     pub(super) fn keeps_type(&self, id: Id) -> bool {
+        let master = self.devices.get(&id).and_then(|it| it.master);
+        let master = master.and_then(|it| self.devices.get(&it));
         let mut uppers = self.uppers(id);
-        self.is_port(id) || uppers.any(|(_, it)| matches!(it.sort(), Sort::Vlan | Sort::Macvlan))
+        master.is_some_and(|it| matches!(it.sort(), Sort::Bridge | Sort::Team))
+            || uppers.any(|(_, it)| matches!(it.sort(), Sort::Vlan | Sort::Macvlan | Sort::Ipvlan))
     }
 
     /// What happens. The devices that left, in no order.
@@ -405,6 +408,23 @@ impl World {
             .and_modify(|it| it.master = Some(over));
     }
 
+    /// The device whose cluster an event may have ended though the kernel refused it: a bond without ports becomes what
+    /// its first port is before it looks whether it can have that.
+    pub(super) fn half_ended(&self, event: &Event) -> Option<(String, u32)> {
+        let Event::Enslave {
+            place,
+            name,
+            master,
+        } = event
+        else {
+            return None;
+        };
+        let (_, device) = self.find(place, name)?;
+        let (id, over) = self.find(place, master)?;
+        let changes = over.sort() == Sort::Bond && over.ethernet != device.ethernet;
+        (changes && !self.keeps_type(id)).then(|| (over.place.clone(), over.index))
+    }
+
     /// Remembers the index of a device in its namespace.
     pub(super) fn set_index(&mut self, place: &str, name: &str, index: u32) {
         if let Some((id, _)) = self.find(place, name) {
@@ -462,6 +482,23 @@ mod tests {
         let (id, device) = world.find("n2", "d1").unwrap();
         assert_eq!((device.master, device.index), (None, 0));
         assert_eq!(world.uppers(id).count(), 1);
+    }
+
+    #[test]
+    fn a_bond_keeps_its_type_as_a_port_of_a_bridge_and_not_of_a_switch() {
+        let of = |kind| {
+            let over = format!("n1 add d3 {kind}");
+            after(&[
+                &over,
+                "n1 add d2 bond active-backup",
+                "n1 enslave d2 d3",
+                "n1 add d4 tun",
+                "n1 enslave d4 d2",
+            ])
+        };
+        let is_port = |world: World| world.find("n1", "d4").unwrap().1.master.is_some();
+        assert!(!is_port(of("bridge flooding")));
+        assert!(is_port(of("ovs")));
     }
 
     #[test]

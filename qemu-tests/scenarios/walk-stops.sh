@@ -30,53 +30,50 @@ trace_walks() {
 	defer eval "echo 0 >$TRACE/events/workqueue/enable"
 }
 
-# us LINE: the time of a line of the tracer, in microseconds.
-us() {
-	[[ $1 =~ \ ([0-9]+)\.([0-9]{6}):\  ]]
-	echo $((BASH_REMATCH[1] * 1000000 + 10#${BASH_REMATCH[2]}))
+# A walk that only looks whether it is wanted, or waits, is over before this sees it.
+walk_is_on() {
+	[[ $(tail -n 1 "$TRACE/trace") == *workqueue_execute_start* ]]
 }
 
-# walking: waits for a walk, which is work that goes on for more than a moment.
-walking() {
-	local line
-	while IFS= read -r -t 60 line <&"$PIPE"; do
-		[[ $line == *workqueue_execute_start* ]] || continue
-		# It ends at once where it only looks whether a walk is wanted, or waits.
-		IFS= read -r -t 0.002 line <&"$PIPE" || return 0
-	done
-	return 1
+# us_after_mark: how long the walk went on that was under way when tt set its mark, in
+# microseconds; nothing if none was.
+us_after_mark() {
+	awk '
+		function us(time, parts) {
+			split(time, parts, "[.:]")
+			return parts[1] * 1000000 + parts[2]
+		}
+		/workqueue_execute_start/ { walks = 1 }
+		/workqueue_execute_end/ {
+			if (marked != "") {
+				if (walked) print us($4) - marked
+				exit
+			}
+			walks = 0
+		}
+		/tracing_mark_write: removal begins/ { marked = us($4); walked = walks }
+	' "$TRACE/trace"
 }
 
-# stopped WHAT: the cluster is removed while a walk is under way; TOOK is how long
-# the walk went on, in microseconds.
+# stopped WHAT: the cluster is removed while a walk is under way. TOOK is how long the
+# walk went on, in microseconds; nothing if it had ended by itself in the meantime.
 stopped() {
-	local line told='' ended='' reads removes
+	local removes
 	coproc REMOVE { exec tt remove --wait --mark "$TRACE/trace_marker" "$COST_DEVICE" 2>&1; }
 	removes=$REMOVE_PID
 	echo >"$TRACE/trace"
-	# The tracer's own pipe says that it is empty when it has a part of a line left.
-	exec {PIPE}< <(exec cat "$TRACE/trace_pipe")
-	reads=$!
-	walking || { fail "$1: a walk begins"; return 1; }
+	wait_until 60 walk_is_on || { fail "$1: a walk begins"; return 1; }
 	echo >&"${REMOVE[1]}"
-	while [ -z "$ended" ] && IFS= read -r -t 20 line <&"$PIPE"; do
-		case $line in
-		*"tracing_mark_write: removal begins"*) told=$(us "$line") ;;
-		*workqueue_execute_end*) ended=$(us "$line") ;;
-		esac
-	done
-	kill "$reads"
-	exec {PIPE}<&-
-	wait "$removes" || :
-	[ -n "$told" ] && [ -n "$ended" ] || { fail "$1: seen: told at '$told', ended at '$ended'"; return 1; }
-	TOOK=$((ended - told))
+	# It returns when the walk has ended.
+	wait "$removes" || { fail "$1: the cluster is removed"; return 1; }
+	TOOK=$(us_after_mark)
 }
 
 # rounds WHAT OPTION…: the longest of several.
 rounds() {
-	local what=$1 round worst=0 whole drains
+	local what=$1 round=0 tries=0 worst=0 whole drains
 	shift
-	for ((round = 1; round <= ROUNDS; round++)); do
+	while ((round < ROUNDS && tries++ < 4 * ROUNDS)); do
 		nlbadm up "$COST_DEVICE" --cluster cost --host-id 1 --no-key --vip "$COST_VIP" \
 			--rules /run/test/tracked.toml --sessions-max "$SESSIONS" 2>/run/test/out
 		cost_converged
@@ -85,14 +82,16 @@ rounds() {
 		drains=$!
 		wait_until 60 walked
 		whole=$(nlbadm -j show "$COST_DEVICE" | jq '.[0].walk_us')
-		note "$what, round $round: a whole walk: $whole us, $(nlbadm -j show "$COST_DEVICE" | jq -c '.[0] | {sessions, walk_found, walk_seen}')"
-		stopped "$what, round $round" || return
+		stopped "$what" || return
 		# What it says of a cluster that is gone is not the question.
 		wait "$drains" || :
-		note "$what, round $round: stopped after $TOOK us"
-		check "$what, round $round: the walk was under way: a whole one takes longer" [ "$whole" -gt $((LIMIT_US * 4)) ]
+		[ -n "$TOOK" ] || continue
+		round=$((round + 1))
+		note "$what, round $round: a whole walk takes $whole us, this one stopped after $TOOK us"
+		check "$what, round $round: a whole walk takes longer" [ "$whole" -gt $((LIMIT_US * 4)) ]
 		[ "$TOOK" -le "$worst" ] || worst=$TOOK
 	done
+	same "$what: walks that were under way when they were told to stop" "$ROUNDS" "$round"
 	within "$what: longest time until a walk has stopped, in us" "$worst" 1 "$LIMIT_US"
 }
 
