@@ -31,6 +31,10 @@ module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.3|generic|RELEASE) or f
 nlbadm: ## build the tool (userspace/target/release/nlbadm)
 	@scripts/cargo.sh build --release --manifest-path userspace/Cargo.toml -p nlbadm
 
+.PHONY: generate
+generate: ## make the files that depend on module/specs/nlb.yaml
+	@scripts/enter.sh python3 -B scripts/generate.py
+
 .PHONY: clean
 clean: ## remove what was built in the checkout (the cache stays)
 	rm -rf build userspace/target

@@ -9,7 +9,7 @@ use super::kapi::netlink::Message;
 use super::kapi::rcu::read_lock;
 use super::nlb_core::auth::Authenticator;
 use super::nlb_core::decide::explain;
-use super::nlb_core::genl::{self, bucket, counter, history as past, owner as own};
+use super::nlb_core::genl::owner as ask;
 use super::nlb_core::host::HostId;
 use super::nlb_core::limits::{BUCKETS, BUCKET_WORDS, HOSTS_MAX};
 use super::nlb_core::packet::{Flow, PROTO_TCP};
@@ -18,6 +18,9 @@ use super::nlb_core::time::NS_PER_MS;
 use super::request::{address, address_bytes};
 use super::rules::Share;
 use super::second_chance::{imagined, trace};
+use super::sent::{
+    bucket_get as bucket, counter_get as counter, history_get as past, owner_get as own,
+};
 use super::snapshot::Snapshot;
 use core::net::IpAddr;
 use kernel::c_str;
@@ -31,7 +34,7 @@ pub(crate) const PARTS_PER_SLOT: usize = BUCKETS / PART;
 
 /// Writes a cluster. To count the sessions takes as long as their table is large, so only an administrator is told.
 pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> Result {
-    use genl::cluster as at;
+    use super::sent::cluster_get as at;
     let description = cluster.description();
     let device = cluster.device();
     let mut buffer = [0u8; 16];
@@ -81,7 +84,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
 
 /// Writes what the VIPs resolve to: one MAC for each family that they are of, once if it is the same.
 fn virtual_macs(message: &mut Message, cluster: &Cluster) -> Result {
-    use genl::cluster as at;
+    use super::sent::cluster_get as at;
     let macs = cluster
         .snapshot(&read_lock())
         .map(|snapshot| (snapshot.filter.mac_v4(), snapshot.filter.mac_v6()));
@@ -101,7 +104,7 @@ fn virtual_macs(message: &mut Message, cluster: &Cluster) -> Result {
 
 /// Writes what the node says of itself.
 fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
-    use genl::cluster as at;
+    use super::sent::cluster_get as at;
     cluster.look(|node, keys, _| {
         let host = node.config().host;
         message.put_u8(at::HOST_ID, host.get())?;
@@ -146,7 +149,7 @@ fn host_at(place: usize) -> Option<HostId> {
 
 /// Writes the host at a place.
 pub(crate) fn member(message: &mut Message, cluster: &Cluster, place: usize) -> Result {
-    use genl::member as at;
+    use super::sent::member_get as at;
     let ifindex = cluster.device().ifindex();
     let host = host_at(place).ok_or(ENOENT)?;
     let (info, now) = cluster.look(|node, _, now| (node.member(host), now));
@@ -225,7 +228,7 @@ fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
 
 /// Writes the rule at a place.
 pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
-    use genl::rule as at;
+    use super::sent::rule_get as at;
     let it = rule_at(cluster, index).ok_or(ENOENT)?;
     let rule = &it.rule;
     message.put_u32(at::IFINDEX, cluster.device().ifindex())?;
@@ -367,7 +370,7 @@ pub(crate) fn history(message: &mut Message, cluster: &Cluster, index: usize) ->
 
 /// Writes which key stands at a place of the list; never the key.
 pub(crate) fn key(message: &mut Message, cluster: &Cluster, index: usize) -> Result {
-    use genl::key as at;
+    use super::sent::key_get as at;
     let (id, sending) = cluster.look(|_, keys, _| (keys.nth(index), keys.key_id()));
     let id = id.ok_or(ENOENT)?;
     message.put_u32(at::IFINDEX, cluster.device().ifindex())?;
@@ -383,29 +386,29 @@ pub(crate) struct Question {
 impl Question {
     /// Reads the request. Errors: `EINVAL`, with a text.
     pub(crate) fn read(request: &Request<'_>) -> Result<Self> {
-        let client = request.get(own::CLIENT).and_then(|a| address(a.payload));
+        let client = request.get(ask::CLIENT).and_then(|a| address(a.payload));
         let Some(client) = client else {
             return Err(request.refuse_at(
-                own::CLIENT,
+                ask::CLIENT,
                 EINVAL,
                 c_str!("the client's address must have 4 or 16 bytes"),
             ));
         };
-        let vip = request.get(own::VIP).and_then(|a| address(a.payload));
+        let vip = request.get(ask::VIP).and_then(|a| address(a.payload));
         let Some(vip) = vip else {
             return Err(request.refuse_at(
-                own::VIP,
+                ask::VIP,
                 EINVAL,
                 c_str!("the VIP must have 4 or 16 bytes"),
             ));
         };
         Ok(Self {
             flow: Flow {
-                protocol: request.get(own::PROTOCOL).map_or(PROTO_TCP, |a| a.u8()),
+                protocol: request.get(ask::PROTOCOL).map_or(PROTO_TCP, |a| a.u8()),
                 client,
-                client_port: request.get(own::CLIENT_PORT).map_or(0, |a| a.u16()),
+                client_port: request.get(ask::CLIENT_PORT).map_or(0, |a| a.u16()),
                 vip,
-                vip_port: request.get(own::VIP_PORT).map_or(0, |a| a.u16()),
+                vip_port: request.get(ask::VIP_PORT).map_or(0, |a| a.u16()),
             },
         })
     }

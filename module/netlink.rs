@@ -12,23 +12,23 @@
 //! have removed it, which is refused as such.
 
 use super::cluster::{Cluster, Refused};
-use super::dumps::{bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump};
+pub(super) use super::dumps::{
+    bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump,
+};
 use super::fill;
 use super::kapi::clock::now_ns;
 use super::kapi::genetlink::{Operation, Request, Service};
 use super::kapi::netdevice::{Device, Rtnl};
-use super::kapi::netlink::{not_supported, Policy};
+use super::kapi::netlink::not_supported;
 use super::kapi::param;
 use super::kapi::user::User;
-use super::key_request::{key_del, key_dump, key_set};
+pub(super) use super::key_request::{key_del, key_dump, key_set};
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
-use super::nlb_core::genl::{
-    self, bucket, cluster, counter, heartbeat, history, key, member, owner, rule, Command, Control,
-};
-use super::nlb_core::limits::{FRAME_MAX, KEY_LEN, NAME_MAX, SEED_LEN};
+use super::nlb_core::genl::{self, cluster, heartbeat, key, rule, Command, Control};
 use super::nlb_core::node;
 use super::nlb_core::time::{Instant, NS_PER_SEC};
+use super::policy;
 use super::port::Port;
 use super::quota::{Charge, Denied};
 use super::reception;
@@ -46,216 +46,12 @@ const CLUSTER_SIZE: usize = 2048;
 /// Room for the answer to who owns a flow.
 const OWNER_SIZE: usize = 512;
 
-/// The policy of a request, attribute by attribute; what is not named is rejected.
-macro_rules! policy {
-    ($max:expr; $($kind:expr => $policy:expr,)*) => {{
-        const ALLOWED: [Policy; $max as usize + 1] = {
-            let mut all = [const { Policy::REJECT }; $max as usize + 1];
-            $(all[$kind as usize] = $policy;)*
-            all
-        };
-        static STATIC: [Policy; $max as usize + 1] = ALLOWED;
-        &STATIC
-    }};
-}
-
-const OPERATIONS: &[Operation<Registry>] = &[
-    Operation {
-        command: Command::ClusterGet as u8,
-        admin: false,
-        policy: policy!(cluster::MAX; cluster::IFINDEX => Policy::U32,),
-        answer: Some(cluster_get),
-        dump: Some(cluster_dump),
-    },
-    Operation {
-        command: Command::ClusterNew as u8,
-        admin: true,
-        policy: policy!(cluster::MAX;
-            cluster::IFINDEX => Policy::U32,
-            cluster::NAME => Policy::string(NAME_MAX as u16),
-            cluster::HOST_ID => Policy::U8,
-            cluster::MODE => Policy::U8,
-            cluster::VIP => Policy::bytes(4, 16),
-            cluster::DEDICATED_IP => Policy::bytes(4, 16),
-            cluster::AFFINITY => Policy::U8,
-            cluster::PERIOD_MS => Policy::U32,
-            cluster::TOLERANCE => Policy::U32,
-            cluster::VIRTUAL_MAC => Policy::bytes(6, 6),
-            cluster::KEY => Policy::bytes(KEY_LEN as i16, KEY_LEN as i16),
-            cluster::KEY_ID => Policy::U8,
-            cluster::HASH_SEED => Policy::bytes(SEED_LEN as i16, SEED_LEN as i16),
-            cluster::NO_KEY => Policy::FLAG,
-            cluster::ALLOW_OTHER_INTERFACES => Policy::FLAG,
-            cluster::ECHO => Policy::U8,
-            cluster::RESPONDER => Policy::U8,
-            cluster::WEIGHT => Policy::U8,
-            cluster::SESSIONS_MAX => Policy::U32,
-            cluster::START => Policy::FLAG,
-            cluster::RULE => Policy::nested(RULE),
-        ),
-        answer: Some(cluster_new),
-        dump: None,
-    },
-    Operation {
-        command: Command::ClusterDel as u8,
-        admin: true,
-        policy: policy!(cluster::MAX; cluster::IFINDEX => Policy::U32,),
-        answer: Some(cluster_del),
-        dump: None,
-    },
-    Operation {
-        command: Command::ClusterSet as u8,
-        admin: true,
-        policy: policy!(cluster::MAX;
-            cluster::IFINDEX => Policy::U32,
-            cluster::CONTROL => Policy::U8,
-            cluster::WEIGHT => Policy::U8,
-            cluster::DRAIN_TIMEOUT_S => Policy::U32,
-            cluster::SESSIONS_MAX => Policy::U32,
-        ),
-        answer: Some(cluster_set),
-        dump: None,
-    },
-    Operation {
-        command: Command::MemberGet as u8,
-        admin: false,
-        policy: policy!(member::MAX; member::IFINDEX => Policy::U32,),
-        answer: None,
-        dump: Some(member_dump),
-    },
-    Operation {
-        command: Command::OwnerGet as u8,
-        admin: true,
-        policy: policy!(owner::MAX;
-            owner::IFINDEX => Policy::U32,
-            owner::CLIENT => Policy::bytes(4, 16),
-            owner::CLIENT_PORT => Policy::U16,
-            owner::VIP => Policy::bytes(4, 16),
-            owner::VIP_PORT => Policy::U16,
-            owner::PROTOCOL => Policy::U8,
-        ),
-        answer: Some(owner_get),
-        dump: None,
-    },
-    Operation {
-        command: Command::BucketGet as u8,
-        admin: true,
-        policy: policy!(bucket::MAX; bucket::IFINDEX => Policy::U32,),
-        answer: None,
-        dump: Some(bucket_dump),
-    },
-    Operation {
-        command: Command::CounterGet as u8,
-        admin: false,
-        policy: policy!(counter::MAX;
-            counter::IFINDEX => Policy::U32,
-            counter::RULE => Policy::U16,
-        ),
-        answer: None,
-        dump: Some(counter_dump),
-    },
-    Operation {
-        command: Command::HistoryGet as u8,
-        admin: false,
-        policy: policy!(history::MAX; history::IFINDEX => Policy::U32,),
-        answer: None,
-        dump: Some(history_dump),
-    },
-    Operation {
-        command: Command::KeySet as u8,
-        admin: true,
-        policy: policy!(key::MAX;
-            key::IFINDEX => Policy::U32,
-            key::ID => Policy::U8,
-            key::KEY => Policy::bytes(KEY_LEN as i16, KEY_LEN as i16),
-            key::SEND => Policy::FLAG,
-        ),
-        answer: Some(key_set),
-        dump: None,
-    },
-    Operation {
-        command: Command::KeyDel as u8,
-        admin: true,
-        policy: policy!(key::MAX;
-            key::IFINDEX => Policy::U32,
-            key::ID => Policy::U8,
-        ),
-        answer: Some(key_del),
-        dump: None,
-    },
-    Operation {
-        command: Command::KeyGet as u8,
-        admin: true,
-        policy: policy!(key::MAX; key::IFINDEX => Policy::U32,),
-        answer: None,
-        dump: Some(key_dump),
-    },
-    Operation {
-        command: Command::HeartbeatIn as u8,
-        admin: true,
-        policy: policy!(heartbeat::MAX;
-            heartbeat::IFINDEX => Policy::U32,
-            heartbeat::FRAME => Policy::bytes(1, FRAME_MAX as i16),
-        ),
-        answer: Some(heartbeat_in),
-        dump: None,
-    },
-    Operation {
-        command: Command::RuleGet as u8,
-        admin: false,
-        policy: policy!(rule::MAX; rule::IFINDEX => Policy::U32,),
-        answer: None,
-        dump: Some(rule_dump),
-    },
-    Operation {
-        command: Command::RuleSet as u8,
-        admin: true,
-        policy: policy!(rule::MAX;
-            rule::IFINDEX => Policy::U32,
-            rule::RULE => Policy::nested(RULE),
-        ),
-        answer: Some(rule_set),
-        dump: None,
-    },
-    Operation {
-        command: Command::RuleControl as u8,
-        admin: true,
-        policy: policy!(rule::MAX;
-            rule::IFINDEX => Policy::U32,
-            rule::NUMBER => Policy::U16,
-            rule::WEIGHT => Policy::U8,
-            rule::PRIORITY => Policy::U8,
-            rule::STATE => Policy::U8,
-        ),
-        answer: Some(rule_control),
-        dump: None,
-    },
-];
-
-/// What a rule within a request may say.
-const RULE: &[Policy] = policy!(rule::MAX;
-    rule::VIP => Policy::bytes(4, 16),
-    rule::PROTOCOLS => Policy::U8,
-    rule::FIRST_PORT => Policy::U16,
-    rule::LAST_PORT => Policy::U16,
-    rule::MODE => Policy::U8,
-    rule::AFFINITY => Policy::U8,
-    rule::PREFIX_V4 => Policy::U8,
-    rule::PREFIX_V6 => Policy::U8,
-    rule::TRACK => Policy::U8,
-    rule::WEIGHT => Policy::U8,
-    rule::PRIORITY => Policy::U8,
-    rule::STATE => Policy::U8,
-);
-
 impl Service for Registry {
     const NAME: &'static str = genl::FAMILY;
     const VERSION: u8 = genl::VERSION;
-    // The order is that of `notify::GROUP_EVENTS` and `notify::GROUP_RELAY`. Heartbeats are authenticated but
-    // not secret; still, only an administrator needs them.
-    const GROUPS: &'static [(&'static str, bool)] =
-        &[(genl::GROUP_EVENTS, false), (genl::GROUP_RELAY, true)];
-    const OPERATIONS: &'static [Operation<Self>] = OPERATIONS;
+    // Heartbeats are authenticated but not secret; still, only an administrator needs them.
+    const GROUPS: &'static [(&'static str, bool)] = policy::GROUPS;
+    const OPERATIONS: &'static [Operation<Self>] = policy::OPERATIONS;
 
     fn is_secret(command: u8, kind: u16) -> bool {
         if command == Command::ClusterNew as u8 {
@@ -286,7 +82,7 @@ pub(super) fn find(registry: &Registry, request: &Request<'_>) -> Result<Arc<Por
     })
 }
 
-fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn cluster_get(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     request.reply(
         registry.family(),
@@ -318,7 +114,7 @@ fn charge(registry: &Registry, request: &Request<'_>) -> Result<Option<Charge>> 
     }
 }
 
-fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
     let charge = charge(registry, request)?;
     let rtnl = Rtnl::lock();
@@ -372,7 +168,7 @@ fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result {
     Ok(())
 }
 
-fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
     let ifindex = ifindex(request)?;
     let rtnl = Rtnl::lock();
     let detached = registry.detach(&rtnl, request.net().id(), ifindex);
@@ -388,7 +184,7 @@ fn cluster_del(registry: &Registry, request: &Request<'_>) -> Result {
 }
 
 /// Carries out one control, or changes one parameter: of two, the second could be refused after the first was done.
-fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let changes = [cluster::CONTROL, cluster::WEIGHT, cluster::SESSIONS_MAX];
     if let Some(second) = changes.into_iter().filter(|it| request.has(*it)).nth(1) {
@@ -508,21 +304,21 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
     }
 }
 
-fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let RuleRequest { list, told } = RuleRequest::read(request, rule::RULE)?;
     rule_change::replace(&port, list, |number| told.contains(number))
         .map_err(|refusal| refuse_change(request, rule::RULE, refusal))
 }
 
-fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let (number, control) = rule_request::control(request)?;
     rule_change::control(&port, number, control)
         .map_err(|refusal| refuse_change(request, rule::NUMBER, refusal))
 }
 
-fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let question = fill::Question::read(request)?;
     request.reply(
@@ -533,7 +329,7 @@ fn owner_get(registry: &Registry, request: &Request<'_>) -> Result {
     )
 }
 
-fn heartbeat_in(registry: &Registry, request: &Request<'_>) -> Result {
+pub(super) fn heartbeat_in(registry: &Registry, request: &Request<'_>) -> Result {
     let port = find(registry, request)?;
     let Some(frame) = request.get(heartbeat::FRAME) else {
         return Err(request.refuse(EINVAL, c_str!("the frame is missing")));

@@ -33,6 +33,7 @@ mod netlink;
 #[path = "core/src/lib.rs"]
 mod nlb_core;
 mod notify;
+mod policy;
 mod port;
 mod presence;
 mod quota;
@@ -44,6 +45,7 @@ mod rule_request;
 mod rules;
 mod second_chance;
 mod segment;
+mod sent;
 mod sessions;
 mod sleep;
 mod snapshot;

@@ -7,19 +7,15 @@ use super::conflict::Claim;
 use super::kapi::netlink::Message;
 use super::kapi::rcu::read_lock;
 use super::nlb_core::event::Event;
-use super::nlb_core::genl::{self, EventKind};
+use super::nlb_core::genl::{Command, EventKind};
 use super::nlb_core::host::HostId;
 use super::nlb_core::node::Node;
 use super::nlb_core::state::{Cause, HostState, OutReason};
+use super::policy::{GROUP_EVENTS, GROUP_RELAY};
 use super::request::address_bytes;
+use super::sent::{event_ntf, heartbeat_ntf};
 use super::tables::NodeTables;
 use kernel::prelude::*;
-
-/// Place of the group of state changes in the family's list.
-pub(crate) const GROUP_EVENTS: usize = 0;
-
-/// Place of the group of heartbeats for the second path.
-pub(crate) const GROUP_RELAY: usize = 1;
 
 /// Room for what a relayed heartbeat has beside its bytes: two attribute headers and an index.
 const RELAY_ROOM: usize = 64;
@@ -134,18 +130,18 @@ fn send(cluster: &Cluster, kind: EventKind, told: Option<&Told>, fields: &Fields
     cluster.family().notify(
         device.net_now(&side),
         GROUP_EVENTS,
-        genl::Command::EventNtf as u8,
+        Command::EventNtf as u8,
         EVENT_SIZE,
         |message| {
-            message.put_u32(genl::event::IFINDEX, device.ifindex())?;
-            message.put_text(genl::event::IFNAME, &device.name())?;
-            message.put_u8(genl::event::KIND, kind as u8)?;
+            message.put_u32(event_ntf::IFINDEX, device.ifindex())?;
+            message.put_text(event_ntf::IFNAME, &device.name())?;
+            message.put_u8(event_ntf::KIND, kind as u8)?;
             put_fields(message, fields)?;
             if let Some(told) = told {
-                message.put_u64(genl::event::GENERATION, told.generation)?;
-                message.put_u64(genl::event::MEMBERS, told.members)?;
+                message.put_u64(event_ntf::GENERATION, told.generation)?;
+                message.put_u64(event_ntf::MEMBERS, told.members)?;
                 message.put_u8(
-                    genl::event::DEFAULT_HOST,
+                    event_ntf::DEFAULT_HOST,
                     told.default_host.map_or(0, HostId::get),
                 )?;
             }
@@ -156,24 +152,24 @@ fn send(cluster: &Cluster, kind: EventKind, told: Option<&Told>, fields: &Fields
 
 fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     if let Some(host) = fields.host {
-        message.put_u8(genl::event::HOST_ID, host.get())?;
+        message.put_u8(event_ntf::HOST_ID, host.get())?;
     }
     if let Some(state) = fields.state {
-        message.put_u8(genl::event::STATE, state as u8)?;
+        message.put_u8(event_ntf::STATE, state as u8)?;
     }
     if let Some(out) = fields.out {
-        message.put_u8(genl::event::OUT_REASON, out as u8)?;
+        message.put_u8(event_ntf::OUT_REASON, out as u8)?;
     }
     if let Some(cause) = fields.cause {
-        message.put_u8(genl::event::CAUSE, cause as u8)?;
+        message.put_u8(event_ntf::CAUSE, cause as u8)?;
     }
     if let Some(sessions) = fields.sessions {
-        message.put_u64(genl::event::SESSIONS, sessions)?;
+        message.put_u64(event_ntf::SESSIONS, sessions)?;
     }
     if let Some(claim) = fields.claim {
         let mut buffer = [0u8; 16];
-        message.put(genl::event::VIP, address_bytes(claim.vip, &mut buffer))?;
-        message.put(genl::event::MAC, &claim.mac)?;
+        message.put(event_ntf::VIP, address_bytes(claim.vip, &mut buffer))?;
+        message.put(event_ntf::MAC, &claim.mac)?;
     }
     Ok(())
 }
@@ -185,11 +181,11 @@ pub(crate) fn relay(cluster: &Cluster, frame: &[u8]) {
     cluster.family().notify(
         device.net_now(&side),
         GROUP_RELAY,
-        genl::Command::HeartbeatNtf as u8,
+        Command::HeartbeatNtf as u8,
         frame.len().saturating_add(RELAY_ROOM),
         |message| {
-            message.put_u32(genl::heartbeat::IFINDEX, device.ifindex())?;
-            message.put(genl::heartbeat::FRAME, frame)
+            message.put_u32(heartbeat_ntf::IFINDEX, device.ifindex())?;
+            message.put(heartbeat_ntf::FRAME, frame)
         },
     );
 }

@@ -128,6 +128,24 @@ unknown_verbs() {
 	done
 }
 
+# What module/specs/nlb.yaml says differently than the files that are made of it, or than docs/security.md.
+stale_files() {
+	python3 -B scripts/generate.py --check 2>&1 || [ "$?" = 1 ] || echo "scripts/generate.py failed"
+}
+
+# The specification by the kernel's own tool and schema.
+invalid_specification() {
+	local source found
+	source=$(find "$NLB_CACHE/kernels" -maxdepth 2 -name source | sort | tail -n 1)
+	if [ -z "$source" ]; then
+		echo "there are no kernel sources: run make setup"
+		return
+	fi
+	found=$(python3 -B "$source/tools/net/ynl/pyynl/cli.py" --spec module/specs/nlb.yaml \
+		--schema "$source/Documentation/netlink/genetlink.yaml" --validate 2>&1) ||
+		printf '%s\n' "${found:-the check failed}"
+}
+
 verdict "each file has its licence line" "$(without_spdx)"
 verdict "unsafe only in module/kapi" "$(unsafe_outside_kapi)"
 verdict "the core forbids unsafe" "$(core_without_forbid)"
@@ -135,6 +153,8 @@ verdict "no binary is tracked" "$(binaries)"
 verdict "shell scripts parse" "$(bad_bash)"
 verdict "Python files parse" "$(bad_python)"
 verdict "the module is formatted" "$(unformatted_module)"
+verdict "generated files are what the specification makes" "$(stale_files)"
+verdict "the specification is valid for the kernel's tool" "$(invalid_specification)"
 verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
 verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"

@@ -31,6 +31,7 @@ tree_packages=(
 	e2fsprogs                                       # file systems of guests
 	qemu-system-x86                                 # guests
 	python3                                         # lab, demo, scenarios, golden packets
+	python3-yaml python3-jsonschema                 # the netlink specification: generated files, its schema
 	iproute2 procps                                 # segments of several guests
 	git                                             # the list of tracked files (static checks)
 )
@@ -45,6 +46,7 @@ guest_packages=(
 	tcpdump jq strace                              # to look at what happens
 	busybox-static                                 # the initial file system
 	gawk less                                      # scripts and people
+	python3-yaml                                   # the kernel tree's netlink tool
 )
 
 # In guests that are ordinary Debian systems: what a small server has. The

@@ -67,11 +67,20 @@ imports() {
 	printf '%s\n' "$to"
 }
 
-# golden_table: the golden packets, made anew: guests have no Python.
+# golden_table: the golden packets, made anew.
 golden_table() {
 	mkdir -p build/test
 	scripts/enter.sh python3 -B scripts/golden/table.py >build/test/golden.table
 	printf '%s\n' "$NLB_ROOT/build/test/golden.table"
+}
+
+# netlink_tool RELEASE: the library of the kernel tree's own netlink tool, file by file.
+netlink_tool() {
+	local version file
+	version=$(<"$NLB_CACHE/kernels/${1%-debug}/headers/version")
+	for file in "$NLB_CACHE/kernels/source-$version/tools/net/ynl/pyynl/lib"/*.py; do
+		printf 'ynl/lib/%s %s\n' "$(basename "$file")" "$file"
+	done
 }
 
 cd "$NLB_ROOT"
@@ -121,5 +130,6 @@ if [ "$what" = tests ]; then
 	done
 	printf 'nlb.imports %s\n' "$(imports "$(stage_output module)")"
 	printf 'nlb.yaml %s\n' "$NLB_ROOT/module/specs/nlb.yaml"
+	netlink_tool "$(stage_output images)"
 	printf 'golden.table %s\n' "$(golden_table)"
 fi

@@ -69,6 +69,20 @@ impl Policy {
     }
 }
 
+/// The policies of a message, attribute by attribute up to `$max`; what is not named is rejected.
+macro_rules! policy {
+    ($max:expr; $($kind:expr => $policy:expr,)*) => {{
+        const ALLOWED: [Policy; $max as usize + 1] = {
+            let mut all = [const { Policy::REJECT }; $max as usize + 1];
+            $(all[$kind as usize] = $policy;)*
+            all
+        };
+        static STATIC: [Policy; $max as usize + 1] = ALLOWED;
+        &STATIC
+    }};
+}
+pub(crate) use policy;
+
 /// `EOPNOTSUPP`, which the kernel crate does not name.
 pub(crate) fn not_supported() -> Error {
     Error::from_errno(-(bindings::NLB_EOPNOTSUPP as c_int))

@@ -51,14 +51,16 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         initrd = (paths.kernel(release) / "boot-initrd").read_bytes()
         file.write(initrd + b"\0" * (-len(initrd) % 512))
         archive = _Cpio(file)
-        for directory in ("nlb", "nlb/bin", "nlb/lib", "nlb/scenarios", "nlb/bench", "nlb/sequences"):
-            archive.add_directory(directory)
+        archive.add_directory("nlb")
+        for directory in ("bin", "lib", "scenarios", "bench", "sequences", "ynl", "ynl/lib"):
+            archive.add_directory(f"nlb/{directory}")
         guest = paths.TESTS / "guest"
         archive.add_file("nlb/init", guest / "init.sh")
         archive.add_file("nlb/agent", guest / "agent.sh")
         archive.add_file("nlb/run", guest / "run.sh")
         archive.add_file("nlb/leaks", guest / "leaks.sh")
         archive.add_file("nlb/lab-host", guest / "lab-host.sh")
+        archive.add_file("nlb/ynl/ynl.py", guest / "ynl.py")
         archive.add("nlb/bench/cases", stat.S_IFREG | 0o644, frames.lines().encode())
         # The scenario of privileges holds the module to the table there.
         archive.add_file("nlb/security.md", paths.ROOT / "docs" / "security.md")

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+// Generated from module/specs/nlb.yaml by scripts/generate.py; do not edit.
 
-//! The numbers of the generic netlink family `nlb`: commands, attributes, enumerations.
+//! The numbers and names of the generic netlink family `nlb`: commands, attributes, enumerations.
 //!
-//! `module/specs/nlb.yaml` describes the same for people and for YNL; a test of the userspace workspace
-//! compares the two. Numbers are never changed or reused, only added to. Integers are in host byte order,
-//! addresses are 4 or 16 bytes in network order, and every request names its cluster by `ifindex`.
+//! Numbers are never changed or reused, only added to. Integers are in host byte order, addresses are 4 or 16 bytes in
+//! network order, and every request names its cluster by `ifindex`.
 
+use super::limits;
 use super::state::named;
 
 /// Name of the family.
@@ -14,51 +15,68 @@ pub const FAMILY: &str = "nlb";
 /// Version of the family.
 pub const VERSION: u8 = 1;
 
-/// Multicast group of state changes ([`Command::EventNtf`]).
+/// Multicast group of `event-ntf`.
 pub const GROUP_EVENTS: &str = "events";
 
-/// Multicast group of outgoing heartbeats for the second path ([`Command::HeartbeatNtf`]).
+/// Multicast group of `heartbeat-ntf`. To join it needs CAP_NET_ADMIN.
 pub const GROUP_RELAY: &str = "relay";
 
+// The limits that the specification tells are those of the core.
+const _: () = assert!(limits::HOSTS_MAX == 64);
+const _: () = assert!(limits::BUCKETS == 4096);
+const _: () = assert!(limits::VIPS_MAX == 64);
+const _: () = assert!(limits::NAME_MAX == 32);
+const _: () = assert!(limits::PERIOD_MS_MIN == 10);
+const _: () = assert!(limits::PERIOD_MS_MAX == 10000);
+const _: () = assert!(limits::TOLERANCE_MIN == 3);
+const _: () = assert!(limits::TOLERANCE_MAX == 100);
+const _: () = assert!(limits::SESSIONS_MAX_MAX == 1048576);
+const _: () = assert!(limits::KEY_LEN == 32);
+const _: () = assert!(limits::SEED_LEN == 16);
+const _: () = assert!(limits::FRAME_MAX == 1500);
+
 named! {
-    /// Commands. A reply carries the number of its request; notifications have numbers of their own.
+    /// Commands. A reply carries the number of its request; notifications have their own.
     Command {
-        /// Read one cluster (`ifindex`) or dump all: attributes [`cluster`].
+        /// Read one cluster (ifindex) or dump all. Attributes: [`cluster`].
         ClusterGet = 1 "cluster-get",
-        /// Make a cluster on an interface: attributes [`cluster`]. Needs CAP_NET_ADMIN.
+        /// Create a cluster on an interface. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterNew = 2 "cluster-new",
-        /// Remove a cluster. Needs CAP_NET_ADMIN.
+        /// Remove a cluster. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterDel = 3 "cluster-del",
-        /// Control a cluster, or change one of its parameters: attributes [`cluster`]. Needs CAP_NET_ADMIN.
+        /// Control a cluster, or change one of its parameters: control, weight and sessions-max go in requests of
+        /// their own. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
         ClusterSet = 4 "cluster-set",
-        /// A state change: attributes [`event`]. Group [`GROUP_EVENTS`].
+        /// A state change. Attributes: [`event`]. Group [`GROUP_EVENTS`].
         EventNtf = 5 "event-ntf",
-        /// Dump the hosts of a cluster: attributes [`member`].
+        /// Dump the hosts of a cluster. Attributes: [`member`].
         MemberGet = 6 "member-get",
-        /// Who owns a flow, and why: attributes [`owner`]. Needs CAP_NET_ADMIN, since whoever may ask for many flows
-        /// can choose those that fall on one host.
+        /// Explain which host owns a flow, and why. Needs CAP_NET_ADMIN: the answers give away the hash's secret.
+        /// Attributes: [`owner`].
         OwnerGet = 7 "owner-get",
-        /// Dump a bucket map: attributes [`bucket`]. Needs CAP_NET_ADMIN, since it takes long.
+        /// Dump the bucket maps, then for each host the buckets of others in which it may hold sessions. Needs
+        /// CAP_NET_ADMIN: the list is long. Attributes: [`bucket`].
         BucketGet = 8 "bucket-get",
-        /// Dump counters: attributes [`counter`].
+        /// Dump counters. Attributes: [`counter`].
         CounterGet = 9 "counter-get",
-        /// Dump the history of convergence: attributes [`history`].
+        /// Dump the history of convergence. Attributes: [`history`].
         HistoryGet = 10 "history-get",
-        /// Add a key, or change what a key is used for: attributes [`key`]. Needs CAP_NET_ADMIN.
+        /// Add a key, or change what a key is used for. Attributes: [`key`]. Needs CAP_NET_ADMIN.
         KeySet = 11 "key-set",
-        /// Drop a key: attributes [`key`]. Needs CAP_NET_ADMIN.
+        /// Drop a key. Attributes: [`key`]. Needs CAP_NET_ADMIN.
         KeyDel = 12 "key-del",
-        /// Dump which keys are known, without their bytes: attributes [`key`]. Needs CAP_NET_ADMIN.
+        /// Dump the known keys, without their bytes. Attributes: [`key`]. Needs CAP_NET_ADMIN.
         KeyGet = 13 "key-get",
-        /// A heartbeat that arrived on the second path: attributes [`heartbeat`]. Needs CAP_NET_ADMIN.
+        /// Hand in a heartbeat that arrived on the second path. Attributes: [`heartbeat`]. Needs CAP_NET_ADMIN.
         HeartbeatIn = 14 "heartbeat-in",
-        /// A heartbeat to be carried on the second path: attributes [`heartbeat`]. Group [`GROUP_RELAY`].
+        /// A heartbeat to be carried on the second path. Attributes: [`heartbeat`]. Group [`GROUP_RELAY`].
         HeartbeatNtf = 15 "heartbeat-ntf",
-        /// Dump the port rules of a cluster: attributes [`rule`].
+        /// Dump the port rules of a cluster: those in force, then those that wait for the other hosts. Attributes:
+        /// [`rule`].
         RuleGet = 16 "rule-get",
-        /// Replace the port rules of a cluster by the nested ones: attributes [`rule`]. Needs CAP_NET_ADMIN.
+        /// Replace the port rules of a cluster by the nested ones. Attributes: [`rule`]. Needs CAP_NET_ADMIN.
         RuleSet = 17 "rule-set",
-        /// Enable, disable or drain one port rule on this host, or change its weight or priority here: attributes
+        /// Enable, disable or drain one port rule on this host, or change its weight or priority here. Attributes:
         /// [`rule`]. Needs CAP_NET_ADMIN.
         RuleControl = 18 "rule-control",
     }
@@ -66,137 +84,141 @@ named! {
 
 /// Attributes of a cluster.
 pub mod cluster {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// string: name of the cluster interface (replies).
+    /// Name of the cluster interface (replies). `string`.
     pub const IFNAME: u16 = 2;
-    /// string: name of the cluster, 1–32 bytes.
+    /// Name of the cluster, 1–32 bytes. `string`.
     pub const NAME: u16 = 3;
-    /// u8: this host's id, 1–64.
+    /// This host's id, 1–64. `u8`.
     pub const HOST_ID: u16 = 4;
-    /// u8: [`super::Mode`].
+    /// Cluster mode. `u8`, [`super::Mode`].
     pub const MODE: u16 = 5;
-    /// binary 4 or 16, repeated: a VIP; the first is the primary.
+    /// A VIP; the first is the primary. `binary`, 4 or 16 bytes, repeated.
     pub const VIP: u16 = 6;
-    /// binary 4 or 16: the dedicated IP of this host on the cluster interface.
+    /// The dedicated IP of this host on the cluster interface. `binary`, 4 or 16 bytes.
     pub const DEDICATED_IP: u16 = 7;
-    /// u8: [`super::Affinity`] of the default rule.
+    /// Affinity of the default rule. `u8`, [`super::Affinity`].
     pub const AFFINITY: u16 = 8;
-    /// u32: milliseconds between two heartbeats.
+    /// Milliseconds between two heartbeats. `u32`.
     pub const PERIOD_MS: u16 = 9;
-    /// u32: heartbeats that may be missed.
+    /// Heartbeats that may be missed. `u32`.
     pub const TOLERANCE: u16 = 10;
-    /// binary 6: the virtual MAC.
+    /// The virtual MAC. `binary`, 6 bytes.
     pub const VIRTUAL_MAC: u16 = 11;
-    /// u8: [`super::super::state::HostState`] of this host (replies).
+    /// Host state of this host (replies). `u8`, [`super::HostState`].
     pub const STATE: u16 = 12;
-    /// u8: [`super::super::state::OutReason`] of this host (replies).
+    /// Out reason of this host (replies). `u8`, [`super::OutReason`].
     pub const OUT_REASON: u16 = 13;
-    /// u64: number of the agreed generation; 0 before the first (replies).
+    /// Number of the agreed generation; 0 before the first (replies). `u64`.
     pub const GENERATION: u16 = 14;
-    /// u8: host id of the default host, 0 if there is none (replies).
+    /// Host id of the default host, 0 if there is none (replies). `u8`.
     pub const DEFAULT_HOST: u16 = 15;
-    /// u64: the members; bit n stands for host id n + 1 (replies).
+    /// The members; bit n stands for host id n + 1 (replies). `u64`.
     pub const MEMBERS: u16 = 16;
-    /// binary 32: the cluster key (requests; never in a reply).
+    /// The cluster key (requests; never in a reply). `binary`, key-len bytes.
     pub const KEY: u16 = 17;
-    /// u8: id of that key, 1–255 (requests); id of the key used for sending (replies).
+    /// Id of the key, 1–255 (requests); id of the key used for sending (replies). `u8`.
     pub const KEY_ID: u16 = 18;
-    /// binary 16: the hash seed (requests; never in a reply).
+    /// The hash seed (requests; never in a reply). `binary`, seed-len bytes.
     pub const HASH_SEED: u16 = 19;
-    /// flag: the cluster is meant to have no key (requests); has none (replies).
+    /// The cluster is meant to have no key (requests); has none (replies). `flag`.
     pub const NO_KEY: u16 = 20;
-    /// u8: [`super::Control`] (requests).
+    /// What this host is to do (requests). `u8`, [`super::Control`].
     pub const CONTROL: u16 = 21;
-    /// u8: load weight of this host for the default rule, 0–100.
+    /// Load weight of this host for the default rule, 0–100. `u8`.
     pub const WEIGHT: u16 = 22;
-    /// u32: buckets of the default rule that this host owns (replies).
+    /// Buckets of the default rule that this host owns (replies). `u32`.
     pub const BUCKETS_OWNED: u16 = 23;
-    /// u8: [`super::super::state::Cause`] of the last convergence (replies).
+    /// Cause of the last convergence (replies). `u8`, [`super::Cause`].
     pub const CAUSE: u16 = 24;
-    /// flag: take part at once (requests to make a cluster); without it the cluster starts stopped.
+    /// Take part at once (requests to make a cluster); without it the cluster starts stopped. `flag`.
     pub const START: u16 = 25;
-    /// u64: digest of rules that wait for the other hosts, 0 if none (replies).
+    /// Digest of rules that wait for the other hosts, 0 if none (replies). `u64`.
     pub const PENDING: u16 = 26;
-    /// nest [`super::rule`], repeated: a port rule (requests to make a cluster); the default rule if there is none.
+    /// A port rule (requests to make a cluster); the default rule if there is none. `nest`, attributes
+    /// [`super::rule`], repeated.
     pub const RULE: u16 = 27;
-    /// u16: number of port rules in force (replies).
+    /// Number of port rules in force (replies). `u16`.
     pub const RULES: u16 = 28;
-    /// binary 6: the virtual MAC of IPv6 VIPs, where it is another than that of the IPv4 ones (replies).
+    /// The virtual MAC of IPv6 VIPs, where it is another than that of the IPv4 ones (replies). `binary`, 6 bytes.
     pub const VIRTUAL_MAC_V6: u16 = 29;
-    /// binary 4 or 16: a VIP that another station claims (replies).
+    /// A VIP that another station claims (replies). `binary`, 4 or 16 bytes.
     pub const CONFLICT_VIP: u16 = 30;
-    /// binary 6: the MAC that it claims it for, or its own (replies).
+    /// The MAC that the station claims the VIP for, or its own (replies). `binary`, 6 bytes.
     pub const CONFLICT_MAC: u16 = 31;
-    /// u64: milliseconds since it last did so (replies).
+    /// Milliseconds since the last claim (replies). `u64`.
     pub const CONFLICT_AGE_MS: u16 = 32;
-    /// flag: packets for a VIP are served whichever interface they arrive on.
+    /// Packets for a VIP are served whichever interface they arrive on. `flag`.
     pub const ALLOW_OTHER_INTERFACES: u16 = 33;
-    /// u8: families of whose VIPs no frame reaches this host, 1 for IPv4, 2 for IPv6; absent if there is none (replies).
+    /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
+    /// (replies). `u8`.
     pub const STARVED: u16 = 34;
-    /// u8: [`super::Echo`].
+    /// Which host answers echo requests. `u8`, [`super::Echo`].
     pub const ECHO: u16 = 35;
-    /// u32: seconds after which a drainstop ends though sessions are left (requests with [`super::Control::Drainstop`]);
-    /// without it, it waits for the last one.
+    /// Seconds after which a drainstop ends though sessions are left (requests with the control drainstop); without
+    /// it, the drainstop waits for the last session. `u32`.
     pub const DRAIN_TIMEOUT_S: u16 = 36;
-    /// u64: sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
+    /// Sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
+    /// `u64`.
     pub const WALK_FOUND: u16 = 37;
-    /// u32: buckets, over all maps, that this host does not own but may hold sessions of (replies).
+    /// Buckets, over all maps, that this host does not own but may hold sessions of (replies). `u32`.
     pub const RESIDUE: u16 = 38;
-    /// u32: microseconds that the last walk took (replies).
+    /// Microseconds that the last walk took (replies). `u32`.
     pub const WALK_US: u16 = 39;
-    /// u32: connections that the last walk looked at, whosever they were (replies).
+    /// Connections that the last walk looked at, whether of the cluster or not (replies). `u32`.
     pub const WALK_SEEN: u16 = 40;
-    /// u32: sessions without a socket that are remembered at most; 0: none.
+    /// Most sessions without a socket that are remembered; 0: none. `u32`.
     pub const SESSIONS_MAX: u16 = 41;
-    /// u32: how many are remembered now (replies to who has CAP_NET_ADMIN: counting them takes long).
+    /// Sessions without a socket that are remembered now (replies to callers with CAP_NET_ADMIN: counting takes
+    /// long). `u32`.
     pub const SESSIONS: u16 = 42;
-    /// u8: [`super::Responder`].
+    /// Which host answers ARP requests and neighbour solicitations. `u8`, [`super::Responder`].
     pub const RESPONDER: u16 = 43;
     /// Highest number in use.
     pub const MAX: u16 = 43;
 }
 
-/// Attributes of a port rule. A rule that is not told otherwise is the default rule: all VIPs, both protocols, all
+/// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
 /// ports, mode multiple, affinity single.
 pub mod rule {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// u16: place in the list, from 0 (replies, and requests to control a rule); the slot of its bucket map.
+    /// Place in the list, from 0 (replies, and requests to control a rule); the slot of its bucket map. `u16`.
     pub const NUMBER: u16 = 2;
-    /// binary 4 or 16: the VIP that it is for; absent: all.
+    /// The VIP that it is for; absent: all. `binary`, 4 or 16 bytes.
     pub const VIP: u16 = 3;
-    /// u8: [`super::super::rules::Protocols`].
+    /// The protocols that it covers. `u8`, [`super::Protocols`].
     pub const PROTOCOLS: u16 = 4;
-    /// u16: first port of the range.
+    /// First port of the range. `u16`.
     pub const FIRST_PORT: u16 = 5;
-    /// u16: last port of the range, inclusive.
+    /// Last port of the range, inclusive. `u16`.
     pub const LAST_PORT: u16 = 6;
-    /// u8: [`super::super::rules::FilteringMode`].
+    /// How the rule handles traffic. `u8`, [`super::FilteringMode`].
     pub const MODE: u16 = 7;
-    /// u8: [`super::Affinity`].
+    /// Which part of a client's address decides its host. `u8`, [`super::Affinity`].
     pub const AFFINITY: u16 = 8;
-    /// u8: bits of an IPv4 address that affinity network looks at, 1–32.
+    /// Bits of an IPv4 address that affinity network looks at, 1–32. `u8`.
     pub const PREFIX_V4: u16 = 9;
-    /// u8: bits of an IPv6 address that affinity network looks at, 1–128.
+    /// Bits of an IPv6 address that affinity network looks at, 1–128. `u8`.
     pub const PREFIX_V6: u16 = 10;
-    /// u8: [`super::super::rules::Track`].
+    /// Which UDP sessions are tracked. `u8`, [`super::Track`].
     pub const TRACK: u16 = 11;
-    /// u8: this host's load weight for the rule, 0–100; absent: that of the cluster.
+    /// This host's load weight for the rule, 0–100; absent: that of the cluster. `u8`.
     pub const WEIGHT: u16 = 12;
-    /// u8: this host's handling priority for the rule, 1–64, the lowest first; absent: its host id.
+    /// This host's handling priority for the rule, 1–64, the lowest first; absent: its host id. `u8`.
     pub const PRIORITY: u16 = 13;
-    /// u8: [`super::super::rules::RuleState`] on this host.
+    /// What this host does for the rule. `u8`, [`super::RuleState`].
     pub const STATE: u16 = 14;
-    /// nest [`super::rule`], repeated: the rules of the new list, in order (requests to replace it).
+    /// A rule of the new list, in order (requests to replace it). `nest`, attributes [`super::rule`], repeated.
     pub const RULE: u16 = 15;
-    /// flag: of the list that waits for the other hosts (replies).
+    /// Of the list that waits for the other hosts (replies). `flag`.
     pub const PENDING: u16 = 16;
-    /// u32: buckets of the rule that this host owns (replies).
+    /// Buckets of the rule that this host owns (replies). `u32`.
     pub const BUCKETS_OWNED: u16 = 17;
-    /// u64: packets that this host served under this number since the cluster was made (replies).
+    /// Packets that this host served under this number since the cluster was made (replies). `u64`.
     pub const ACCEPTED: u16 = 18;
-    /// u64: packets that this host did not serve under this number since the cluster was made (replies).
+    /// Packets that this host did not serve under this number since the cluster was made (replies). `u64`.
     pub const DROPPED: u16 = 19;
     /// Highest number in use.
     pub const MAX: u16 = 19;
@@ -204,104 +226,105 @@ pub mod rule {
 
 /// Attributes of a host of a cluster.
 pub mod member {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// u8: host id.
+    /// Host id. `u8`.
     pub const HOST_ID: u16 = 2;
-    /// u8: [`super::super::state::HostState`] as last told by the host.
+    /// State of the host, as it last reported. `u8`, [`super::HostState`].
     pub const STATE: u16 = 3;
-    /// u8: [`super::super::state::OutReason`].
+    /// Why that host is out, or owns nothing. `u8`, [`super::OutReason`].
     pub const OUT_REASON: u16 = 4;
-    /// u32: milliseconds since it was last heard; absent for this host itself.
+    /// Milliseconds since it was last heard; absent for this host itself. `u32`.
     pub const LAST_HEARD_MS: u16 = 5;
-    /// u64: incarnation.
+    /// Incarnation. `u64`.
     pub const INCARNATION: u16 = 6;
-    /// u32: buckets of the default rule that it owns.
+    /// Buckets of the default rule that it owns. `u32`.
     pub const BUCKETS_OWNED: u16 = 7;
-    /// flag: this host itself.
+    /// This host itself. `flag`.
     pub const SELF: u16 = 8;
-    /// flag: the default host.
+    /// The default host. `flag`.
     pub const DEFAULT: u16 = 9;
-    /// u8: bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance.
+    /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance. `u8`.
     pub const PATHS: u16 = 10;
-    /// u32: heartbeats lost of the last 1000 expected.
+    /// Heartbeats lost of the last 1000 expected. `u32`.
     pub const LOSS_PERMILLE: u16 = 11;
-    /// binary 4 or 16: dedicated IP.
+    /// Dedicated IP. `binary`, 4 or 16 bytes.
     pub const DEDICATED_IP: u16 = 12;
-    /// u8: load weight for the default rule.
+    /// Load weight for the default rule. `u8`.
     pub const WEIGHT: u16 = 13;
-    /// flag: a member of the agreed generation.
+    /// A member of the agreed generation. `flag`.
     pub const MEMBER: u16 = 14;
-    /// u64: digest of the rules that it has staged, 0 if none.
+    /// Digest of the rules that it has staged, 0 if none. `u64`.
     pub const PENDING: u16 = 15;
-    /// u32: buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known here.
+    /// Buckets, over all maps, that it does not own but may hold sessions of; absent while that is not known here.
+    /// `u32`.
     pub const RESIDUE: u16 = 16;
-    /// u64: milliseconds for which it has had some without a break; absent if it has none.
+    /// Milliseconds for which it has held such buckets without a break; absent if it holds none. `u64`.
     pub const RESIDUE_MS: u16 = 17;
     /// Highest number in use.
     pub const MAX: u16 = 17;
 }
 
-/// Attributes of the question who owns a flow, and of its answer.
+/// Attributes of a query for the owner of a flow, and of the answer.
 pub mod owner {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// binary 4 or 16: address of the client.
+    /// Address of the client. `binary`, 4 or 16 bytes.
     pub const CLIENT: u16 = 2;
-    /// u16: port of the client, host byte order; 0 if not given.
+    /// Port of the client, host byte order; 0 if not given. `u16`.
     pub const CLIENT_PORT: u16 = 3;
-    /// binary 4 or 16: the VIP.
+    /// The VIP. `binary`, 4 or 16 bytes.
     pub const VIP: u16 = 4;
-    /// u16: port at the VIP, host byte order.
+    /// Port at the VIP, host byte order. `u16`.
     pub const VIP_PORT: u16 = 5;
-    /// u8: IP protocol number; 6 (TCP) if absent.
+    /// IP protocol number; 6 (TCP) if absent. `u8`.
     pub const PROTOCOL: u16 = 6;
-    /// u8: host id of the owner, 0 if nobody (replies).
+    /// Host id of the owner, 0 if there is none (replies). `u8`.
     pub const OWNER: u16 = 7;
-    /// string: name of the reason of the decision (replies).
+    /// Name of the reason of the decision (replies). `string`.
     pub const REASON: u16 = 8;
-    /// u16: number of the rule; absent if none covers the flow (replies).
+    /// Number of the rule, 0 for the default rule; absent if none covers the flow (replies). `u16`.
     pub const RULE: u16 = 9;
-    /// u8: [`super::Affinity`] (replies).
+    /// Affinity of the rule (replies). `u8`, [`super::Affinity`].
     pub const AFFINITY: u16 = 10;
-    /// u64: the keyed hash (replies).
+    /// The keyed hash (replies). `u64`.
     pub const HASH: u16 = 11;
-    /// u16: bucket (replies).
+    /// Bucket (replies). `u16`.
     pub const BUCKET: u16 = 12;
-    /// flag: this host is the owner (replies).
+    /// This host is the owner (replies). `flag`.
     pub const SELF: u16 = 13;
-    /// u64: generation of the map that was asked (replies).
+    /// Generation of the map that was looked up (replies). `u64`.
     pub const GENERATION: u16 = 14;
-    /// u64: hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies).
+    /// Hosts that do not own the bucket but may hold sessions of it; bit n stands for host id n + 1 (replies). `u64`.
     pub const HOLDERS: u16 = 15;
-    /// u64: hosts of which it is not known at the moment what they hold (replies).
+    /// Hosts of which it is not known at the moment what they hold (replies). `u64`.
     pub const HOLDERS_UNKNOWN: u16 = 16;
-    /// u8: [`super::Trace`]: what the tables of this host have of the flow (replies).
+    /// What this host's tables hold for the flow (replies). `u8`, [`super::Trace`].
     pub const TRACE: u16 = 17;
-    /// string: what this host would count the first packet of the flow as (replies).
+    /// What this host would count the first packet of the flow as (replies). `string`.
     pub const FIRST: u16 = 18;
-    /// string: what this host would count a later packet of the flow as (replies).
+    /// What this host would count a later packet of the flow as (replies). `string`.
     pub const LATER: u16 = 19;
     /// Highest number in use.
     pub const MAX: u16 = 19;
 }
 
-/// Attributes of a bucket map, and of what hosts may hold of buckets that others own.
+/// Attributes of a bucket map, and of the buckets in which a host may hold sessions though another owns them.
 pub mod bucket {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// u16: slot of the map: the number of its rule; the one after the last is for what no rule covers.
+    /// Slot of the map: the number of its rule; the one after the last is for what no rule covers. `u16`.
     pub const SLOT: u16 = 2;
-    /// u16: first bucket of this message; absent if it is about residue.
+    /// First bucket of this message; absent if it is about residue. `u16`.
     pub const FIRST: u16 = 3;
-    /// binary: a host id for each bucket, 0 for nobody.
+    /// A host id for each bucket, 0 for none. `binary`, 1 to buckets bytes.
     pub const OWNERS: u16 = 4;
-    /// u64: generation of the map.
+    /// Generation of the map. `u64`.
     pub const GENERATION: u16 = 5;
-    /// u8: id of a host that has residue in the map.
+    /// Id of a host that has residue in the map. `u8`.
     pub const HOLDER: u16 = 6;
-    /// binary: 64 words of 8 bytes; bit n of word w is bucket 64 w + n, which that host does not own but may hold
-    /// sessions of.
+    /// 64 words of 8 bytes; bit n of word w is bucket 64 w + n, which that host does not own but may hold sessions
+    /// of. `binary`, 512 bytes.
     pub const RESIDUE: u16 = 7;
     /// Highest number in use.
     pub const MAX: u16 = 7;
@@ -309,36 +332,36 @@ pub mod bucket {
 
 /// Attributes of a counter.
 pub mod counter {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// string: name of the counter.
+    /// Name of the counter. `string`.
     pub const NAME: u16 = 2;
-    /// u64: value, summed over all CPUs.
+    /// Value, summed over all CPUs. `u64`.
     pub const VALUE: u16 = 3;
-    /// u16: number of a rule, of whose packets the reasons are told (requests and replies); absent: of all packets,
-    /// and all other counters.
+    /// Number of a rule whose packets are counted (requests and replies); absent: all packets are, and the counters
+    /// that no rule has are there too. `u16`.
     pub const RULE: u16 = 4;
     /// Highest number in use.
     pub const MAX: u16 = 4;
 }
 
-/// Attributes of an entry of the history of convergence.
+/// Attributes of an entry in the history of convergence.
 pub mod history {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// u64: generation.
+    /// Generation. `u64`.
     pub const GENERATION: u16 = 2;
-    /// u64: the members.
+    /// The members. `u64`.
     pub const MEMBERS: u16 = 3;
-    /// u8: [`super::super::state::Cause`].
+    /// Why the cluster converged. `u8`, [`super::Cause`].
     pub const CAUSE: u16 = 4;
-    /// u8: host id that the cause is about, 0 if none.
+    /// Host id that the cause is about, 0 if none. `u8`.
     pub const HOST_ID: u16 = 5;
-    /// u64: milliseconds since the generation was committed.
+    /// Milliseconds since the generation was committed. `u64`.
     pub const AGE_MS: u16 = 6;
-    /// u32: microseconds from the first proposal to the commit.
+    /// Microseconds from the first proposal to the commit. `u32`.
     pub const TOOK_US: u16 = 7;
-    /// u32: buckets that moved, over all maps.
+    /// Buckets that moved, over all maps. `u32`.
     pub const MOVED: u16 = 8;
     /// Highest number in use.
     pub const MAX: u16 = 8;
@@ -346,13 +369,13 @@ pub mod history {
 
 /// Attributes of a key.
 pub mod key {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// u8: key id, 1–255.
+    /// Key id, 1–255. `u8`.
     pub const ID: u16 = 2;
-    /// binary 32: the key (requests; never in a reply).
+    /// The key (requests; never in a reply). `binary`, key-len bytes.
     pub const KEY: u16 = 3;
-    /// flag: frames are sent with this key.
+    /// Frames are sent with this key. `flag`.
     pub const SEND: u16 = 4;
     /// Highest number in use.
     pub const MAX: u16 = 4;
@@ -360,9 +383,9 @@ pub mod key {
 
 /// Attributes of a heartbeat on the second path.
 pub mod heartbeat {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// binary: the frame, without Ethernet header.
+    /// The frame, without Ethernet header. `binary`, 1 to frame-max bytes.
     pub const FRAME: u16 = 2;
     /// Highest number in use.
     pub const MAX: u16 = 2;
@@ -370,50 +393,74 @@ pub mod heartbeat {
 
 /// Attributes of a state change.
 pub mod event {
-    /// u32: index of the cluster interface.
+    /// Index of the cluster interface. `u32`.
     pub const IFINDEX: u16 = 1;
-    /// string: name of the cluster interface.
+    /// Name of the cluster interface. `string`.
     pub const IFNAME: u16 = 2;
-    /// u8: [`super::EventKind`].
+    /// What happened. `u8`, [`super::EventKind`].
     pub const KIND: u16 = 3;
-    /// u8: host id that the event is about.
+    /// Host id that the event is about. `u8`.
     pub const HOST_ID: u16 = 4;
-    /// u8: [`super::super::state::HostState`] of that host.
+    /// Host state of that host. `u8`, [`super::HostState`].
     pub const STATE: u16 = 5;
-    /// u8: [`super::super::state::OutReason`].
+    /// Why that host is out, or owns nothing. `u8`, [`super::OutReason`].
     pub const OUT_REASON: u16 = 6;
-    /// u64: generation.
+    /// Generation. `u64`.
     pub const GENERATION: u16 = 7;
-    /// u64: the members.
+    /// The members. `u64`.
     pub const MEMBERS: u16 = 8;
-    /// u8: [`super::super::state::Cause`].
+    /// Why the cluster converged. `u8`, [`super::Cause`].
     pub const CAUSE: u16 = 9;
-    /// u8: host id of the default host.
+    /// Host id of the default host. `u8`.
     pub const DEFAULT_HOST: u16 = 10;
-    /// binary 4 or 16: the VIP that another station claims.
+    /// The VIP that another station claims. `binary`, 4 or 16 bytes.
     pub const VIP: u16 = 11;
-    /// binary 6: the MAC that it claims it for, or its own.
+    /// The MAC that the station claims the VIP for, or its own. `binary`, 6 bytes.
     pub const MAC: u16 = 12;
-    /// u64: sessions that were left.
+    /// Sessions that were left. `u64`.
     pub const SESSIONS: u16 = 13;
     /// Highest number in use.
     pub const MAX: u16 = 13;
 }
 
 named! {
-    /// How the VIP resolves (design: cluster mode).
+    /// How a VIP resolves: the cluster mode.
     Mode {
-        /// 02-bf-… as a secondary unicast address.
+        /// To 02-bf-…, a secondary unicast address of the interface.
         Unicast = 1 "unicast",
-        /// 03-bf-….
+        /// To the multicast MAC 03-bf-….
         Multicast = 2 "multicast",
-        /// 01-00-5e-7f-…, joined by IGMP.
+        /// To 01-00-5e-7f-…, which each host joins by IGMP.
         Igmp = 3 "igmp",
     }
 }
 
 named! {
-    /// What of a client decides its host.
+    /// Which host answers echo requests to a VIP.
+    Echo {
+        /// The default host answers.
+        DefaultHost = 0 "default-host",
+        /// Every host answers (as Windows does).
+        All = 1 "all",
+        /// The host that the client's address hashes to.
+        Hash = 2 "hash",
+        /// No host answers.
+        Drop = 3 "drop",
+    }
+}
+
+named! {
+    /// Which host answers ARP requests and neighbour solicitations for a VIP.
+    Responder {
+        /// The default host.
+        DefaultHost = 0 "default-host",
+        /// Every host: lost answers do not matter, but each request gets as many answers as there are hosts.
+        All = 1 "all",
+    }
+}
+
+named! {
+    /// Which part of a client's address decides its host.
     Affinity {
         /// Client address and port.
         None = 0 "none",
@@ -425,49 +472,74 @@ named! {
 }
 
 named! {
-    /// What becomes of echo requests to a VIP.
-    Echo {
-        /// The default host answers.
-        DefaultHost = 0 "default-host",
-        /// Every host answers (as Windows does).
-        All = 1 "all",
-        /// The host that the client's address hashes to.
-        Hash = 2 "hash",
-        /// Nobody.
-        Drop = 3 "drop",
+    /// Which transport protocols a port rule covers. UDP-Lite goes with UDP, SCTP with TCP. The numbers are sets: bit
+    /// 0 for TCP, bit 1 for UDP.
+    Protocols {
+        /// TCP and SCTP.
+        Tcp = 1 "tcp",
+        /// UDP and UDP-Lite.
+        Udp = 2 "udp",
+        /// All of them.
+        Both = 3 "both",
     }
 }
 
 named! {
-    /// What the tables of a host have of a flow.
+    /// How a port rule handles traffic.
+    FilteringMode {
+        /// Spread over the hosts by affinity and load weight.
+        Multiple = 1 "multiple",
+        /// All traffic goes to the host with the best handling priority.
+        Single = 2 "single",
+        /// Dropped on every host.
+        Disabled = 3 "disabled",
+    }
+}
+
+named! {
+    /// What a host does for a port rule. It may differ between hosts.
+    RuleState {
+        /// Serves its share.
+        Enabled = 1 "enabled",
+        /// Serves nothing of the rule, old connections included.
+        Disabled = 2 "disabled",
+        /// Takes no new connections.
+        Draining = 3 "draining",
+    }
+}
+
+named! {
+    /// Whether UDP sessions of a port rule are tracked, so that they survive a change of the map.
+    Track {
+        /// Those to port 443, which are QUIC.
+        Quic = 0 "quic",
+        /// None.
+        Off = 1 "off",
+        /// All.
+        On = 2 "on",
+    }
+}
+
+named! {
+    /// What a host's tables hold for a flow.
     Trace {
         /// Nothing.
         None = 0 "none",
         /// A TCP socket: opened from here, established or closing.
         Socket = 1 "socket",
-        /// A half-open TCP connection, which is served the acknowledgement that it awaits and nothing else.
+        /// A half-open TCP connection: only the acknowledgement that it waits for is served.
         HalfOpen = 2 "half-open",
         /// A TCP socket in TIME_WAIT.
         TimeWait = 3 "time-wait",
         /// A session that has no socket.
         Session = 4 "session",
-        /// A connection that is translated for somebody behind this host.
+        /// A connection that this host translates for a machine behind it.
         Conntrack = 5 "conntrack",
     }
 }
 
 named! {
-    /// Who answers ARP requests and neighbour solicitations for a VIP.
-    Responder {
-        /// The default host.
-        DefaultHost = 0 "default-host",
-        /// Every host: an answer arrives though some are lost, and each question has as many as there are hosts.
-        All = 1 "all",
-    }
-}
-
-named! {
-    /// What `cluster-set` can ask of a host.
+    /// What cluster-set can ask of a host.
     Control {
         /// Take part.
         Start = 1 "start",
@@ -477,9 +549,9 @@ named! {
         Drain = 3 "drain",
         /// Drain, and stop when the last session has ended.
         Drainstop = 4 "drainstop",
-        /// Stop, and be deaf to everything but resume.
+        /// Stop, and refuse every command but resume.
         Suspend = 5 "suspend",
-        /// End suspension; the host is stopped then.
+        /// End the suspension; the host stays stopped.
         Resume = 6 "resume",
     }
 }
@@ -497,19 +569,99 @@ named! {
         Converged = 4 "converged",
         /// A host was kept out, or let in again.
         HostOut = 5 "host-out",
-        /// A host was heard that was not known.
+        /// A new host was heard.
         HostSeen = 6 "host-seen",
         /// The default host changed.
         DefaultHost = 7 "default-host",
-        /// Another station claims a VIP. Told once a minute at most for the same one.
+        /// Another station claims a VIP. Sent at most once a minute for the same claim.
         Conflict = 8 "conflict",
         /// No frame to a VIP reaches this host, though heartbeats do: the switch withholds them.
         Starved = 9 "starved",
         /// Frames to all VIPs reach this host again.
         Delivered = 10 "delivered",
-        /// A drainstop has come to its end: no session is left, or its time is up.
+        /// A drainstop has ended: no session is left, or its time is up.
         Drained = 11 "drained",
-        /// There is no room for more sessions: new ones are served, but not remembered. Told once a minute at most.
+        /// The session table is full: new sessions are served, but not remembered. Sent at most once a minute.
         SessionsFull = 12 "sessions-full",
+    }
+}
+
+named! {
+    /// What a host is doing, as it says of itself.
+    HostState {
+        /// Takes no part: sends nothing, serves nothing.
+        Stopped = 0 "stopped",
+        /// Sends heartbeats and waits to be admitted.
+        Joining = 1 "joining",
+        /// A member that serves its share.
+        Converged = 2 "converged",
+        /// A member that takes no new connections and serves the old ones.
+        Draining = 3 "draining",
+        /// Stopped, and refuses every command but resume.
+        Suspended = 4 "suspended",
+    }
+}
+
+named! {
+    /// Why a host is not a member, or owns nothing although it is one.
+    OutReason {
+        /// It is a member and may own buckets.
+        None = 0 "none",
+        /// No heartbeat has come from it for tolerance × period.
+        Dead = 1 "dead",
+        /// It announced that it leaves.
+        Left = 2 "left",
+        /// Another live host has the same host id.
+        DuplicateId = 3 "duplicate-id",
+        /// Its port rules differ from the cluster's.
+        RulesDiffer = 4 "rules-differ",
+        /// Its cluster settings (mode, VIPs, hash seed, timing) differ from the cluster's.
+        SettingsDiffer = 5 "settings-differ",
+        /// It speaks a protocol version that is not understood here.
+        Version = 6 "version",
+        /// Its frames are signed with a key that is not known here, or wrongly.
+        Key = 7 "key",
+        /// It has not yet shown that its frames are fresh (echoed a nonce).
+        NotFresh = 8 "not-fresh",
+        /// It came and went too often and has to wait.
+        Flapping = 9 "flapping",
+        /// It and the leader do not hear each other both ways.
+        NoLink = 10 "no-link",
+        /// Its cluster interface is cut: no carrier, or nothing of the segment reaches it.
+        InterfaceCut = 11 "interface-cut",
+        /// A VIP is missing from its interface.
+        VipMissing = 12 "vip-missing",
+        /// It listens before it joins.
+        Listening = 13 "listening",
+        /// It refused a map that the leader had proposed, and is not asked again for a while.
+        MapRefused = 14 "map-refused",
+    }
+}
+
+named! {
+    /// Why the cluster converged.
+    Cause {
+        /// The first convergence of a cluster.
+        ColdStart = 0 "cold-start",
+        /// A host joined.
+        Joined = 1 "joined",
+        /// A host died.
+        Died = 2 "died",
+        /// A host announced that it leaves.
+        Left = 3 "left",
+        /// A host drains.
+        Draining = 4 "draining",
+        /// A load weight or handling priority changed.
+        Weight = 5 "weight",
+        /// The port rules changed.
+        Rules = 6 "rules",
+        /// Two parts of a partition met.
+        Merged = 7 "merged",
+        /// A member's interface was cut or came back.
+        Interface = 8 "interface",
+        /// A member restarted under its old id.
+        Restarted = 9 "restarted",
+        /// A member had let go of buckets under a change that was abandoned, or after a pause.
+        Recovered = 10 "recovered",
     }
 }

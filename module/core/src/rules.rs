@@ -8,8 +8,8 @@
 
 use super::config::{SlotKind, SlotSet};
 use super::genl::Affinity;
+pub use super::genl::{FilteringMode, Protocols, RuleState, Track};
 use super::limits::RULES_MAX;
-use super::state::named;
 use core::fmt;
 use core::net::IpAddr;
 
@@ -19,61 +19,11 @@ pub const PREFIX_V4_DEFAULT: u8 = 24;
 /// Prefix length of affinity network for IPv6: what one site or household has.
 pub const PREFIX_V6_DEFAULT: u8 = 64;
 
-named! {
-    /// Which transport protocols a rule covers. UDP-Lite goes with UDP, SCTP with TCP. The numbers are sets: bit 0
-    /// for TCP, bit 1 for UDP.
-    Protocols {
-        /// TCP and SCTP.
-        Tcp = 1 "tcp",
-        /// UDP and UDP-Lite.
-        Udp = 2 "udp",
-        /// All of them.
-        Both = 3 "both",
-    }
-}
-
 impl Protocols {
     /// Whether the two have a protocol in common.
     #[must_use]
     pub const fn overlaps(self, other: Protocols) -> bool {
         self as u8 & other as u8 != 0
-    }
-}
-
-named! {
-    /// What becomes of the traffic of a rule.
-    FilteringMode {
-        /// Spread over the hosts by affinity and load weight.
-        Multiple = 1 "multiple",
-        /// All to the host of best handling priority.
-        Single = 2 "single",
-        /// Dropped on every host.
-        Disabled = 3 "disabled",
-    }
-}
-
-named! {
-    /// What a host does about a rule. It is no part of what the hosts must agree on.
-    RuleState {
-        /// Serves its share.
-        Enabled = 1 "enabled",
-        /// Serves nothing of the rule, old connections included.
-        Disabled = 2 "disabled",
-        /// Takes no new connections. The packet path does nothing special: the host's weight for the rule is 0,
-        /// so it owns no bucket, and its old connections are residual sessions.
-        Draining = 3 "draining",
-    }
-}
-
-named! {
-    /// Whether UDP sessions of a rule are tracked, so that they survive a change of the map.
-    Track {
-        /// Those to port 443, which are QUIC.
-        Quic = 0 "quic",
-        /// None.
-        Off = 1 "off",
-        /// All.
-        On = 2 "on",
     }
 }
 

@@ -38,19 +38,12 @@ const ENOENT: i32 = 2;
 
 impl AttributeNames for GenlMessage<NlbMessage> {
     fn attribute_name(&self, kind: u16) -> Option<String> {
-        let (set, table) = Attributes::table(self.payload.command.known()?);
-        let row = table.iter().find(|row| row.number == kind)?;
-        Some(format!("{set}.{}", spec_name(row.constant)))
+        Attributes::name(self.payload.command.known()?, kind)
     }
 
     fn nested_name(&self, _outer: u16, kind: u16) -> Option<String> {
         // There is one set that is nested anywhere.
-        let row = RuleAttribute::TABLE.iter().find(|row| row.number == kind)?;
-        Some(format!(
-            "{}.{}",
-            RuleAttribute::SET,
-            spec_name(row.constant)
-        ))
+        RuleAttribute::full_name(kind)
     }
 }
 
@@ -58,12 +51,6 @@ impl AttributeNames for GenlMessage<GenlCtrl> {
     fn attribute_name(&self, _kind: u16) -> Option<String> {
         None
     }
-}
-
-/// The name in the specification of a constant in nlb-core.
-#[must_use]
-pub fn spec_name(constant: &str) -> String {
-    constant.to_ascii_lowercase().replace('_', "-")
 }
 
 /// Numbers that the kernel gave the family when the module was loaded.
@@ -122,7 +109,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::request`].
     pub fn cluster(&mut self, ifindex: u32) -> Result<Option<Cluster>, Error> {
-        let request = vec![ClusterAttribute::IfIndex(ifindex)];
+        let request = vec![ClusterAttribute::Ifindex(ifindex)];
         let replies = self.request(Command::ClusterGet, request)?;
         let clusters = collect(replies, |attributes| match attributes {
             Attributes::Cluster(attributes) => Cluster::from_attributes(attributes).map(Some),
@@ -147,7 +134,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::request`].
     pub fn remove(&mut self, ifindex: u32) -> Result<(), Error> {
-        let attributes = vec![ClusterAttribute::IfIndex(ifindex)];
+        let attributes = vec![ClusterAttribute::Ifindex(ifindex)];
         self.request(Command::ClusterDel, attributes).map(drop)
     }
 
@@ -167,7 +154,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn members(&mut self, ifindex: u32) -> Result<Vec<Member>, Error> {
-        let request = vec![MemberAttribute::IfIndex(ifindex)];
+        let request = vec![MemberAttribute::Ifindex(ifindex)];
         let replies = self.dump(Command::MemberGet, request)?;
         let mut members = collect(replies, |attributes| match attributes {
             Attributes::Member(attributes) => Member::from_attributes(attributes).map(Some),
@@ -199,7 +186,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn buckets(&mut self, ifindex: u32) -> Result<Vec<BucketMap>, Error> {
-        let request = vec![BucketAttribute::IfIndex(ifindex)];
+        let request = vec![BucketAttribute::Ifindex(ifindex)];
         let replies = self.dump(Command::BucketGet, request)?;
         let pieces = collect(replies, |attributes| match attributes {
             Attributes::Bucket(attributes) => Ok(Some(attributes)),
@@ -223,14 +210,13 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn counters_of(&mut self, ifindex: u32, rule: Option<u16>) -> Result<Vec<Counter>, Error> {
-        let mut request = vec![CounterAttribute::IfIndex(ifindex)];
+        let mut request = vec![CounterAttribute::Ifindex(ifindex)];
         request.extend(rule.map(CounterAttribute::Rule));
         let replies = self.dump(Command::CounterGet, request)?;
-        let counters = collect(replies, |attributes| match attributes {
+        collect(replies, |attributes| match attributes {
             Attributes::Counter(attributes) => Counter::from_attributes(attributes).map(Some),
             _ => Ok(None),
-        })?;
-        Ok(counters.into_iter().flatten().collect())
+        })
     }
 
     /// The history of convergence, newest first.
@@ -239,7 +225,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn history(&mut self, ifindex: u32) -> Result<Vec<Convergence>, Error> {
-        let request = vec![HistoryAttribute::IfIndex(ifindex)];
+        let request = vec![HistoryAttribute::Ifindex(ifindex)];
         let replies = self.dump(Command::HistoryGet, request)?;
         let mut history = collect(replies, |attributes| match attributes {
             Attributes::History(attributes) => Convergence::from_attributes(attributes).map(Some),
@@ -257,7 +243,7 @@ impl<T: Transport> Client<T> {
     /// As [`Connection::request`].
     pub fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error> {
         let attributes = vec![
-            KeyAttribute::IfIndex(ifindex),
+            KeyAttribute::Ifindex(ifindex),
             KeyAttribute::Id(id),
             KeyAttribute::Key(key),
         ];
@@ -271,7 +257,7 @@ impl<T: Transport> Client<T> {
     /// As [`Connection::request`].
     pub fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
         let attributes = vec![
-            KeyAttribute::IfIndex(ifindex),
+            KeyAttribute::Ifindex(ifindex),
             KeyAttribute::Id(id),
             KeyAttribute::Send(()),
         ];
@@ -284,7 +270,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::request`].
     pub fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
-        let attributes = vec![KeyAttribute::IfIndex(ifindex), KeyAttribute::Id(id)];
+        let attributes = vec![KeyAttribute::Ifindex(ifindex), KeyAttribute::Id(id)];
         self.request(Command::KeyDel, attributes).map(drop)
     }
 
@@ -294,7 +280,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error> {
-        let replies = self.dump(Command::KeyGet, vec![KeyAttribute::IfIndex(ifindex)])?;
+        let replies = self.dump(Command::KeyGet, vec![KeyAttribute::Ifindex(ifindex)])?;
         collect(replies, |attributes| match attributes {
             Attributes::Key(attributes) => Key::from_attributes(attributes).map(Some),
             _ => Ok(None),
@@ -307,7 +293,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`Connection::dump`].
     pub fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error> {
-        let replies = self.dump(Command::RuleGet, vec![RuleAttribute::IfIndex(ifindex)])?;
+        let replies = self.dump(Command::RuleGet, vec![RuleAttribute::Ifindex(ifindex)])?;
         collect(replies, |attributes| match attributes {
             Attributes::Rule(attributes) => PortRule::from_attributes(attributes).map(Some),
             _ => Ok(None),

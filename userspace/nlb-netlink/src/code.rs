@@ -4,17 +4,8 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Responder, Trace},
-    rules::{FilteringMode, Protocols, RuleState, Track},
-    state::{Cause, HostState, OutReason},
-};
-
 /// An enumeration of nlb-core: numbers with names.
 pub trait Named: Copy + PartialEq + 'static {
-    /// The name of the enumeration in `module/specs/nlb.yaml`.
-    const ENUM: &'static str;
-
     /// All values, in order of their numbers.
     const VALUES: &'static [Self];
 
@@ -29,9 +20,8 @@ pub trait Named: Copy + PartialEq + 'static {
 }
 
 macro_rules! named {
-    ($($type:ident $text:literal,)*) => {$(
+    ($($type:ident,)*) => {$(
         impl Named for $type {
-            const ENUM: &'static str = $text;
             const VALUES: &'static [Self] = $type::ALL;
 
             fn from_number(number: u8) -> Option<Self> {
@@ -48,24 +38,7 @@ macro_rules! named {
         }
     )*};
 }
-
-named! {
-    Affinity "affinity",
-    Cause "cause",
-    Command "command",
-    Control "control",
-    Echo "echo",
-    Trace "trace",
-    EventKind "event-kind",
-    FilteringMode "filtering-mode",
-    HostState "host-state",
-    Mode "mode",
-    OutReason "out-reason",
-    Protocols "protocols",
-    Responder "responder",
-    RuleState "rule-state",
-    Track "track",
-}
+pub(crate) use named;
 
 /// A byte that stands for a value of `T`, or for one that this program does not know yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +105,8 @@ impl<T: Named> fmt::Display for Code<T> {
 
 #[cfg(test)]
 mod tests {
+    use nlb_core::state::HostState;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! Three layers, each usable without those above it: [`message`] and [`attribute`] are what is on the wire, built on
 //! the netlink-packet crates; [`connection`] is requests, dumps, refusals and notifications over a [`transport`];
-//! [`client`] and [`route`] speak in plain structures ([`object`]). Numbers come from nlb-core alone.
+//! [`client`] and [`route`] speak in plain structures ([`object`]). The tables of both are made from the specification.
 
 pub mod attribute;
 pub mod client;
@@ -12,8 +12,10 @@ pub mod code;
 pub mod connection;
 pub mod error;
 pub mod extack;
+mod generated;
 pub mod message;
 pub mod object;
+pub mod reply;
 pub mod route;
 pub mod transport;
 pub mod value;

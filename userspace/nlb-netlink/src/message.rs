@@ -2,20 +2,12 @@
 
 //! A message of the family: a command and the attributes that belong to it.
 
-use netlink_packet_core::{
-    DecodeError, DefaultNla, Emitable, NlasIterator, Parseable, ParseableParametrized,
-};
+use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 use nlb_core::genl::{self, Command};
 
-use crate::{
-    attribute::{
-        AttributeSet, BucketAttribute, ClusterAttribute, CounterAttribute, EventAttribute,
-        HeartbeatAttribute, HistoryAttribute, KeyAttribute, MemberAttribute, OwnerAttribute, Row,
-        RuleAttribute,
-    },
-    code::Code,
-};
+use crate::code::Code;
+pub use crate::generated::Attributes;
 
 macro_rules! message {
     ($($variant:ident($type:ident): $($command:ident)|+,)*) => {
@@ -32,7 +24,7 @@ macro_rules! message {
         }
 
         impl Attributes {
-            fn parse(command: Code<Command>, bytes: &[u8]) -> Result<Self, DecodeError> {
+            pub(crate) fn parse(command: Code<Command>, bytes: &[u8]) -> Result<Self, DecodeError> {
                 Ok(match command.known() {
                     $($(Some(Command::$command))|+ => Attributes::$variant($type::parse_all(bytes)?),)*
                     None => Attributes::Other(
@@ -43,11 +35,11 @@ macro_rules! message {
                 })
             }
 
-            /// The name of the set in the specification, and its table.
+            /// The name of an attribute of a command in the specification: `cluster.host-id`.
             #[must_use]
-            pub fn table(command: Command) -> (&'static str, &'static [Row]) {
+            pub fn name(command: Command, kind: u16) -> Option<String> {
                 match command {
-                    $($(Command::$command)|+ => ($type::SET, $type::TABLE),)*
+                    $($(Command::$command)|+ => <$type>::full_name(kind),)*
                 }
             }
         }
@@ -77,19 +69,7 @@ macro_rules! message {
         )*
     };
 }
-
-message! {
-    Cluster(ClusterAttribute): ClusterGet | ClusterNew | ClusterDel | ClusterSet,
-    Event(EventAttribute): EventNtf,
-    Member(MemberAttribute): MemberGet,
-    Owner(OwnerAttribute): OwnerGet,
-    Bucket(BucketAttribute): BucketGet,
-    Counter(CounterAttribute): CounterGet,
-    History(HistoryAttribute): HistoryGet,
-    Key(KeyAttribute): KeySet | KeyDel | KeyGet,
-    Heartbeat(HeartbeatAttribute): HeartbeatIn | HeartbeatNtf,
-    Rule(RuleAttribute): RuleGet | RuleSet | RuleControl,
-}
+pub(crate) use message;
 
 /// A message of the family `nlb`, without its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]

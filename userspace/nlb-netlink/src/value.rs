@@ -19,12 +19,6 @@ pub struct Nest<A>(pub Vec<A>);
 
 /// The value of an attribute.
 pub trait Value: Sized {
-    /// The type as `module/specs/nlb.yaml` calls it.
-    const SPEC_TYPE: &'static str;
-
-    /// The enumeration of the specification whose values this type has.
-    const SPEC_ENUM: Option<&'static str> = None;
-
     /// Whether the value is attributes, which the kernel wants to be told.
     const NESTED: bool = false;
 
@@ -43,10 +37,8 @@ pub trait Value: Sized {
 }
 
 macro_rules! integer {
-    ($($type:ident $parse:ident $text:literal,)*) => {$(
+    ($($type:ident $parse:ident,)*) => {$(
         impl Value for $type {
-            const SPEC_TYPE: &'static str = $text;
-
             fn size(&self) -> usize {
                 size_of::<$type>()
             }
@@ -63,16 +55,14 @@ macro_rules! integer {
 }
 
 integer! {
-    u8 parse_u8 "u8",
-    u16 parse_u16 "u16",
-    u32 parse_u32 "u32",
-    u64 parse_u64 "u64",
+    u8 parse_u8,
+    u16 parse_u16,
+    u32 parse_u32,
+    u64 parse_u64,
 }
 
 /// A string, zero-terminated on the wire.
 impl Value for String {
-    const SPEC_TYPE: &'static str = "string";
-
     fn size(&self) -> usize {
         str::len(self) + 1
     }
@@ -91,8 +81,6 @@ impl Value for String {
 
 /// A flag: it is there or not, and has no bytes.
 impl Value for () {
-    const SPEC_TYPE: &'static str = "flag";
-
     fn size(&self) -> usize {
         0
     }
@@ -110,8 +98,6 @@ impl Value for () {
 
 /// An address of either family: 4 or 16 bytes in network order.
 impl Value for IpAddr {
-    const SPEC_TYPE: &'static str = "binary";
-
     fn size(&self) -> usize {
         match self {
             IpAddr::V4(_) => 4,
@@ -133,8 +119,6 @@ impl Value for IpAddr {
 
 /// Bytes of a fixed number: a MAC, a key, a seed.
 impl<const N: usize> Value for [u8; N] {
-    const SPEC_TYPE: &'static str = "binary";
-
     fn size(&self) -> usize {
         N
     }
@@ -152,8 +136,6 @@ impl<const N: usize> Value for [u8; N] {
 
 /// Bytes of any number.
 impl Value for Vec<u8> {
-    const SPEC_TYPE: &'static str = "binary";
-
     fn size(&self) -> usize {
         self.as_slice().len()
     }
@@ -169,7 +151,6 @@ impl Value for Vec<u8> {
 
 /// Attributes within an attribute.
 impl<A: AttributeSet> Value for Nest<A> {
-    const SPEC_TYPE: &'static str = "nest";
     const NESTED: bool = true;
 
     fn size(&self) -> usize {
@@ -186,9 +167,6 @@ impl<A: AttributeSet> Value for Nest<A> {
 }
 
 impl<T: Named> Value for Code<T> {
-    const SPEC_TYPE: &'static str = "u8";
-    const SPEC_ENUM: Option<&'static str> = Some(T::ENUM);
-
     fn size(&self) -> usize {
         1
     }

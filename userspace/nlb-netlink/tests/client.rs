@@ -351,8 +351,8 @@ fn clusters_are_read_from_replies() {
         let message = NlbMessage::new(
             Command::ClusterGet,
             vec![
-                ClusterAttribute::IfIndex(2),
-                ClusterAttribute::IfName("eth0".into()),
+                ClusterAttribute::Ifindex(2),
+                ClusterAttribute::Ifname("eth0".into()),
                 ClusterAttribute::Name("web".into()),
                 ClusterAttribute::HostId(1),
                 ClusterAttribute::NoKey(()),
@@ -383,7 +383,7 @@ fn notifications_of_the_group_arrive() {
 
     let event = |kind: EventKind| {
         let attributes = vec![
-            EventAttribute::IfIndex(2),
+            EventAttribute::Ifindex(2),
             EventAttribute::Kind(kind.into()),
         ];
         reply(0, 0, NlbMessage::new(Command::EventNtf, attributes))

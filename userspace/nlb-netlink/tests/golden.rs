@@ -333,7 +333,7 @@ fn counter_get() {
         name: "accepted-owner".into(),
         value: 1_234_567_890_123,
     };
-    assert_eq!(Counter::from_attributes(attributes).unwrap(), [expected]);
+    assert_eq!(Counter::from_attributes(attributes).unwrap(), expected);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn history_get() {
 #[test]
 fn keys() {
     let attributes = vec![
-        KeyAttribute::IfIndex(2),
+        KeyAttribute::Ifindex(2),
         KeyAttribute::Id(2),
         KeyAttribute::Key(std::array::from_fn(|index| index as u8)),
     ];
@@ -425,7 +425,7 @@ fn unknown_attributes_are_kept() {
             vec![1, 2, 3]
         )))
     );
-    assert_eq!(Counter::from_attributes(attributes).unwrap().len(), 1);
+    assert!(Counter::from_attributes(attributes).is_ok());
 }
 
 #[test]
@@ -498,7 +498,7 @@ fn attributes_of_a_wrong_size_are_named() {
         short[4] = 7;
         let error = parse_any(&short).unwrap_err();
         assert!(
-            error.contains(&format!("{set} attribute IFINDEX")),
+            error.contains(&format!("{set} attribute ifindex")),
             "{error}"
         );
     }

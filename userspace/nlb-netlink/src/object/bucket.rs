@@ -8,7 +8,7 @@ use netlink_packet_core::DecodeError;
 use nlb_core::limits::BUCKETS;
 
 use super::required;
-use crate::attribute::BucketAttribute;
+use crate::{attribute::BucketAttribute, reply::BucketGet};
 
 /// A bucket map: which host owns which bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,11 @@ impl BucketMap {
     ) -> Result<Vec<Self>, DecodeError> {
         let mut maps: BTreeMap<u16, BucketMap> = BTreeMap::new();
         for piece in pieces {
-            let piece = parts(piece);
+            let piece = BucketGet::from(piece);
             let slot = required(piece.slot, "slot of a bucket map")?;
             let map = maps.entry(slot).or_insert_with(|| BucketMap {
                 slot,
-                generation: piece.generation,
+                generation: piece.generation.unwrap_or_default(),
                 owners: Vec::new(),
                 residue: Vec::new(),
             });
@@ -75,34 +75,6 @@ impl BucketMap {
         }
         Ok(maps.into_values().collect())
     }
-}
-
-/// What a message says.
-#[derive(Default)]
-struct Piece {
-    slot: Option<u16>,
-    first: Option<u16>,
-    owners: Option<Vec<u8>>,
-    generation: u64,
-    holder: Option<u8>,
-    residue: Option<Vec<u8>>,
-}
-
-fn parts(attributes: Vec<BucketAttribute>) -> Piece {
-    use BucketAttribute as A;
-    let mut piece = Piece::default();
-    for attribute in attributes {
-        match attribute {
-            A::Slot(value) => piece.slot = Some(value),
-            A::First(value) => piece.first = Some(value),
-            A::Owners(value) => piece.owners = Some(value),
-            A::Generation(value) => piece.generation = value,
-            A::Holder(value) => piece.holder = Some(value),
-            A::Residue(value) => piece.residue = Some(value),
-            A::IfIndex(_) | A::Other(_) => {}
-        }
-    }
-    piece
 }
 
 /// The numbers of the bits that are set.

@@ -12,7 +12,7 @@ use nlb_core::{
 };
 
 use super::{NewRule, required};
-use crate::{attribute::ClusterAttribute, code::Code};
+use crate::{attribute::ClusterAttribute, code::Code, reply::ClusterGet};
 
 /// A cluster as one host sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,99 +105,52 @@ impl Cluster {
     ///
     /// If the interface, the name or the host id is missing.
     pub fn from_attributes(attributes: Vec<ClusterAttribute>) -> Result<Self, DecodeError> {
-        use ClusterAttribute as A;
-        let (mut ifindex, mut ifname, mut name, mut host_id) = (None, None, None, None);
-        let (mut claimed, mut claimed_for, mut claim_age) = (None, None, None);
-        let mut cluster = Cluster::unknown();
-        for attribute in attributes {
-            match attribute {
-                A::IfIndex(value) => ifindex = Some(value),
-                A::IfName(value) => ifname = Some(value),
-                A::Name(value) => name = Some(value),
-                A::HostId(value) => host_id = Some(value),
-                A::Mode(value) => cluster.mode = value,
-                A::Vip(value) => cluster.vips.push(value),
-                A::DedicatedIp(value) => cluster.dedicated_ip = Some(value),
-                A::Affinity(value) => cluster.affinity = value,
-                A::PeriodMs(value) => cluster.period_ms = value,
-                A::Tolerance(value) => cluster.tolerance = value,
-                A::VirtualMac(value) => cluster.virtual_mac = Some(value),
-                A::State(value) => cluster.state = value,
-                A::OutReason(value) => cluster.out_reason = value,
-                A::Generation(value) => cluster.generation = value,
-                A::DefaultHost(value) => cluster.default_host = Some(value).filter(|&id| id != 0),
-                A::Members(value) => cluster.members = value,
-                A::KeyId(value) => cluster.key_id = Some(value).filter(|&id| id != 0),
-                A::Weight(value) => cluster.weight = Some(value),
-                A::BucketsOwned(value) => cluster.buckets_owned = value,
-                A::Cause(value) => cluster.cause = Some(value),
-                A::Pending(value) => cluster.pending = Some(value).filter(|&digest| digest != 0),
-                A::Rules(value) => cluster.rules = Some(value),
-                A::VirtualMacV6(value) => cluster.virtual_mac_v6 = Some(value),
-                A::ConflictVip(value) => claimed = Some(value),
-                A::ConflictMac(value) => claimed_for = Some(value),
-                A::ConflictAgeMs(value) => claim_age = Some(value),
-                A::AllowOtherInterfaces(()) => cluster.allow_other_interfaces = true,
-                A::Starved(families) => cluster.starved = families,
-                A::Echo(value) => cluster.echo = value,
-                A::Responder(value) => cluster.responder = value,
-                A::WalkFound(value) => cluster.walk_found = Some(value),
-                A::Residue(value) => cluster.residue = Some(value),
-                A::WalkUs(value) => cluster.walk_us = Some(value),
-                A::WalkSeen(value) => cluster.walk_seen = Some(value),
-                A::SessionsMax(value) => cluster.sessions_max = Some(value),
-                A::Sessions(value) => cluster.sessions = Some(value),
-                // The rest is of requests, or newer than this program; NO_KEY says what a missing KEY_ID says.
-                _ => {}
-            }
-        }
-        if let (Some(vip), Some(mac), Some(age_ms)) = (claimed, claimed_for, claim_age) {
-            cluster.conflict = Some(Claim { vip, mac, age_ms });
-        }
-        cluster.ifindex = required(ifindex, "ifindex of a cluster")?;
-        cluster.ifname = required(ifname, "ifname of a cluster")?;
-        cluster.name = required(name, "name of a cluster")?;
-        cluster.host_id = required(host_id, "host-id of a cluster")?;
-        Ok(cluster)
-    }
-
-    fn unknown() -> Self {
-        Cluster {
-            ifindex: 0,
-            ifname: String::new(),
-            name: String::new(),
-            host_id: 0,
-            mode: Code::from_number(0),
-            vips: Vec::new(),
-            dedicated_ip: None,
-            affinity: Affinity::None.into(),
-            period_ms: 0,
-            tolerance: 0,
-            virtual_mac: None,
-            state: HostState::Stopped.into(),
-            out_reason: OutReason::None.into(),
-            generation: 0,
-            default_host: None,
-            members: 0,
-            key_id: None,
-            weight: None,
-            buckets_owned: 0,
-            cause: None,
-            pending: None,
-            rules: None,
-            virtual_mac_v6: None,
-            conflict: None,
-            allow_other_interfaces: false,
-            starved: 0,
-            echo: Echo::DefaultHost.into(),
-            responder: Responder::DefaultHost.into(),
-            walk_found: None,
-            residue: None,
-            walk_us: None,
-            walk_seen: None,
-            sessions_max: None,
-            sessions: None,
-        }
+        let reply = ClusterGet::from(attributes);
+        let conflict = match (
+            reply.conflict_vip,
+            reply.conflict_mac,
+            reply.conflict_age_ms,
+        ) {
+            (Some(vip), Some(mac), Some(age_ms)) => Some(Claim { vip, mac, age_ms }),
+            _ => None,
+        };
+        Ok(Cluster {
+            ifindex: required(reply.ifindex, "ifindex of a cluster")?,
+            ifname: required(reply.ifname, "ifname of a cluster")?,
+            name: required(reply.name, "name of a cluster")?,
+            host_id: required(reply.host_id, "host-id of a cluster")?,
+            mode: reply.mode.unwrap_or(Code::from_number(0)),
+            vips: reply.vip,
+            dedicated_ip: reply.dedicated_ip,
+            affinity: reply.affinity.unwrap_or(Affinity::None.into()),
+            period_ms: reply.period_ms.unwrap_or_default(),
+            tolerance: reply.tolerance.unwrap_or_default(),
+            virtual_mac: reply.virtual_mac,
+            state: reply.state.unwrap_or(HostState::Stopped.into()),
+            out_reason: reply.out_reason.unwrap_or(OutReason::None.into()),
+            generation: reply.generation.unwrap_or_default(),
+            default_host: reply.default_host.filter(|&id| id != 0),
+            members: reply.members.unwrap_or_default(),
+            // That there is none is what NO_KEY says too.
+            key_id: reply.key_id.filter(|&id| id != 0),
+            weight: reply.weight,
+            buckets_owned: reply.buckets_owned.unwrap_or_default(),
+            cause: reply.cause,
+            pending: reply.pending.filter(|&digest| digest != 0),
+            rules: reply.rules,
+            virtual_mac_v6: reply.virtual_mac_v6,
+            conflict,
+            allow_other_interfaces: reply.allow_other_interfaces,
+            starved: reply.starved.unwrap_or_default(),
+            echo: reply.echo.unwrap_or(Echo::DefaultHost.into()),
+            responder: reply.responder.unwrap_or(Responder::DefaultHost.into()),
+            walk_found: reply.walk_found,
+            residue: reply.residue,
+            walk_us: reply.walk_us,
+            walk_seen: reply.walk_seen,
+            sessions_max: reply.sessions_max,
+            sessions: reply.sessions,
+        })
     }
 
     /// The host ids of the members, in order.
@@ -287,7 +240,7 @@ impl NewCluster {
     pub fn to_attributes(&self) -> Vec<ClusterAttribute> {
         use ClusterAttribute as A;
         let mut attributes = vec![
-            A::IfIndex(self.ifindex),
+            A::Ifindex(self.ifindex),
             A::Name(self.name.clone()),
             A::HostId(self.host_id),
             A::Mode(self.mode.into()),
@@ -342,7 +295,7 @@ impl ClusterChange {
     #[must_use]
     pub fn to_attributes(self, ifindex: u32) -> Vec<ClusterAttribute> {
         use ClusterAttribute as A;
-        let mut attributes = vec![A::IfIndex(ifindex)];
+        let mut attributes = vec![A::Ifindex(ifindex)];
         match self {
             ClusterChange::Control(control) => attributes.push(A::Control(control.into())),
             ClusterChange::Drainstop { timeout_s } => {

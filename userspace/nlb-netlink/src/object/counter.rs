@@ -5,7 +5,7 @@
 use netlink_packet_core::DecodeError;
 
 use super::required;
-use crate::attribute::CounterAttribute;
+use crate::{attribute::CounterAttribute, reply::CounterGet};
 
 /// A counter, summed over all CPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,28 +17,16 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// The counters of one message, which may hold several.
+    /// A counter from the attributes of a reply.
     ///
     /// # Errors
     ///
-    /// If a value comes before any name, or a name has no value.
-    pub fn from_attributes(attributes: Vec<CounterAttribute>) -> Result<Vec<Self>, DecodeError> {
-        use CounterAttribute as A;
-        let mut counters = Vec::new();
-        let mut name = None;
-        for attribute in attributes {
-            match attribute {
-                A::Name(value) => name = Some(value),
-                A::Value(value) => counters.push(Counter {
-                    name: required(name.take(), "name of a counter")?,
-                    value,
-                }),
-                A::IfIndex(_) | A::Rule(_) | A::Other(_) => {}
-            }
-        }
-        match name {
-            None => Ok(counters),
-            Some(name) => Err(format!("the module sent no value of the counter {name}").into()),
-        }
+    /// If its name or its value is missing.
+    pub fn from_attributes(attributes: Vec<CounterAttribute>) -> Result<Self, DecodeError> {
+        let reply = CounterGet::from(attributes);
+        Ok(Counter {
+            name: required(reply.name, "name of a counter")?,
+            value: required(reply.value, "value of a counter")?,
+        })
     }
 }

@@ -11,7 +11,7 @@ use nlb_core::{
 };
 
 use super::required;
-use crate::{attribute::EventAttribute, code::Code};
+use crate::{attribute::EventAttribute, code::Code, reply::EventNtf};
 
 /// A state change; what a kind does not need is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,43 +51,21 @@ impl Event {
     ///
     /// If the interface or the kind is missing.
     pub fn from_attributes(attributes: Vec<EventAttribute>) -> Result<Self, DecodeError> {
-        use EventAttribute as A;
-        let (mut ifindex, mut kind) = (None, None);
-        let mut event = Event {
-            ifindex: 0,
-            ifname: None,
-            kind: Code::from_number(0),
-            host_id: None,
-            state: None,
-            out_reason: None,
-            generation: None,
-            members: None,
-            cause: None,
-            default_host: None,
-            vip: None,
-            mac: None,
-            sessions: None,
-        };
-        for attribute in attributes {
-            match attribute {
-                A::IfIndex(value) => ifindex = Some(value),
-                A::IfName(value) => event.ifname = Some(value),
-                A::Kind(value) => kind = Some(value),
-                A::HostId(value) => event.host_id = Some(value).filter(|&id| id != 0),
-                A::State(value) => event.state = Some(value),
-                A::OutReason(value) => event.out_reason = Some(value),
-                A::Generation(value) => event.generation = Some(value),
-                A::Members(value) => event.members = Some(value),
-                A::Cause(value) => event.cause = Some(value),
-                A::DefaultHost(value) => event.default_host = Some(value),
-                A::Vip(value) => event.vip = Some(value),
-                A::Mac(value) => event.mac = Some(value),
-                A::Sessions(value) => event.sessions = Some(value),
-                A::Other(_) => {}
-            }
-        }
-        event.ifindex = required(ifindex, "ifindex of an event")?;
-        event.kind = required(kind, "kind of an event")?;
-        Ok(event)
+        let reply = EventNtf::from(attributes);
+        Ok(Event {
+            ifindex: required(reply.ifindex, "ifindex of an event")?,
+            ifname: reply.ifname,
+            kind: required(reply.kind, "kind of an event")?,
+            host_id: reply.host_id.filter(|&id| id != 0),
+            state: reply.state,
+            out_reason: reply.out_reason,
+            generation: reply.generation,
+            members: reply.members,
+            cause: reply.cause,
+            default_host: reply.default_host,
+            vip: reply.vip,
+            mac: reply.mac,
+            sessions: reply.sessions,
+        })
     }
 }

@@ -5,7 +5,7 @@
 use netlink_packet_core::DecodeError;
 
 use super::required;
-use crate::attribute::HeartbeatAttribute;
+use crate::{attribute::HeartbeatAttribute, reply::HeartbeatNtf};
 
 /// A frame for the second path, or from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,18 +23,10 @@ impl Heartbeat {
     ///
     /// If one of the two is missing.
     pub fn from_attributes(attributes: Vec<HeartbeatAttribute>) -> Result<Self, DecodeError> {
-        use HeartbeatAttribute as A;
-        let (mut ifindex, mut frame) = (None, None);
-        for attribute in attributes {
-            match attribute {
-                A::IfIndex(value) => ifindex = Some(value),
-                A::Frame(value) => frame = Some(value),
-                A::Other(_) => {}
-            }
-        }
+        let reply = HeartbeatNtf::from(attributes);
         Ok(Heartbeat {
-            ifindex: required(ifindex, "ifindex of a heartbeat")?,
-            frame: required(frame, "frame of a heartbeat")?,
+            ifindex: required(reply.ifindex, "ifindex of a heartbeat")?,
+            frame: required(reply.frame, "frame of a heartbeat")?,
         })
     }
 
@@ -42,7 +34,7 @@ impl Heartbeat {
     #[must_use]
     pub fn into_attributes(self) -> Vec<HeartbeatAttribute> {
         vec![
-            HeartbeatAttribute::IfIndex(self.ifindex),
+            HeartbeatAttribute::Ifindex(self.ifindex),
             HeartbeatAttribute::Frame(self.frame),
         ]
     }

@@ -6,7 +6,7 @@ use netlink_packet_core::DecodeError;
 use nlb_core::state::Cause;
 
 use super::required;
-use crate::{attribute::HistoryAttribute, code::Code};
+use crate::{attribute::HistoryAttribute, code::Code, reply::HistoryGet};
 
 /// One convergence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,30 +34,15 @@ impl Convergence {
     ///
     /// If the generation is missing.
     pub fn from_attributes(attributes: Vec<HistoryAttribute>) -> Result<Self, DecodeError> {
-        use HistoryAttribute as A;
-        let mut generation = None;
-        let mut entry = Convergence {
-            generation: 0,
-            members: 0,
-            cause: None,
-            host_id: None,
-            age_ms: 0,
-            took_us: None,
-            moved: None,
-        };
-        for attribute in attributes {
-            match attribute {
-                A::Generation(value) => generation = Some(value),
-                A::Members(value) => entry.members = value,
-                A::Cause(value) => entry.cause = Some(value),
-                A::HostId(value) => entry.host_id = Some(value).filter(|&id| id != 0),
-                A::AgeMs(value) => entry.age_ms = value,
-                A::TookUs(value) => entry.took_us = Some(value),
-                A::Moved(value) => entry.moved = Some(value),
-                A::IfIndex(_) | A::Other(_) => {}
-            }
-        }
-        entry.generation = required(generation, "generation of a convergence")?;
-        Ok(entry)
+        let reply = HistoryGet::from(attributes);
+        Ok(Convergence {
+            generation: required(reply.generation, "generation of a convergence")?,
+            members: reply.members.unwrap_or_default(),
+            cause: reply.cause,
+            host_id: reply.host_id.filter(|&id| id != 0),
+            age_ms: reply.age_ms.unwrap_or_default(),
+            took_us: reply.took_us,
+            moved: reply.moved,
+        })
     }
 }

@@ -5,7 +5,7 @@
 use netlink_packet_core::DecodeError;
 
 use super::required;
-use crate::attribute::KeyAttribute;
+use crate::{attribute::KeyAttribute, reply::KeyGet};
 
 /// A key that the module knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +23,10 @@ impl Key {
     ///
     /// If the id is missing.
     pub fn from_attributes(attributes: Vec<KeyAttribute>) -> Result<Self, DecodeError> {
-        use KeyAttribute as A;
-        let (mut id, mut send) = (None, false);
-        for attribute in attributes {
-            match attribute {
-                A::Id(value) => id = Some(value),
-                A::Send(()) => send = true,
-                A::IfIndex(_) | A::Key(_) | A::Other(_) => {}
-            }
-        }
+        let reply = KeyGet::from(attributes);
         Ok(Key {
-            id: required(id, "id of a key")?,
-            send,
+            id: required(reply.id, "id of a key")?,
+            send: reply.send,
         })
     }
 }

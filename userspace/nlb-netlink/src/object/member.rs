@@ -8,7 +8,7 @@ use netlink_packet_core::DecodeError;
 use nlb_core::state::{HostState, OutReason};
 
 use super::required;
-use crate::{attribute::MemberAttribute, code::Code};
+use crate::{attribute::MemberAttribute, code::Code, reply::MemberGet};
 
 /// A host of a cluster, as this host knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,52 +56,26 @@ impl Member {
     ///
     /// If the host id is missing.
     pub fn from_attributes(attributes: Vec<MemberAttribute>) -> Result<Self, DecodeError> {
-        use MemberAttribute as A;
-        let mut host_id = None;
-        let mut host = Member {
-            host_id: 0,
-            state: HostState::Stopped.into(),
-            out_reason: OutReason::None.into(),
-            last_heard_ms: None,
-            incarnation: 0,
-            buckets_owned: 0,
-            this: false,
-            default: false,
-            heard_segment: false,
-            heard_relay: false,
-            loss_permille: None,
-            dedicated_ip: None,
-            weight: None,
-            member: false,
-            pending: None,
-            residue: None,
-            residue_ms: None,
-        };
-        for attribute in attributes {
-            match attribute {
-                A::HostId(value) => host_id = Some(value),
-                A::State(value) => host.state = value,
-                A::OutReason(value) => host.out_reason = value,
-                A::LastHeardMs(value) => host.last_heard_ms = Some(value),
-                A::Incarnation(value) => host.incarnation = value,
-                A::BucketsOwned(value) => host.buckets_owned = value,
-                A::This(()) => host.this = true,
-                A::Default(()) => host.default = true,
-                A::Paths(value) => {
-                    host.heard_segment = value & 1 != 0;
-                    host.heard_relay = value & 2 != 0;
-                }
-                A::LossPermille(value) => host.loss_permille = Some(value),
-                A::DedicatedIp(value) => host.dedicated_ip = Some(value),
-                A::Weight(value) => host.weight = Some(value),
-                A::Member(()) => host.member = true,
-                A::Pending(value) => host.pending = Some(value).filter(|&digest| digest != 0),
-                A::Residue(value) => host.residue = Some(value),
-                A::ResidueMs(value) => host.residue_ms = Some(value),
-                A::IfIndex(_) | A::Other(_) => {}
-            }
-        }
-        host.host_id = required(host_id, "host-id of a host")?;
-        Ok(host)
+        let reply = MemberGet::from(attributes);
+        let paths = reply.paths.unwrap_or_default();
+        Ok(Member {
+            host_id: required(reply.host_id, "host-id of a host")?,
+            state: reply.state.unwrap_or(HostState::Stopped.into()),
+            out_reason: reply.out_reason.unwrap_or(OutReason::None.into()),
+            last_heard_ms: reply.last_heard_ms,
+            incarnation: reply.incarnation.unwrap_or_default(),
+            buckets_owned: reply.buckets_owned.unwrap_or_default(),
+            this: reply.this,
+            default: reply.default,
+            heard_segment: paths & 1 != 0,
+            heard_relay: paths & 2 != 0,
+            loss_permille: reply.loss_permille,
+            dedicated_ip: reply.dedicated_ip,
+            weight: reply.weight,
+            member: reply.member,
+            pending: reply.pending.filter(|&digest| digest != 0),
+            residue: reply.residue,
+            residue_ms: reply.residue_ms,
+        })
     }
 }

@@ -8,7 +8,7 @@ use netlink_packet_core::DecodeError;
 use nlb_core::genl::{Affinity, Trace};
 
 use super::required;
-use crate::{attribute::OwnerAttribute, code::Code};
+use crate::{attribute::OwnerAttribute, code::Code, reply::OwnerGet};
 
 /// A flow to be explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Question {
     pub fn to_attributes(self) -> Vec<OwnerAttribute> {
         use OwnerAttribute as A;
         vec![
-            A::IfIndex(self.ifindex),
+            A::Ifindex(self.ifindex),
             A::Client(self.client),
             A::ClientPort(self.client_port),
             A::Vip(self.vip),
@@ -81,43 +81,21 @@ impl Answer {
     ///
     /// If the reason is missing.
     pub fn from_attributes(attributes: Vec<OwnerAttribute>) -> Result<Self, DecodeError> {
-        use OwnerAttribute as A;
-        let mut reason = None;
-        let mut answer = Answer {
-            owner: None,
-            reason: String::new(),
-            rule: None,
-            affinity: None,
-            hash: None,
-            bucket: None,
-            this: false,
-            generation: 0,
-            holders: 0,
-            holders_unknown: 0,
-            trace: None,
-            first: None,
-            later: None,
-        };
-        for attribute in attributes {
-            match attribute {
-                A::Owner(value) => answer.owner = Some(value).filter(|&id| id != 0),
-                A::Reason(value) => reason = Some(value),
-                A::Rule(value) => answer.rule = Some(value),
-                A::Affinity(value) => answer.affinity = Some(value),
-                A::Hash(value) => answer.hash = Some(value),
-                A::Bucket(value) => answer.bucket = Some(value),
-                A::This(()) => answer.this = true,
-                A::Generation(value) => answer.generation = value,
-                A::Holders(value) => answer.holders = value,
-                A::HoldersUnknown(value) => answer.holders_unknown = value,
-                A::Trace(value) => answer.trace = Some(value),
-                A::First(value) => answer.first = Some(value),
-                A::Later(value) => answer.later = Some(value),
-                // The question, repeated.
-                _ => {}
-            }
-        }
-        answer.reason = required(reason, "reason of the decision")?;
-        Ok(answer)
+        let reply = OwnerGet::from(attributes);
+        Ok(Answer {
+            owner: reply.owner.filter(|&id| id != 0),
+            reason: required(reply.reason, "reason of the decision")?,
+            rule: reply.rule,
+            affinity: reply.affinity,
+            hash: reply.hash,
+            bucket: reply.bucket,
+            this: reply.this,
+            generation: reply.generation.unwrap_or_default(),
+            holders: reply.holders.unwrap_or_default(),
+            holders_unknown: reply.holders_unknown.unwrap_or_default(),
+            trace: reply.trace,
+            first: reply.first,
+            later: reply.later,
+        })
     }
 }

@@ -13,7 +13,7 @@ use nlb_core::{
 };
 
 use super::required;
-use crate::{attribute::RuleAttribute, code::Code, value::Nest};
+use crate::{attribute::RuleAttribute, code::Code, reply::RuleGet, value::Nest};
 
 /// A port rule as one host sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,51 +61,26 @@ impl PortRule {
     ///
     /// If the number is missing.
     pub fn from_attributes(attributes: Vec<RuleAttribute>) -> Result<Self, DecodeError> {
-        use RuleAttribute as A;
-        let mut number = None;
-        let mut rule = PortRule {
-            number: 0,
-            pending: false,
-            vip: None,
-            protocols: Protocols::Both.into(),
-            first_port: 0,
-            last_port: u16::MAX,
-            mode: FilteringMode::Multiple.into(),
-            affinity: Affinity::Single.into(),
-            prefix_v4: PREFIX_V4_DEFAULT,
-            prefix_v6: PREFIX_V6_DEFAULT,
-            track: Track::Quic.into(),
-            weight: None,
-            priority: None,
-            state: RuleState::Enabled.into(),
-            buckets_owned: None,
-            accepted: None,
-            dropped: None,
-        };
-        for attribute in attributes {
-            match attribute {
-                A::Number(value) => number = Some(value),
-                A::Pending(()) => rule.pending = true,
-                A::Vip(value) => rule.vip = Some(value),
-                A::Protocols(value) => rule.protocols = value,
-                A::FirstPort(value) => rule.first_port = value,
-                A::LastPort(value) => rule.last_port = value,
-                A::Mode(value) => rule.mode = value,
-                A::Affinity(value) => rule.affinity = value,
-                A::PrefixV4(value) => rule.prefix_v4 = value,
-                A::PrefixV6(value) => rule.prefix_v6 = value,
-                A::Track(value) => rule.track = value,
-                A::Weight(value) => rule.weight = Some(value),
-                A::Priority(value) => rule.priority = Some(value),
-                A::State(value) => rule.state = value,
-                A::BucketsOwned(value) => rule.buckets_owned = Some(value),
-                A::Accepted(value) => rule.accepted = Some(value),
-                A::Dropped(value) => rule.dropped = Some(value),
-                A::IfIndex(_) | A::Rule(_) | A::Other(_) => {}
-            }
-        }
-        rule.number = required(number, "number of a rule")?;
-        Ok(rule)
+        let reply = RuleGet::from(attributes);
+        Ok(PortRule {
+            number: required(reply.number, "number of a rule")?,
+            pending: reply.pending,
+            vip: reply.vip,
+            protocols: reply.protocols.unwrap_or(Protocols::Both.into()),
+            first_port: reply.first_port.unwrap_or(0),
+            last_port: reply.last_port.unwrap_or(u16::MAX),
+            mode: reply.mode.unwrap_or(FilteringMode::Multiple.into()),
+            affinity: reply.affinity.unwrap_or(Affinity::Single.into()),
+            prefix_v4: reply.prefix_v4.unwrap_or(PREFIX_V4_DEFAULT),
+            prefix_v6: reply.prefix_v6.unwrap_or(PREFIX_V6_DEFAULT),
+            track: reply.track.unwrap_or(Track::Quic.into()),
+            weight: reply.weight,
+            priority: reply.priority,
+            state: reply.state.unwrap_or(RuleState::Enabled.into()),
+            buckets_owned: reply.buckets_owned,
+            accepted: reply.accepted,
+            dropped: reply.dropped,
+        })
     }
 
     /// Whether the rule covers a port of a VIP.
@@ -155,7 +130,7 @@ impl NewRule {
     #[must_use]
     pub fn list(ifindex: u32, rules: &[NewRule]) -> Vec<RuleAttribute> {
         let rules = rules.iter().map(|rule| RuleAttribute::Rule(rule.to_nest()));
-        [RuleAttribute::IfIndex(ifindex)]
+        [RuleAttribute::Ifindex(ifindex)]
             .into_iter()
             .chain(rules)
             .collect()
@@ -183,6 +158,6 @@ impl RuleChange {
             RuleChange::Weight(weight) => A::Weight(weight),
             RuleChange::Priority(priority) => A::Priority(priority),
         };
-        vec![A::IfIndex(ifindex), A::Number(number), change]
+        vec![A::Ifindex(ifindex), A::Number(number), change]
     }
 }
