@@ -58,6 +58,20 @@ pub(crate) fn begin(cluster: &Cluster) {
     }
 }
 
+/// Announces the VIPs because somebody asks for it, whichever host this is: all of them have the same MAC for the VIPs. The
+/// default host repeats it. Context: as [`begin`].
+pub(crate) fn begin_anywhere(cluster: &Cluster) {
+    let side = read_lock();
+    if let Some(snapshot) = cluster.snapshot(&side) {
+        neighbour::announce(cluster, snapshot);
+    }
+    if cluster.is_default_host() {
+        cluster
+            .announcements()
+            .change(|announcer, now| announcer.begin(now));
+    }
+}
+
 /// Announces the VIPs once more, if it is time to. Context: as [`begin`].
 pub(crate) fn expired(cluster: &Cluster) {
     let announcements = cluster.announcements();

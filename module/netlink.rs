@@ -11,6 +11,7 @@
 //! under their lock, or one word; a key that is added and then sent with takes two, and another request in between may
 //! have removed it, which is refused as such.
 
+use super::announcements;
 use super::cluster::{Cluster, Refused};
 pub(super) use super::dumps::{
     bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump,
@@ -25,7 +26,7 @@ use super::kapi::user::User;
 pub(super) use super::key_request::{key_del, key_dump, key_set};
 use super::nlb_core::config::SlotKind;
 use super::nlb_core::filter::FilterError;
-use super::nlb_core::genl::{self, cluster, heartbeat, key, rule, Command, Control};
+use super::nlb_core::genl::{self, cluster, heartbeat, key, rule, Command, Control, HostState};
 use super::nlb_core::node;
 use super::nlb_core::time::{Instant, NS_PER_SEC};
 use super::policy;
@@ -241,9 +242,26 @@ pub(super) fn cluster_set(registry: &Registry, request: &Request<'_>) -> Result 
         Control::Drainstop => node::Command::Drainstop { deadline },
         Control::Suspend => node::Command::Suspend,
         Control::Resume => node::Command::Resume,
+        Control::Announce => return announce(request, &port),
     };
     port.command(command)
         .map_err(|error| refuse(request, cluster::CONTROL, error))
+}
+
+/// Announces the VIPs, if this host serves them.
+fn announce(request: &Request<'_>, port: &Port) -> Result {
+    let cluster = port.cluster();
+    let state = cluster.look(|node, _, _| node.state());
+    if !matches!(state, HostState::Converged | HostState::Draining) {
+        return Err(request.refuse_at(
+            cluster::CONTROL,
+            EINVAL,
+            c_str!("the host does not serve: start it first, or ask another one"),
+        ));
+    }
+    announcements::begin_anywhere(cluster);
+    port.wake();
+    Ok(())
 }
 
 /// Says why the node did not carry out a command.

@@ -78,6 +78,19 @@ lose 'arp operation reply'
 healed "requests only" 61
 find_again
 
+# By hand, where a router is known to be wrong, from any host that serves.
+poison
+check "by hand" adm h1 announce eth0
+pause 1
+same "by hand: the router has the virtual MAC" "$VIRTUAL_MAC $VIRTUAL_MAC" "$(known "$VIP") $(known "$VIP6")"
+poison
+adm h1 stop eth0
+check "by hand: not from a host that is stopped" not adm h1 announce eth0
+pause 1
+same "by hand: nothing was said" "$DEAD $DEAD" "$(known "$VIP") $(known "$VIP6")"
+adm h1 start eth0
+wait_agree 30 1
+
 # And in the end it is quiet.
 pause 600
 capture_end said

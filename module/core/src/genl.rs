@@ -553,6 +553,8 @@ named! {
         Suspend = 5 "suspend",
         /// End the suspension; the host stays stopped.
         Resume = 6 "resume",
+        /// Announce the MAC of the VIPs to the segment.
+        Announce = 7 "announce",
     }
 }
 

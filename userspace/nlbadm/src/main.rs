@@ -77,6 +77,7 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
         Verb::Drainstop(args) => return cmd::control::drainstop(kernel, &args),
         Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
         Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
+        Verb::Announce(target) => return cmd::control::run(kernel, &target, Control::Announce),
         Verb::Set(args) => return cmd::set::run(kernel, &args),
         Verb::Owner(args) => return cmd::owner::run(kernel, json, &args),
         Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),

@@ -65,6 +65,8 @@ pub(crate) enum Verb {
     Suspend(Target),
     /// End suspension; the host is stopped then
     Resume(Target),
+    /// Tell routers and switches again which MAC the VIPs have
+    Announce(Target),
     /// Serve the traffic of a rule again
     Enable(OneRule),
     /// Serve nothing of a rule on this host, old connections included

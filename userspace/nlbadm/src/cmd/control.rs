@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `nlbadm start`, `stop`, `drain`, `drainstop`, `suspend`, `resume`
+//! `nlbadm start`, `stop`, `drain`, `drainstop`, `suspend`, `resume`, `announce`
 
 use nlb_core::genl::Control;
 use nlb_netlink::object::ClusterChange;
@@ -72,6 +72,14 @@ mod tests {
             kernel.changes,
             ["drainstop on 2", "drainstop within 600 s on 2"]
         );
+    }
+
+    #[test]
+    fn the_module_is_told_to_announce() {
+        let mut kernel = Fake::in_cluster();
+        let target = Target { interface: None };
+        run(&mut kernel, &target, Control::Announce).unwrap();
+        assert_eq!(kernel.changes, ["announce on 2"]);
     }
 
     #[test]
