@@ -69,12 +69,12 @@ healed "within a minute" 61
 
 # Routers that learn from one form only.
 poison
-lose 'arp operation request' 'icmpv6 type nd-neighbor-solicit'
+lose "arp operation request arp saddr ip $VIP"
 on c sysctl -q net.ipv4.conf.eth0.arp_accept=1
 healed "replies only" 61
 find_again
 poison
-lose 'arp operation reply'
+lose "arp operation reply arp saddr ip $VIP"
 healed "requests only" 61
 find_again
 
