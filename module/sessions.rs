@@ -27,16 +27,15 @@ use super::kapi::once::Once;
 use super::kapi::random::random_u64;
 use super::kapi::rcu::{read_lock, RcuCell, ReadSide};
 use super::kapi::work::breathe;
-use super::nlb_core::limits::{SESSIONS_FIRST, SESSION_FULL_AGAIN_NS, SESSION_GROW_AGAIN_NS};
+use super::nlb_core::limits::{
+    SESSIONS_FIRST, SESSION_FULL_AGAIN_NS, SESSION_GROW_AGAIN_NS, SESSION_SLICE,
+};
 use super::nlb_core::packet::Flow;
 use super::nlb_core::session::{self, Cells, Noted, Session, SessionKey, FIELDS, SET};
 use super::nlb_core::siphash::SipKey;
 use super::nlb_core::time::Instant;
 use kernel::prelude::*;
 use kernel::sync::Arc;
-
-/// Cells that are looked at before others may run.
-const SLICE: usize = 4096;
 
 /// What stands in a cell beside its head.
 type Fields = [Once<u64>; FIELDS];
@@ -237,7 +236,7 @@ fn each(table: &Table, key: &SipKey, closed: &Once<bool>, mut look: impl FnMut(S
         if let Some(session) = sessions.get(cell, now) {
             look(session);
         }
-        if cell & (SLICE - 1) == 0 {
+        if cell & (SESSION_SLICE - 1) == 0 {
             if closed.load() {
                 return;
             }

@@ -121,6 +121,10 @@ pub const WALK_PAUSE_TIMES: u64 = 19;
 /// about 100 ns for a connection that is some 50 µs.
 pub const WALK_SLICE: u32 = 4096;
 
+/// Cells of a table of sessions that a walk looks at before it lets others run, a power of two: some 500 instructions
+/// for each session, so that a walk which is told to stop does so within a quarter of a millisecond.
+pub const SESSION_SLICE: usize = 512;
+
 /// How long a station that claims a VIP is shown after it last did so: long enough to be found by whoever looks
 /// because something is wrong.
 pub const CONFLICT_SHOWN_NS: u64 = 600 * super::time::NS_PER_SEC;
