@@ -57,6 +57,7 @@ pub(super) const OPERATIONS: &[Operation<Registry>] = &[
             cluster::NO_KEY => Policy::FLAG,
             cluster::WEIGHT => Policy::U8,
             cluster::RULE => Policy::nested(NEW_RULE),
+            cluster::NO_RULES => Policy::FLAG,
             cluster::VIRTUAL_MAC => Policy::bytes(6, 6),
             cluster::ALLOW_OTHER_INTERFACES => Policy::FLAG,
             cluster::ECHO => Policy::U8,

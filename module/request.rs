@@ -324,9 +324,19 @@ fn dedicated(request: &Request<'_>, vips: &[IpAddr]) -> Result<Option<IpAddr>> {
     Ok(Some(dedicated))
 }
 
-/// The rules; the default rule if the request has none, with the affinity that it names.
+/// The rules; the default rule if the request says nothing of any, with the affinity that it names.
 fn rules(request: &Request<'_>) -> Result<RuleList> {
     let affinity = request.get(cluster::AFFINITY);
+    if request.has(cluster::NO_RULES) {
+        if affinity.is_some() || request.has(cluster::RULE) {
+            return Err(request.refuse_at(
+                cluster::NO_RULES,
+                EINVAL,
+                c_str!("either there are no rules, or these are"),
+            ));
+        }
+        return RuleList::new();
+    }
     if request.has(cluster::RULE) {
         if affinity.is_some() {
             return Err(request.refuse_at(

@@ -136,8 +136,8 @@ pub mod cluster {
     pub const START: u16 = 25;
     /// Digest of rules that wait for the other hosts, 0 if none (replies). `u64`.
     pub const PENDING: u16 = 26;
-    /// A port rule (requests to make a cluster); the default rule if there is none. `nest`, attributes
-    /// [`super::rule`], repeated.
+    /// A port rule (requests to make a cluster); the default rule if there is neither one nor `no-rules`. `nest`,
+    /// attributes [`super::rule`], repeated.
     pub const RULE: u16 = 27;
     /// Number of port rules in force (replies). `u16`.
     pub const RULES: u16 = 28;
@@ -175,8 +175,10 @@ pub mod cluster {
     pub const SESSIONS: u16 = 42;
     /// Which host answers ARP requests and neighbour solicitations. `u8`, [`super::Responder`].
     pub const RESPONDER: u16 = 43;
+    /// The cluster is meant to have no port rules, not even the default rule (requests to make a cluster). `flag`.
+    pub const NO_RULES: u16 = 44;
     /// Highest number in use.
-    pub const MAX: u16 = 43;
+    pub const MAX: u16 = 44;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all

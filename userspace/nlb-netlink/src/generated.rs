@@ -97,7 +97,7 @@ attributes! {
         Start(()) = START "start",
         /// Digest of rules that wait for the other hosts, 0 if none (replies).
         Pending(u64) = PENDING "pending",
-        /// A port rule (requests to make a cluster); the default rule if there is none.
+        /// A port rule (requests to make a cluster); the default rule if there is neither one nor `no-rules`.
         Rule(Nest<RuleAttribute>) = RULE "rule",
         /// Number of port rules in force (replies).
         Rules(u16) = RULES "rules",
@@ -134,6 +134,8 @@ attributes! {
         Sessions(u32) = SESSIONS "sessions",
         /// Which host answers ARP requests and neighbour solicitations.
         Responder(Code<Responder>) = RESPONDER "responder",
+        /// The cluster is meant to have no port rules, not even the default rule (requests to make a cluster).
+        NoRules(()) = NO_RULES "no-rules",
     }
 }
 

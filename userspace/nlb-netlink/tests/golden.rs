@@ -83,7 +83,7 @@ fn new_cluster() -> NewCluster {
             key: std::array::from_fn(|index| index as u8),
             seed: std::array::from_fn(|index| index as u8),
         },
-        rules: Vec::new(),
+        rules: None,
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::DefaultHost,
@@ -130,9 +130,28 @@ fn cluster_new() {
 }
 
 #[test]
+fn cluster_new_with_no_rules_at_all() {
+    let cluster = NewCluster {
+        rules: Some(Vec::new()),
+        ..new_cluster()
+    };
+    let attributes = cluster.to_attributes();
+    assert!(attributes.contains(&ClusterAttribute::NoRules(())));
+    let said = |it: &&ClusterAttribute| {
+        matches!(
+            it,
+            ClusterAttribute::Rule(_) | ClusterAttribute::Affinity(_)
+        )
+    };
+    assert_eq!(attributes.iter().find(said), None);
+    let request = NlbMessage::new(Command::ClusterNew, attributes);
+    assert_eq!(round_trip(&emit(request.clone())), request);
+}
+
+#[test]
 fn cluster_new_with_rules() {
     let cluster = NewCluster {
-        rules: new_rules().to_vec(),
+        rules: Some(new_rules().to_vec()),
         ..new_cluster()
     };
     let request = NlbMessage::new(Command::ClusterNew, cluster.to_attributes());

@@ -194,7 +194,7 @@ fn new_cluster(ifindex: u32, vip: Ipv4Addr) -> NewCluster {
             key: [7; KEY_LEN],
             seed: [9; SEED_LEN],
         },
-        rules: Vec::new(),
+        rules: None,
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::DefaultHost,

@@ -167,7 +167,7 @@ fn new_cluster(args: &Args, ifindex: u32) -> NewCluster {
             key: [7; KEY_LEN],
             seed: [9; SEED_LEN],
         },
-        rules: Vec::new(),
+        rules: None,
         virtual_mac: None,
         allow_other_interfaces: false,
         echo: Echo::All,

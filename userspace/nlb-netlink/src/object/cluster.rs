@@ -210,7 +210,7 @@ pub struct NewCluster {
     pub vips: Vec<IpAddr>,
     /// This host's own address.
     pub dedicated_ip: Option<IpAddr>,
-    /// Affinity of the default rule; not looked at if there are other rules.
+    /// Affinity of the default rule; not looked at if the rules are given.
     pub affinity: Affinity,
     /// Milliseconds between two heartbeats.
     pub period_ms: u32,
@@ -220,8 +220,8 @@ pub struct NewCluster {
     pub weight: Option<u8>,
     /// Who may take part.
     pub key: ClusterKey,
-    /// The port rules; the default rule if there are none.
-    pub rules: Vec<NewRule>,
+    /// The port rules, of which there may be none; the default rule if they are not given.
+    pub rules: Option<Vec<NewRule>>,
     /// The virtual MAC, where it shall be another than the one that mode and primary VIP lead to.
     pub virtual_mac: Option<[u8; 6]>,
     /// Packets for a VIP are served whichever interface they arrive on.
@@ -247,8 +247,10 @@ impl NewCluster {
         ];
         attributes.extend(self.vips.iter().copied().map(A::Vip));
         attributes.extend(self.dedicated_ip.map(A::DedicatedIp));
-        if self.rules.is_empty() {
-            attributes.push(A::Affinity(self.affinity.into()));
+        match self.rules.as_deref() {
+            None => attributes.push(A::Affinity(self.affinity.into())),
+            Some([]) => attributes.push(A::NoRules(())),
+            Some(_) => {}
         }
         attributes.extend([A::PeriodMs(self.period_ms), A::Tolerance(self.tolerance)]);
         attributes.extend(self.weight.map(A::Weight));
@@ -269,7 +271,8 @@ impl NewCluster {
             attributes.push(A::Responder(self.responder.into()));
         }
         attributes.extend(self.sessions_max.map(A::SessionsMax));
-        attributes.extend(self.rules.iter().map(|rule| A::Rule(rule.to_nest())));
+        let rules = self.rules.iter().flatten();
+        attributes.extend(rules.map(|rule| A::Rule(rule.to_nest())));
         attributes
     }
 }

@@ -323,7 +323,7 @@ impl Desk {
                 key: self.secrets.key,
                 seed: self.secrets.seed,
             },
-            rules: Vec::new(),
+            rules: None,
             virtual_mac: None,
             allow_other_interfaces: false,
             echo: Echo::DefaultHost,

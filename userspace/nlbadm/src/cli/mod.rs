@@ -177,7 +177,8 @@ pub(crate) struct Up {
     #[arg(long, value_enum, default_value_t = AffinityArg::Single)]
     pub(crate) affinity: AffinityArg,
 
-    /// File of port rules, in place of the default rule: TOML, see `nlbadm help rules`
+    /// File of port rules, in place of the default rule: TOML, see `nlbadm help rules`. With an empty file one host serves
+    /// everything, and another one if it fails
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "affinity")]
     pub(crate) rules: Option<PathBuf>,
 

@@ -29,11 +29,11 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         check_dedicated(dedicated, &args.vips)?;
     }
     let rules = match &args.rules {
-        None => Vec::new(),
+        None => None,
         Some(path) => {
             let file = RuleFile::read(path)?;
             file.check_for(&args.vips)?;
-            file.for_host(args.host_id)
+            Some(file.for_host(args.host_id))
         }
     };
     let (key, warning) = read_key(args)?;

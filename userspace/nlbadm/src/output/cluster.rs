@@ -264,8 +264,10 @@ fn cluster(cluster: &ClusterShape) -> String {
     if let (Some(count @ 1..), Some(max)) = (cluster.sessions, cluster.sessions_max) {
         lines.push(format!("  sessions without a socket: {count} of {max}"));
     }
-    if let Some(number) = cluster.rules.filter(|&number| number != 1) {
-        lines.push(format!("  rules: {number}; `nlbadm rules` shows them"));
+    match cluster.rules {
+        Some(0) => lines.push("  rules: none; the default host serves everything".into()),
+        None | Some(1) => {}
+        Some(number) => lines.push(format!("  rules: {number}; `nlbadm rules` shows them")),
     }
     if cluster.pending.is_some() {
         lines.push(format!(

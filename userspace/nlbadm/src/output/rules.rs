@@ -210,6 +210,10 @@ impl Report for AppliedShape {
 
 impl Report for CheckedShape {
     fn human(&self) -> String {
-        format!("{} rules, nothing wrong with them\n", self.rules)
+        match self.rules {
+            0 => "no rules: the default host serves everything\n".into(),
+            1 => "1 rule, nothing wrong with it\n".into(),
+            number => format!("{number} rules, nothing wrong with them\n"),
+        }
     }
 }
