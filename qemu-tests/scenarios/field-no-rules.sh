@@ -34,7 +34,7 @@ done
 # shellcheck disable=SC2086 # words
 join 3 --vip "$VIP6" $EMPTY
 check "one that comes with an empty file is a member" wait_agree 30 1 2 3
-same "and is not out" none "$(out_reason 3)"
+same "and is not out" null "$(out_reason 3)"
 check "show says so" grep -q 'rules: none; the default host serves everything' <<<"$(adm h3 show eth0)"
 requests 60 one
 same "all answered" 60 "$(field one .answered)"
