@@ -146,6 +146,20 @@ invalid_specification() {
 		printf '%s\n' "${found:-the check failed}"
 }
 
+# Files in code font that a page names, from the top of the checkout, and targets of its links.
+unknown_files() {
+	local page name
+	files '*.md' | while read -r page; do
+		grep -ohE '`(module|userspace|qemu-tests|scripts|docs)/[A-Za-z0-9_./-]*`' "$page" | tr -d '\`' | sort -u |
+			while read -r name; do
+				[ -e "$name" ] || git -c safe.directory='*' check-ignore -q "$name" || echo "$page: there is no $name"
+			done
+		grep -ohE '\]\([A-Za-z0-9_./-]+' "$page" | sed 's/^](//' | sort -u | while read -r name; do
+			[ -e "$(dirname "$page")/$name" ] || echo "$page: a link to $name, which is not there"
+		done
+	done
+}
+
 verdict "each file has its licence line" "$(without_spdx)"
 verdict "unsafe only in module/kapi" "$(unsafe_outside_kapi)"
 verdict "the core forbids unsafe" "$(core_without_forbid)"
@@ -157,6 +171,7 @@ verdict "generated files are what the specification makes" "$(stale_files)"
 verdict "the specification is valid for the kernel's tool" "$(invalid_specification)"
 verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
+verdict "files that pages name exist" "$(unknown_files)"
 verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"
 verdict "tests that docs/security.md names exist" "$(unknown_tests)"
 verdict "what docs/security.md calls prevented is tested" "$(untested_claims)"
