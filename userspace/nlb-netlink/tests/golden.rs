@@ -16,7 +16,7 @@ use nlb_core::{
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
-    attribute::{CounterAttribute, EventAttribute, KeyAttribute},
+    attribute::{ClusterAttribute, CounterAttribute, EventAttribute, KeyAttribute},
     message::{Attributes, NlbMessage},
     object::{
         Answer, BucketMap, Claim, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Event,

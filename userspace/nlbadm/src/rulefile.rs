@@ -78,7 +78,7 @@ struct FileRule {
     vip: Option<Vip>,
     #[serde(deserialize_with = "named")]
     protocols: Protocols,
-    ports: Ports,
+    ports: Option<Spanned<Ports>>,
     #[serde(deserialize_with = "named")]
     mode: FilteringMode,
     #[serde(deserialize_with = "named")]
@@ -96,7 +96,7 @@ impl Default for FileRule {
         FileRule {
             vip: None,
             protocols: Protocols::Both,
-            ports: Ports(0..=u16::MAX),
+            ports: None,
             mode: FilteringMode::Multiple,
             affinity: Affinity::Single,
             prefix_v4: PREFIX_V4_DEFAULT,
@@ -261,6 +261,15 @@ impl RuleFile {
         format!("{}{}", self.name, place(&self.text, span))
     }
 
+    /// Where the ports of a rule stand in the file.
+    fn ports_at(&self, number: usize) -> String {
+        let rule = self.rules.get(number).map(Spanned::get_ref);
+        match rule.and_then(|rule| rule.ports.as_ref()) {
+            Some(ports) => format!("{}{}", self.name, place(&self.text, Some(ports.span()))),
+            None => self.at(number),
+        }
+    }
+
     fn rules(&self) -> Vec<Rule> {
         self.rules
             .iter()
@@ -285,10 +294,12 @@ impl RuleFile {
         let text = match error {
             RuleError::TooMany => format!("{}: more than {RULES_MAX} rules", at(RULES_MAX)),
             RuleError::ReversedRange { rule } => {
-                format!("{}: the range of ports ends before it begins", at(rule))
+                let at = self.ports_at(rule);
+                format!("{at}: the range of ports ends before it begins")
             }
             RuleError::PortZero { rule } => {
-                format!("{}: port 0 is allowed in the range 0-65535 only", at(rule))
+                let at = self.ports_at(rule);
+                format!("{at}: port 0 is allowed in the range 0-65535 only")
             }
             RuleError::UnknownVip { rule } => {
                 format!("{}: the address is no VIP of the cluster", at(rule))
@@ -317,11 +328,14 @@ impl RuleFile {
 
 impl FileRule {
     fn rule(&self) -> Rule {
+        let ports = self.ports.as_ref().map(Spanned::get_ref);
+        let (first_port, last_port) =
+            ports.map_or((0, u16::MAX), |it| (*it.0.start(), *it.0.end()));
         Rule {
             vip: self.vip.as_ref().map(|vip| vip.0),
             protocols: self.protocols,
-            first_port: *self.ports.0.start(),
-            last_port: *self.ports.0.end(),
+            first_port,
+            last_port,
             mode: self.mode,
             affinity: self.affinity,
             prefix_v4: self.prefix_v4,
@@ -390,9 +404,9 @@ mod tests {
         for (text, words) in [
             (
                 "[[rule]]\nports = \"90-80\"",
-                "line 1: the range of ports ends before",
+                "line 2: the range of ports ends before",
             ),
-            ("[[rule]]\nports = 0", "line 1: port 0"),
+            ("[[rule]]\nports = 0", "line 2: port 0"),
             (
                 "[[rule]]\nports = 80\n[[rule]]\nports = \"70-90\"",
                 "line 3: the rule covers packets that the rule line 1 covers",

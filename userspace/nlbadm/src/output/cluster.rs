@@ -20,7 +20,7 @@ use super::{
     buckets::share_percent,
     rules::{waiting, waiting_hosts},
     table::table,
-    text::{hex, list, mac, milliseconds, percent},
+    text::{hex, ids, list, mac, milliseconds, percent},
 };
 
 /// Answer of `show`: a list of clusters.
@@ -225,6 +225,10 @@ fn cluster(cluster: &ClusterShape) -> String {
         format!("  mode: {}", cluster.mode),
         format!("  vip: {}", list(&cluster.vips)),
     ];
+    if let Some(remedy) = cluster.out_reason.as_deref().and_then(remedy) {
+        let remedy = remedy.replace("IFACE", &cluster.interface);
+        lines.insert(3, format!("  remedy: {remedy}"));
+    }
     if let Some(mac) = &cluster.virtual_mac {
         lines.push(match &cluster.virtual_mac_v6 {
             Some(v6) => format!("  virtual mac: {mac}, for IPv6 {v6}"),
@@ -309,6 +313,43 @@ fn starved(cluster: &ClusterShape) -> [String; 2] {
     ]
 }
 
+/// What an operator can do about a host that is out, if anything.
+fn remedy(reason: &str) -> Option<&'static str> {
+    let remedies = [
+        (
+            OutReason::DuplicateId,
+            "another host has this id; take this one down, and up again with an id that is free",
+        ),
+        (
+            OutReason::RulesDiffer,
+            "`nlbadm rules apply FILE`, with the file that the others have",
+        ),
+        (
+            OutReason::SettingsDiffer,
+            "mode, VIPs, heartbeats, echo, responder and hash seed must be those of the others; compare `nlbadm show`",
+        ),
+        (OutReason::Version, "run the same version on all hosts"),
+        (
+            OutReason::Key,
+            "the others do not know the key that this host signs with; compare `nlbadm key`",
+        ),
+        (
+            OutReason::NoLink,
+            "heartbeats pass one way only; look for filters in the switch and on the hosts",
+        ),
+        (
+            OutReason::InterfaceCut,
+            "check the cable of IFACE, its MTU (1500 at least), its ARP, and that it is no port of another interface",
+        ),
+        (
+            OutReason::VipMissing,
+            "`nlbadm start IFACE` puts the VIPs back; find out what took them away",
+        ),
+    ];
+    let found = remedies.iter().find(|(known, _)| known.name() == reason);
+    found.map(|(_, remedy)| *remedy)
+}
+
 fn standing(cluster: &ClusterShape) -> String {
     match &cluster.out_reason {
         Some(reason) => format!("{}, out: {reason}", cluster.state),
@@ -343,7 +384,7 @@ fn generation(cluster: &ClusterShape) -> String {
     if let Some(cause) = &cluster.cause {
         text.push_str(&format!(" ({cause})"));
     }
-    text.push_str(&format!(", members {}", list(&cluster.members)));
+    text.push_str(&format!(", members {}", ids(&cluster.members)));
     text.push_str(&match cluster.default_host {
         Some(id) => format!(", default host {id}"),
         None => ", no default host".into(),

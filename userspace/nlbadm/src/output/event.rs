@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     Report,
     cluster::out_reason,
-    text::{list, mac},
+    text::{ids, mac},
 };
 
 /// One line of `monitor`.
@@ -83,7 +83,7 @@ impl Report for EventShape {
         words.extend(
             self.members
                 .as_ref()
-                .map(|members| format!("members {}", list(members))),
+                .map(|members| format!("members {}", ids(members))),
         );
         words.extend(self.default_host.map(|id| format!("default host {id}")));
         if let (Some(vip), Some(mac)) = (self.vip, &self.mac) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Report,
     table::table,
-    text::{list, milliseconds},
+    text::{ids, milliseconds},
 };
 
 /// Answer of `history`, newest first.
@@ -69,7 +69,7 @@ fn convergence(entry: &ConvergenceShape) -> Vec<String> {
         milliseconds(entry.age_ms),
         or_dash(entry.cause.clone()),
         or_dash(entry.host_id.map(|id| id.to_string())),
-        list(&entry.members),
+        ids(&entry.members),
         or_dash(entry.moved.map(|moved| moved.to_string())),
         or_dash(
             entry

@@ -12,7 +12,7 @@ use super::{
     Report,
     buckets::share_percent,
     table::table,
-    text::{hex, list, percent},
+    text::{hex, ids, percent},
 };
 use crate::rulename;
 
@@ -194,7 +194,7 @@ pub(super) fn waiting(hosts: &[u8]) -> String {
     match hosts {
         [] => "are about to come into force".into(),
         [host] => format!("wait until host {host} has the same"),
-        hosts => format!("wait until hosts {} have the same", list(hosts)),
+        hosts => format!("wait until hosts {} have the same", ids(hosts)),
     }
 }
 

@@ -21,11 +21,22 @@ pub(super) fn list<T: ToString>(items: &[T]) -> String {
     items.join(", ")
 }
 
+/// Ids of hosts in ascending order; three and more that follow each other as a range.
+pub(super) fn ids(hosts: &[u8]) -> String {
+    let runs = hosts.chunk_by(|&one, &next| u16::from(one) + 1 == u16::from(next));
+    let run = |run: &[u8]| match run {
+        [first, _, .., last] => format!("{first}-{last}"),
+        few => list(few),
+    };
+    let runs: Vec<_> = runs.map(run).collect();
+    list(&runs)
+}
+
 /// Hosts by their ids.
 pub(super) fn named(hosts: &[u8]) -> String {
     match hosts {
         [host] => format!("host {host}"),
-        hosts => format!("hosts {}", list(hosts)),
+        hosts => format!("hosts {}", ids(hosts)),
     }
 }
 
@@ -51,6 +62,22 @@ pub(super) fn milliseconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_that_follow_each_other_are_a_range() {
+        for (hosts, text) in [
+            (&[][..], "none"),
+            (&[7], "7"),
+            (&[1, 2], "1, 2"),
+            (&[1, 2, 3], "1-3"),
+            (&[1, 3, 5], "1, 3, 5"),
+            (&[1, 2, 4, 5, 6, 63, 64], "1, 2, 4-6, 63, 64"),
+        ] {
+            assert_eq!(ids(hosts), text);
+        }
+        let all: Vec<_> = (1..=64).collect();
+        assert_eq!(named(&all), "hosts 1-64");
+    }
 
     #[test]
     fn times_have_the_unit_that_fits() {
