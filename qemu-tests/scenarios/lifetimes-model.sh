@@ -4,7 +4,7 @@
 # title: random events of all devices of several namespaces, beside two administrators and traffic
 # clock: real
 # cpus: 2
-# timeout: 400
+# timeout: 900
 # long-timeout: 7200
 #
 # "tt model" makes the events and knows what must come of them. Sequences that

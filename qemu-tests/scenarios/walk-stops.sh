@@ -3,7 +3,7 @@
 #
 # title: a walk over full tables that is told to stop has stopped within a millisecond
 # clock: counted
-# timeout: 400
+# timeout: 900
 # long-timeout: 2000
 #
 # A host that drains until the last session has gone walks again and again. Its
