@@ -56,6 +56,8 @@ refuse_load() {
 			functions+=("$one")
 		fi
 	done
+	# Where it begins to refuse is the same each time.
+	RANDOM=$SEED
 	insmod /nlb/refuse.ko program="$1" functions="$(IFS=, && printf '%s' "${functions[*]}")"
 	defer rmmod refuse
 }

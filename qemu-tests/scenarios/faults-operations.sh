@@ -47,12 +47,17 @@ configuration() {
 }
 
 # after_operation CODE: after one of whose calls one was refused. A command may
-# be done and then fail to ask for more; it says so.
+# be done and then fail to ask for more, or come to a stop between two steps; it says so.
 after_operation() {
 	local now
 	now=$(configuration)
 	if [ "$1" = 0 ] || grep -q 'handed over' /run/test/out; then
 		[ "$now" = "$DONE" ] || broken "$DONE" "$now"
+	elif grep -q 'has stopped' /run/test/out; then
+		[ "${now/\"stopped\"/\"converged\"}" = "$BEFORE" ] || broken "$BEFORE" "$now"
+		adm h1 start eth0
+		wait_agree 30 1
+		return
 	else
 		[ "$now" = "$BEFORE" ] || broken "$BEFORE" "$now"
 		grep -qiE 'memory|buffer space|too long|being unloaded' /run/test/out || MUTE=$((MUTE + 1))

@@ -64,10 +64,17 @@ fn leave(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
 /// Waits until the host has left, removes the VIPs that `up` added, then the cluster. In this order: while the cluster
 /// is there, the module keeps the stack from answering ARP for the VIPs with the interface's own MAC.
 fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
-    let ifindex = cluster.ifindex;
-    if !super::is_idle(cluster) {
-        super::wait_left(kernel, cluster)?;
+    if super::is_idle(cluster) {
+        return remove(kernel, cluster);
     }
+    super::wait_left(kernel, cluster)
+        .map_err(Failure::from)
+        .and_then(|()| remove(kernel, cluster))
+        .map_err(|failure| failure.context("the host has stopped, but its cluster is still there"))
+}
+
+fn remove(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
+    let ifindex = cluster.ifindex;
     let mut removed = Vec::new();
     for address in kernel.addresses(ifindex)? {
         if !address.ours || !cluster.vips.contains(&address.address) {
@@ -160,7 +167,9 @@ mod tests {
     fn the_vips_come_back_if_the_cluster_stays() {
         let mut kernel = Fake::in_cluster();
         kernel.refuse.push(("remove", 16));
-        assert_eq!(run(&mut kernel, &eth0()).unwrap_err().exit, Exit::Exists);
+        let failure = run(&mut kernel, &eth0()).unwrap_err();
+        assert_eq!(failure.exit, Exit::Exists);
+        assert!(failure.message.contains("has stopped"), "{failure}");
         assert!(kernel.changes.contains(&"add 192.0.2.10 to 2".into()));
     }
 

@@ -77,16 +77,22 @@ fn is_idle(cluster: &Cluster) -> bool {
 
 /// Waits until a host that was asked to leave has done so: the others take over first, which takes a few frames.
 /// A host that has not left after twice the time in which it would count as dead leaves without them, so a little more
-/// than that is waited for.
+/// than that is waited for. A look that fails is no reason to stop half way: it is tried again until then.
 fn wait_left(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Error> {
     let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
     let deadline = Instant::now() + Duration::from_millis(2 * silence) + GRACE;
     loop {
-        let clusters = kernel.clusters()?;
-        match clusters.iter().find(|now| now.ifindex == cluster.ifindex) {
-            Some(now) if !is_idle(now) && Instant::now() < deadline => sleep(POLL),
-            _ => return Ok(()),
+        let clusters = kernel.clusters();
+        let waits = match &clusters {
+            Ok(clusters) => clusters
+                .iter()
+                .any(|now| now.ifindex == cluster.ifindex && !is_idle(now)),
+            Err(_) => true,
+        };
+        if !waits || Instant::now() >= deadline {
+            return clusters.map(drop);
         }
+        sleep(POLL);
     }
 }
 
