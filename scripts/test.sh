@@ -158,7 +158,8 @@ static) summed static scripts/check-static.sh ;;
 flavours) flavours ;;
 fresh) summed fresh scripts/fresh.sh ;;
 *)
-	# Several patterns are separated by spaces.
+	# Several patterns are separated by spaces, and are no names of files here.
+	set -f
 	# shellcheck disable=SC2086
 	summed scenarios qemu-tests/run $T
 	;;
