@@ -51,20 +51,15 @@ impl Announcements {
 /// Announces the VIPs, if this is the default host, and lets the timer repeat it once it is set anew. Context: any,
 /// without locks that a driver could take.
 pub(crate) fn begin(cluster: &Cluster) {
-    if announce(cluster) {
-        cluster
-            .announcements()
-            .change(|announcer, now| announcer.begin(now));
+    if cluster.is_default_host() {
+        begin_anywhere(cluster);
     }
 }
 
 /// Announces the VIPs because somebody asks for it, whichever host this is: all of them have the same MAC for the VIPs. The
 /// default host repeats it. Context: as [`begin`].
 pub(crate) fn begin_anywhere(cluster: &Cluster) {
-    let side = read_lock();
-    if let Some(snapshot) = cluster.snapshot(&side) {
-        neighbour::announce(cluster, snapshot);
-    }
+    announce(cluster);
     if cluster.is_default_host() {
         cluster
             .announcements()
@@ -78,19 +73,19 @@ pub(crate) fn expired(cluster: &Cluster) {
     if announcements.due() > Instant(now_ns()) {
         return;
     }
-    if announcements.change(Announcer::expired) && !announce(cluster) {
+    if !announcements.change(Announcer::expired) {
+        return;
+    }
+    if cluster.is_default_host() {
+        announce(cluster);
+    } else {
         announcements.end();
     }
 }
 
-/// Whether it is this host that announces them.
-fn announce(cluster: &Cluster) -> bool {
+fn announce(cluster: &Cluster) {
     let side = read_lock();
-    match cluster.snapshot(&side) {
-        Some(snapshot) if cluster.is_default_host() => {
-            neighbour::announce(cluster, snapshot);
-            true
-        }
-        _ => false,
+    if let Some(snapshot) = cluster.snapshot(&side) {
+        neighbour::announce(cluster, snapshot);
     }
 }

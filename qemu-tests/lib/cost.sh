@@ -32,6 +32,19 @@ cost_device() {
 	ip addr add 10.99.0.1/16 dev "$COST_DEVICE"
 }
 
+# tracking_device: the same with the module, rules that track every datagram
+# (/run/test/tracked.toml), and a hook behind nlb's that keeps from the stack what passes.
+tracking_device() {
+	cost_device
+	# shellcheck disable=SC2034
+	COST_BURST=1
+	printf '[[rule]]\nports = "0-65535"\naffinity = "none"\ntrack = "on"\n' >/run/test/tracked.toml
+	load_module
+	# What passes is not to reach the stack.
+	insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
+	defer rmmod empty_hook
+}
+
 # frame CASE FAMILY: the case as a line "ADDRESS_AT PORT_AT HEX".
 frame() {
 	sed -n "s/^$1 $2 //p" /nlb/bench/cases

@@ -21,8 +21,6 @@ for i in 1 2 3; do
 	ip -n "h$i" route add default via "$CLIENT" dev eth1
 	ip -n "h$i" -6 route add default via fd00::64 dev eth1
 done
-# Unlike IPv4's, IPv6's local routes alone do not let a program use an address.
-on c sysctl -q net.ipv6.ip_nonlocal_bind=1
 load_module
 for i in 1 2 3; do
 	serve "$i"

@@ -58,14 +58,7 @@ defer umount "$GROUPS_AT"
 echo +memory >"$GROUPS_AT/cgroup.subtree_control"
 make_group creator
 make_group small
-cost_device
-# shellcheck disable=SC2034
-COST_BURST=1
-printf '[[rule]]\nports = "0-65535"\naffinity = "none"\ntrack = "on"\n' >/run/test/tracked.toml
-load_module
-# What passes is not to reach the stack.
-insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
-defer rmmod empty_hook
+tracking_device
 
 # A full table.
 up creator

@@ -115,14 +115,7 @@ filled() {
 	[ "$(nlbadm -j counters "$COST_DEVICE" --all | jq '.counters["session-no-room"]')" -gt 0 ]
 }
 
-cost_device
-# shellcheck disable=SC2034
-COST_BURST=1
-printf '[[rule]]\nports = "0-65535"\naffinity = "none"\ntrack = "on"\n' >/run/test/tracked.toml
-load_module
-# What passes is not to reach the stack.
-insmod /nlb/empty_hook.ko device="$COST_DEVICE" first=0 backstop=1
-defer rmmod empty_hook
+tracking_device
 trace_walks
 
 rounds "a table of $SESSIONS sessions" full
