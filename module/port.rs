@@ -167,8 +167,8 @@ impl Port {
         Ok(result)
     }
 
-    /// Hands a frame of the protocol to the node. The EtherType is one for experiments: a frame of somebody else's is
-    /// counted, and goes on to whoever wants it. Context: softirq, RCU.
+    /// Hands a frame of the protocol to the node. The EtherType is one for experiments: a frame of another
+    /// protocol is counted and passed on. Context: softirq, RCU.
     pub(crate) fn frame_arrived(&self, skb: &mut Skb) -> Verdict {
         let cluster = self.cluster();
         if skb.has_vlan_id() {

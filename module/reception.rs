@@ -146,7 +146,7 @@ impl Reporter {
 
 impl Job for Reporter {
     fn run(&self) -> u32 {
-        // Whoever takes the cluster down waits for this work, maybe with the RTNL.
+        // Taking the cluster down waits for this work, and may hold the RTNL meanwhile.
         let Some(rtnl) = Rtnl::try_lock() else {
             return GROUP_REPORT_AGAIN_MS;
         };

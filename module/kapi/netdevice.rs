@@ -121,7 +121,7 @@ impl Rtnl {
         }
     }
 
-    /// Takes the RTNL, if nobody has it. Context: process, where a holder of the RTNL may wait for the caller.
+    /// Takes the RTNL if it is free. Context: process, also where a holder of the RTNL may wait for the caller.
     pub(crate) fn try_lock() -> Option<Self> {
         // SAFETY: Process context.
         let owned = unsafe { bindings::rtnl_trylock() } != 0;

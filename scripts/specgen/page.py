@@ -21,7 +21,7 @@ tools/net/ynl/pyynl/cli.py --spec module/specs/nlb.yaml --schema Documentation/n
     --dump cluster-get
 ```
 
-Whoever changes the specification runs `make generate`, which makes this page and all code that depends on it.
+After a change of the specification, run `make generate`: it makes this page and all code that depends on it.
 """
 
 
