@@ -15,6 +15,7 @@ ROUNDS=${ROUNDS:-8}
 
 load_module
 load_gun
+check "connection tracking is not loaded" wait_until 20 without nf_conntrack
 moved_device
 before=$(nlbadm -j counters moved0 --all | jq '.counters["dropped-no-session"]')
 

@@ -42,11 +42,11 @@ ports = "80-90"
 [[rule]]
 ports = 85
 END
-bad "a reversed range" 'line 1: .* ends before' 'ends before it begins \(attribute rule\.last-port, of rule\.rule 0\)' <<'END'
+bad "a reversed range" 'line 2: .* ends before' 'ends before it begins \(attribute rule\.last-port, of rule\.rule 0\)' <<'END'
 [[rule]]
 ports = "90-80"
 END
-bad "port 0" 'line 3: port 0' 'port 0 .*\(attribute rule\.first-port, of rule\.rule 1\)' <<'END'
+bad "port 0" 'line 4: port 0' 'port 0 .*\(attribute rule\.first-port, of rule\.rule 1\)' <<'END'
 [[rule]]
 ports = 80
 [[rule]]
@@ -101,7 +101,7 @@ picture=$(adm h1 -j rules 2>&1 || :)
 picture() {
 	adm h1 -j rules 2>&1 || :
 }
-refused "up with a bad rule" 2 'line 1: .* ends before' adm h1 up eth0 --cluster test --host-id 1 \
+refused "up with a bad rule" 2 'line 2: .* ends before' adm h1 up eth0 --cluster test --host-id 1 \
 	--vip "$VIP" --key-file "$KEY_FILE" --rules /run/test/bad.toml
 refused "up with rules and an affinity" 2 'cannot be used with' adm h1 up eth0 --cluster test --host-id 1 \
 	--vip "$VIP" --key-file "$KEY_FILE" --rules /run/test/many.toml --affinity none
