@@ -10,6 +10,7 @@ use super::conflict::Conflicts;
 use super::cookies::Cookies;
 use super::delivery::Probed;
 use super::fragments::FragmentMemory;
+use super::kapi::address_device::AddressDevice;
 use super::kapi::bh_lock::BhLock;
 use super::kapi::clock::now_ns;
 use super::kapi::conntrack::Conntrack;
@@ -114,6 +115,8 @@ pub(crate) struct Cluster {
     cookies: Cookies,
     conntrack: Arc<Conntrack>,
     presence: Presence,
+    /// The device of the VIPs.
+    vip_device: AddressDevice,
     /// The cluster is being taken down: what takes long in its name ends soon.
     closing: Once<bool>,
     asked: Asked,
@@ -181,6 +184,7 @@ impl Cluster {
                 cookies: Cookies::none(),
                 conntrack,
                 presence: Presence::new(),
+                vip_device: AddressDevice::none(),
                 closing: Once::new(false),
                 asked: Asked::nobody(),
                 probed: Probed::never(),
@@ -291,6 +295,11 @@ impl Cluster {
     /// What is to be known of its addresses.
     pub(crate) fn presence(&self) -> &Presence {
         &self.presence
+    }
+
+    /// The device that its VIPs are on, beside the cluster interface.
+    pub(crate) fn vip_device(&self) -> &AddressDevice {
+        &self.vip_device
     }
 
     /// What takes long in its name shall end soon. Context: any.

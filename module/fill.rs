@@ -45,6 +45,9 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     for vip in cluster.vips() {
         message.put(at::VIP, address_bytes(*vip, &mut buffer))?;
     }
+    if let Some(ifindex) = cluster.vip_device().ifindex() {
+        message.put_u32(at::VIP_IFINDEX, ifindex)?;
+    }
     if let Some(dedicated) = cluster.dedicated() {
         message.put(at::DEDICATED_IP, address_bytes(dedicated, &mut buffer))?;
     }

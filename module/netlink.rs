@@ -156,9 +156,9 @@ pub(super) fn cluster_new(registry: &Registry, request: &Request<'_>) -> Result 
             return error;
         }
         request.refuse_at(
-            cluster::MODE,
+            cluster::VIP,
             not_supported(),
-            c_str!("IGMP mode needs the IP family of each VIP on the interface, but one is disabled there"),
+            c_str!("the interface lacks the IP family of a VIP: IPv6 may be disabled there (disable_ipv6)"),
         )
     })?;
     // A node that is stopped takes both, whatever comes first.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whether the VIPs are on the cluster interface. A host that lacks one cannot serve it, so it says so and owns
-//! nothing until the address is back.
+//! Whether the VIPs are addresses of this host. A host that lacks one cannot serve it, so it says so and owns nothing
+//! until the address is back.
 //!
-//! The module never adds an address by itself: `nlbadm up` does, and `nlbadm start` puts back what is missing, as
-//! after `ip link set IFACE down`, with which the stack forgets all IPv6 addresses.
+//! The VIPs have a device of their own, which comes and goes with the cluster: network managers look after the cluster
+//! interface, and would take off what their files do not name. The module makes the device and adds no address by itself:
+//! `nlbadm up` does, and `nlbadm start` puts back what is missing. The stack serves a VIP whichever device has it, so
+//! one on the cluster interface or on the loopback device does as well.
 //!
 //! The stack tells of addresses where one may neither sleep nor send. So a change is noted there, under a lock that is
 //! held for moments only, and looked at when the cluster's timer expires, which is at once.
@@ -33,6 +35,11 @@ impl Presence {
         }
     }
 
+    /// Something is to be looked at. Context: any; the timer of the cluster is to expire soon.
+    pub(crate) fn note(&self) {
+        self.changed.store(true);
+    }
+
     /// Whether something is to be looked at. Context: any.
     pub(crate) fn has_changed(&self) -> bool {
         self.changed.load()
@@ -41,9 +48,10 @@ impl Presence {
 
 /// What the node is to be told of the addresses. Context: process or softirq, not under the lock of the node.
 pub(crate) fn look(cluster: &Cluster) -> Command {
-    let has = |vip| cluster.device().has_address(vip);
+    let has = |vip| cluster.device().delivers(vip);
+    let all = cluster.vip_device().is_up() && cluster.vips().iter().copied().all(has);
     // A node that takes no part keeps it in mind for when it does.
-    Command::VipMissing(!cluster.vips().iter().copied().all(has))
+    Command::VipMissing(!all)
 }
 
 /// The same, if they have changed since the last time. Context: as [`look`], from one context at a time.
@@ -101,8 +109,8 @@ impl AddressWatcher for AddressWatch {
         let ports = self.ports.lock();
         for port in ports.iter() {
             let cluster = port.cluster();
-            if device.is(cluster.device()) {
-                cluster.presence().changed.store(true);
+            if device.is_beside(cluster.device()) {
+                cluster.presence().note();
                 port.expire_soon();
             }
         }

@@ -4,9 +4,10 @@
 //!
 //! The interface keeps its own MAC in every mode, so that hosts can talk to each other. The virtual MAC is added: in
 //! unicast mode as a secondary unicast address, in multicast mode as a group address, in IGMP mode as a group that
-//! the IP stack joins, so that it reports the group and answers queries. The stack forgets all groups of a family when
-//! that family leaves the interface, as IPv6 does at an MTU below 1280: then the group is joined again when the family is
-//! back.
+//! the IP stack joins, so that it reports the group and answers queries. Questions for an IPv6 VIP are sent to its
+//! solicited-node group; the stack would join that for an address of the interface, and the VIPs are on another device, so
+//! it is joined here. The stack forgets all groups of a family when that family leaves the interface, as IPv6 does at an MTU
+//! below 1280: then the groups are joined again when the family is back.
 //!
 //! A switch with snooping that lost a port's groups, because the port was down or its entry was deleted, asks again only if it
 //! has a querier. So the groups are reported, unasked, when the interface becomes usable and every minute.
@@ -19,24 +20,44 @@ use super::kapi::work::{Job, Work};
 use super::nlb_core::genl::Mode;
 use super::nlb_core::limits::{FRAME_MAX, GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS};
 use super::nlb_core::mac::{group_of, Mac};
+use super::nlb_core::nd::solicited_node;
 use super::sleep::is_asleep;
 use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// Something that the interface must receive.
+/// A MAC that the interface must receive frames to.
 #[derive(Clone, Copy)]
 enum Wanted {
-    /// Frames to a unicast MAC.
     Unicast(Mac),
-    /// Frames to a multicast MAC.
     Multicast(Mac),
-    /// Packets to an IP multicast group.
-    Group(IpAddr),
 }
 
-/// Of which groups a cluster holds a membership now, and whether its interface is usable, so that the groups are reported
-/// when it becomes so. Written under the RTNL.
+impl Wanted {
+    fn add(self, device: &Device) -> Result {
+        match self {
+            Wanted::Unicast(mac) => device.add_unicast(&mac),
+            Wanted::Multicast(mac) => device.add_multicast(&mac),
+        }
+    }
+
+    fn del(self, device: &Device) {
+        match self {
+            Wanted::Unicast(mac) => device.del_unicast(&mac),
+            Wanted::Multicast(mac) => device.del_multicast(&mac),
+        }
+    }
+}
+
+/// A family of IP addresses.
+#[derive(Clone, Copy)]
+enum Ip {
+    V4,
+    V6,
+}
+
+/// Of which families' groups a cluster holds the memberships now, of all or of none, and whether its interface is usable,
+/// so that the groups are reported when it becomes so. Written under the RTNL.
 pub(crate) struct Memberships {
     v4: Once<bool>,
     v6: Once<bool>,
@@ -53,42 +74,37 @@ impl Memberships {
         }
     }
 
-    fn of(&self, group: IpAddr) -> &Once<bool> {
-        match group {
-            IpAddr::V4(_) => &self.v4,
-            IpAddr::V6(_) => &self.v6,
+    fn of(&self, family: Ip) -> &Once<bool> {
+        match family {
+            Ip::V4 => &self.v4,
+            Ip::V6 => &self.v6,
         }
     }
 }
 
-impl Wanted {
-    fn add(self, rtnl: &Rtnl, cluster: &Cluster) -> Result {
-        let device = cluster.device();
-        match self {
-            Wanted::Unicast(mac) => device.add_unicast(&mac),
-            Wanted::Multicast(mac) => device.add_multicast(&mac),
-            Wanted::Group(group) => {
-                device.join(rtnl, group)?;
-                cluster.memberships().of(group).store(true);
-                Ok(())
+/// Joins all groups of a family. Errors: `ENODEV` if the family does not run on the interface, `ENOMEM`; then none is
+/// joined.
+fn join(rtnl: &Rtnl, cluster: &Cluster, family: Ip) -> Result {
+    for (done, group) in groups(cluster, family).enumerate() {
+        if let Err(error) = cluster.device().join(rtnl, group) {
+            for group in groups(cluster, family).take(done) {
+                cluster.device().leave(group);
             }
+            return Err(error);
         }
     }
+    cluster.memberships().of(family).store(true);
+    Ok(())
+}
 
-    fn del(self, cluster: &Cluster) {
-        let device = cluster.device();
-        match self {
-            Wanted::Unicast(mac) => device.del_unicast(&mac),
-            Wanted::Multicast(mac) => device.del_multicast(&mac),
-            Wanted::Group(group) => {
-                // A membership that was lost with its family is not to be given back a second time: others may have joined
-                // the group since.
-                let joined = cluster.memberships().of(group);
-                if joined.load() {
-                    joined.store(false);
-                    device.leave(group);
-                }
-            }
+/// Leaves them, if they are joined: memberships that were lost with the family are not to be given back a second time, for
+/// others may have joined the groups since.
+fn leave(cluster: &Cluster, family: Ip) {
+    let joined = cluster.memberships().of(family);
+    if joined.load() {
+        joined.store(false);
+        for group in groups(cluster, family) {
+            cluster.device().leave(group);
         }
     }
 }
@@ -107,11 +123,8 @@ pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
 /// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined
 /// again, and all are reported if it has become so. Context: process, RTNL.
 pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
-    for one in wanted(cluster).into_iter().flatten() {
-        if let Wanted::Group(group) = one {
-            keep_joined(rtnl, cluster, group);
-        }
-    }
+    keep_joined(rtnl, cluster, Ip::V4);
+    keep_joined(rtnl, cluster, Ip::V6);
     let usable = is_usable(rtnl, cluster.device());
     let before = &cluster.memberships().usable;
     if usable && !before.load() {
@@ -157,59 +170,92 @@ impl Job for Reporter {
     }
 }
 
-/// Joins a group again whose family had left the interface. What the family does comes before this: its notifier was
+/// Joins the groups of a family again that had left the interface. What the family does comes before this: its notifier was
 /// registered first, and its coming and going are events of their own, so that none of them is missed.
-fn keep_joined(rtnl: &Rtnl, cluster: &Cluster, group: IpAddr) {
-    let joined = cluster.memberships().of(group);
+fn keep_joined(rtnl: &Rtnl, cluster: &Cluster, family: Ip) {
+    let Some(group) = groups(cluster, family).next() else {
+        return;
+    };
+    let joined = cluster.memberships().of(family);
     if !cluster.device().has_family(rtnl, group) {
         joined.store(false);
-    } else if !joined.load() && Wanted::Group(group).add(rtnl, cluster).is_err() {
-        pr_warn!("no memory to join the group of a cluster again; the next change tries again\n");
+    } else if !joined.load() && join(rtnl, cluster, family).is_err() {
+        pr_warn!("no memory to join the groups of a cluster again; the next change tries again\n");
     }
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack
 /// does not run on the interface, or what the device says; nothing has changed then.
 pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
+    let device = cluster.device();
     let wanted = wanted(cluster);
-    for one in wanted.iter().flatten() {
-        if let Err(error) = one.add(rtnl, cluster) {
-            let before = |it: &&_| !core::ptr::eq::<Wanted>(*it, one);
-            for done in wanted.iter().flatten().take_while(before) {
-                done.del(cluster);
+    for (done, one) in wanted.into_iter().flatten().enumerate() {
+        if let Err(error) = one.add(device) {
+            for before in wanted.into_iter().flatten().take(done) {
+                before.del(device);
             }
             return Err(error);
         }
     }
-    Ok(())
+    let joined = join(rtnl, cluster, Ip::V4).and_then(|()| join(rtnl, cluster, Ip::V6));
+    joined.inspect_err(|_| close(cluster))
 }
 
 /// Undoes one [`open`]. Context: process, RTNL.
 pub(crate) fn close(cluster: &Cluster) {
-    for one in wanted(cluster).iter().flatten() {
-        one.del(cluster);
+    leave(cluster, Ip::V4);
+    leave(cluster, Ip::V6);
+    for one in wanted(cluster).into_iter().flatten() {
+        one.del(cluster.device());
     }
 }
 
-fn wanted(cluster: &Cluster) -> [Option<Wanted>; 3] {
+/// The MACs that heartbeats are sent to, and that the VIPs resolve to unless they are groups that the stack joins.
+fn wanted(cluster: &Cluster) -> [Option<Wanted>; 2] {
     let description = cluster.description();
-    let heartbeats = Some(Wanted::Multicast(description.heartbeat_mac));
-    let side = read_lock();
-    let Some(snapshot) = cluster.snapshot(&side) else {
-        return [heartbeats, None, None];
-    };
-    let (mac_v4, mac_v6) = (snapshot.filter.mac_v4(), snapshot.filter.mac_v6());
-    match description.mode {
+    let (mac, _) = virtual_macs(cluster);
+    [
+        Some(Wanted::Multicast(description.heartbeat_mac)),
         // Both families share one virtual MAC in these two modes.
-        Mode::Unicast => [heartbeats, Some(Wanted::Unicast(mac_v4)), None],
-        Mode::Multicast => [heartbeats, Some(Wanted::Multicast(mac_v4)), None],
-        Mode::Igmp => {
-            let group = |mac: Mac, used: bool| group_of(mac).filter(|_| used).map(Wanted::Group);
-            [
-                heartbeats,
-                group(mac_v4, cluster.vips().iter().any(IpAddr::is_ipv4)),
-                group(mac_v6, cluster.vips().iter().any(IpAddr::is_ipv6)),
-            ]
-        }
-    }
+        match description.mode {
+            Mode::Unicast => mac.map(Wanted::Unicast),
+            Mode::Multicast => mac.map(Wanted::Multicast),
+            Mode::Igmp => None,
+        },
+    ]
+}
+
+/// The groups of a family that the interface must receive packets to.
+fn groups(cluster: &Cluster, family: Ip) -> impl Iterator<Item = IpAddr> + '_ {
+    let (mac_v4, mac_v6) = virtual_macs(cluster);
+    let mac = match family {
+        Ip::V4 => mac_v4,
+        Ip::V6 => mac_v6,
+    };
+    let is_igmp = cluster.description().mode == Mode::Igmp;
+    let of_family = move |vip: &&IpAddr| vip.is_ipv6() == matches!(family, Ip::V6);
+    let mut vips = cluster.vips().iter().filter(of_family);
+    let of_mode = mac
+        .filter(|_| is_igmp && vips.next().is_some())
+        .and_then(group_of);
+    let solicited = cluster
+        .vips()
+        .iter()
+        .filter(of_family)
+        .filter_map(|vip| match vip {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(vip) => Some(IpAddr::V6(solicited_node(*vip))),
+        });
+    // Not as a method, which pin_init's prelude has by the same name.
+    Iterator::chain(of_mode.into_iter(), solicited)
+}
+
+/// What the VIPs of each family resolve to. They do not change while the cluster stands.
+fn virtual_macs(cluster: &Cluster) -> (Option<Mac>, Option<Mac>) {
+    let side = read_lock();
+    let filter = cluster.snapshot(&side).map(|snapshot| &snapshot.filter);
+    (
+        filter.map(|filter| filter.mac_v4()),
+        filter.map(|filter| filter.mac_v6()),
+    )
 }

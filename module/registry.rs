@@ -6,6 +6,7 @@
 //! devices and their address lists belong to the RTNL; whatever only looks a cluster up takes the mutex.
 //!
 //! *Teardown* of a cluster, on request, with its interface or its namespace (the module stays as long as there is one):
+//! 0. the device of its VIPs goes, so that nothing here answers to them when the guard is gone;
 //! 1. it is taken out of the registry, so that no request finds it;
 //! 2. the node is halted for good: it owns nothing, says farewell once and arms no timer; what takes long in its name is
 //!    told to end;
@@ -15,7 +16,8 @@
 //! 6. the memory is freed and the reference to the device is given back.
 //!
 //! Many clusters that end together go through step 3 together, so that the grace period of the first one that is dropped
-//! is that of all. For namespaces that end the kernel itself waits for one between steps 3 and 4.
+//! is that of all. For namespaces that end the kernel itself waits for one between steps 3 and 4, and takes the devices of
+//! the VIPs away with all others, after step 6.
 //!
 //! The hooks on the other interfaces belong to the namespace: that of an interface is unregistered when it goes; with
 //! the last cluster all are, in step 3, and what they work on is given back after step 4.
@@ -23,6 +25,7 @@
 //! Contexts that may still hold the port after step 4: a netlink request that found it before step 1. It ends
 //! by itself, and everything that it can do to a halted node is refused.
 
+use super::kapi::address_device::AddressDeviceKind;
 use super::kapi::conntrack::Conntrack;
 use super::kapi::device_notifier::DeviceWatcher;
 use super::kapi::genetlink::Family;
@@ -53,6 +56,7 @@ pub(crate) struct Registry {
     conntrack: Arc<Conntrack>,
     addresses: Arc<AddressWatch>,
     quotas: Arc<Quotas>,
+    vip_devices: Arc<AddressDeviceKind>,
 }
 
 impl Registry {
@@ -60,6 +64,7 @@ impl Registry {
     pub(crate) fn new(family: Arc<Family>, addresses: Arc<AddressWatch>) -> Result<Arc<Self>> {
         let conntrack = Conntrack::new()?;
         let quotas = Quotas::new()?;
+        let vip_devices = AddressDeviceKind::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 namespaces <- kernel::new_mutex!(KVec::new(), "nlb::Registry"),
@@ -68,6 +73,7 @@ impl Registry {
                 conntrack,
                 addresses,
                 quotas,
+                vip_devices,
             }),
             GFP_KERNEL,
         )
@@ -115,6 +121,23 @@ impl Registry {
         Some(namespace.clusters().get(index)?.port().clone())
     }
 
+    /// The cluster on a device, which may not be listed any more. Context: process.
+    fn find_on(&self, net: NetId, device: &DeviceRef<'_>) -> Option<Arc<Port>> {
+        let namespaces = self.namespaces.lock();
+        let namespace = namespaces.iter().find(|n| n.is(net))?;
+        let mut clusters = namespace.clusters().iter();
+        Some(clusters.find(|a| a.is_on(device))?.port().clone())
+    }
+
+    /// Looks at the clusters of a namespace. Context: as [`Registry::each`].
+    fn each_beside(&self, net: NetId, look: impl Fn(&Port)) {
+        let namespaces = self.namespaces.lock();
+        let namespace = namespaces.iter().find(|n| n.is(net));
+        for attached in namespace.iter().flat_map(|n| n.clusters()) {
+            look(attached.port());
+        }
+    }
+
     /// Looks at all clusters. Context: process; `look` must not take the registry's mutex.
     pub(crate) fn each(&self, mut look: impl FnMut(&Port)) {
         let namespaces = self.namespaces.lock();
@@ -123,13 +146,32 @@ impl Registry {
         }
     }
 
-    /// Attaches a cluster to its interface: from here on packets and time reach it. It is stopped.
+    /// Attaches a cluster to its interface, and makes the device of its VIPs: from here on packets and time reach it. It is
+    /// stopped.
     ///
     /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENXIO` if it leaves, `ENOMEM`, or what
-    /// the device or netfilter says; nothing is left behind then.
+    /// a device or netfilter says; nothing is left behind then.
     pub(crate) fn attach(&self, rtnl: &Rtnl, port: Arc<Port>) -> Result {
         let device = port.cluster().device().listed(rtnl).ok_or(ENXIO)?;
         let net = device.net();
+        self.guard(rtnl, &device, net, port.clone())?;
+        // Outside the mutex, which is taken again when all are told of the device.
+        let made = port
+            .cluster()
+            .vip_device()
+            .make(rtnl, net, &self.vip_devices);
+        if let Err(error) = made {
+            drop(self.detach(rtnl, net.id(), device.ifindex()));
+            return Err(error);
+        }
+        notify::cluster_event(port.cluster(), EventKind::ClusterNew);
+        // A node that is stopped takes it.
+        let _ = port.command(presence::look(port.cluster()));
+        Ok(())
+    }
+
+    /// Lets packets and time reach a cluster; the first half of [`Registry::attach`].
+    fn guard(&self, rtnl: &Rtnl, device: &Listed<'_>, net: Net<'_>, port: Arc<Port>) -> Result {
         let mut namespaces = self.namespaces.lock();
         let place = match namespaces.iter().position(|n| n.is(net.id())) {
             Some(place) => place,
@@ -142,7 +184,7 @@ impl Registry {
         let attached = self
             .addresses
             .add(port.clone())
-            .and_then(|()| namespace.attach(rtnl, device, port.clone()));
+            .and_then(|()| namespace.attach(rtnl, *device, port.clone()));
         if let Err(error) = attached {
             self.addresses.remove(&port);
             if namespace.clusters().is_empty() {
@@ -151,15 +193,15 @@ impl Registry {
             return Err(error);
         }
         self.changed();
-        notify::cluster_event(port.cluster(), EventKind::ClusterNew);
-        // A node that is stopped takes it.
-        let _ = port.command(presence::look(port.cluster()));
         Ok(())
     }
 
     /// Takes the cluster of an interface down; what is left of it is to be dropped. Context: process, RTNL. Errors:
     /// `ENOENT` if there is none.
     pub(crate) fn detach(&self, rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result<Detached> {
+        if let Some(port) = self.find(net, ifindex) {
+            port.cluster().vip_device().remove(rtnl);
+        }
         self.detach_it(rtnl, net, |attached| attached.ifindex() == ifindex)
     }
 
@@ -195,9 +237,24 @@ impl Registry {
     }
 }
 
+/// Lets a cluster look for its VIPs.
+fn look_soon(port: &Port) {
+    port.cluster().presence().note();
+    port.expire_soon();
+}
+
 impl DeviceWatcher for Registry {
     fn device_leaves(&self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) {
+        if device.is_address_device() {
+            self.each_beside(net.id(), |port| {
+                port.cluster().vip_device().forget(rtnl, device);
+            });
+            return;
+        }
         // Most interfaces have no cluster.
+        if let Some(port) = self.find_on(net.id(), device) {
+            port.cluster().vip_device().remove(rtnl);
+        }
         drop(self.detach_it(rtnl, net.id(), |attached| attached.is_on(device)));
         {
             let mut namespaces = self.namespaces.lock();
@@ -213,10 +270,20 @@ impl DeviceWatcher for Registry {
 
     fn device_changed(&self, rtnl: &Rtnl, device: &Listed<'_>) {
         let net = device.net().id();
+        if device.is_address_device() {
+            // Set down, or put into a VRF.
+            self.each_beside(net, |port| {
+                port.cluster().vip_device().look(rtnl, device);
+                look_soon(port);
+            });
+            return;
+        }
         if let Some(port) = self.find(net, device.ifindex()) {
             let usable = reception::look(rtnl, port.cluster());
             // A node that takes no part does not care.
             let _ = port.command(Command::Carrier(usable));
+            // It may have come into a VRF or left one, where other addresses are those of this host.
+            look_soon(&port);
         }
         let mut namespaces = self.namespaces.lock();
         let Some(namespace) = namespaces.iter_mut().find(|n| n.is(net)) else {

@@ -28,8 +28,8 @@ const V6_DESTINATION: usize = 24;
 /// Where the packets of an interface without a cluster are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Nowhere: the host's own connections come from the loopback device, and what a port receives reaches the stack
-    /// by the bridge, bond or team.
+    /// Nowhere: the host's own connections come from the loopback device, what a port receives reaches the stack by the
+    /// bridge, bond or team, and a device of VIPs receives nothing.
     None,
     /// At its ingress.
     Device,
@@ -40,7 +40,8 @@ pub(crate) enum Way {
 /// Where the packets of an interface are looked at, if it has no cluster. Context: process, RTNL.
 pub(crate) fn way(rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
     match () {
-        () if device.is_loopback() || device.is_port(rtnl) => Way::None,
+        () if device.is_loopback() || device.is_address_device() => Way::None,
+        () if device.is_port(rtnl) => Way::None,
         () if device.shares_frames(rtnl) => Way::Stack,
         () => Way::Device,
     }

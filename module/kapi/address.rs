@@ -12,17 +12,18 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 impl Device {
-    /// Whether the device has this address. One whose uniqueness is still being checked counts: nobody is told when
+    /// Whether packets to this address that arrive on the device are for this host, whichever device of the namespace (and
+    /// of its VRF) has the address. An IPv6 address whose uniqueness is still being checked counts: nobody is told when
     /// the check has passed. One that failed it does not. Context: any but hard interrupts.
-    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+    pub(crate) fn delivers(&self, address: IpAddr) -> bool {
         // SAFETY: Held by the type invariant of `Device`; the address lives during the call.
         unsafe {
             match address {
                 IpAddr::V4(address) => {
-                    bindings::nlb_helper_has4(self.as_ptr(), u32::from_ne_bytes(address.octets()))
+                    bindings::nlb_helper_is_local4(self.as_ptr(), u32::from_ne_bytes(address.octets()))
                 }
                 IpAddr::V6(address) => {
-                    bindings::nlb_helper_has6(self.as_ptr(), address.octets().as_ptr())
+                    bindings::nlb_helper_is_local6(self.as_ptr(), address.octets().as_ptr())
                 }
             }
         }

@@ -48,6 +48,7 @@ enum {
 /* Constants that bindgen does not see, for they are computed or shadowed by a macro of their own name. */
 enum {
 	NLB_IFF_NOARP = IFF_NOARP,
+	NLB_IFF_UP = IFF_UP,
 	NLB_IFF_LOOPBACK = IFF_LOOPBACK,
 	NLB_IFF_MULTICAST = IFF_MULTICAST,
 	NLB_NETDEV_INGRESS = NF_NETDEV_INGRESS,

@@ -24,6 +24,7 @@
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
 #include <net/net_namespace.h>
+#include <net/route.h>
 #include <net/rtnetlink.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
@@ -223,38 +224,44 @@ bool nlb_helper_dev_is_vrf(const struct net_device *dev)
 	return netif_is_l3_master(dev);
 }
 
-bool nlb_helper_has4(const struct net_device *dev, __be32 addr)
+/* Whichever device has the address: the stack delivers by its table of local routes, that of the VRF if there is one. */
+bool nlb_helper_is_local4(struct net_device *dev, __be32 addr)
 {
-	const struct in_device *in_dev;
-	const struct in_ifaddr *ifa;
-	bool found = false;
+	bool local;
 
 	rcu_read_lock();
-	in_dev = __in_dev_get_rcu(dev);
-	if (in_dev) {
-		in_dev_for_each_ifa_rcu(ifa, in_dev) {
-			if (ifa->ifa_local == addr) {
-				found = true;
-				break;
-			}
-		}
-	}
+	local = inet_addr_type_dev_table(dev_net_rcu(dev), dev, addr) == RTN_LOCAL;
 	rcu_read_unlock();
-	return found;
+	return local;
 }
 
-bool nlb_helper_has6(const struct net_device *dev, const u8 *addr)
+bool nlb_helper_is_local6(const struct net_device *dev, const u8 *addr)
 {
+	bool local = false;
 #if IS_ENABLED(CONFIG_IPV6)
+	const struct inet6_dev *idev;
 	struct in6_addr address;
 
 	memcpy(&address, addr, sizeof(address));
+	rcu_read_lock();
+	idev = __in6_dev_get(dev);
 	/* The chain of addresses does not tell when a check for duplicates has passed. */
-	return ipv6_chk_addr_and_flags(dev_net(dev), &address, dev, false, 1,
-				       IFA_F_DADFAILED);
-#else
-	return false;
+	local = idev && !READ_ONCE(idev->cnf.disable_ipv6) &&
+		ipv6_chk_addr_and_flags(dev_net_rcu(dev), &address, dev, true, 0,
+					IFA_F_DADFAILED);
+	rcu_read_unlock();
 #endif
+	return local;
+}
+
+bool nlb_helper_same_net(const struct net_device *one, const struct net_device *other)
+{
+	bool same;
+
+	rcu_read_lock();
+	same = net_eq(dev_net_rcu(one), dev_net_rcu(other));
+	rcu_read_unlock();
+	return same;
 }
 
 const struct net_device *nlb_helper_ifa4_dev(const void *ifa)

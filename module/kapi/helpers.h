@@ -40,11 +40,18 @@ int nlb_helper_join6(struct net_device *dev, const u8 *group);
 void nlb_helper_leave6(struct net_device *dev, const u8 *group);
 bool nlb_helper_has_family(const struct net_device *dev, bool v6);
 bool nlb_helper_dev_is_vrf(const struct net_device *dev);
-bool nlb_helper_has4(const struct net_device *dev, __be32 addr);
-bool nlb_helper_has6(const struct net_device *dev, const u8 *addr);
+bool nlb_helper_is_local4(struct net_device *dev, __be32 addr);
+bool nlb_helper_is_local6(const struct net_device *dev, const u8 *addr);
+bool nlb_helper_same_net(const struct net_device *one, const struct net_device *other);
 const struct net_device *nlb_helper_ifa4_dev(const void *ifa);
 const struct net_device *nlb_helper_ifa6_dev(const void *ifa);
 bool nlb_helper_link_local(const struct net_device *dev, u8 *addr);
+
+/* devices that have addresses and carry no packets */
+int nlb_helper_address_device_register(void);
+void nlb_helper_address_device_unregister(void);
+struct net_device *nlb_helper_address_device_make(struct net *net);
+bool nlb_helper_is_address_device(const struct net_device *dev);
 
 /* RCU */
 void nlb_helper_wait_rcu(unsigned long state);

@@ -7,6 +7,7 @@
 //! bindgen run over `bindings_helper.h`; the helpers in C stand in for macros and inline functions.
 
 pub(crate) mod address;
+pub(crate) mod address_device;
 pub(crate) mod array;
 pub(crate) mod bh_lock;
 pub(crate) mod clock;

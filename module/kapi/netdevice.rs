@@ -478,6 +478,12 @@ impl<'a> DeviceRef<'a> {
         self.dev == device.dev
     }
 
+    /// Whether it is in the same namespace as this device. Context: any.
+    pub(crate) fn is_beside(&self, device: &Device) -> bool {
+        // SAFETY: Both are valid by their type invariants.
+        unsafe { bindings::nlb_helper_same_net(self.as_ptr(), device.as_ptr()) }
+    }
+
     /// Whether it is a loopback device.
     pub(crate) fn is_loopback(&self) -> bool {
         // SAFETY: Valid by the type invariant.

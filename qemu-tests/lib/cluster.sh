@@ -65,6 +65,17 @@ join() {
 	adm "h$n" up eth0 --cluster test --host-id "$n" --vip "$VIP" --key-file "$KEY_FILE" "$@"
 }
 
+# vip_device N: the device that host N has its VIPs on, with one cluster; empty without.
+vip_device() {
+	ip -n "h$1" -j link show type nlb | jq -r '.[].ifname // empty'
+}
+
+# vips_of N: the VIPs that are addresses of host N, whichever device has them.
+vips_of() {
+	ip -n "h$1" -j addr show | jq -r --arg v4 "$VIP" --arg v6 "$VIP6" '[.[].addr_info[]? | .local |
+		select(. == $v4 or . == $v6)] | sort | join(" ")'
+}
+
 # leave N: host N takes its cluster down.
 leave() {
 	adm "h$1" down eth0

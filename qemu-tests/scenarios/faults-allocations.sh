@@ -15,7 +15,7 @@ LEFT=0
 after_up() {
 	if [ "$1" != 0 ]; then
 		if [ "$(adm h1 -j show | jq length)" != 0 ] ||
-			[ -n "$(ip -n h1 -o addr show dev eth0 to "$VIP")" ]; then
+			[ -n "$(vips_of 1)$(vip_device 1)" ]; then
 			LEFT=$((LEFT + 1))
 			note "left behind after: $(cat /run/test/out)"
 		fi

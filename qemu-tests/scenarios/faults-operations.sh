@@ -42,7 +42,7 @@ configuration() {
 		adm h1 -j rules eth0 | jq -S '.rules[] | del(.buckets, .share_percent, .accepted, .dropped)'
 		adm h1 -j key list eth0 | jq -S .keys
 	fi
-	ip -n h1 -o addr show dev eth0 | sed 's/ *valid_lft.*//'
+	ip -n h1 -o addr show | sed 's/ *valid_lft.*//; s/^[0-9]*: nlb[0-9]*/nlb/'
 	ip -n h1 maddr show dev eth0
 }
 

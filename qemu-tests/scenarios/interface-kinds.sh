@@ -71,7 +71,7 @@ kind() {
 	same "$name: cable in: answered" 60 "$(field again .answered)"
 	same "$name: cable in: by both" 2 "$(field again '.hosts | length')"
 	adm h2 down "$DEV"
-	same "$name: nothing is left" "" "$(ip -n h2 -br addr show dev "$DEV" | grep -owE "$VIP" || :)"
+	same "$name: nothing is left" "" "$(vips_of 2)"
 	leave 1
 }
 # offloads on|off: GRO at host 2's interface and its cards, checksums at the client's card.

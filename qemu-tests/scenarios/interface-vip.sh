@@ -10,26 +10,39 @@ reason_is() {
 	[ "$(out_reason "$1")" = "$2" ]
 }
 
-# One VIP is taken off the interface of host 1.
-ip -n h1 addr del "$VIP/32" dev eth0
+# One VIP is taken off host 1.
+ip -n h1 addr del "$VIP/32" dev "$(vip_device 1)"
 check "VIP missing: named at once" wait_until 3 reason_is 1 vip-missing
 check "VIP missing: the others take over" wait_until 10 buckets_are 2 1 0
 requests 100 without
 same "VIP missing: everything answered" 100 "$(field without .answered)"
 same "VIP missing: nothing by host 1" 0 "$(share without 1)"
 adm h1 start eth0
-check "start puts it back" grep -qw "$VIP/32" <<<"$(ip -n h1 -br addr show dev eth0)"
+same "start puts it back" "$VIP $VIP6" "$(vips_of 1)"
 check "VIP back: serves again" wait_until 10 buckets_about 1365 2 1
 
-# Set down and up: the stack forgets IPv6 addresses.
+# Set down and up: the stack forgets IPv6 addresses of the interface.
 ip -n h2 link set eth0 down
 check "interface down: the others take over" wait_until 10 buckets_are 1 2 0
 ip -n h2 link set eth0 up
 # The routes went with it; those are for the host's own network scripts.
 ip -n h2 route replace "$SOURCES" via "$CLIENT"
-check "interface up again: the IPv6 VIP is missing, and named" wait_until 10 reason_is 2 vip-missing
+check "interface up again: it serves again" wait_until 20 buckets_about 1365 1 2
+same "and has both VIPs" "$VIP $VIP6" "$(vips_of 2)"
+
+# IPv6 is switched off on the interface: the VIP is there, and no packet reaches it.
+on h2 sysctl -q net.ipv6.conf.eth0.disable_ipv6=1
+check "IPv6 off: named" wait_until 5 reason_is 2 vip-missing
+on h2 sysctl -q net.ipv6.conf.eth0.disable_ipv6=0
+check "IPv6 on: serves again" wait_until 20 buckets_about 1365 1 2
+
+# The device of the VIPs is set down.
+ip -n h2 link set "$(vip_device 2)" down
+check "device of the VIPs down: named" wait_until 5 reason_is 2 vip-missing
 adm h2 start eth0
-check "after a start it serves again" wait_until 20 buckets_about 1365 1 2
+check "start sets it up" wait_until 20 buckets_about 1365 1 2
+check "it cannot be deleted" not ip -n h2 link del "$(vip_device 2)"
+check "nor moved" not ip -n h2 link set "$(vip_device 2)" netns c
 
 # The cable.
 cut_cable 3
@@ -65,8 +78,9 @@ ip -n h3 route replace "$SOURCES" via "$CLIENT"
 join 3 --vip "$VIP6"
 check "moved back: a member again" wait_agree 20 1 2 3
 
-# What `up` added is gone after `down`, what was there before stays.
+# The VIPs go with the cluster.
 # Not by a pipe: grep would leave at its match, and ip, which writes each address by itself, die of that.
-check "the IPv6 VIP is never a source by itself" grep -q "inet6 $VIP6/128.*deprecated" <<<"$(ip -n h1 addr show dev eth0)"
+check "the IPv6 VIP is never a source by itself" grep -q "inet6 $VIP6/128.*deprecated" <<<"$(ip -n h1 addr show)"
 leave 1
-same "after down no VIP is left" "" "$(ip -n h1 -br addr show dev eth0 | grep -owE "$VIP|$VIP6" || :)"
+same "after down no VIP is left" "" "$(vips_of 1)"
+same "nor their device" "" "$(vip_device 1)"

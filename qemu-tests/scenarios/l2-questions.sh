@@ -88,10 +88,10 @@ for mode in unicast multicast igmp; do
 
 	# The VIP put on a host as people do, who forget nodad: the others say nothing against it.
 	capture dad sw br0 icmp6
-	ip -n h2 addr del "$VIP6/128" dev eth0
 	ip -n h2 addr add "$VIP6/128" dev eth0
 	check "$mode: a host that looks for duplicates of the VIP is done" wait_until 20 looked
 	check "$mode: it has found none" no_duplicate
+	ip -n h2 addr del "$VIP6/128" dev eth0
 	capture_end dad
 	check "$mode: and no claim of it binds the VIP to a MAC of its own" \
 		[ "$(field dad ".bindings.\"$VIP6\" // [] | index(\"$(host_mac 2)\")")" = null ]

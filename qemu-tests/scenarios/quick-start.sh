@@ -118,7 +118,7 @@ check "monitor shows it" wait_until 30 in_log 1 /run/watch "members 1, 2"
 check "monitor runs until it is stopped" guest 1 "kill $WATCH"
 note "$(guest 1 cat /run/watch)"
 for n in 1 2; do
-	check "host $n has the VIP on its interface" guest "$n" "ip -brief address show dev eth1 | grep -qw $VIP"
+	check "host $n has the VIP" guest "$n" "ip -brief address show dev nlb0 | grep -qw $VIP"
 	check "host $n: $(command_of "$SHOW_LINE")" host_line "$n" "$SHOW_LINE"
 	check "it shows the cluster" grep -qx 'cluster: web' "$RUN/line$n"
 done

@@ -177,8 +177,11 @@ pub mod cluster {
     pub const RESPONDER: u16 = 43;
     /// The cluster is meant to have no port rules, not even the default rule (requests to make a cluster). `flag`.
     pub const NO_RULES: u16 = 44;
+    /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
+    /// (replies). `u32`.
+    pub const VIP_IFINDEX: u16 = 45;
     /// Highest number in use.
-    pub const MAX: u16 = 44;
+    pub const MAX: u16 = 45;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all

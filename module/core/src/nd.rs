@@ -316,7 +316,7 @@ fn find_mac(mut options: &[u8], wanted: u8) -> Result<Option<Mac>, ()> {
 }
 
 /// The group that a solicitation for an address is sent to (RFC 4291 section 2.7.1).
-fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
+pub fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
     let [.., g, h] = target.segments();
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (g & 0xff), h)
 }

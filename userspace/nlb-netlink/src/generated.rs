@@ -136,6 +136,9 @@ attributes! {
         Responder(Code<Responder>) = RESPONDER "responder",
         /// The cluster is meant to have no port rules, not even the default rule (requests to make a cluster).
         NoRules(()) = NO_RULES "no-rules",
+        /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
+        /// (replies).
+        VipIfindex(u32) = VIP_IFINDEX "vip-ifindex",
     }
 }
 
@@ -411,6 +414,9 @@ reply! {
         mode: Option<Code<Mode>> = Mode,
         /// A VIP; the first is the primary.
         vip: Vec<IpAddr> = Vip,
+        /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
+        /// (replies).
+        vip_ifindex: Option<u32> = VipIfindex,
         /// The dedicated IP of this host on the cluster interface.
         dedicated_ip: Option<IpAddr> = DedicatedIp,
         /// Affinity of the default rule.

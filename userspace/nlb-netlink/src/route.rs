@@ -11,7 +11,7 @@ use netlink_packet_route::{
         AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
         AddressScope, CacheInfo,
     },
-    link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage},
+    link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
 };
 
 use crate::{connection::Connection, error::Error, extack::AttributeNames, transport::Transport};
@@ -53,6 +53,8 @@ pub struct Interface {
 /// An address of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
+    /// Index of the interface that has it.
+    pub ifindex: u32,
     /// The address.
     pub address: IpAddr,
     /// Bits of its prefix.
@@ -90,14 +92,62 @@ impl<T: Transport> Route<T> {
         message
             .attributes
             .push(LinkAttribute::IfName(name.to_owned()));
+        Ok(self.link(message)?.and_then(interface_of))
+    }
+
+    /// The interface of an index, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error> {
+        Ok(self.link(at(ifindex))?.and_then(interface_of))
+    }
+
+    fn link(&mut self, asked: LinkMessage) -> Result<Option<LinkMessage>, Error> {
         match self
             .connection
-            .request(RouteNetlinkMessage::GetLink(message), 0)
+            .request(RouteNetlinkMessage::GetLink(asked), 0)
         {
-            Ok(replies) => Ok(replies.into_iter().find_map(interface_of)),
+            Ok(replies) => Ok(replies.into_iter().find_map(|reply| match reply {
+                RouteNetlinkMessage::NewLink(link) => Some(link),
+                _ => None,
+            })),
             Err(error) if error.errno() == Some(ENODEV) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The VRF that an interface is a port of, if it is of one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn vrf_of(&mut self, ifindex: u32) -> Result<Option<u32>, Error> {
+        let Some(master) = self.link(at(ifindex))?.as_ref().and_then(master_of) else {
+            return Ok(None);
+        };
+        let link = self.link(at(master))?;
+        Ok(link.filter(is_vrf).map(|_| master))
+    }
+
+    /// Sets an interface up, as a port of the VRF that another one is a port of, if it is of one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error> {
+        let (is, wanted) = (self.vrf_of(ifindex)?, self.vrf_of(other)?);
+        let mut message = at(ifindex);
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        if is != wanted {
+            let vrf = LinkAttribute::Controller(wanted.unwrap_or(0));
+            message.attributes.push(vrf);
+        }
+        self.connection
+            .request(RouteNetlinkMessage::SetLink(message), 0)
+            .map(drop)
     }
 
     /// The addresses of an interface, IPv4 first, in the kernel's order.
@@ -106,22 +156,28 @@ impl<T: Transport> Route<T> {
     ///
     /// As [`Connection::dump`].
     pub fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error> {
-        let mut message = AddressMessage::default();
-        message.header.index = ifindex;
-        let replies = self
-            .connection
-            .dump(RouteNetlinkMessage::GetAddress(message))?;
-        let mut addresses: Vec<_> = replies
-            .into_iter()
-            .filter_map(|reply| address_of(reply, ifindex))
-            .collect();
+        let mut addresses = self.all_addresses()?;
+        addresses.retain(|address| address.ifindex == ifindex);
         // A stable sort: the order within a family is the kernel's, the first is the one it prefers.
         addresses.sort_by_key(|address| address.address.is_ipv6());
         Ok(addresses)
     }
 
-    /// Adds an address as a single host address, marked as ours. IPv6: without duplicate address detection, which
-    /// would fight between the hosts, and deprecated, so that it is never the source of the host's own connections.
+    /// The addresses of all interfaces, in the kernel's order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::dump`].
+    pub fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
+        let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let replies = self.connection.dump(message)?;
+        Ok(replies.into_iter().filter_map(address_of).collect())
+    }
+
+    /// Adds an address as a single host address, marked as ours, that is never the source of the host's own
+    /// connections unless a program binds to it. IPv4: with the scope of a link, which the kernel does not take from other
+    /// interfaces (`inet_select_addr()`). IPv6: deprecated, and without duplicate address detection, which would fight
+    /// between the hosts.
     ///
     /// # Errors
     ///
@@ -133,20 +189,6 @@ impl<T: Transport> Route<T> {
                 RouteNetlinkMessage::NewAddress(message),
                 NLM_F_CREATE | NLM_F_EXCL,
             )
-            .map(drop)
-    }
-
-    /// Deletes a single host address.
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::request`]; `EADDRNOTAVAIL` if the interface has no such address.
-    pub fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
-        let mut message = AddressMessage::default();
-        set_header(&mut message, ifindex, address);
-        message.attributes = vec![AddressAttribute::Local(address)];
-        self.connection
-            .request(RouteNetlinkMessage::DelAddress(message), 0)
             .map(drop)
     }
 }
@@ -167,7 +209,9 @@ fn host_address(ifindex: u32, address: IpAddr) -> AddressMessage {
         AddressAttribute::Address(address),
         AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)),
     ];
-    if address.is_ipv6() {
+    if address.is_ipv4() {
+        message.header.scope = AddressScope::Link;
+    } else {
         let mut lifetime = CacheInfo::default();
         lifetime.ifa_valid = FOREVER;
         message.header.flags = AddressHeaderFlags::Nodad;
@@ -181,10 +225,28 @@ fn host_address(ifindex: u32, address: IpAddr) -> AddressMessage {
     message
 }
 
-fn interface_of(message: RouteNetlinkMessage) -> Option<Interface> {
-    let RouteNetlinkMessage::NewLink(link) = message else {
-        return None;
-    };
+/// A request about the interface of an index.
+fn at(ifindex: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = ifindex;
+    message
+}
+
+fn master_of(link: &LinkMessage) -> Option<u32> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Controller(master) if *master != 0 => Some(*master),
+        _ => None,
+    })
+}
+
+fn is_vrf(link: &LinkMessage) -> bool {
+    link.attributes.iter().any(|attribute| {
+        matches!(attribute, LinkAttribute::LinkInfo(info)
+            if info.contains(&LinkInfo::Kind(InfoKind::Vrf)))
+    })
+}
+
+fn interface_of(link: LinkMessage) -> Option<Interface> {
     let name = link
         .attributes
         .iter()
@@ -201,14 +263,10 @@ fn interface_of(message: RouteNetlinkMessage) -> Option<Interface> {
     })
 }
 
-fn address_of(message: RouteNetlinkMessage, ifindex: u32) -> Option<Address> {
+fn address_of(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };
-    // A kernel that does not filter dumps sends those of all interfaces.
-    if message.header.index != ifindex {
-        return None;
-    }
     let (mut local, mut peer, mut ours) = (None, None, false);
     for attribute in &message.attributes {
         match attribute {
@@ -219,6 +277,7 @@ fn address_of(message: RouteNetlinkMessage, ifindex: u32) -> Option<Address> {
         }
     }
     Some(Address {
+        ifindex: message.header.index,
         // IPv6 has only IFA_ADDRESS; on a point-to-point IPv4 link IFA_ADDRESS is the other end.
         address: local.or(peer)?,
         prefix: message.header.prefix_len,

@@ -264,6 +264,7 @@ fn cluster_get() {
         walk_seen: None,
         sessions_max: Some(262_144),
         sessions: Some(17),
+        vip_ifindex: None,
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

@@ -60,8 +60,8 @@ impl Fake {
         Fake {
             addresses: vec![
                 address("192.0.2.1", 24, false),
-                address("192.0.2.10", 32, true),
-                address("2001:db8::10", 128, true),
+                vip_address("192.0.2.10", 32),
+                vip_address("2001:db8::10", 128),
             ],
             clusters: vec![cluster(2, "eth0")],
             members: vec![
@@ -109,12 +109,25 @@ pub(crate) fn interface(index: u32, name: &str, loopback: bool, ethernet: bool) 
 
 pub(crate) fn address(text: &str, prefix: u8, ours: bool) -> Address {
     Address {
+        ifindex: 2,
         address: text.parse().unwrap(),
         prefix,
         global: true,
         ours,
     }
 }
+
+/// An address of the device of the VIPs.
+pub(crate) fn vip_address(text: &str, prefix: u8) -> Address {
+    Address {
+        ifindex: VIP_DEVICE,
+        global: false,
+        ..address(text, prefix, true)
+    }
+}
+
+/// Index of the device that clusters here have their VIPs on.
+const VIP_DEVICE: u32 = 9;
 
 pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
     Cluster {
@@ -155,6 +168,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         walk_seen: Some(20),
         sessions_max: Some(262_144),
         sessions: Some(17),
+        vip_ifindex: Some(VIP_DEVICE),
     }
 }
 
@@ -214,27 +228,43 @@ impl Kernel for Fake {
         Ok(self.interfaces.iter().find(|i| i.name == name).cloned())
     }
 
-    fn addresses(&mut self, _ifindex: u32) -> Result<Vec<Address>, Error> {
+    fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error> {
+        Ok(self.interfaces.iter().find(|i| i.index == ifindex).cloned())
+    }
+
+    fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error> {
+        let mut addresses = self.addresses.clone();
+        addresses.retain(|address| address.ifindex == ifindex);
+        Ok(addresses)
+    }
+
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
         Ok(self.addresses.clone())
     }
 
     fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
-        let exists = self.addresses.iter().any(|a| a.address == address);
+        let is_it = |a: &Address| a.ifindex == ifindex && a.address == address;
+        let exists = self.addresses.iter().any(is_it);
         Fake::change(self, format!("add {address} to {ifindex}"))?;
         if exists { Err(refusal(17)) } else { Ok(()) }
     }
 
-    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
-        Fake::change(self, format!("delete {address} from {ifindex}"))
+    fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error> {
+        Fake::change(self, format!("set up {ifindex} beside {other}"))
     }
 
     fn clusters(&mut self) -> Result<Vec<Cluster>, Error> {
         Ok(self.clusters.clone())
     }
 
-    fn create(&mut self, cluster: &NewCluster) -> Result<(), Error> {
-        self.created = Some(cluster.clone());
-        Fake::change(self, format!("create on {}", cluster.ifindex))
+    fn create(&mut self, new: &NewCluster) -> Result<(), Error> {
+        self.created = Some(new.clone());
+        Fake::change(self, format!("create on {}", new.ifindex))?;
+        self.clusters.push(Cluster {
+            vips: new.vips.clone(),
+            ..cluster(new.ifindex, "eth0")
+        });
+        Ok(())
     }
 
     fn remove(&mut self, ifindex: u32) -> Result<(), Error> {

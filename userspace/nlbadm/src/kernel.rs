@@ -19,8 +19,10 @@ use nlb_netlink::{
 pub(crate) trait Kernel {
     fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error>;
     fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error>;
+    fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error>;
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error>;
     fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
-    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
+    fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error>;
 
     fn clusters(&mut self) -> Result<Vec<Cluster>, Error>;
     fn create(&mut self, cluster: &NewCluster) -> Result<(), Error>;
@@ -84,8 +86,16 @@ impl Kernel for Linux {
         self.route()?.add_address(ifindex, address)
     }
 
-    fn delete_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
-        self.route()?.delete_address(ifindex, address)
+    fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error> {
+        self.route()?.interface_at(ifindex)
+    }
+
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
+        self.route()?.all_addresses()
+    }
+
+    fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error> {
+        self.route()?.set_up_beside(ifindex, other)
     }
 
     fn clusters(&mut self) -> Result<Vec<Cluster>, Error> {

@@ -85,6 +85,8 @@ pub struct Cluster {
     pub sessions_max: Option<u32>,
     /// How many are remembered now; absent without CAP_NET_ADMIN.
     pub sessions: Option<u32>,
+    /// Index of the device that is made for the VIPs; absent while the namespace ends.
+    pub vip_ifindex: Option<u32>,
 }
 
 /// Another station claims a VIP.
@@ -150,6 +152,7 @@ impl Cluster {
             walk_seen: reply.walk_seen,
             sessions_max: reply.sessions_max,
             sessions: reply.sessions,
+            vip_ifindex: reply.vip_ifindex,
         })
     }
 

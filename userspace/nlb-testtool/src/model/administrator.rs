@@ -265,30 +265,16 @@ impl Desk {
     fn up(&mut self, client: &mut Nlb, index: u32, what: &What) -> Outcome<()> {
         let new = self.new_cluster(index, what);
         self.call(index, Some(Effect::Made), &OF_NEW, || client.create(&new))?;
-        let mut added = Vec::new();
-        for &vip in &new.vips {
-            match self.add_address(index, vip) {
-                Ok(true) => added.push(vip),
-                Ok(false) => {}
-                Err(()) => return self.undo(client, index, &added),
+        let complete = self.mend_vips(client, index).and_then(|()| {
+            if !matches!(what, What::Up { started: true, .. }) {
+                return Ok(());
             }
-        }
-        if !matches!(what, What::Up { started: true, .. }) {
-            return Ok(());
-        }
-        let start = ClusterChange::Control(Control::Start);
-        match self.of_cluster(index, || client.change(index, start)) {
-            Ok(()) => Ok(()),
-            Err(()) => self.undo(client, index, &added),
-        }
-    }
-
-    fn undo(&mut self, client: &mut Nlb, index: u32, added: &[IpAddr]) -> Outcome<()> {
-        for &vip in added {
-            let _ = self.delete_address(index, vip);
-        }
-        let _ = self.remove(client, index);
-        Err(())
+            let start = ClusterChange::Control(Control::Start);
+            self.of_cluster(index, || client.change(index, start))
+        });
+        complete.inspect_err(|()| {
+            let _ = self.remove(client, index);
+        })
     }
 
     fn new_cluster(&self, index: u32, what: &What) -> NewCluster {
@@ -332,21 +318,12 @@ impl Desk {
         }
     }
 
-    /// Whether it was added; false if it was there.
-    fn add_address(&mut self, index: u32, vip: IpAddr) -> Outcome<bool> {
-        let add = || Route::new(NetlinkSocket::route()?).add_address(index, vip);
-        match self.call(index, None, &OF_ADDRESSES, || match add() {
-            Err(error) if error.errno() == Some(EEXIST) => Ok(false),
-            other => other.map(|()| true),
-        }) {
-            Ok(added) => Ok(added),
-            Err(()) => Err(()),
-        }
-    }
-
-    fn delete_address(&mut self, index: u32, vip: IpAddr) -> Outcome<()> {
-        self.call(index, None, &OF_ADDRESSES, || {
-            Route::new(NetlinkSocket::route()?).delete_address(index, vip)
+    /// Adds an address, if it is not there.
+    fn add_address(&mut self, index: u32, device: u32, vip: IpAddr) -> Outcome<()> {
+        let add = || Route::new(NetlinkSocket::route()?).add_address(device, vip);
+        self.call(index, None, &OF_ADDRESSES, || match add() {
+            Err(error) if error.errno() == Some(EEXIST) => Ok(()),
+            other => other,
         })
     }
 
@@ -356,12 +333,6 @@ impl Desk {
         // One that is stopped or suspended refuses, and goes all the same.
         let _ = self.of_cluster(index, || client.change(index, stop));
         self.report.refused = None;
-        let addresses = self.call(index, None, &OF_ADDRESSES, || {
-            Route::new(NetlinkSocket::route()?).addresses(index)
-        })?;
-        for address in addresses.into_iter().filter(|it| it.ours) {
-            let _ = self.delete_address(index, address.address);
-        }
         self.remove(client, index)
     }
 
@@ -375,8 +346,15 @@ impl Desk {
     fn mend_vips(&mut self, client: &mut Nlb, index: u32) -> Outcome<()> {
         let clusters = self.call(index, None, &[], || client.clusters())?;
         let found = clusters.into_iter().find(|it| it.ifindex == index);
-        for vip in found.into_iter().flat_map(|it| it.vips) {
-            self.add_address(index, vip)?;
+        // Cluster and device go with the interface, and with the namespace first the device.
+        let Some((device, vips)) = found.and_then(|it| Some((it.vip_ifindex?, it.vips))) else {
+            return Ok(());
+        };
+        self.call(index, None, &OF_ADDRESSES, || {
+            Route::new(NetlinkSocket::route()?).set_up_beside(device, index)
+        })?;
+        for vip in vips {
+            self.add_address(index, device, vip)?;
         }
         Ok(())
     }

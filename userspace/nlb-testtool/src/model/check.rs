@@ -190,7 +190,7 @@ struct View<'a> {
     hooks: BTreeMap<u32, (usize, usize)>,
     stack: [usize; 2],
     arp_out: usize,
-    /// Whether all VIPs of a cluster are on its interface.
+    /// Whether the device of its VIPs has them all, in the VRF of its interface.
     with_vips: BTreeSet<u32>,
 }
 
@@ -211,9 +211,13 @@ impl<'a> View<'a> {
         let mut with_vips = BTreeSet::new();
         let mut route = Route::new(NetlinkSocket::route()?);
         for cluster in &clusters {
-            let addresses = route.addresses(cluster.ifindex)?;
+            let Some(device) = cluster.vip_ifindex else {
+                continue;
+            };
+            let addresses = route.addresses(device)?;
             let has = |vip: &IpAddr| addresses.iter().any(|it| it.address == *vip);
-            if cluster.vips.iter().all(has) {
+            let reached = route.vrf_of(device)? == route.vrf_of(cluster.ifindex)?;
+            if reached && cluster.vips.iter().all(has) {
                 with_vips.insert(cluster.ifindex);
             }
         }

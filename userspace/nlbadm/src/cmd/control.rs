@@ -19,10 +19,9 @@ pub(crate) fn run(
     control: Control,
 ) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, target)?;
-    // A host without a VIP serves nothing: the stack forgets addresses when the interface is set down, and whoever
-    // starts the host wants it to serve.
+    // A host without a VIP serves nothing, and whoever starts the host wants it to serve.
     if control == Control::Start {
-        super::up::add_vips(kernel, cluster.ifindex, &cluster.vips, &mut Vec::new())
+        super::vips::put(kernel, &cluster)
             .map_err(|failure| failure.context(format!("start {}", cluster.ifname)))?;
     }
     let result = match control {

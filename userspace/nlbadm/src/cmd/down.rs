@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `nlbadm down`: leaves a cluster and puts the interface back as it was.
+//! `nlbadm down`: leaves a cluster, whose VIPs go with it.
 
 use nlb_core::genl::Control;
 use nlb_netlink::object::{Cluster, ClusterChange};
 
+use super::vips;
 use crate::{
     cli::{Down, Target},
     failure::Failure,
     kernel::Kernel,
     warn,
 };
-
-/// `EADDRNOTAVAIL`: the address is gone already.
-const EADDRNOTAVAIL: i32 = 99;
 
 /// Takes one cluster down, or all of this network namespace.
 pub(crate) fn run(kernel: &mut impl Kernel, args: &Down) -> Result<(), Failure> {
@@ -61,8 +59,8 @@ fn leave(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until the host has left, removes the VIPs that `up` added, then the cluster. In this order: while the cluster
-/// is there, the module keeps the stack from answering ARP for the VIPs with the interface's own MAC.
+/// Waits until the host has left, and removes the cluster. The module takes the VIPs away while it still keeps the stack from
+/// answering ARP for them; those that other interfaces have stay.
 fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
     if super::is_idle(cluster) {
         return remove(kernel, cluster);
@@ -74,42 +72,26 @@ fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure>
 }
 
 fn remove(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
-    let ifindex = cluster.ifindex;
-    let mut removed = Vec::new();
-    for address in kernel.addresses(ifindex)? {
-        if !address.ours || !cluster.vips.contains(&address.address) {
-            continue;
-        }
-        match kernel.delete_address(ifindex, address.address) {
-            Ok(()) => removed.push(address.address),
-            Err(error) if error.errno() == Some(EADDRNOTAVAIL) => {}
-            Err(error) => warn(Some(format!(
-                "the VIP {} could not be removed from {}: {error}",
-                address.address, cluster.ifname
-            ))),
-        }
-    }
-    kernel.remove(ifindex).map_err(|error| {
-        // The cluster is still there, stopped: its VIPs belong on the interface.
-        for &address in &removed {
-            if let Err(error) = kernel.add_address(ifindex, address) {
-                warn(Some(format!(
-                    "the VIP {address} could not be put back: {error}"
-                )));
+    kernel.remove(cluster.ifindex)?;
+    match vips::elsewhere(kernel, &cluster.vips, None) {
+        Ok(places) => {
+            for place in places {
+                warn(Some(place.left_behind()));
             }
         }
-        Failure::from(error)
-    })
+        Err(error) => warn(Some(format!(
+            "whether a VIP is left on this host could not be seen: {error}"
+        ))),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use nlb_core::state::HostState;
-
     use super::*;
     use crate::{
         failure::Exit,
-        fake::{self, Fake, address},
+        fake::{self, Fake},
     };
 
     fn eth0() -> Down {
@@ -137,40 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn the_vips_go_before_the_cluster() {
+    fn a_host_leaves_before_its_cluster_goes() {
         let mut kernel = Fake::in_cluster();
         run(&mut kernel, &eth0()).unwrap();
-        assert_eq!(
-            kernel.changes,
-            [
-                "stop on 2",
-                "delete 192.0.2.10 from 2",
-                "delete 2001:db8::10 from 2",
-                "remove from 2"
-            ]
-        );
+        assert_eq!(kernel.changes, ["stop on 2", "remove from 2"]);
     }
 
     #[test]
-    fn what_up_did_not_add_stays() {
-        let mut kernel = Fake::in_cluster();
-        kernel.addresses = vec![
-            address("192.0.2.10", 32, false),
-            address("192.0.2.99", 32, true),
-        ];
-        kernel.clusters[0].state = HostState::Stopped.into();
-        run(&mut kernel, &eth0()).unwrap();
-        assert_eq!(kernel.changes, ["remove from 2"]);
-    }
-
-    #[test]
-    fn the_vips_come_back_if_the_cluster_stays() {
+    fn a_cluster_that_stays_is_told_of() {
         let mut kernel = Fake::in_cluster();
         kernel.refuse.push(("remove", 16));
         let failure = run(&mut kernel, &eth0()).unwrap_err();
         assert_eq!(failure.exit, Exit::Exists);
         assert!(failure.message.contains("has stopped"), "{failure}");
-        assert!(kernel.changes.contains(&"add 192.0.2.10 to 2".into()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) mod rules;
 pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod up;
+mod vips;
 
 use std::{
     thread::sleep,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `nlbadm up`: makes a cluster and puts its VIPs on the interface, or leaves everything as it was.
+//! `nlbadm up`: makes a cluster and adds its VIPs to this host, or leaves everything as it was.
 
 use std::net::IpAddr;
 
@@ -10,6 +10,7 @@ use nlb_netlink::{
     route::{Address, Interface},
 };
 
+use super::vips;
 use crate::{
     cli::Up,
     failure::{Exit, Failure},
@@ -18,9 +19,6 @@ use crate::{
     rulefile::RuleFile,
     warn,
 };
-
-/// `EEXIST`: the interface has the address already.
-const EEXIST: i32 = 17;
 
 /// Makes the cluster. Everything that can be checked is checked before the first change.
 pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
@@ -66,6 +64,9 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
     };
     warn(warning);
     warn(outside(&interface, &addresses, &args.vips));
+    for place in vips::elsewhere(kernel, &args.vips, None)? {
+        warn(Some(place.beside_cluster()));
+    }
     if !interface.up {
         warn(Some(format!(
             "{0} is down: the host takes part when `ip link set {0} up` has been done",
@@ -76,65 +77,30 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
         .map_err(|failure| failure.context(format!("up {}", interface.name)))
 }
 
-/// Makes the cluster stopped, adds the VIPs, starts it: so the host never takes part without them. What was done is
-/// undone if a step fails.
-fn build(kernel: &mut impl Kernel, cluster: &NewCluster, stopped: bool) -> Result<(), Failure> {
-    kernel.create(cluster)?;
-    let mut added = Vec::new();
-    let result = add_vips(kernel, cluster.ifindex, &cluster.vips, &mut added).and_then(|()| {
-        if stopped {
-            return Ok(());
-        }
-        let start = ClusterChange::Control(Control::Start);
-        kernel
-            .change(cluster.ifindex, start)
-            .map_err(|error| Failure::from(error).context("the host could not be started"))
-    });
+/// Makes the cluster stopped, adds the VIPs, starts it: so the host never takes part without them. If a step fails, the
+/// cluster goes, and the VIPs with it.
+fn build(kernel: &mut impl Kernel, new: &NewCluster, stopped: bool) -> Result<(), Failure> {
+    kernel.create(new)?;
+    let result = complete(kernel, new.ifindex, stopped);
     if result.is_err() {
-        // The addresses go first: while the cluster is there, the module keeps the stack from answering for them.
-        for &address in added.iter().rev() {
-            note(
-                kernel.delete_address(cluster.ifindex, address),
-                "remove a VIP",
-            );
+        // The first failure is what the user has to know of most.
+        if let Err(error) = kernel.remove(new.ifindex) {
+            warn(Some(format!("could not remove the cluster again: {error}")));
         }
-        note(kernel.remove(cluster.ifindex), "remove the cluster");
     }
     result
 }
 
-/// Adds the VIPs that the interface does not have; `added` is told which those were, even if one fails.
-pub(super) fn add_vips(
-    kernel: &mut impl Kernel,
-    ifindex: u32,
-    vips: &[IpAddr],
-    added: &mut Vec<IpAddr>,
-) -> Result<(), Failure> {
-    for &vip in vips {
-        match kernel.add_address(ifindex, vip) {
-            Ok(()) => added.push(vip),
-            // It was there before: it stays when the cluster goes.
-            Err(error) if error.errno() == Some(EEXIST) => {}
-            Err(error) => {
-                let failure = Failure::from(error);
-                // Codes of the cluster would mislead here: this is about an address.
-                let exit = match failure.exit {
-                    Exit::NotPermitted => Exit::NotPermitted,
-                    _ => Exit::Failed,
-                };
-                return Err(Failure { exit, ..failure }
-                    .context(format!("the VIP {vip} could not be added")));
-            }
-        }
+fn complete(kernel: &mut impl Kernel, ifindex: u32, stopped: bool) -> Result<(), Failure> {
+    let made = kernel.clusters()?.into_iter().find(|it| it.ifindex == ifindex);
+    let made = made.ok_or_else(|| Failure::new(Exit::NoCluster, "the cluster has gone again"))?;
+    vips::put(kernel, &made)?;
+    if stopped {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Reports a step of undoing that failed; the first failure is what the user has to know of most.
-fn note(result: Result<(), nlb_netlink::Error>, what: &str) {
-    if let Err(error) = result {
-        warn(Some(format!("could not {what} again: {error}")));
-    }
+    kernel
+        .change(ifindex, ClusterChange::Control(Control::Start))
+        .map_err(|error| Failure::from(error).context("the host could not be started"))
 }
 
 fn read_key(args: &Up) -> Result<(ClusterKey, Option<String>), Failure> {
@@ -322,8 +288,9 @@ mod tests {
             kernel.changes,
             [
                 "create on 2",
-                "add 192.0.2.10 to 2",
-                "add 2001:db8::10 to 2",
+                "set up 9 beside 2",
+                "add 192.0.2.10 to 9",
+                "add 2001:db8::10 to 9",
                 "start on 2"
             ]
         );
@@ -365,25 +332,11 @@ mod tests {
 
     #[test]
     fn a_failed_step_undoes_those_before() {
-        for (step, errno) in [("add 2001", 13), ("start", 16)] {
+        for (step, errno) in [("set up", 1), ("add 2001", 13), ("start", 16)] {
             let mut kernel = Fake::host();
             kernel.refuse.push((step, errno));
             up(&mut kernel, RIGHT).unwrap_err();
-            let undone = if step == "start" {
-                [
-                    "delete 2001:db8::10 from 2",
-                    "delete 192.0.2.10 from 2",
-                    "remove from 2",
-                ]
-                .as_slice()
-            } else {
-                &["delete 192.0.2.10 from 2", "remove from 2"]
-            };
-            assert!(
-                kernel
-                    .changes
-                    .ends_with(&undone.iter().map(ToString::to_string).collect::<Vec<_>>())
-            );
+            assert_eq!(kernel.changes.last().unwrap(), "remove from 2");
         }
     }
 
@@ -399,20 +352,6 @@ mod tests {
             assert_eq!(up(&mut kernel, RIGHT).unwrap_err().exit, exit);
             assert_eq!(kernel.changes, ["create on 2"]);
         }
-    }
-
-    #[test]
-    fn a_vip_that_was_there_stays_when_up_fails() {
-        let mut kernel = Fake::host();
-        kernel.addresses.push(address("192.0.2.10", 32, false));
-        kernel.refuse.push(("start", 22));
-        up(&mut kernel, RIGHT).unwrap_err();
-        assert!(
-            !kernel
-                .changes
-                .iter()
-                .any(|change| change.starts_with("delete 192"))
-        );
     }
 
     #[test]

@@ -343,7 +343,7 @@ fn remedy(reason: &str) -> Option<&'static str> {
         ),
         (
             OutReason::VipMissing,
-            "`nlbadm start IFACE` puts the VIPs back; find out what took them away",
+            "`nlbadm start IFACE` puts the VIPs back on their device, in the VRF of IFACE; find out what took them away",
         ),
     ];
     let found = remedies.iter().find(|(known, _)| known.name() == reason);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The VIPs of a cluster as addresses of this host. They belong on the device that the module makes for them, which network
+//! managers leave alone and which goes with the cluster, and nowhere else.
+
+use std::net::IpAddr;
+
+use nlb_netlink::{Error, object::Cluster};
+
+use crate::{
+    failure::{Exit, Failure},
+    kernel::Kernel,
+};
+
+/// `EEXIST`: the device has the address already.
+const EEXIST: i32 = 17;
+
+/// Puts the VIPs that are missing on the device, and sets that up, in the VRF of the cluster interface.
+pub(super) fn put(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
+    let Some(device) = cluster.vip_ifindex else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "the module has no device for the VIPs: it is another version than nlbadm",
+        ));
+    };
+    kernel
+        .set_up_beside(device, cluster.ifindex)
+        .map_err(|error| failed(error, "the device of the VIPs could not be set up"))?;
+    for &vip in &cluster.vips {
+        match kernel.add_address(device, vip) {
+            Ok(()) => {}
+            Err(error) if error.errno() == Some(EEXIST) => {}
+            Err(error) => {
+                return Err(failed(
+                    error,
+                    &format!("the VIP {vip} could not be added"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Codes of the cluster would mislead here: this is about an address.
+fn failed(error: Error, what: &str) -> Failure {
+    let failure = Failure::from(error);
+    let exit = match failure.exit {
+        Exit::NotPermitted => Exit::NotPermitted,
+        _ => Exit::Failed,
+    };
+    Failure { exit, ..failure }.context(what)
+}
+
+/// A VIP that another interface has too, from the host's own configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    vip: IpAddr,
+    prefix: u8,
+    ifname: String,
+}
+
+impl Elsewhere {
+    /// What to say of it at `up`.
+    pub(super) fn beside_cluster(&self) -> String {
+        let Self { vip, ifname, .. } = self;
+        format!(
+            "the VIP {vip} is an address of {ifname} too, from this host's own configuration: take it out there, and \
+             `{}`; or this host answers for it alone before its cluster is up and after that is down",
+            self.remedy()
+        )
+    }
+
+    /// What to say of it after `down`.
+    pub(super) fn left_behind(&self) -> String {
+        let Self { vip, ifname, .. } = self;
+        format!(
+            "the VIP {vip} is still an address of {ifname}: this host answers for it now, with its own MAC; take it out of \
+             the host's configuration, and `{}`",
+            self.remedy()
+        )
+    }
+
+    fn remedy(&self) -> String {
+        format!("ip addr del {}/{} dev {}", self.vip, self.prefix, self.ifname)
+    }
+}
+
+/// Which VIPs other interfaces have.
+pub(super) fn elsewhere(
+    kernel: &mut impl Kernel,
+    vips: &[IpAddr],
+    device: Option<u32>,
+) -> Result<Vec<Elsewhere>, Error> {
+    let mut found = Vec::new();
+    for address in kernel.all_addresses()? {
+        if Some(address.ifindex) == device || !vips.contains(&address.address) {
+            continue;
+        }
+        // One that goes meanwhile has no addresses any more.
+        if let Some(interface) = kernel.interface_at(address.ifindex)? {
+            found.push(Elsewhere {
+                vip: address.address,
+                prefix: address.prefix,
+                ifname: interface.name,
+            });
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, address, cluster, vip_address};
+
+    #[test]
+    fn the_device_is_set_up_before_it_gets_the_vips() {
+        let mut kernel = Fake::host();
+        put(&mut kernel, &cluster(2, "eth0")).unwrap();
+        assert_eq!(
+            kernel.changes,
+            [
+                "set up 9 beside 2",
+                "add 192.0.2.10 to 9",
+                "add 2001:db8::10 to 9"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_no_failure() {
+        let mut kernel = Fake::host();
+        kernel.addresses = vec![vip_address("192.0.2.10", 32)];
+        put(&mut kernel, &cluster(2, "eth0")).unwrap();
+        assert!(kernel.changes.contains(&"add 2001:db8::10 to 9".into()));
+    }
+
+    #[test]
+    fn a_failure_is_about_the_address() {
+        let mut kernel = Fake::host();
+        kernel.refuse.push(("add 2001", 22));
+        let failure = put(&mut kernel, &cluster(2, "eth0")).unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.message.contains("the VIP 2001:db8::10"), "{failure}");
+        let mut old = cluster(2, "eth0");
+        old.vip_ifindex = None;
+        let failure = put(&mut Fake::host(), &old).unwrap_err();
+        assert!(failure.message.contains("another version"), "{failure}");
+    }
+
+    #[test]
+    fn vips_of_other_interfaces_are_named() {
+        let mut kernel = Fake::host();
+        kernel.addresses = vec![
+            address("192.0.2.1", 24, false),
+            address("192.0.2.10", 24, false),
+            vip_address("192.0.2.10", 32),
+        ];
+        let vips = cluster(2, "eth0").vips;
+        let found = elsewhere(&mut kernel, &vips, Some(9)).unwrap();
+        let [one] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        for text in [one.beside_cluster(), one.left_behind()] {
+            assert!(text.contains("192.0.2.10/24 dev eth0"), "{text}");
+        }
+    }
+}
