@@ -61,4 +61,6 @@ system_packages=(
 # What each variant of them has besides.
 declare -A system_variants=(
 	[networkd]='' # systemd-networkd sets the network up
+	# all that Debian has for this; scenarios choose
+	[managers]='network-manager ifupdown netplan.io'
 )

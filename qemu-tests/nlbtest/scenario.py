@@ -9,7 +9,7 @@ import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|system|hosts|clock|timeout|long-timeout|cpus|pace|kernel): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|system|hosts|clock|timeout|long-timeout|cpus|pace|kernel|form): (.+)$")
 
 # "guests": three guests with our own initial file system; "systemd": guests that are
 # ordinary Debian systems (nlbtest/system.py).
@@ -18,6 +18,8 @@ TOPOLOGIES = ("one-guest", "guests", "systemd")
 # busy machine cannot starve a guest of its heartbeats.
 CLOCKS = ("any", "real", "counted")
 KERNELS = ("any", "debug")
+# "long": for LONG=1 only, or when it is asked for by its name.
+FORMS = ("any", "long")
 
 
 class HeadError(Exception):
@@ -44,6 +46,7 @@ class Scenario:
     pace: int = 1
     # "debug": needs what only the debug kernel has.
     kernel: str = "any"
+    form: str = "any"
 
     @property
     def name(self) -> str:
@@ -86,6 +89,7 @@ def load(path: pathlib.Path) -> Scenario:
         (scenario.topology, TOPOLOGIES),
         (scenario.clock, CLOCKS),
         (scenario.kernel, KERNELS),
+        (scenario.form, FORMS),
     ):
         if value not in known:
             raise HeadError(f"{path}: {value} is none of {', '.join(known)}")
@@ -95,15 +99,17 @@ def load(path: pathlib.Path) -> Scenario:
 
 
 def discover(patterns: list[str]) -> list[Scenario]:
-    """All scenarios whose name holds one of the patterns; all if there are none.
+    """All scenarios of this form whose name holds one of the patterns; all if there are none.
 
     A pattern with wildcards must match the whole name.
     """
     found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))]
-    if not patterns:
-        return found
 
-    def wanted(name: str) -> bool:
-        return any(fnmatch.fnmatchcase(name, p) or p in name for p in patterns)
+    def wanted(scenario: Scenario) -> bool:
+        if scenario.name in patterns:
+            return True
+        if scenario.form == "long" and not os.environ.get("LONG"):
+            return False
+        return not patterns or any(fnmatch.fnmatchcase(scenario.name, p) or p in scenario.name for p in patterns)
 
-    return [scenario for scenario in found if wanted(scenario.name)]
+    return [scenario for scenario in found if wanted(scenario)]
