@@ -4,38 +4,38 @@
 //!
 //! *Context*: process, under the RTNL and the registry's mutex.
 
-use super::discovery::Ip6Output;
-use super::egress::Egress;
-use super::ingress::Ingress;
-use super::kapi::device_hooks::DeviceHooks;
-use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
-use super::kapi::netfilter::{Hooks, Point};
-use super::kapi::vector::Grow;
-use super::neighbour::{ArpOutput, ClusterList, Guard};
-use super::nlb_core::genl::EventKind;
-use super::notify;
-use super::port::Port;
-use super::presence::AddressWatch;
-use super::reception;
-use super::stray::{self, Stray, Way};
+use crate::cluster::driver::Driver;
+use crate::datapath::egress::Egress;
+use crate::datapath::ingress::Ingress;
+use crate::datapath::other_iface::{self, Stray, Way};
+use crate::kapi::device_hooks::DeviceHooks;
+use crate::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
+use crate::kapi::netfilter::{Hooks, Point};
+use crate::kapi::vector::Grow;
+use crate::l2::arp::{ArpOutput, ClusterList, Guard};
+use crate::l2::mac_filter;
+use crate::l2::ndisc::Ip6Output;
+use crate::l2::vip_watch::AddressWatch;
+use crate::netlink::notify;
+use crate::nlb_core::genl::EventKind;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
 /// A cluster with everything that hangs on its interface.
-pub(super) struct Attached {
+pub(crate) struct Attached {
     // Dropped first: step 4 of the teardown.
     hooks: Hooks,
-    port: Arc<Port>,
+    driver: Arc<Driver>,
     ifindex: u32,
 }
 
 impl Attached {
     /// Attaches a cluster to its interface: packets reach it from here on. Errors: as [`Namespace::attach`].
-    fn new(rtnl: &Rtnl, device: Listed<'_>, port: Arc<Port>) -> Result<Self> {
-        reception::open(rtnl, port.cluster())?;
+    fn new(rtnl: &Rtnl, device: Listed<'_>, driver: Arc<Driver>) -> Result<Self> {
+        mac_filter::open(rtnl, driver.cluster())?;
         let mut attached = Self {
             hooks: Hooks::new(),
-            port,
+            driver,
             ifindex: device.ifindex(),
         };
         let hooked = attached.hook(rtnl, device);
@@ -46,38 +46,38 @@ impl Attached {
     }
 
     fn hook(&mut self, rtnl: &Rtnl, device: Listed<'_>) -> Result {
-        let port = &self.port;
+        let driver = &self.driver;
         self.hooks
-            .add::<Egress>(rtnl, Point::Egress(device), port.clone())?;
+            .add::<Egress>(rtnl, Point::Egress(device), driver.clone())?;
         self.hooks
-            .add_owning::<Ingress>(rtnl, Point::Ingress(device), port.clone())
+            .add_owning::<Ingress>(rtnl, Point::Ingress(device), driver.clone())
     }
 
     /// Steps 2 and 3 of the teardown: from here on it does nothing, and dropping it has only to wait.
     fn stop(&mut self, rtnl: &Rtnl) {
-        self.port.close();
-        reception::close(self.port.cluster());
+        self.driver.close();
+        mac_filter::close(self.driver.cluster());
         self.hooks.unregister(rtnl);
     }
 
-    /// Its port.
-    pub(super) fn port(&self) -> &Arc<Port> {
-        &self.port
+    /// Its driver.
+    pub(crate) fn driver(&self) -> &Arc<Driver> {
+        &self.driver
     }
 
     /// Its interface.
-    pub(super) fn ifindex(&self) -> u32 {
+    pub(crate) fn ifindex(&self) -> u32 {
         self.ifindex
     }
 
     /// Whether it is on this very device. One that has left its namespace may have an index that is another's by now.
-    pub(super) fn is_on(&self, device: &DeviceRef<'_>) -> bool {
-        device.is(self.port.cluster().device())
+    pub(crate) fn is_on(&self, device: &DeviceRef<'_>) -> bool {
+        device.is(self.driver.cluster().device())
     }
 }
 
 /// The clusters of a network namespace.
-pub(super) struct Namespace {
+pub(crate) struct Namespace {
     id: NetId,
     /// It ends: all is stopped, and what is left waits for being dropped.
     stopped: bool,
@@ -94,7 +94,7 @@ pub(super) struct Namespace {
 
 impl Namespace {
     /// A namespace without clusters. Errors: `ENOMEM`, or as netfilter says.
-    pub(super) fn new(rtnl: &Rtnl, net: Net<'_>) -> Result<Self> {
+    pub(crate) fn new(rtnl: &Rtnl, net: Net<'_>) -> Result<Self> {
         let guard = Arc::new(Guard::new(), GFP_KERNEL_ACCOUNT)?;
         let _ = guard.set(KBox::new(KVec::new(), GFP_KERNEL_ACCOUNT)?);
         let mut hooks = Hooks::new();
@@ -113,34 +113,39 @@ impl Namespace {
     }
 
     /// Whether it is this namespace, and has not ended.
-    pub(super) fn is(&self, net: NetId) -> bool {
+    pub(crate) fn is(&self, net: NetId) -> bool {
         self.id == net && !self.stopped
     }
 
     /// Whether it is this namespace, and has ended.
-    pub(super) fn is_rest_of(&self, net: NetId) -> bool {
+    pub(crate) fn is_rest_of(&self, net: NetId) -> bool {
         self.id == net && self.stopped
     }
 
     /// Whether it has ended.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped
     }
 
     /// Its clusters.
-    pub(super) fn clusters(&self) -> &[Attached] {
+    pub(crate) fn clusters(&self) -> &[Attached] {
         &self.clusters
     }
 
     /// Attaches a cluster to its interface. Errors: `EBUSY` if the interface has one, `ENOMEM`, or what the device or
     /// netfilter says; nothing is left behind then.
-    pub(super) fn attach(&mut self, rtnl: &Rtnl, device: Listed<'_>, port: Arc<Port>) -> Result {
+    pub(crate) fn attach(
+        &mut self,
+        rtnl: &Rtnl,
+        device: Listed<'_>,
+        driver: Arc<Driver>,
+    ) -> Result {
         let ifindex = device.ifindex();
         if self.clusters.iter().any(|a| a.ifindex == ifindex) {
             return Err(EBUSY);
         }
         self.reserve()?;
-        let attached = Attached::new(rtnl, device, port)?;
+        let attached = Attached::new(rtnl, device, driver)?;
         // There is room, it was reserved.
         let _ = self.clusters.push_within_capacity(attached);
         self.publish();
@@ -152,7 +157,7 @@ impl Namespace {
     }
 
     /// Takes a cluster out, if there is such a one, and stops it.
-    pub(super) fn detach(
+    pub(crate) fn detach(
         &mut self,
         rtnl: &Rtnl,
         is_it: impl Fn(&Attached) -> bool,
@@ -160,7 +165,7 @@ impl Namespace {
         let place = self.clusters.iter().position(is_it)?;
         let mut attached = self.clusters.remove(place).ok()?;
         attached.stop(rtnl);
-        if let Some(left) = self.clusters.first().map(|left| left.port.clone()) {
+        if let Some(left) = self.clusters.first().map(|left| left.driver.clone()) {
             self.publish();
             let net = left.cluster().device().net(rtnl);
             if self.watch_all(rtnl, net).is_err() {
@@ -173,10 +178,10 @@ impl Namespace {
     }
 
     /// Stops all that is left; `each` is called for each cluster that ends so.
-    pub(super) fn stop(&mut self, rtnl: &Rtnl, each: impl Fn(&Port)) {
+    pub(crate) fn stop(&mut self, rtnl: &Rtnl, each: impl Fn(&Driver)) {
         self.stopped = true;
         for attached in &mut self.clusters {
-            each(&attached.port);
+            each(&attached.driver);
             attached.stop(rtnl);
         }
         self.strays.unregister(rtnl);
@@ -206,7 +211,7 @@ impl Namespace {
         list.clear();
         for attached in &self.clusters {
             // There is room, as said above.
-            let _ = list.push_within_capacity(attached.port.shared_cluster());
+            let _ = list.push_within_capacity(attached.driver.shared_cluster());
         }
         self.spare = self.guard.set(list);
     }
@@ -221,7 +226,7 @@ impl Namespace {
     }
 
     /// Watches an interface that may have changed. As [`Namespace::watch_all`].
-    pub(super) fn watch(&mut self, rtnl: &Rtnl, device: &Listed<'_>) -> Result {
+    pub(crate) fn watch(&mut self, rtnl: &Rtnl, device: &Listed<'_>) -> Result {
         let net = device.net();
         let way = self.way(rtnl, device);
         if way == Way::Device {
@@ -259,7 +264,7 @@ impl Namespace {
     }
 
     /// Watches an interface no more, which leaves the namespace.
-    pub(super) fn forget(&mut self, rtnl: &Rtnl, device: &DeviceRef<'_>) {
+    pub(crate) fn forget(&mut self, rtnl: &Rtnl, device: &DeviceRef<'_>) {
         self.strays.remove(rtnl, device);
     }
 
@@ -269,7 +274,7 @@ impl Namespace {
         if has_cluster {
             Way::None
         } else {
-            stray::way(rtnl, device)
+            other_iface::way(rtnl, device)
         }
     }
 }
@@ -277,14 +282,14 @@ impl Namespace {
 /// What a cluster leaves when it was stopped. Dropping it waits for a grace period, and for what runs in its name to
 /// end: context process, may sleep, preferably without the RTNL.
 #[must_use]
-pub(super) struct Detached {
-    pub(super) _cluster: Attached,
+pub(crate) struct Detached {
+    pub(crate) _cluster: Attached,
     /// Its namespace, if it was the last one there.
-    pub(super) _namespace: Option<Namespace>,
+    pub(crate) _namespace: Option<Namespace>,
 }
 
 /// Tells who listens, and those whom addresses are told to, that a cluster ends.
-pub(super) fn bid_farewell(addresses: &AddressWatch, port: &Port) {
-    addresses.remove(port);
-    notify::cluster_event(port.cluster(), EventKind::ClusterDel);
+pub(crate) fn bid_farewell(addresses: &AddressWatch, driver: &Driver) {
+    addresses.remove(driver);
+    notify::cluster_event(driver.cluster(), EventKind::ClusterDel);
 }

@@ -5,61 +5,33 @@
 //! Up to 64 hosts on one Ethernet segment share a virtual IP. Every host receives every packet; this module
 //! decides by a keyed hash whether this host takes it or drops it, answers ARP with the virtual MAC, and keeps
 //! the cluster together by authenticated heartbeats. What is decided, and how, is in `core/`; what touches the
-//! kernel unsafely is in `kapi/`; the files between them connect the two, one noun each.
+//! kernel unsafely is in `kapi/`; the folders between them connect the two, and each says what it may use.
 
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-mod announcements;
 mod cluster;
-mod conflict;
-mod cookies;
-mod delivery;
-mod discovery;
-mod drops;
-mod dumps;
-mod egress;
-mod fill;
-mod fragments;
-mod ingress;
+mod datapath;
 mod kapi;
-mod key_request;
-mod keyring;
+mod l2;
 mod namespace;
-mod neighbour;
 mod netlink;
 // The core is a library: here it is private, and other users of it need what this one does not.
 #[allow(dead_code, unreachable_pub, unused_imports)]
 #[path = "core/src/lib.rs"]
 mod nlb_core;
-mod notify;
-mod policy;
-mod port;
-mod presence;
+mod probe;
 mod quota;
-mod reception;
 mod registry;
-mod request;
-mod rule_change;
-mod rule_request;
-mod rules;
-mod second_chance;
-mod segment;
-mod sent;
-mod sessions;
 mod sleep;
-mod snapshot;
 mod stats;
-mod stray;
-mod tables;
-mod walk;
 
 use kapi::address::AddressNotifier;
 use kapi::device_notifier::Notifier;
 use kapi::genetlink::{Family, Registration};
 use kapi::pernet::NamespaceNotifier;
 use kapi::pm_notifier::SleepNotifier;
-use presence::AddressWatch;
+use l2::vip_watch::AddressWatch;
 use registry::Registry;
 
 module! {

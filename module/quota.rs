@@ -11,10 +11,10 @@
 //!
 //! *Context*: process. *Locking*: the mutex is taken last, under the RTNL and the registry's mutex.
 
-use super::kapi::param;
-use super::kapi::user::User;
-use super::kapi::vector::Grow;
-use super::nlb_core::limits::USER_CLUSTERS_MAX;
+use crate::kapi::param;
+use crate::kapi::user::User;
+use crate::kapi::vector::Grow;
+use crate::nlb_core::limits::USER_CLUSTERS_MAX;
 use kernel::alloc::AllocError;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};

@@ -12,7 +12,7 @@
 //!    told to end;
 //! 3. its hooks are unregistered;
 //! 4. one grace period is waited for: no packet is inside the hooks;
-//! 5. the last reference to the port stops the walks, waiting for a running one, and then the timer;
+//! 5. the last reference to the driver stops the walks, waiting for a running one, and then the timer;
 //! 6. the memory is freed and the reference to the device is given back.
 //!
 //! Many clusters that end together go through step 3 together, so that the grace period of the first one that is dropped
@@ -22,25 +22,25 @@
 //! The hooks on the other interfaces belong to the namespace: that of an interface is unregistered when it goes; with
 //! the last cluster all are, in step 3, and what they work on is given back after step 4.
 //!
-//! Contexts that may still hold the port after step 4: a netlink request that found it before step 1. It ends
+//! Contexts that may still hold the driver after step 4: a netlink request that found it before step 1. It ends
 //! by itself, and everything that it can do to a halted node is refused.
 
-use super::kapi::address_device::AddressDeviceKind;
-use super::kapi::conntrack::Conntrack;
-use super::kapi::device_notifier::DeviceWatcher;
-use super::kapi::genetlink::Family;
-use super::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
-use super::kapi::once::Once;
-use super::kapi::pernet::NamespaceWatcher;
-use super::kapi::vector::Grow;
-use super::namespace::{bid_farewell, Attached, Detached, Namespace};
-use super::nlb_core::genl::EventKind;
-use super::nlb_core::node::Command;
-use super::notify;
-use super::port::Port;
-use super::presence::{self, AddressWatch};
-use super::quota::Quotas;
-use super::reception;
+use crate::cluster::driver::Driver;
+use crate::kapi::address_device::AddressDeviceKind;
+use crate::kapi::conntrack::Conntrack;
+use crate::kapi::device_notifier::DeviceWatcher;
+use crate::kapi::genetlink::Family;
+use crate::kapi::netdevice::{DeviceRef, Listed, Net, NetId, Rtnl};
+use crate::kapi::once::Once;
+use crate::kapi::pernet::NamespaceWatcher;
+use crate::kapi::vector::Grow;
+use crate::l2::mac_filter;
+use crate::l2::vip_watch::{self, AddressWatch};
+use crate::namespace::{bid_farewell, Attached, Detached, Namespace};
+use crate::netlink::notify;
+use crate::nlb_core::genl::EventKind;
+use crate::nlb_core::node::Command;
+use crate::quota::Quotas;
 use kernel::prelude::*;
 use kernel::str::BStr;
 use kernel::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ pub(crate) struct Registry {
     conntrack: Arc<Conntrack>,
     addresses: Arc<AddressWatch>,
     quotas: Arc<Quotas>,
-    vip_devices: Arc<AddressDeviceKind>,
+    vip_devices: AddressDeviceKind,
 }
 
 impl Registry {
@@ -106,43 +106,43 @@ impl Registry {
     }
 
     /// The cluster on an interface. Context: process.
-    pub(crate) fn find(&self, net: NetId, ifindex: u32) -> Option<Arc<Port>> {
+    pub(crate) fn find(&self, net: NetId, ifindex: u32) -> Option<Arc<Driver>> {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net))?;
         let mut clusters = namespace.clusters().iter();
         let attached = clusters.find(|a| a.ifindex() == ifindex)?;
-        Some(attached.port().clone())
+        Some(attached.driver().clone())
     }
 
     /// The cluster at a place in the list of a namespace. Context: process.
-    pub(crate) fn nth(&self, net: NetId, index: usize) -> Option<Arc<Port>> {
+    pub(crate) fn nth(&self, net: NetId, index: usize) -> Option<Arc<Driver>> {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net))?;
-        Some(namespace.clusters().get(index)?.port().clone())
+        Some(namespace.clusters().get(index)?.driver().clone())
     }
 
     /// The cluster on a device, which may not be listed any more. Context: process.
-    fn find_on(&self, net: NetId, device: &DeviceRef<'_>) -> Option<Arc<Port>> {
+    fn find_on(&self, net: NetId, device: &DeviceRef<'_>) -> Option<Arc<Driver>> {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net))?;
         let mut clusters = namespace.clusters().iter();
-        Some(clusters.find(|a| a.is_on(device))?.port().clone())
+        Some(clusters.find(|a| a.is_on(device))?.driver().clone())
     }
 
     /// Looks at the clusters of a namespace. Context: as [`Registry::each`].
-    fn each_beside(&self, net: NetId, look: impl Fn(&Port)) {
+    fn each_beside(&self, net: NetId, look: impl Fn(&Driver)) {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net));
         for attached in namespace.iter().flat_map(|n| n.clusters()) {
-            look(attached.port());
+            look(attached.driver());
         }
     }
 
     /// Looks at all clusters. Context: process; `look` must not take the registry's mutex.
-    pub(crate) fn each(&self, mut look: impl FnMut(&Port)) {
+    pub(crate) fn each(&self, mut look: impl FnMut(&Driver)) {
         let namespaces = self.namespaces.lock();
         for attached in namespaces.iter().flat_map(Namespace::clusters) {
-            look(attached.port());
+            look(attached.driver());
         }
     }
 
@@ -151,12 +151,12 @@ impl Registry {
     ///
     /// Context: process, RTNL. Errors: `EBUSY` if the interface has a cluster, `ENXIO` if it leaves, `ENOMEM`, or what
     /// a device or netfilter says; nothing is left behind then.
-    pub(crate) fn attach(&self, rtnl: &Rtnl, port: Arc<Port>) -> Result {
-        let device = port.cluster().device().listed(rtnl).ok_or(ENXIO)?;
+    pub(crate) fn attach(&self, rtnl: &Rtnl, driver: Arc<Driver>) -> Result {
+        let device = driver.cluster().device().listed(rtnl).ok_or(ENXIO)?;
         let net = device.net();
-        self.guard(rtnl, &device, net, port.clone())?;
+        self.guard(rtnl, &device, net, driver.clone())?;
         // Outside the mutex, which is taken again when all are told of the device.
-        let made = port
+        let made = driver
             .cluster()
             .vip_device()
             .make(rtnl, net, &self.vip_devices);
@@ -164,14 +164,14 @@ impl Registry {
             drop(self.detach(rtnl, net.id(), device.ifindex()));
             return Err(error);
         }
-        notify::cluster_event(port.cluster(), EventKind::ClusterNew);
+        notify::cluster_event(driver.cluster(), EventKind::ClusterNew);
         // A node that is stopped takes it.
-        let _ = port.command(presence::look(port.cluster()));
+        let _ = driver.command(vip_watch::look(driver.cluster()));
         Ok(())
     }
 
     /// Lets packets and time reach a cluster; the first half of [`Registry::attach`].
-    fn guard(&self, rtnl: &Rtnl, device: &Listed<'_>, net: Net<'_>, port: Arc<Port>) -> Result {
+    fn guard(&self, rtnl: &Rtnl, device: &Listed<'_>, net: Net<'_>, driver: Arc<Driver>) -> Result {
         let mut namespaces = self.namespaces.lock();
         let place = match namespaces.iter().position(|n| n.is(net.id())) {
             Some(place) => place,
@@ -183,10 +183,10 @@ impl Registry {
         let namespace = namespaces.get_mut(place).ok_or(ENOMEM)?;
         let attached = self
             .addresses
-            .add(port.clone())
-            .and_then(|()| namespace.attach(rtnl, *device, port.clone()));
+            .add(driver.clone())
+            .and_then(|()| namespace.attach(rtnl, *device, driver.clone()));
         if let Err(error) = attached {
-            self.addresses.remove(&port);
+            self.addresses.remove(&driver);
             if namespace.clusters().is_empty() {
                 drop(namespaces.remove(place));
             }
@@ -199,8 +199,8 @@ impl Registry {
     /// Takes the cluster of an interface down; what is left of it is to be dropped. Context: process, RTNL. Errors:
     /// `ENOENT` if there is none.
     pub(crate) fn detach(&self, rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result<Detached> {
-        if let Some(port) = self.find(net, ifindex) {
-            port.cluster().vip_device().remove(rtnl);
+        if let Some(driver) = self.find(net, ifindex) {
+            driver.cluster().vip_device().remove(rtnl);
         }
         self.detach_it(rtnl, net, |attached| attached.ifindex() == ifindex)
     }
@@ -217,7 +217,7 @@ impl Registry {
         let namespace = namespaces.get_mut(place).ok_or(ENOENT)?;
         let cluster = namespace.detach(rtnl, is_it).ok_or(ENOENT)?;
         let last = namespace.clusters().is_empty();
-        bid_farewell(&self.addresses, cluster.port());
+        bid_farewell(&self.addresses, cluster.driver());
         self.changed();
         Ok(Detached {
             _cluster: cluster,
@@ -238,22 +238,22 @@ impl Registry {
 }
 
 /// Lets a cluster look for its VIPs.
-fn look_soon(port: &Port) {
-    port.cluster().presence().note();
-    port.expire_soon();
+fn look_soon(driver: &Driver) {
+    driver.cluster().presence().note();
+    driver.expire_soon();
 }
 
 impl DeviceWatcher for Registry {
     fn device_leaves(&self, rtnl: &Rtnl, net: Net<'_>, device: &DeviceRef<'_>) {
         if device.is_address_device() {
-            self.each_beside(net.id(), |port| {
-                port.cluster().vip_device().forget(rtnl, device);
+            self.each_beside(net.id(), |driver| {
+                driver.cluster().vip_device().forget(rtnl, device);
             });
             return;
         }
         // Most interfaces have no cluster.
-        if let Some(port) = self.find_on(net.id(), device) {
-            port.cluster().vip_device().remove(rtnl);
+        if let Some(driver) = self.find_on(net.id(), device) {
+            driver.cluster().vip_device().remove(rtnl);
         }
         drop(self.detach_it(rtnl, net.id(), |attached| attached.is_on(device)));
         {
@@ -272,18 +272,18 @@ impl DeviceWatcher for Registry {
         let net = device.net().id();
         if device.is_address_device() {
             // Set down, or put into a VRF.
-            self.each_beside(net, |port| {
-                port.cluster().vip_device().look(rtnl, device);
-                look_soon(port);
+            self.each_beside(net, |driver| {
+                driver.cluster().vip_device().look(rtnl, device);
+                look_soon(driver);
             });
             return;
         }
-        if let Some(port) = self.find(net, device.ifindex()) {
-            let usable = reception::look(rtnl, port.cluster());
+        if let Some(driver) = self.find(net, device.ifindex()) {
+            let usable = mac_filter::look(rtnl, driver.cluster());
             // A node that takes no part does not care.
-            let _ = port.command(Command::Carrier(usable));
+            let _ = driver.command(Command::Carrier(usable));
             // It may have come into a VRF or left one, where other addresses are those of this host.
-            look_soon(&port);
+            look_soon(&driver);
         }
         let mut namespaces = self.namespaces.lock();
         let Some(namespace) = namespaces.iter_mut().find(|n| n.is(net)) else {
@@ -307,7 +307,7 @@ impl NamespaceWatcher for Registry {
         let rtnl = Rtnl::lock();
         let mut namespaces = self.namespaces.lock();
         if let Some(namespace) = namespaces.iter_mut().find(|n| n.is(net.id())) {
-            namespace.stop(&rtnl, |port| bid_farewell(&self.addresses, port));
+            namespace.stop(&rtnl, |driver| bid_farewell(&self.addresses, driver));
             self.changed();
         }
     }

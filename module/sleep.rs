@@ -7,12 +7,12 @@
 //! a host serves no packet on awakening before it is in order: it owns nothing, and as its clock has gone on meanwhile,
 //! the first thing that its node does is to notice the pause (PROTOCOL 3.6).
 
-use super::kapi::netdevice::Rtnl;
-use super::kapi::once::Once;
-use super::kapi::pm_notifier::SleepWatcher;
-use super::nlb_core::node::Command;
-use super::reception;
-use super::registry::Registry;
+use crate::kapi::netdevice::Rtnl;
+use crate::kapi::once::Once;
+use crate::kapi::pm_notifier::SleepWatcher;
+use crate::l2::mac_filter;
+use crate::nlb_core::node::Command;
+use crate::registry::Registry;
 
 /// The machine is about to sleep, or sleeps.
 static ASLEEP: Once<bool> = Once::new(false);
@@ -27,10 +27,10 @@ impl SleepWatcher for Registry {
         ASLEEP.store(asleep);
         // A cluster that is made meanwhile sees the word, or is in the list: whoever makes one holds the RTNL.
         let rtnl = Rtnl::lock();
-        self.each(|port| {
-            let usable = reception::look(&rtnl, port.cluster());
+        self.each(|driver| {
+            let usable = mac_filter::look(&rtnl, driver.cluster());
             // A node that takes no part does not care.
-            let _ = port.command(Command::Carrier(usable));
+            let _ = driver.command(Command::Carrier(usable));
         });
     }
 }

@@ -5,10 +5,10 @@
 //! Packets are counted by rule and reason at once, so that a packet costs one increment: a row of reasons for what no
 //! rule covers, and one for each number that a rule can have. What a reason came to is the sum of its column.
 
-use super::kapi::once::Once;
-use super::kapi::percpu::Counters;
-use super::nlb_core::reason::Reason;
-use super::nlb_core::received::Received;
+use crate::kapi::once::Once;
+use crate::kapi::percpu::Counters;
+use crate::nlb_core::reason::Reason;
+use crate::nlb_core::received::Received;
 use kernel::prelude::*;
 
 /// What the module itself counts, beside the core's reasons.
@@ -98,7 +98,7 @@ impl Stats {
         self.counters.inc(reason as usize);
     }
 
-    /// Counts a packet with the number of its rule, or [`super::nlb_core::filter::NO_RULE`]. Context: any.
+    /// Counts a packet with the number of its rule, or [`crate::nlb_core::filter::NO_RULE`]. Context: any.
     #[inline(always)]
     pub(crate) fn packet(&self, reason: Reason, rule: u8) {
         self.counter(reason.counter(rule));

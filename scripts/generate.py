@@ -19,8 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Each file with the function that writes it.
 OUTPUTS = {
     "module/core/src/genl.rs": core.numbers,
-    "module/policy.rs": kernel.policy,
-    "module/sent.rs": kernel.sent,
+    "module/netlink/policy.rs": kernel.policy,
+    "module/netlink/sent.rs": kernel.sent,
     "userspace/nlb-netlink/src/generated.rs": userspace.types,
     "docs/netlink.md": page.reference,
 }

@@ -101,13 +101,13 @@ C_PLANTS = (
         "module/kapi/helpers.c",
         "int nlb_helper_skb_network_offset(const struct sk_buff *skb)\n{\n",
         '\tif (!skb->len)\n\t\tpanic("empty");\n',
-        ("netfilter::call for neighbour::ArpOutput reaches panic in nlb_helper_skb_network_offset",),
+        ("netfilter::call for l2::arp::ArpOutput reaches panic in nlb_helper_skb_network_offset",),
     ),
     (
         "module/kapi/helpers.c",
         "bool nlb_helper_skb_of_connected(const struct sk_buff *skb)\n{\n",
         "\tif (!skb->len)\n\t\temergency_restart();\n",
-        ("netfilter::call for egress::Egress reaches emergency_restart in nlb_helper_skb_of_connected",),
+        ("netfilter::call for datapath::egress::Egress reaches emergency_restart in nlb_helper_skb_of_connected",),
     ),
     (
         "module/kapi/helpers.c",
@@ -158,16 +158,16 @@ def plants(module: pathlib.Path) -> list[Plant]:
     hook = "fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb) -> Verdict {\n"
     for name, body in SPELLINGS.items():
         seen = {"table": "::in_table", "const_table": "::in_const_table", "object": "::act"}.get(name, f"::by_{name}")
-        expect = ("netfilter::call for neighbour::ArpOutput", f"{seen},")
-        found.append(Plant(f"by_{name}", body, "neighbour.rs", hook, f"by_{name}", expect))
+        expect = ("netfilter::call for l2::arp::ArpOutput", f"{seen},")
+        found.append(Plant(f"by_{name}", body, "l2/arp.rs", hook, f"by_{name}", expect))
     unlisted = ("extern \"C\" fn unlisted", "no entry kapi::planted::unlisted")
     found.append(Plant("", "", "", "", "", unlisted))
     room = "let room = [N as u8; 600]; usize::from(black_box(&room).iter().fold(0u8, |sum, it| sum ^ it))"
-    stack = ("neighbour::ArpOutput", "planted::in_much_stack, which takes")
-    found.append(Plant("in_much_stack", room, "neighbour.rs", hook, "in_much_stack", stack))
+    stack = ("l2::arp::ArpOutput", "planted::in_much_stack, which takes")
+    found.append(Plant("in_much_stack", room, "l2/arp.rs", hook, "in_much_stack", stack))
     # The calls by address themselves.
     for name in ("table", "const_table", "object"):
-        found.append(Plant("", "", "", "", "", ("neighbour::ArpOutput", "(indirect call)", f"planted::by_{name},")))
+        found.append(Plant("", "", "", "", "", ("l2::arp::ArpOutput", "(indirect call)", f"planted::by_{name},")))
     return found
 
 

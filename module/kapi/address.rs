@@ -19,9 +19,10 @@ impl Device {
         // SAFETY: Held by the type invariant of `Device`; the address lives during the call.
         unsafe {
             match address {
-                IpAddr::V4(address) => {
-                    bindings::nlb_helper_is_local4(self.as_ptr(), u32::from_ne_bytes(address.octets()))
-                }
+                IpAddr::V4(address) => bindings::nlb_helper_is_local4(
+                    self.as_ptr(),
+                    u32::from_ne_bytes(address.octets()),
+                ),
                 IpAddr::V6(address) => {
                     bindings::nlb_helper_is_local6(self.as_ptr(), address.octets().as_ptr())
                 }

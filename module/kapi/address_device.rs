@@ -8,10 +8,9 @@ use super::netdevice::{Device, DeviceRef, Listed, Net, Rtnl};
 use super::once::Once;
 use core::cell::UnsafeCell;
 use kernel::prelude::*;
-use kernel::sync::Arc;
 
 /// The kind of such devices, known to rtnetlink while it lives: by it the kernel takes them down with their namespace,
-/// where others would move to the initial one.
+/// where others would move to the initial one. It lives as long as the module; whoever has a device holds that.
 ///
 /// # Invariants
 ///
@@ -20,11 +19,11 @@ pub(crate) struct AddressDeviceKind(());
 
 impl AddressDeviceKind {
     /// Registers the kind. Context: process, without locks. Errors: `EEXIST`, `ENOMEM`.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new() -> Result<Self> {
         // SAFETY: Process context. The kind is unregistered before the module goes, in `drop`.
         kernel::error::to_result(unsafe { bindings::nlb_helper_address_device_register() })?;
-        // INVARIANT: Just registered. If there is no memory, dropping the value unregisters it.
-        Ok(Arc::new(Self(()), GFP_KERNEL)?)
+        // INVARIANT: Just registered.
+        Ok(Self(()))
     }
 }
 
@@ -40,10 +39,9 @@ impl Drop for AddressDeviceKind {
 ///
 /// # Invariants
 ///
-/// `made` is touched with the RTNL held, or by the owner alone. A device in it is of the kind that is kept with it, and was
-/// not unregistered by us.
+/// `made` is touched with the RTNL held, or by the owner alone. A device in it was made here, and not unregistered by us.
 pub(crate) struct AddressDevice {
-    made: UnsafeCell<Option<(Device, Arc<AddressDeviceKind>)>>,
+    made: UnsafeCell<Option<Device>>,
     /// Its index, or 0.
     ifindex: Once<u32>,
     /// Whether it is up.
@@ -67,12 +65,8 @@ impl AddressDevice {
     }
 
     /// Takes out what is there, with the RTNL held.
-    fn replace(
-        &self,
-        _rtnl: &Rtnl,
-        new: Option<(Device, Arc<AddressDeviceKind>)>,
-    ) -> Option<(Device, Arc<AddressDeviceKind>)> {
-        let ifindex = new.as_ref().map_or(0, |(device, _)| device.ifindex());
+    fn replace(&self, _rtnl: &Rtnl, new: Option<Device>) -> Option<Device> {
+        let ifindex = new.as_ref().map_or(0, Device::ifindex);
         self.ifindex.store(ifindex);
         self.up.store(new.is_some());
         // SAFETY: The RTNL is held, by the type invariant nobody else touches it; no reference to it is kept.
@@ -81,7 +75,7 @@ impl AddressDevice {
 
     /// Makes the device, up, without addresses. Context: process, RTNL, without locks that a watcher of devices takes.
     /// Errors: `ENOMEM`, or what a notifier says.
-    pub(crate) fn make(&self, rtnl: &Rtnl, net: Net<'_>, kind: &Arc<AddressDeviceKind>) -> Result {
+    pub(crate) fn make(&self, rtnl: &Rtnl, net: Net<'_>, _kind: &AddressDeviceKind) -> Result {
         // SAFETY: The RTNL is held and the namespace alive; the kind is registered.
         let made = kernel::error::from_err_ptr(unsafe {
             bindings::nlb_helper_address_device_make(net.as_ptr())
@@ -91,8 +85,8 @@ impl AddressDevice {
         let held = listed.ok_or(ENODEV).and_then(|it| Device::hold(&it));
         match held {
             Ok(device) => {
-                // INVARIANT: Of this kind, and just made.
-                drop(self.replace(rtnl, Some((device, kind.clone()))));
+                // INVARIANT: Just made.
+                drop(self.replace(rtnl, Some(device)));
                 Ok(())
             }
             Err(error) => {
@@ -107,7 +101,7 @@ impl AddressDevice {
     /// watcher of devices takes.
     pub(crate) fn remove(&self, rtnl: &Rtnl) {
         // Out of the cell before its end is told to all.
-        if let Some((device, kind)) = self.replace(rtnl, None) {
+        if let Some(device) = self.replace(rtnl, None) {
             if device.listed(rtnl).is_some() {
                 // SAFETY: It is registered, by being listed, and the RTNL is held. The memory is freed when the RTNL is
                 // given back, after the last reference.
@@ -115,7 +109,7 @@ impl AddressDevice {
                     bindings::unregister_netdevice_queue(device.as_ptr(), core::ptr::null_mut());
                 }
             }
-            drop((device, kind));
+            drop(device);
         }
     }
 

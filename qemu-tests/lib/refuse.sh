@@ -13,7 +13,7 @@ REFUSE=/sys/module/refuse/parameters
 REFUSABLE="
 nf_register_net_hook:-12 genl_register_family:-12 register_pernet_device:-12 register_pm_notifier:-12
 register_netdevice_notifier:-12 register_inetaddr_notifier:-12 register_inet6addr_notifier:-12
-register_module_notifier:-12 dev_mc_add:-12 dev_uc_add:-12 ipv6_dev_mc_inc:-12
+register_module_notifier:-12 rtnl_link_register:-12 alloc_netdev_mqs:0 register_netdevice:-12 dev_open:-12 dev_mc_add:-12 dev_uc_add:-12 ipv6_dev_mc_inc:-12
 netlink_unicast:-105 netlink_broadcast_filtered:-105 nla_put:-90
 try_module_get:0 genlmsg_put:0 __alloc_skb:0 __kvmalloc_node_noprof:0 pcpu_alloc_noprof:0
 rust_helper_krealloc_node_align:0 rust_helper_kvrealloc_node_align:0 rust_helper_vrealloc_node_align:0
@@ -28,9 +28,9 @@ unfailing() {
 	__SCT__* | __x86_* | __fentry__ | __stack_chk_* | __ref_stack_* | __ubsan_* | __preempt_count | __per_cpu_offset) ;;
 	mem* | bcmp | strcmp | jiffies | nr_cpu_ids | __cpu_* | _find_* | __msecs_* | ktime_* | get_random_bytes | __crypto_memneq) ;;
 	system_* | queue_* | delayed_work_timer_fn | const_current_task | *_active_memcg | get_mem_cgroup_from_mm | module_put) ;;
-	refcount_* | rust_helper_refcount_* | rust_helper_REFCOUNT_* | rust_helper_atomic* | __local_bh_* | rtnl_*) ;;
+	refcount_* | rust_helper_refcount_* | rust_helper_REFCOUNT_* | rust_helper_IS_ERR | rust_helper_PTR_ERR | rust_helper_atomic* | __local_bh_* | rtnl_*) ;;
 	skb_* | *_skb_* | consume_skb | __dev_queue_xmit | sock_gen_put | *_lookup_* | __cookie_* | nf_conntrack_destroy) ;;
-	init_user_ns | netlink_net_capable | param_ops_* | hmac_* | netdev_* | __dev_get_by_index | l3mdev_* | ipv6_chk_* | netlink_has_listeners | kset_find_obj | kobject_put) ;;
+	init_user_ns | netlink_net_capable | param_ops_* | hmac_* | netdev_* | __dev_get_by_index | l3mdev_* | ipv6_chk_* | inet_addr_type_* | netlink_has_listeners | kset_find_obj | kobject_put) ;;
 	# Joins a group as far as memory allows, and has no answer.
 	ip_mc_inc_group) ;;
 	# What those say who are told that groups are to be reported is ignored.

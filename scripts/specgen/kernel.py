@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""module/policy.rs and module/sent.rs: what requests may have, who answers, what replies have."""
+"""module/netlink/policy.rs and module/netlink/sent.rs: what requests may have, who answers, what replies have."""
 
 from .rust import HEAD, camel, constant, doc, formatted, snake
 from .spec import Attribute, Operation, Set, Spec
@@ -15,8 +15,6 @@ SENT = """\
 //! The attributes of each reply and notification: what is not listed cannot be sent, and the compiler refuses a list
 //! with an attribute that is sent nowhere.
 #![deny(dead_code)]
-
-use super::nlb_core::genl;
 """
 
 
@@ -26,7 +24,7 @@ def policy(spec: Spec) -> str:
     nests = [_nest(uses, it) for it in spec.subsets()]
     table = [_operation(spec, uses, it) for it in spec.operations if it.modes != ["event"]]
     text = [HEAD, POLICY, uses.lines(spec), _groups(spec)]
-    head = "/// The operations.\npub(super) const OPERATIONS: &[Operation<Registry>] = &[\n"
+    head = "/// The operations.\npub(crate) const OPERATIONS: &[Operation<Registry>] = &[\n"
     text.append(head + "".join(table) + "];\n")
     return formatted("\n".join(text + nests), "2021")
 
@@ -39,7 +37,7 @@ def sent(spec: Spec) -> str:
         lines = [
             f"/// {what} `{it.name}`.",
             f"pub(crate) mod {snake(it.name)} {{",
-            f"    use super::genl::{it.set} as at;",
+            f"    use crate::nlb_core::genl::{it.set} as at;",
             "",
         ]
         for name in it.reply:
@@ -74,12 +72,12 @@ class _Uses:
         answer = sorted(name for it in spec.operations for name in handlers(it).values())
         return "\n".join(
             [
-                "use super::kapi::genetlink::Operation;",
-                "use super::kapi::netlink::{policy, Policy};",
-                f"use super::netlink::{{{', '.join(answer)}}};",
-                f"use super::nlb_core::genl::{{self, {', '.join(sorted(self.sets))}, Command}};",
-                f"use super::nlb_core::limits::{{{', '.join(sorted(self.limits))}}};",
-                "use super::registry::Registry;",
+                "use crate::kapi::genetlink::Operation;",
+                "use crate::kapi::netlink::{policy, Policy};",
+                f"use crate::netlink::operations::{{{', '.join(answer)}}};",
+                f"use crate::nlb_core::genl::{{self, {', '.join(sorted(self.sets))}, Command}};",
+                f"use crate::nlb_core::limits::{{{', '.join(sorted(self.limits))}}};",
+                "use crate::registry::Registry;",
                 "",
             ]
         )
@@ -91,11 +89,11 @@ def _groups(spec: Spec) -> str:
     )
     lines = [
         "/// Names of the multicast groups, each with whether joining needs CAP_NET_ADMIN.",
-        f"pub(super) const GROUPS: &[(&str, bool)] = &[{rows}];",
+        f"pub(crate) const GROUPS: &[(&str, bool)] = &[{rows}];",
     ]
     for place, it in enumerate(spec.groups):
         lines += ["", f"/// Place of the group `{it.name}` in [`GROUPS`]."]
-        lines.append(f"pub(super) const GROUP_{constant(it.name)}: usize = {place};")
+        lines.append(f"pub(crate) const GROUP_{constant(it.name)}: usize = {place};")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Packets for a VIP that arrive on another interface of the namespace: a second NIC on the segment, a router that
+//! took another way. Every host would serve them, for no bucket was asked; so they are dropped, and counted.
+//!
+//! The hook is at the ingress of each such interface: one hook of the whole namespace would be cheaper to keep, but
+//! every packet of the cluster interface would pay for it. An interface whose frames other devices take before the
+//! stack does ([`Way::Stack`]) cannot have it there, for what it drops might be theirs; as long as such interfaces
+//! exist, the hook is also at the beginning of the IP stack, before connection tracking can rewrite the VIP.
+
+use crate::datapath::drops::dropped;
+use crate::kapi::netdevice::{DeviceRef, Rtnl};
+use crate::kapi::netfilter::{InputHook, Verdict};
+use crate::kapi::rcu::ReadSide;
+use crate::kapi::skb::{self, Skb};
+use crate::l2::arp::Guard;
+use crate::nlb_core::delivery::{probed_family, PROBE_V4_LEN, PROBE_V6_LEN};
+use crate::nlb_core::packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use crate::nlb_core::reason::Reason;
+use core::net::IpAddr;
+
+/// Where the destination stands in an IPv4 header.
+const V4_DESTINATION: usize = 16;
+
+/// Where the destination stands in an IPv6 header.
+const V6_DESTINATION: usize = 24;
+
+/// Where the packets of an interface without a cluster are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nowhere: the host's own connections come from the loopback device, what a port receives reaches the stack by the
+    /// bridge, bond or team, and a device of VIPs receives nothing.
+    None,
+    /// At its ingress.
+    Device,
+    /// At the beginning of the IP stack.
+    Stack,
+}
+
+/// Where the packets of an interface are looked at, if it has no cluster. Context: process, RTNL.
+pub(crate) fn way(rtnl: &Rtnl, device: &DeviceRef<'_>) -> Way {
+    match () {
+        () if device.is_loopback() || device.is_address_device() => Way::None,
+        () if device.is_port(rtnl) => Way::None,
+        () if device.shares_frames(rtnl) => Way::Stack,
+        () => Way::Device,
+    }
+}
+
+/// The hook on packets that arrive on an interface, or that the IP stack receives from any.
+pub(crate) struct Stray;
+
+impl InputHook for Stray {
+    type Target = Guard;
+
+    fn handle(guarded: &Guard, side: &ReadSide, skb: &mut Skb, device: &DeviceRef<'_>) -> Verdict {
+        // A frame with a VLAN id goes on to the interface of that VLAN; one for another station goes nowhere.
+        if skb.has_vlan_id() || skb.target() == skb::Target::OtherHost {
+            return Verdict::Accept;
+        }
+        let Some(destination) = destination(skb) else {
+            return Verdict::Accept;
+        };
+        // A host may have one VIP in several clusters, each on an interface of its own.
+        let mut stray_of = None;
+        for cluster in guarded.clusters(side) {
+            let is_vip = cluster
+                .snapshot(side)
+                .is_some_and(|snapshot| snapshot.filter.is_vip(destination));
+            if !is_vip {
+                continue;
+            }
+            if device.is(cluster.device()) || cluster.description().allow_other_interfaces {
+                return Verdict::Accept;
+            }
+            stray_of = Some(cluster);
+        }
+        match stray_of {
+            // In the stack, the host's own connections are seen too, and a VRF hands packets in once more.
+            Some(cluster) if !device.is_loopback() && !device.is_vrf() => {
+                if is_probe(skb) {
+                    cluster.stats().reason(Reason::ProbeHeard);
+                    return Verdict::Consume;
+                }
+                cluster.stats().reason(Reason::DroppedOtherInterface);
+                dropped(Reason::DroppedOtherInterface)
+            }
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+/// Whether a packet to a VIP is a probe of a peer. A second NIC on the segment gets them all, in each period: counted
+/// with the packets of clients they would hide these.
+#[cold]
+fn is_probe(skb: &Skb) -> bool {
+    let (mut v4, mut v6) = ([0u8; PROBE_V4_LEN], [0u8; PROBE_V6_LEN]);
+    let l3: Option<&[u8]> = match skb.protocol() {
+        ETHERTYPE_IPV4 => skb.copy(0, &mut v4).then_some(&v4),
+        ETHERTYPE_IPV6 => skb.copy(0, &mut v6).then_some(&v6),
+        _ => None,
+    };
+    l3.and_then(probed_family).is_some()
+}
+
+/// Where a packet goes; none if its header is cut off, so that the stack drops it.
+fn destination(skb: &Skb) -> Option<IpAddr> {
+    match skb.protocol() {
+        ETHERTYPE_IPV4 => {
+            let mut octets = [0u8; 4];
+            skb.copy(V4_DESTINATION, &mut octets)
+                .then(|| IpAddr::from(octets))
+        }
+        ETHERTYPE_IPV6 => {
+            let mut octets = [0u8; 16];
+            skb.copy(V6_DESTINATION, &mut octets)
+                .then(|| IpAddr::from(octets))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Walks over the kernel's tables of connections: in which of the buckets that this host has let go of it still has
+//! sessions, and how many it has in all.
+//!
+//! *Context*: process, off the packet path, and only while there is residue or a drain that waits for the last session.
+//! A walk takes no lock of the packet path but, one at a time, those of the chains of the kernel's own table that are not
+//! empty; it lets others run after every slice, and ends there if the cluster is being taken down, which waits for it.
+
+use crate::cluster::context::Cluster;
+use crate::cluster::driver;
+use crate::cluster::snapshot::Snapshot;
+use crate::kapi::clock::now_ns;
+use crate::kapi::conntrack::ConntrackWalk;
+use crate::kapi::hrtimer::Timer;
+use crate::kapi::inet::{TcpFlow, TcpWalk};
+use crate::kapi::once::Once;
+use crate::kapi::rcu::{read_lock, GracePeriod};
+use crate::kapi::work::{breathe, Job};
+use crate::nlb_core::decide::place_of;
+use crate::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
+use crate::nlb_core::packet::{Flow, PROTO_TCP};
+use crate::nlb_core::time::NS_PER_MS;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// How often it is looked whether the grace period before a walk has passed, in milliseconds: about as long as one takes.
+const SETTLE_MS: u32 = 10;
+
+/// Who walks for a cluster.
+pub(crate) struct Walker {
+    cluster: Arc<Cluster>,
+    // A reference to it is given back when the work is dropped, which is in process context.
+    timer: Arc<Timer<Cluster>>,
+    /// A walk has begun, and its first look waits until `settled` has passed. Written by the work alone.
+    begun: Once<bool>,
+    settled: Once<GracePeriod>,
+}
+
+/// What the last walk came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Walked {
+    /// How long it took from its first look to its last, in microseconds.
+    pub(crate) took_us: u32,
+    /// Connections of the namespace that it looked at, whosever they are.
+    pub(crate) seen: u32,
+}
+
+/// The buckets in which there are sessions: a bit each, 64 words a slot.
+struct Found {
+    words: KVVec<u64>,
+    sessions: u64,
+    seen: u32,
+}
+
+impl Found {
+    /// None yet. Context: process. Errors: `ENOMEM`.
+    fn new(slots: usize) -> Result<Self> {
+        let len = slots.checked_mul(BUCKET_WORDS).ok_or(EINVAL)?;
+        Ok(Self {
+            words: KVVec::from_elem(0, len, GFP_KERNEL_ACCOUNT)?,
+            sessions: 0,
+            seen: 0,
+        })
+    }
+
+    /// Enters a session in a bucket. A slot that came with rules newer than the walk has no place: all of its buckets are
+    /// newer residue than the walk, too.
+    fn enter(&mut self, slot: u16, bucket: u16) {
+        self.sessions = self.sessions.saturating_add(1);
+        let place = usize::from(slot)
+            .saturating_mul(BUCKET_WORDS)
+            .saturating_add(usize::from(bucket >> 6));
+        if let Some(word) = self.words.get_mut(place) {
+            *word |= 1u64.wrapping_shl(u32::from(bucket & 63));
+        }
+    }
+
+    /// Enters a TCP connection, if it is one of the cluster.
+    fn enter_tcp(&mut self, snapshot: &Snapshot, (client, local): TcpFlow) {
+        self.seen = self.seen.saturating_add(1);
+        let flow = Flow {
+            protocol: PROTO_TCP,
+            client: client.0,
+            client_port: client.1,
+            vip: local.0,
+            vip_port: local.1,
+        };
+        if let Some(place) = place_of(&snapshot.filter, &flow) {
+            self.enter(place.slot, place.bucket);
+        }
+    }
+
+    fn word(&self, slot: u16, word: u16) -> u64 {
+        let place = usize::from(slot)
+            .saturating_mul(BUCKET_WORDS)
+            .saturating_add(usize::from(word));
+        self.words.get(place).copied().unwrap_or(0)
+    }
+}
+
+impl Walker {
+    /// Context: process. Errors: `ENOMEM`.
+    pub(crate) fn new(cluster: Arc<Cluster>, timer: Arc<Timer<Cluster>>) -> Result<Arc<Self>> {
+        let walker = Self {
+            cluster,
+            timer,
+            begun: Once::new(false),
+            settled: Once::new(GracePeriod::from_now()),
+        };
+        Ok(Arc::new(walker, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Begins a walk, if one is wanted; whether it has begun.
+    fn begin(&self) -> bool {
+        if self.cluster.wants_walk().is_none() {
+            return false;
+        }
+        self.cluster.begin_walk();
+        // A packet that was judged before a bucket was let go of may be on its way to becoming a connection. It is not
+        // waited for here: who takes the cluster down waits for this function.
+        self.settled.store(GracePeriod::start());
+        true
+    }
+
+    /// Walks once, if it is still wanted; says for how long, in nanoseconds. Errors: `ENOMEM`, `EAGAIN` if a table was
+    /// resized meanwhile, `ECANCELED` if the cluster is being taken down; then nothing has come of it.
+    fn walk(&self) -> Result<u64> {
+        let cluster = &*self.cluster;
+        let Some(slots) = cluster.wants_walk() else {
+            return Ok(0);
+        };
+        let mut found = Found::new(slots)?;
+        let began = now_ns();
+        self.walk_tcp(&mut found)?;
+        self.walk_sessions(&mut found)?;
+        self.walk_conntrack(&mut found)?;
+        let held = cluster.cookies().may_return_to_residue();
+        let took = now_ns().saturating_sub(began);
+        cluster.set_walked(Walked {
+            took_us: u32::try_from(took / 1000).unwrap_or(u32::MAX),
+            seen: found.seen,
+        });
+        driver::end_walk(
+            cluster,
+            &self.timer,
+            |slot, word| {
+                if held {
+                    u64::MAX
+                } else {
+                    found.word(slot, word)
+                }
+            },
+            found.sessions,
+        );
+        Ok(took)
+    }
+
+    /// Lets others run after a slice. Errors: `ECANCELED` if the walk shall end.
+    fn pause(&self) -> Result {
+        if self.cluster.is_closing() {
+            return Err(ECANCELED);
+        }
+        breathe();
+        Ok(())
+    }
+
+    /// Enters the connections of containers and guests behind the VIP, which have no socket here.
+    fn walk_conntrack(&self, found: &mut Found) -> Result {
+        let Some(mut walk) = ConntrackWalk::new() else {
+            return Ok(());
+        };
+        loop {
+            let more = {
+                let side = read_lock();
+                let Some(snapshot) = self.cluster.snapshot(&side) else {
+                    return Ok(());
+                };
+                let net = self.cluster.device().net_now(&side);
+                walk.look(net, &mut |flow| found.enter_tcp(snapshot, flow))?
+            };
+            if !more {
+                return Ok(());
+            }
+            self.pause()?;
+        }
+    }
+
+    /// Enters the sessions that have no socket.
+    fn walk_sessions(&self, found: &mut Found) -> Result {
+        self.cluster.sessions().each(|flow| {
+            let side = read_lock();
+            let snapshot = self.cluster.snapshot(&side);
+            if let Some(place) = snapshot.and_then(|it| place_of(&it.filter, flow)) {
+                found.enter(place.slot, place.bucket);
+            }
+        });
+        // It ended early if the cluster is being taken down.
+        self.pause()
+    }
+
+    /// Enters the connections of this host.
+    fn walk_tcp(&self, found: &mut Found) -> Result {
+        let mut walk = TcpWalk::new();
+        loop {
+            let more = {
+                let side = read_lock();
+                let Some(snapshot) = self.cluster.snapshot(&side) else {
+                    return Ok(());
+                };
+                let net = self.cluster.device().net_now(&side);
+                walk.look(net, WALK_SLICE, &mut |flow| {
+                    found.enter_tcp(snapshot, flow);
+                })
+            };
+            if !more {
+                return Ok(());
+            }
+            self.pause()?;
+        }
+    }
+}
+
+impl Job for Walker {
+    fn run(&self) -> u32 {
+        if !self.begun.load() {
+            let begun = self.begin();
+            self.begun.store(begun);
+            return if begun { SETTLE_MS } else { WALK_PAUSE_MS };
+        }
+        if !self.settled.load().has_passed() {
+            return SETTLE_MS;
+        }
+        self.begun.store(false);
+        // Without memory, or with a table that was resized meanwhile, it is tried again later; what is residue stays so
+        // until then.
+        let took = self.walk().unwrap_or(0);
+        let pause = took.saturating_mul(WALK_PAUSE_TIMES) / NS_PER_MS;
+        u32::try_from(pause).unwrap_or(u32::MAX).max(WALK_PAUSE_MS)
+    }
+}
