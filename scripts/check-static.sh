@@ -160,6 +160,24 @@ unknown_files() {
 	done
 }
 
+# Parts of the module that docs/architecture.md says to use other parts than they do.
+wrong_uses() {
+	local parts part said does
+	parts=$(sed -nE 's/^\| `module\/([a-z0-9]+)(\/|\.rs)` \|[^|]*\| *([^|]*[^| ])? *\|$/\1:\3/p' docs/architecture.md)
+	[ "$(wc -l <<<"$parts")" -ge 10 ] || echo "docs/architecture.md has hardly any part: has its form changed?"
+	while IFS=: read -r part said; do
+		does=$(find "module/$part" "module/$part.rs" -name '*.rs' -exec grep -ohE 'crate::[a-z0-9_]+' {} + 2>/dev/null |
+			sed 's/crate:://' | grep -vx "$part" | sort -u | tr '\n' ' ')
+		# Elsewhere the core is a crate of its own: what it calls "crate" is itself.
+		[ "$part" != core ] || does=
+		[ "${does% }" = "$said" ] || echo "module/$part uses ${does:-nothing}; docs/architecture.md says ${said:-nothing}"
+	done <<<"$parts"
+	find module -mindepth 1 -maxdepth 1 \( -name '*.rs' -o -type d \) ! -name nlb_main.rs ! -name specs -printf '%f\n' |
+		sed 's/\.rs$//' | while read -r part; do
+		grep -q "^$part:" <<<"$parts" || echo "docs/architecture.md does not name module/$part"
+	done
+}
+
 verdict "each file has its licence line" "$(without_spdx)"
 verdict "unsafe only in module/kapi" "$(unsafe_outside_kapi)"
 verdict "the core forbids unsafe" "$(core_without_forbid)"
@@ -172,6 +190,7 @@ verdict "the specification is valid for the kernel's tool" "$(invalid_specificat
 verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
 verdict "files that pages name exist" "$(unknown_files)"
+verdict "parts of the module use what docs/architecture.md says" "$(wrong_uses)"
 verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"
 verdict "tests that docs/security.md names exist" "$(unknown_tests)"
 verdict "what docs/security.md calls prevented is tested" "$(untested_claims)"

@@ -13,7 +13,7 @@
 //! served in their next round, or after the next tick: behind one pass over received packets, which ends after 300
 //! packets or two ticks (`net.core.netdev_budget`, `netdev_budget_usecs`). So a flood makes it late by some milliseconds, and
 //! a CPU that is busy in userspace not at all. What does make it late by more, a virtual CPU that stands still or a
-//! driver that polls for too long, the protocol has to bear (`PROTOCOL.md` 3.7).
+//! driver that polls for too long, the protocol has to bear (`docs/protocol.md` 3.7).
 
 use super::bindings;
 use kernel::prelude::*;

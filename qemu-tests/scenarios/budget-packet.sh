@@ -7,7 +7,7 @@
 #
 # The committed budgets, at 64 rules and 8 VIPs: what was reached, and some
 # instructions for another compiler's taste. They are the same on every machine;
-# module/COST.md says where they go.
+# docs/cost.md says where they go.
 
 # Connection tracking is looked at where it is loaded, which an earlier scenario
 # may have done. What is measured is a host without.

@@ -4,7 +4,7 @@
 //!
 //! Bytes, commands and time go in through `handle_*`; after each of these the caller applies what
 //! [`Node::ownership_changes`] tells, and then drains [`Node::poll_transmit`] and [`Node::poll_event`] and sets its
-//! timer to [`Node::poll_timeout`]. `PROTOCOL.md` beside this directory has the rules and why they hold.
+//! timer to [`Node::poll_timeout`]. `docs/protocol.md` has the rules and why they hold.
 //!
 //! *Context*: any; the caller serializes. *Work*: each call is bounded by hosts + slots × buckets.
 

@@ -61,7 +61,7 @@ const WEIGHT: u8 = 50;
 const ETHERNET_LEN: usize = 14;
 
 /// Where the body of a heartbeat has the digests of settings and rules, and
-/// how many weights there are (`PROTOCOL.md`, 1.2).
+/// how many weights there are (`docs/protocol.md`, 1.2).
 const SETTINGS_AT: usize = HEADER_LEN + 64;
 const RULES_AT: usize = HEADER_LEN + 72;
 const WEIGHTS_AT: usize = HEADER_LEN + 108;

@@ -116,9 +116,10 @@ mod tests {
     /// The protocol on paper says of each property who watches it: these watchers exist, and no other does.
     #[test]
     fn the_protocol_names_the_checkers_that_there_are() {
-        let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../module/core");
-        let text =
-            std::fs::read_to_string(core.join("PROTOCOL.md")).expect("the protocol is there");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let core = root.join("module/core");
+        let page = root.join("docs/protocol.md");
+        let text = std::fs::read_to_string(page).expect("the protocol is there");
         let table = text
             .lines()
             .skip_while(|line| !line.starts_with("| property"))

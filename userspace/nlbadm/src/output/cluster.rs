@@ -309,7 +309,7 @@ fn starved(cluster: &ClusterShape) -> [String; 2] {
             "  STARVED: frames to the virtual mac ({families}) do not arrive here, though heartbeats do: \
              the switch withholds them"
         ),
-        format!("  remedy: {remedy}; see SWITCHES.md"),
+        format!("  remedy: {remedy}; see docs/switches.md"),
     ]
 }
 
