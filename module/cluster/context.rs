@@ -35,6 +35,7 @@ use crate::nlb_core::limits::FRAME_MAX;
 use crate::nlb_core::node::{Command, CommandError, Node};
 use crate::nlb_core::rules::kept;
 use crate::nlb_core::time::Instant;
+use crate::probe::inquiry::Inquiries;
 use crate::probe::segment::{Asked, Watch};
 use crate::probe::virtual_mac::Probed;
 use crate::quota::Charge;
@@ -128,6 +129,8 @@ pub(crate) struct Cluster {
     #[pin]
     announcements: Announcements,
     #[pin]
+    inquiries: Inquiries,
+    #[pin]
     pub(crate) inner: BhLock<Inner>,
     // Given back late: the packet path and the timer use it.
     device: Device,
@@ -192,6 +195,7 @@ impl Cluster {
                 family,
                 conflicts <- Conflicts::new(),
                 announcements <- Announcements::new(),
+                inquiries <- Inquiries::new(),
                 inner <- BhLock::new(inner),
                 device,
                 _charge: charge,
@@ -260,6 +264,11 @@ impl Cluster {
     /// Announcements of the VIPs that are still to come.
     pub(crate) fn announcements(&self) -> &Announcements {
         &self.announcements
+    }
+
+    /// Questions for the VIPs.
+    pub(crate) fn inquiries(&self) -> &Inquiries {
+        &self.inquiries
     }
 
     /// Peers that were asked by ARP.

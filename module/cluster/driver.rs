@@ -29,12 +29,14 @@ use crate::l2::mac_filter::Reporter;
 use crate::l2::vip_watch;
 use crate::netlink::notify;
 use crate::nlb_core::event::Event;
+use crate::nlb_core::inquiry::Role;
 use crate::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
 use crate::nlb_core::node::{Command, CommandError};
 use crate::nlb_core::peer::Path;
 use crate::nlb_core::received::Received;
 use crate::nlb_core::time::Instant;
 use crate::nlb_core::wire::MAGIC;
+use crate::probe::inquiry;
 use crate::probe::segment::Probes;
 use crate::probe::virtual_mac;
 use crate::stats;
@@ -248,9 +250,11 @@ impl Expire for Cluster {
         }
         announcements::expired(self);
         let mut probes = Probes::default();
+        let mut role = Role::None;
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
             inner.node.handle_timeout(now);
+            role = inquiry::role(self, &inner.node);
             let Inner { delivery, node, .. } = inner;
             virtual_mac::look(self, delivery, node, now)
         });
@@ -258,6 +262,7 @@ impl Expire for Cluster {
         if let Some(look) = look {
             virtual_mac::act(self, look);
         }
+        inquiry::act(self, role);
         conflict::expired(self);
     }
 }
@@ -321,7 +326,11 @@ fn carry_out(cluster: &Cluster, timer: &Timer<Cluster>, mut inner: BhLockGuard<'
 /// Sets the timer to what comes first: what the node waits for, or VIPs that are to be defended or announced. Context: under
 /// the lock.
 fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
-    let again = cluster.conflicts().due().min(cluster.announcements().due());
+    let again = cluster
+        .conflicts()
+        .due()
+        .min(cluster.announcements().due())
+        .min(cluster.inquiries().due());
     let at = inner.node.poll_timeout().min(again);
     if at != Instant::NEVER {
         // Whatever the node asks for, the timer softirq must not run in a circle.

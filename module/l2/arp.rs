@@ -17,6 +17,7 @@ use crate::l2::ndisc;
 use crate::nlb_core::arp::{self, ArpOut, ArpVerdict, ARP_LEN};
 use crate::nlb_core::packet::ETHERTYPE_ARP;
 use crate::nlb_core::reason::Reason;
+use crate::probe::inquiry;
 use crate::stats::Event;
 use core::net::{IpAddr, Ipv4Addr};
 use kernel::prelude::*;
@@ -47,6 +48,9 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
         }
         ArpVerdict::Drop(reason) => {
             cluster.stats().reason(reason);
+            if let (Reason::ArpPeer, Some(vip)) = (reason, arp::sender(&bytes)) {
+                inquiry::heard(cluster, vip.into());
+            }
             Verdict::Consume
         }
         ArpVerdict::Conflict { vip, mac } => {
@@ -67,11 +71,18 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
     for vip in cluster.vips() {
         announce_one(cluster, snapshot, *vip);
-        // Asked without an address of its own, hosts would take it for a claim.
-        if let (IpAddr::V4(vip), Some(own)) = (vip, dedicated(cluster)) {
-            let question = arp::question(cluster.device().mac(), own, *vip);
-            send(cluster, &BROADCAST, &question);
+        if let IpAddr::V4(vip) = vip {
+            ask(cluster, *vip);
         }
+    }
+}
+
+/// Asks for a VIP in this host's own name. Context: any, without locks that a driver could take.
+pub(crate) fn ask(cluster: &Cluster, vip: Ipv4Addr) {
+    // Asked without an address of its own, hosts would take it for a claim.
+    if let Some(own) = dedicated(cluster) {
+        let question = arp::question(cluster.device().mac(), own, vip);
+        send(cluster, &BROADCAST, &question);
     }
 }
 

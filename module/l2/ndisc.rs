@@ -20,6 +20,7 @@ use crate::nlb_core::mac::Mac;
 use crate::nlb_core::nd::{self, NdOut, NdVerdict, ADVERTISEMENT_LEN, ALL_NODES_MAC};
 use crate::nlb_core::packet::{ETHERTYPE_IPV6, PROTO_ICMPV6, SNAP_LEN};
 use crate::nlb_core::reason::Reason;
+use crate::probe::inquiry;
 use crate::stats::Event;
 use core::net::Ipv6Addr;
 
@@ -77,12 +78,13 @@ fn judged(cluster: &Cluster, snapshot: &Snapshot, skb: &Skb) -> Option<NdVerdict
     };
     let mut bytes = [0u8; SNAP_LEN];
     let l3 = copied(skb, 0, &mut bytes)?;
-    Some(nd::arrived(
-        &snapshot.filter,
-        cluster.is_default_host(),
-        from,
-        l3,
-    ))
+    let verdict = nd::arrived(&snapshot.filter, cluster.is_default_host(), from, l3);
+    if verdict == NdVerdict::Drop(Reason::NdPeer) {
+        if let Some(vip) = nd::speaks_for(l3) {
+            inquiry::heard(cluster, vip.into());
+        }
+    }
+    Some(verdict)
 }
 
 /// Tells the segment which MAC a VIP resolves to. Context: any.
@@ -92,6 +94,15 @@ pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot, vip: Ipv6Addr) {
         &ALL_NODES_MAC,
         &nd::announcement(&snapshot.filter, vip),
     );
+}
+
+/// Asks for a VIP in this host's own name, if it has one. Context: any, without locks that a driver could take.
+pub(crate) fn ask(cluster: &Cluster, side: &ReadSide, vip: Ipv6Addr) {
+    let device = cluster.device();
+    if let Some(own) = device.as_device_ref().link_local(side) {
+        let question = nd::question(device.mac(), own, vip);
+        send(cluster, &nd::solicited_mac(vip), &question);
+    }
 }
 
 fn send(cluster: &Cluster, to: &Mac, bytes: &[u8; ADVERTISEMENT_LEN]) {

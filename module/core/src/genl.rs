@@ -180,8 +180,11 @@ pub mod cluster {
     /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
     /// (replies). `u32`.
     pub const VIP_IFINDEX: u16 = 45;
+    /// A VIP that nobody answers this host's questions for, though another member should (replies). `binary`, 4 or 16
+    /// bytes, repeated.
+    pub const UNANSWERED_VIP: u16 = 46;
     /// Highest number in use.
-    pub const MAX: u16 = 45;
+    pub const MAX: u16 = 46;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
@@ -590,6 +593,10 @@ named! {
         Drained = 11 "drained",
         /// The session table is full: new sessions are served, but not remembered. Sent at most once a minute.
         SessionsFull = 12 "sessions-full",
+        /// Nobody answers this host's questions for a VIP any more, though another member should.
+        Unanswered = 13 "unanswered",
+        /// Its questions for all VIPs are answered again.
+        Answered = 14 "answered",
     }
 }
 

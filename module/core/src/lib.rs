@@ -40,6 +40,7 @@ pub mod genl;
 pub mod heartbeat;
 pub mod host;
 pub mod imagine;
+pub mod inquiry;
 mod judge;
 mod kind;
 pub mod leaving;

@@ -158,6 +158,19 @@ pub const ANNOUNCE_SOON: u32 = 4;
 /// The pace after that.
 pub const ANNOUNCE_REFRESH_NS: u64 = 60 * super::time::NS_PER_SEC;
 
+/// When a host that begins to ask for the VIPs does so first: what makes it do so, a change of the members, has been
+/// announced by then, and repeated.
+pub const INQUIRE_FIRST_NS: u64 = 2 * super::time::NS_PER_SEC;
+
+/// The least time between two rounds of questions; the most is twice that. Rare enough to cost nothing at 64 VIPs.
+pub const INQUIRE_GAP_NS: u64 = 30 * super::time::NS_PER_SEC;
+
+/// How long an answer is waited for.
+pub const INQUIRE_ANSWER_NS: u64 = super::time::NS_PER_SEC;
+
+/// Questions in a row that nobody answers before that is told. One can get lost.
+pub const INQUIRE_TRIES: u32 = 4;
+
 /// How long announcements are refreshed: longer than most stations believe what they have learned (Windows up to ten
 /// minutes, BSD twenty, with a question of their own before).
 pub const ANNOUNCE_FOR_NS: u64 = 600 * super::time::NS_PER_SEC;

@@ -146,6 +146,31 @@ pub fn announcement<S: Storage>(filter: &Filter<S>, vip: Ipv6Addr) -> [u8; ADVER
     advertisement(vip, ALL_NODES, FLAG_OVERRIDE, filter.mac_v6)
 }
 
+/// The address that a message speaks for: the target of an advertisement, or else the source.
+#[must_use]
+pub fn speaks_for(l3: &[u8]) -> Option<Ipv6Addr> {
+    let (kind, src, target) = glance(l3)?;
+    Some(if kind == ADVERTISEMENT { target } else { src })
+}
+
+/// A question for a VIP in this host's own name, from the IPv6 header on: to be sent to [`solicited_mac`].
+#[must_use]
+pub fn question(own_mac: Mac, own: Ipv6Addr, vip: Ipv6Addr) -> [u8; ADVERTISEMENT_LEN] {
+    message(
+        SOLICITATION,
+        (own, solicited_node(vip)),
+        (vip, 0),
+        (SOURCE_MAC, own_mac),
+    )
+}
+
+/// The MAC of the group that questions for an address are sent to (RFC 2464 section 7).
+#[must_use]
+pub fn solicited_mac(target: Ipv6Addr) -> Mac {
+    let [.., w, x, y, z] = solicited_node(target).octets();
+    [0x33, 0x33, w, x, y, z]
+}
+
 /// What becomes of a neighbour message on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -316,6 +341,7 @@ fn find_mac(mut options: &[u8], wanted: u8) -> Result<Option<Mac>, ()> {
 }
 
 /// The group that a solicitation for an address is sent to (RFC 4291 section 2.7.1).
+#[must_use]
 pub fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
     let [.., g, h] = target.segments();
     Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (g & 0xff), h)
@@ -348,12 +374,22 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
 
 /// An advertisement of a VIP, from the IPv6 header on.
 fn advertisement(vip: Ipv6Addr, to: Ipv6Addr, flags: u8, mac: Mac) -> [u8; ADVERTISEMENT_LEN] {
+    message(ADVERTISEMENT, (vip, to), (vip, flags), (TARGET_MAC, mac))
+}
+
+/// A neighbour message with one option: its kind, source and destination, target and flags, the option's kind and MAC.
+fn message(
+    kind: u8,
+    (src, dst): (Ipv6Addr, Ipv6Addr),
+    (target, flags): (Ipv6Addr, u8),
+    (option, mac): (u8, Mac),
+) -> [u8; ADVERTISEMENT_LEN] {
     const PAYLOAD: u8 = (MESSAGE + OPTION) as u8;
     let mut bytes = [0u8; ADVERTISEMENT_LEN];
     let head = [0x60, 0, 0, 0, 0, PAYLOAD, PROTO_ICMPV6, HOPS];
-    let icmp = [ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0];
-    let (vip, to) = (vip.octets(), to.octets());
-    let parts = [&head[..], &vip, &to, &icmp, &vip, &[TARGET_MAC, 1], &mac];
+    let icmp = [kind, 0, 0, 0, flags, 0, 0, 0];
+    let (src, dst, target) = (src.octets(), dst.octets(), target.octets());
+    let parts = [&head[..], &src, &dst, &icmp, &target, &[option, 1], &mac];
     for (byte, value) in bytes
         .iter_mut()
         .zip(parts.iter().flat_map(|part| part.iter()))

@@ -139,6 +139,8 @@ attributes! {
         /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
         /// (replies).
         VipIfindex(u32) = VIP_IFINDEX "vip-ifindex",
+        /// A VIP that nobody answers this host's questions for, though another member should (replies).
+        UnansweredVip(IpAddr) = UNANSWERED_VIP "unanswered-vip",
     }
 }
 
@@ -435,6 +437,8 @@ reply! {
         conflict_mac: Option<[u8; 6]> = ConflictMac,
         /// Milliseconds since the last claim (replies).
         conflict_age_ms: Option<u64> = ConflictAgeMs,
+        /// A VIP that nobody answers this host's questions for, though another member should (replies).
+        unanswered_vip: Vec<IpAddr> = UnansweredVip,
         /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
         /// (replies).
         starved: Option<u8> = Starved,

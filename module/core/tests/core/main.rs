@@ -20,6 +20,7 @@ mod fuzz;
 mod fuzz_node;
 mod golden;
 mod hostile;
+mod inquiry;
 mod late;
 mod leaving;
 mod mac;
