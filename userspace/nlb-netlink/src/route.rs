@@ -201,7 +201,7 @@ fn interface_of(message: RouteNetlinkMessage) -> Option<Interface> {
     })
 }
 
-fn address_of(message: RouteNetlinkMessage, ifindex: u32) -> Option<Address> {
+pub(crate) fn address_of(message: RouteNetlinkMessage, ifindex: u32) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };
