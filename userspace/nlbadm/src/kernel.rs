@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use nlb_core::limits::KEY_LEN;
 use nlb_netlink::{
     Client, Error, NetlinkSocket,
+    device::Devices,
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
         NewRule, PortRule, Question, RuleChange,
@@ -46,6 +47,7 @@ pub(crate) trait Kernel {
 pub(crate) struct Linux {
     client: Option<Client<NetlinkSocket>>,
     route: Option<Route<NetlinkSocket>>,
+    devices: Option<Devices<NetlinkSocket>>,
 }
 
 impl Linux {
@@ -63,6 +65,14 @@ impl Linux {
             None => Route::new(NetlinkSocket::route()?),
         };
         Ok(self.route.insert(route))
+    }
+
+    pub(crate) fn devices(&mut self) -> Result<&mut Devices<NetlinkSocket>, Error> {
+        let devices = match self.devices.take() {
+            Some(devices) => devices,
+            None => Devices::new(NetlinkSocket::route()?),
+        };
+        Ok(self.devices.insert(devices))
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     table::table,
     text::{hex, ids, list, mac, milliseconds, percent},
 };
+use crate::obstacle::Finding;
 
 /// Answer of `show`: a list of clusters.
 #[derive(Debug, Serialize)]
@@ -81,6 +82,8 @@ pub(crate) struct ClusterShape {
     /// How long that look took, and how many connections it saw, whosever they were.
     pub(crate) walk_us: Option<u32>,
     pub(crate) walk_seen: Option<u32>,
+    /// What on this host may keep clients from being served.
+    pub(crate) obstacles: Vec<Finding>,
 }
 
 /// The families in a set of them.
@@ -126,7 +129,7 @@ pub(crate) struct HostShape {
 }
 
 impl ClusterShape {
-    pub(crate) fn new(cluster: &Cluster, members: &[Member]) -> Self {
+    pub(crate) fn new(cluster: &Cluster, members: &[Member], obstacles: Vec<Finding>) -> Self {
         ClusterShape {
             interface: cluster.ifname.clone(),
             ifindex: cluster.ifindex,
@@ -169,6 +172,7 @@ impl ClusterShape {
             residue: cluster.residue,
             walk_us: cluster.walk_us,
             walk_seen: cluster.walk_seen,
+            obstacles,
         }
     }
 }
@@ -285,6 +289,10 @@ fn cluster(cluster: &ClusterShape) -> String {
             residue(buckets, cluster.connections)
         ));
     }
+    for finding in &cluster.obstacles {
+        let verdict = finding.verdict.name().to_uppercase();
+        lines.push(format!("  {verdict}: {}", finding.line()));
+    }
     let mut text = lines.join("\n");
     text.push('\n');
     if !cluster.hosts.is_empty() {
@@ -314,7 +322,7 @@ fn starved(cluster: &ClusterShape) -> [String; 2] {
 }
 
 /// What an operator can do about a host that is out, if anything.
-fn remedy(reason: &str) -> Option<&'static str> {
+pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
     let remedies = [
         (
             OutReason::DuplicateId,
