@@ -70,7 +70,7 @@ leave 3
 ip -n h3 addr add "$VIP/24" dev eth0
 join 3 --vip "$VIP6" 2>/run/test/warnings
 check "up warns of a VIP in the host's own configuration" \
-	grep -q "the VIP $VIP is an address of eth0 too.*ip addr del $VIP/24 dev eth0" /run/test/warnings
+	grep -q "has put the VIP $VIP on eth0: .*ip addr del $VIP/24 dev eth0" /run/test/warnings
 check "and the host is a member" wait_agree 20 1 2 3
 adm h3 down eth0 2>/run/test/warnings
 check "down warns that it stays" grep -q "the VIP $VIP is still an address of eth0" /run/test/warnings

@@ -4,12 +4,13 @@
 //!
 //! Three layers, each usable without those above it: [`message`] and [`attribute`] are what is on the wire, built on
 //! the netlink-packet crates; [`connection`] is requests, dumps, refusals and notifications over a [`transport`];
-//! [`client`] and [`route`] speak in plain structures ([`object`]). The tables of both are made from the specification.
+//! [`client`], [`route`] and [`device`] speak in plain structures ([`object`]). The tables of both are made from the specification.
 
 pub mod attribute;
 pub mod client;
 pub mod code;
 pub mod connection;
+pub mod device;
 pub mod error;
 pub mod extack;
 mod generated;

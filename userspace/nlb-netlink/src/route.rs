@@ -263,7 +263,7 @@ fn interface_of(link: LinkMessage) -> Option<Interface> {
     })
 }
 
-fn address_of(message: RouteNetlinkMessage) -> Option<Address> {
+pub(crate) fn address_of(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };

@@ -265,6 +265,7 @@ fn cluster_get() {
         sessions_max: Some(262_144),
         sessions: Some(17),
         vip_ifindex: None,
+        unanswered_vips: Vec::new(),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     NoCluster = 6,
     /// Exists already, or busy.
     Exists = 7,
+    /// Checks have found a problem.
+    Unwell = 8,
 }
 
 /// A failure.

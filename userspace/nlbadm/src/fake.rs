@@ -2,7 +2,11 @@
 
 //! A kernel for tests: it answers from plain fields, writes down every change, and fails where told to.
 
-use std::net::IpAddr;
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use nlb_core::{
     genl::{Affinity, Control, Echo, Mode, Responder},
@@ -12,6 +16,7 @@ use nlb_core::{
 };
 use nlb_netlink::{
     Error, Refusal,
+    device::{Filter, Link},
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
         NewRule, PortRule, Question, RuleChange,
@@ -19,7 +24,7 @@ use nlb_netlink::{
     route::{Address, Interface},
 };
 
-use crate::kernel::Kernel;
+use crate::{host::Host, kernel::Kernel, obstacle::Subject};
 
 /// A kernel for tests.
 #[derive(Debug, Default)]
@@ -40,6 +45,20 @@ pub(crate) struct Fake {
     pub(crate) refuse: Vec<(&'static str, i32)>,
     /// The last request for a new cluster.
     pub(crate) created: Option<NewCluster>,
+    /// There is no family of the module.
+    pub(crate) no_module: bool,
+    /// Texts of files, by path.
+    pub(crate) files: BTreeMap<String, String>,
+    /// Paths of files that may not be read.
+    pub(crate) unreadable: Vec<String>,
+    /// What programs print; those without are not installed.
+    pub(crate) output: Vec<(&'static str, String)>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) devices_addresses: Vec<(u32, Address)>,
+    /// Filters at the ingress of eth0.
+    pub(crate) filters: Vec<Filter>,
+    /// The way to addresses beyond all networks.
+    pub(crate) way_out: Option<u32>,
 }
 
 impl Fake {
@@ -51,6 +70,7 @@ impl Fake {
                 interface(2, "eth0", false, true),
             ],
             addresses: vec![address("192.0.2.1", 24, false)],
+            links: subject().links,
             ..Fake::default()
         }
     }
@@ -73,6 +93,25 @@ impl Fake {
         }
     }
 
+    /// Gives a file this text.
+    pub(crate) fn file(&mut self, path: &str, text: &str) {
+        self.files.insert(path.into(), text.into());
+    }
+
+    /// Gives the host what a kernel without obstacles has, and the tools that checks use.
+    pub(crate) fn healthy(&mut self) {
+        for interface in ["all", "eth0", "eth1"] {
+            for parameter in ["rp_filter", "arp_ignore"] {
+                let path = format!("/proc/sys/net/ipv4/conf/{interface}/{parameter}");
+                self.file(&path, "0\n");
+            }
+        }
+        self.output = vec![
+            ("nft", r#"{"nftables": []}"#.into()),
+            ("bpftool", "[]".into()),
+        ];
+    }
+
     fn change(&mut self, change: String) -> Result<(), Error> {
         let refused = self
             .refuse
@@ -84,6 +123,33 @@ impl Fake {
         };
         self.changes.push(change);
         result
+    }
+}
+
+/// A device.
+pub(crate) fn link(index: u32, name: &str, mtu: u32) -> Link {
+    Link {
+        index,
+        name: name.into(),
+        mtu,
+        ..Link::default()
+    }
+}
+
+/// The interface eth0 of a host with the devices lo, eth0 and eth1, for checks.
+pub(crate) fn subject() -> Subject {
+    Subject {
+        interface: "eth0".into(),
+        index: 2,
+        vips: vec![
+            "192.0.2.10".parse().unwrap(),
+            "2001:db8::10".parse().unwrap(),
+        ],
+        links: vec![
+            link(1, "lo", 65_536),
+            link(2, "eth0", 1500),
+            link(3, "eth1", 1500),
+        ],
     }
 }
 
@@ -169,6 +235,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         sessions_max: Some(262_144),
         sessions: Some(17),
         vip_ifindex: Some(VIP_DEVICE),
+        unanswered_vips: Vec::new(),
     }
 }
 
@@ -238,10 +305,6 @@ impl Kernel for Fake {
         Ok(addresses)
     }
 
-    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
-        Ok(self.addresses.clone())
-    }
-
     fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
         let is_it = |a: &Address| a.ifindex == ifindex && a.address == address;
         let exists = self.addresses.iter().any(is_it);
@@ -254,6 +317,9 @@ impl Kernel for Fake {
     }
 
     fn clusters(&mut self) -> Result<Vec<Cluster>, Error> {
+        if self.no_module {
+            return Err(Error::NoFamily("nlb"));
+        }
         Ok(self.clusters.clone())
     }
 
@@ -355,5 +421,54 @@ impl Kernel for Fake {
 
     fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
         Fake::change(self, format!("delete key {id} on {ifindex}"))
+    }
+}
+
+impl Host for Fake {
+    fn read(&mut self, path: &str) -> io::Result<String> {
+        if self.unreadable.iter().any(|unreadable| unreadable == path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let text = self.files.get(path).cloned();
+        text.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn files(&mut self, directory: &str) -> Vec<String> {
+        let inside = |path: &&String| {
+            let name = path.strip_prefix(directory);
+            let name = name.and_then(|name| name.strip_prefix('/'));
+            name.is_some_and(|name| !name.contains('/'))
+        };
+        self.files.keys().filter(inside).cloned().collect()
+    }
+
+    fn exists(&mut self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    fn run(&mut self, program: &str, _arguments: &[&str]) -> io::Result<String> {
+        let output = self.output.iter().find(|(name, _)| *name == program);
+        let output = output.map(|(_, text)| text.clone());
+        output.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn links(&mut self) -> Result<Vec<Link>, Error> {
+        Ok(self.links.clone())
+    }
+
+    fn all_addresses(&mut self) -> Result<Vec<(u32, Address)>, Error> {
+        Ok(self.devices_addresses.clone())
+    }
+
+    fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, Error> {
+        Ok(if ifindex == 2 {
+            self.filters.clone()
+        } else {
+            Vec::new()
+        })
+    }
+
+    fn way_out(&mut self, _from: Option<Ipv4Addr>, _to: Ipv4Addr) -> Result<Option<u32>, Error> {
+        Ok(self.way_out)
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use nlb_core::limits::KEY_LEN;
 use nlb_netlink::{
     Client, Error, NetlinkSocket,
+    device::Devices,
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
         NewRule, PortRule, Question, RuleChange,
@@ -20,7 +21,6 @@ pub(crate) trait Kernel {
     fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error>;
     fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error>;
     fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error>;
-    fn all_addresses(&mut self) -> Result<Vec<Address>, Error>;
     fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
     fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error>;
 
@@ -48,6 +48,7 @@ pub(crate) trait Kernel {
 pub(crate) struct Linux {
     client: Option<Client<NetlinkSocket>>,
     route: Option<Route<NetlinkSocket>>,
+    devices: Option<Devices<NetlinkSocket>>,
 }
 
 impl Linux {
@@ -65,6 +66,14 @@ impl Linux {
             None => Route::new(NetlinkSocket::route()?),
         };
         Ok(self.route.insert(route))
+    }
+
+    pub(crate) fn devices(&mut self) -> Result<&mut Devices<NetlinkSocket>, Error> {
+        let devices = match self.devices.take() {
+            Some(devices) => devices,
+            None => Devices::new(NetlinkSocket::route()?),
+        };
+        Ok(self.devices.insert(devices))
     }
 }
 
@@ -88,10 +97,6 @@ impl Kernel for Linux {
 
     fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error> {
         self.route()?.interface_at(ifindex)
-    }
-
-    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
-        self.route()?.all_addresses()
     }
 
     fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error> {

@@ -9,8 +9,10 @@ mod endpoint;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod host;
 mod kernel;
 mod keyfile;
+mod obstacle;
 mod output;
 mod rulefile;
 mod rulename;
@@ -23,6 +25,7 @@ use nlb_core::{genl::Control, rules::RuleState};
 use crate::{
     cli::{Cli, RulesVerb, Target, Verb},
     failure::{Exit, Failure},
+    host::Host,
     kernel::{Kernel, Linux},
     output::print,
     rulefile::RuleFile,
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
+fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let json = cli.json;
     let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
     let printed = match verb {
@@ -80,6 +83,11 @@ fn dispatch(kernel: &mut impl Kernel, cli: Cli) -> Result<(), Failure> {
         Verb::Announce(target) => return cmd::control::run(kernel, &target, Control::Announce),
         Verb::Set(args) => return cmd::set::run(kernel, &args),
         Verb::Owner(args) => return cmd::owner::run(kernel, json, &args),
+        Verb::Doctor(target) => {
+            let (checkup, end) = cmd::doctor::run(kernel, &target)?;
+            print(json, &checkup)?;
+            return end;
+        }
         Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),
         Verb::Counters(args) => print(json, &cmd::counters::run(kernel, &args)?),
         Verb::History(target) => print(json, &cmd::history::run(kernel, &target)?),

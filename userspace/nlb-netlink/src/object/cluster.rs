@@ -85,6 +85,8 @@ pub struct Cluster {
     pub sessions_max: Option<u32>,
     /// How many are remembered now; absent without CAP_NET_ADMIN.
     pub sessions: Option<u32>,
+    /// VIPs that nobody answers this host's questions for.
+    pub unanswered_vips: Vec<IpAddr>,
     /// Index of the device that is made for the VIPs; absent while the namespace ends.
     pub vip_ifindex: Option<u32>,
 }
@@ -153,6 +155,7 @@ impl Cluster {
             sessions_max: reply.sessions_max,
             sessions: reply.sessions,
             vip_ifindex: reply.vip_ifindex,
+            unanswered_vips: reply.unanswered_vip,
         })
     }
 

@@ -281,9 +281,11 @@ impl<'a> View<'a> {
             let taken = device.is_some_and(|id| world.taken_by(id).is_some()) && !is_port;
             shared |= taken && !has_cluster;
             let &(ingress, egress) = self.hooks.get(&link.index).unwrap_or(&(0, 0));
+            // On the device of a cluster's VIPs no packet arrives.
+            let of_vips = link.name.starts_with("nlb");
             let on_device = match () {
                 () if has_cluster => ingress == 1,
-                () if guarded == 0 || is_port || link.name == "lo" => ingress == 0,
+                () if of_vips || guarded == 0 || is_port || link.name == "lo" => ingress == 0,
                 () if taken => ingress == 0 && self.stack == [1, 1],
                 // The stack's hook sees them all as well: what was there for a device that has gone may stay.
                 () => ingress == 1 || (ingress == 0 && self.stack == [1, 1]),

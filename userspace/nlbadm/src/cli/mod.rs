@@ -29,7 +29,8 @@ Exit codes:
   4  not permitted
   5  no such interface
   6  no such cluster
-  7  exists already, or busy";
+  7  exists already, or busy
+  8  doctor has found a problem";
 
 /// Configures and shows nlb clusters: many hosts, one virtual IP address, no balancer in front.
 #[derive(Debug, Parser)]
@@ -77,6 +78,9 @@ pub(crate) enum Verb {
     Set(Set),
     /// Tell which host serves a connection, and why
     Owner(Owner),
+    /// Check what on this host keeps clients from being served; of an interface without a cluster too
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Target),
     /// Print what happens, as it happens
     Monitor(Target),
     /// Print the counters of a cluster
@@ -105,6 +109,11 @@ pub(crate) enum Verb {
         verb: Option<String>,
     },
 }
+
+const DOCTOR_HELP: &str = "\
+Without IFACE all clusters are checked. Run it as root: some checks need to read what others may not, and are listed as
+not checked otherwise. Firewall rules are read by nft, tcx programs by bpftool, where these are installed. Nothing is
+changed. The exit code is 8 if there is a problem, and 0 if there are none, or warnings only.";
 
 /// The cluster that is meant.
 #[derive(Args, Clone, Debug, Default)]

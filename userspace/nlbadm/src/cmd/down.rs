@@ -9,12 +9,13 @@ use super::vips;
 use crate::{
     cli::{Down, Target},
     failure::Failure,
+    host::Host,
     kernel::Kernel,
     warn,
 };
 
 /// Takes one cluster down, or all of this network namespace.
-pub(crate) fn run(kernel: &mut impl Kernel, args: &Down) -> Result<(), Failure> {
+pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Down) -> Result<(), Failure> {
     if args.all {
         all(kernel)
     } else {
@@ -22,7 +23,7 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Down) -> Result<(), Failure> 
     }
 }
 
-fn one(kernel: &mut impl Kernel, target: &Target) -> Result<(), Failure> {
+fn one<K: Kernel + Host>(kernel: &mut K, target: &Target) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, target)?;
     leave(kernel, &cluster)
         .and_then(|()| take_down(kernel, &cluster))
@@ -31,7 +32,7 @@ fn one(kernel: &mut impl Kernel, target: &Target) -> Result<(), Failure> {
 
 /// Asks all hosts to leave before it waits for the first one, so that this takes as long as the slowest. A cluster that
 /// stays does not keep the others: the failure names each that stayed, and its exit code is that of the first.
-fn all(kernel: &mut impl Kernel) -> Result<(), Failure> {
+fn all<K: Kernel + Host>(kernel: &mut K) -> Result<(), Failure> {
     let clusters = kernel.clusters()?;
     let asked: Vec<_> = clusters.iter().map(|it| leave(kernel, it)).collect();
     let failures = clusters.iter().zip(asked).filter_map(|(cluster, asked)| {
@@ -61,7 +62,7 @@ fn leave(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
 
 /// Waits until the host has left, and removes the cluster. The module takes the VIPs away while it still keeps the stack from
 /// answering ARP for them; those that other interfaces have stay.
-fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
+fn take_down<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Failure> {
     if super::is_idle(cluster) {
         return remove(kernel, cluster);
     }
@@ -71,9 +72,9 @@ fn take_down(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure>
         .map_err(|failure| failure.context("the host has stopped, but its cluster is still there"))
 }
 
-fn remove(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
+fn remove<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Failure> {
     kernel.remove(cluster.ifindex)?;
-    match vips::elsewhere(kernel, &cluster.vips, None) {
+    match vips::left(kernel, &cluster.vips) {
         Ok(places) => {
             for place in places {
                 warn(Some(place.left_behind()));

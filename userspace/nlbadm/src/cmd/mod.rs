@@ -6,6 +6,7 @@ pub(crate) mod buckets;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod counters;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod genkey;
 pub(crate) mod history;

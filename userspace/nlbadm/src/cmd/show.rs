@@ -5,12 +5,14 @@
 use crate::{
     cli::Target,
     failure::Failure,
+    host::Host,
     kernel::Kernel,
+    obstacle,
     output::cluster::{ClusterShape, Clusters},
 };
 
 /// All clusters, or that of one interface.
-pub(crate) fn run(kernel: &mut impl Kernel, target: &Target) -> Result<Clusters, Failure> {
+pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, target: &Target) -> Result<Clusters, Failure> {
     let clusters = match target.interface {
         Some(_) => vec![super::cluster(kernel, target)?],
         None => kernel.clusters()?,
@@ -18,7 +20,8 @@ pub(crate) fn run(kernel: &mut impl Kernel, target: &Target) -> Result<Clusters,
     let mut shapes = Vec::new();
     for cluster in clusters {
         let members = kernel.members(cluster.ifindex)?;
-        shapes.push(ClusterShape::new(&cluster, &members));
+        let obstacles = obstacle::standing(kernel, &cluster);
+        shapes.push(ClusterShape::new(&cluster, &members, obstacles));
     }
     Ok(Clusters(shapes))
 }

@@ -14,14 +14,16 @@ use super::vips;
 use crate::{
     cli::Up,
     failure::{Exit, Failure},
+    host::Host,
     kernel::Kernel,
     keyfile::KeyFile,
+    obstacle::{self, Subject},
     rulefile::RuleFile,
     warn,
 };
 
 /// Makes the cluster. Everything that can be checked is checked before the first change.
-pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
+pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Up) -> Result<(), Failure> {
     check_vips(&args.vips)?;
     if let Some(dedicated) = args.dedicated {
         check_dedicated(dedicated, &args.vips)?;
@@ -64,17 +66,34 @@ pub(crate) fn run(kernel: &mut impl Kernel, args: &Up) -> Result<(), Failure> {
     };
     warn(warning);
     warn(outside(&interface, &addresses, &args.vips));
-    for place in vips::elsewhere(kernel, &args.vips, None)? {
-        warn(Some(place.beside_cluster()));
-    }
     if !interface.up {
         warn(Some(format!(
             "{0} is down: the host takes part when `ip link set {0} up` has been done",
             interface.name
         )));
     }
+    name_obstacles(kernel, &interface, &args.vips)?;
     build(kernel, &cluster, args.stopped)
         .map_err(|failure| failure.context(format!("up {}", interface.name)))
+}
+
+/// Warns of what on this host may keep clients from being served, and refuses what is known to serve them wrongly.
+fn name_obstacles(
+    host: &mut dyn Host,
+    interface: &Interface,
+    vips: &[IpAddr],
+) -> Result<(), Failure> {
+    // What cannot be looked at is no reason to refuse.
+    let Ok(subject) = Subject::new(host, &interface.name, interface.index, vips) else {
+        return Ok(());
+    };
+    for finding in obstacle::beforehand(&subject, host) {
+        if finding.check == obstacle::BRIDGE {
+            return Err(Failure::new(Exit::Failed, finding.line()));
+        }
+        warn(Some(finding.line()));
+    }
+    Ok(())
 }
 
 /// Makes the cluster stopped, adds the VIPs, starts it: so the host never takes part without them. If a step fails, the

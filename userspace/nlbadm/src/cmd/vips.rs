@@ -9,6 +9,7 @@ use nlb_netlink::{Error, object::Cluster};
 
 use crate::{
     failure::{Exit, Failure},
+    host::Host,
     kernel::Kernel,
 };
 
@@ -60,44 +61,28 @@ pub(super) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// What to say of it at `up`.
-    pub(super) fn beside_cluster(&self) -> String {
-        let Self { vip, ifname, .. } = self;
-        format!(
-            "the VIP {vip} is an address of {ifname} too, from this host's own configuration: take it out there, and \
-             `{}`; or this host answers for it alone before its cluster is up and after that is down",
-            self.remedy()
-        )
-    }
-
     /// What to say of it after `down`.
     pub(super) fn left_behind(&self) -> String {
-        let Self { vip, ifname, .. } = self;
+        let Self { vip, prefix, ifname } = self;
         format!(
             "the VIP {vip} is still an address of {ifname}: this host answers for it now, with its own MAC; take it out of \
-             the host's configuration, and `{}`",
-            self.remedy()
+             the host's configuration, and `ip addr del {vip}/{prefix} dev {ifname}`"
         )
-    }
-
-    fn remedy(&self) -> String {
-        format!("ip addr del {}/{} dev {}", self.vip, self.prefix, self.ifname)
     }
 }
 
-/// Which VIPs other interfaces have.
-pub(super) fn elsewhere(
-    kernel: &mut impl Kernel,
+/// Which VIPs other interfaces have, once the device of a cluster has gone.
+pub(super) fn left<K: Kernel + Host>(
+    kernel: &mut K,
     vips: &[IpAddr],
-    device: Option<u32>,
 ) -> Result<Vec<Elsewhere>, Error> {
     let mut found = Vec::new();
-    for address in kernel.all_addresses()? {
-        if Some(address.ifindex) == device || !vips.contains(&address.address) {
+    for (ifindex, address) in kernel.all_addresses()? {
+        if !vips.contains(&address.address) {
             continue;
         }
         // One that goes meanwhile has no addresses any more.
-        if let Some(interface) = kernel.interface_at(address.ifindex)? {
+        if let Some(interface) = kernel.interface_at(ifindex)? {
             found.push(Elsewhere {
                 vip: address.address,
                 prefix: address.prefix,
@@ -151,18 +136,15 @@ mod tests {
     #[test]
     fn vips_of_other_interfaces_are_named() {
         let mut kernel = Fake::host();
-        kernel.addresses = vec![
-            address("192.0.2.1", 24, false),
-            address("192.0.2.10", 24, false),
-            vip_address("192.0.2.10", 32),
+        kernel.devices_addresses = vec![
+            (2, address("192.0.2.1", 24, false)),
+            (2, address("192.0.2.10", 24, false)),
         ];
-        let vips = cluster(2, "eth0").vips;
-        let found = elsewhere(&mut kernel, &vips, Some(9)).unwrap();
+        let found = left(&mut kernel, &cluster(2, "eth0").vips).unwrap();
         let [one] = found.as_slice() else {
             panic!("{found:?}");
         };
-        for text in [one.beside_cluster(), one.left_behind()] {
-            assert!(text.contains("192.0.2.10/24 dev eth0"), "{text}");
-        }
+        let text = one.left_behind();
+        assert!(text.contains("192.0.2.10/24 dev eth0"), "{text}");
     }
 }

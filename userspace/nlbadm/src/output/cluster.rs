@@ -22,6 +22,7 @@ use super::{
     table::table,
     text::{hex, ids, list, mac, milliseconds, percent},
 };
+use crate::obstacle::Finding;
 
 /// Answer of `show`: a list of clusters.
 #[derive(Debug, Serialize)]
@@ -45,6 +46,8 @@ pub(crate) struct ClusterShape {
     pub(crate) virtual_mac_v6: Option<String>,
     /// Another station that claims a VIP, if there was one lately.
     pub(crate) conflict: Option<ClaimShape>,
+    /// VIPs that nobody answers this host's questions for, though another member should.
+    pub(crate) unanswered: Vec<IpAddr>,
     /// `ipv4`, `ipv6`: no frame to VIPs of that family reaches this host, though heartbeats do.
     pub(crate) starved: Vec<&'static str>,
     /// Packets for a VIP are served whichever interface they arrive on.
@@ -81,6 +84,8 @@ pub(crate) struct ClusterShape {
     /// How long that look took, and how many connections it saw, whosever they were.
     pub(crate) walk_us: Option<u32>,
     pub(crate) walk_seen: Option<u32>,
+    /// What on this host may keep clients from being served.
+    pub(crate) obstacles: Vec<Finding>,
 }
 
 /// The families in a set of them.
@@ -126,7 +131,7 @@ pub(crate) struct HostShape {
 }
 
 impl ClusterShape {
-    pub(crate) fn new(cluster: &Cluster, members: &[Member]) -> Self {
+    pub(crate) fn new(cluster: &Cluster, members: &[Member], obstacles: Vec<Finding>) -> Self {
         ClusterShape {
             interface: cluster.ifname.clone(),
             ifindex: cluster.ifindex,
@@ -143,6 +148,7 @@ impl ClusterShape {
                 mac: mac(claim.mac),
                 age_ms: claim.age_ms,
             }),
+            unanswered: cluster.unanswered_vips.clone(),
             starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
             echo: cluster.echo.to_string(),
@@ -169,6 +175,7 @@ impl ClusterShape {
             residue: cluster.residue,
             walk_us: cluster.walk_us,
             walk_seen: cluster.walk_seen,
+            obstacles,
         }
     }
 }
@@ -246,6 +253,9 @@ fn cluster(cluster: &ClusterShape) -> String {
     if !cluster.starved.is_empty() {
         lines.extend(starved(cluster));
     }
+    if !cluster.unanswered.is_empty() {
+        lines.extend(unanswered(cluster));
+    }
     if let Some(address) = cluster.dedicated_ip {
         lines.push(format!("  dedicated ip: {address}"));
     }
@@ -285,6 +295,10 @@ fn cluster(cluster: &ClusterShape) -> String {
             residue(buckets, cluster.connections)
         ));
     }
+    for finding in &cluster.obstacles {
+        let verdict = finding.verdict.name().to_uppercase();
+        lines.push(format!("  {verdict}: {}", finding.line()));
+    }
     let mut text = lines.join("\n");
     text.push('\n');
     if !cluster.hosts.is_empty() {
@@ -292,6 +306,19 @@ fn cluster(cluster: &ClusterShape) -> String {
         text.push_str(&hosts(&cluster.hosts));
     }
     text
+}
+
+/// What a host says whose questions for VIPs are not answered, and what mostly is the cause.
+fn unanswered(cluster: &ClusterShape) -> [String; 2] {
+    [
+        format!(
+            "  UNANSWERED: nobody answers this host's ARP or ND for {}, though another member should",
+            list(&cluster.unanswered)
+        ),
+        "  remedy: look for what takes the answers for spoofing (dynamic ARP inspection, ARP checks, port security, ND \
+         guard) and let the virtual mac pass there; see docs/switches.md"
+            .into(),
+    ]
 }
 
 /// What a host says to which the switch does not pass the frames of the VIPs, and what helps.
@@ -314,7 +341,7 @@ fn starved(cluster: &ClusterShape) -> [String; 2] {
 }
 
 /// What an operator can do about a host that is out, if anything.
-fn remedy(reason: &str) -> Option<&'static str> {
+pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
     let remedies = [
         (
             OutReason::DuplicateId,

@@ -70,6 +70,29 @@ fn show_of_a_starved_host() {
     insta::assert_snapshot!(shapes.human());
 }
 
+/// A host whose MTU is too small, and which has a VIP on another interface.
+fn with_obstacles() -> Fake {
+    let mut kernel = Fake::in_cluster();
+    kernel.healthy();
+    kernel.file("/proc/sys/kernel/osrelease", "7.3.4\n");
+    kernel.links[1].mtu = 1450;
+    kernel.devices_addresses = vec![(3, crate::fake::address("192.0.2.10", 24, false))];
+    kernel
+}
+
+#[test]
+fn show_of_a_host_with_obstacles() {
+    let shapes = cmd::show::run(&mut with_obstacles(), &Target::default()).unwrap();
+    insta::assert_snapshot!(shapes.human());
+}
+
+#[test]
+fn doctor() {
+    let (checkup, end) = cmd::doctor::run(&mut with_obstacles(), &Target::default()).unwrap();
+    assert_eq!(end.unwrap_err().message, "1 problem was found");
+    insta::assert_snapshot!(both(&checkup));
+}
+
 #[test]
 fn rules() {
     let vip = Some("192.0.2.10".parse().unwrap());

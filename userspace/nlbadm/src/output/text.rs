@@ -22,7 +22,7 @@ pub(super) fn list<T: ToString>(items: &[T]) -> String {
 }
 
 /// Ids of hosts in ascending order; three and more that follow each other as a range.
-pub(super) fn ids(hosts: &[u8]) -> String {
+pub(crate) fn ids(hosts: &[u8]) -> String {
     let runs = hosts.chunk_by(|&one, &next| u16::from(one) + 1 == u16::from(next));
     let run = |run: &[u8]| match run {
         [first, _, .., last] => format!("{first}-{last}"),
@@ -33,7 +33,7 @@ pub(super) fn ids(hosts: &[u8]) -> String {
 }
 
 /// Hosts by their ids.
-pub(super) fn named(hosts: &[u8]) -> String {
+pub(crate) fn named(hosts: &[u8]) -> String {
     match hosts {
         [host] => format!("host {host}"),
         hosts => format!("hosts {}", ids(hosts)),
