@@ -17,7 +17,7 @@
 //!
 //! Many clusters that end together go through step 3 together, so that the grace period of the first one that is dropped
 //! is that of all. For namespaces that end the kernel itself waits for one between steps 3 and 4, and takes the devices of
-//! the VIPs away with all others, after step 6.
+//! the VIPs away with all others, after step 6 and without a step 0: until then the stack may answer for them.
 //!
 //! The hooks on the other interfaces belong to the namespace: that of an interface is unregistered when it goes; with
 //! the last cluster all are, in step 3, and what they work on is given back after step 4.
@@ -165,6 +165,7 @@ impl Registry {
             return Err(error);
         }
         notify::cluster_event(driver.cluster(), EventKind::ClusterNew);
+        driver.look_for_dedicated();
         // A node that is stopped takes it.
         let _ = driver.command(vip_watch::look(driver.cluster()));
         Ok(())
@@ -282,9 +283,9 @@ impl DeviceWatcher for Registry {
             let usable = mac_filter::look(rtnl, driver.cluster());
             // A node that takes no part does not care.
             let _ = driver.command(Command::Carrier(usable));
-            // It may have come into a VRF or left one, where other addresses are those of this host.
-            look_soon(&driver);
         }
+        // Without a word of addresses, those of a device that is set down or comes into a VRF are not this host's any more.
+        self.each_beside(net, look_soon);
         let mut namespaces = self.namespaces.lock();
         let Some(namespace) = namespaces.iter_mut().find(|n| n.is(net)) else {
             return;

@@ -24,6 +24,7 @@ use crate::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
 use crate::kapi::skb::Frame;
 use crate::l2::announcements::Announcements;
 use crate::l2::conflict::Conflicts;
+use crate::l2::inquiry::Inquiries;
 use crate::l2::mac_filter::Memberships;
 use crate::l2::vip_watch::Presence;
 use crate::netlink::notify;
@@ -35,7 +36,6 @@ use crate::nlb_core::limits::FRAME_MAX;
 use crate::nlb_core::node::{Command, CommandError, Node};
 use crate::nlb_core::rules::kept;
 use crate::nlb_core::time::Instant;
-use crate::probe::inquiry::Inquiries;
 use crate::probe::segment::{Asked, Watch};
 use crate::probe::virtual_mac::Probed;
 use crate::quota::Charge;
@@ -52,8 +52,10 @@ pub(crate) struct Description {
     pub(crate) mode: Mode,
     /// The VIPs, the primary first.
     pub(crate) vips: KVec<IpAddr>,
-    /// The dedicated IP.
+    /// The dedicated IP that was asked for, or that of the interface at that time.
     pub(crate) dedicated: Option<IpAddr>,
+    /// It follows the addresses of the interface.
+    pub(crate) dedicated_follows: bool,
     /// Milliseconds between two heartbeats.
     pub(crate) period_ms: u32,
     /// Heartbeats that may be missed.
@@ -118,6 +120,8 @@ pub(crate) struct Cluster {
     presence: Presence,
     /// The device of the VIPs.
     vip_device: AddressDevice,
+    /// The dedicated IP, if it is one of IPv4 that the interface has now, in network byte order; or 0.
+    dedicated_v4: Once<u32>,
     /// The cluster is being taken down: what takes long in its name ends soon.
     closing: Once<bool>,
     asked: Asked,
@@ -188,6 +192,7 @@ impl Cluster {
                 conntrack,
                 presence: Presence::new(),
                 vip_device: AddressDevice::none(),
+                dedicated_v4: Once::new(0),
                 closing: Once::new(false),
                 asked: Asked::nobody(),
                 probed: Probed::never(),
@@ -344,7 +349,29 @@ impl Cluster {
 
     /// The dedicated IP.
     pub(crate) fn dedicated(&self) -> Option<IpAddr> {
-        self.description.dedicated
+        match self.description.dedicated {
+            Some(IpAddr::V6(address)) => Some(IpAddr::V6(address)),
+            _ => match self.dedicated_v4.load() {
+                0 => None,
+                address => Some(IpAddr::V4(address.to_ne_bytes().into())),
+            },
+        }
+    }
+
+    /// Looks which dedicated IP it has now, an address of the interface in any case: another station may have got one that
+    /// went. Whether that is another than before. Context: any but hard interrupts; one at a time.
+    pub(crate) fn look_for_dedicated(&self) -> bool {
+        let given = self.description.dedicated;
+        let mut own = self.device.own_v4();
+        let found = if self.description.dedicated_follows {
+            own.find(|it| !self.vips().contains(&IpAddr::V4(*it)))
+        } else {
+            own.find(|it| Some(IpAddr::V4(*it)) == given)
+        };
+        let found = found.map_or(0, |it| u32::from_ne_bytes(it.octets()));
+        let changed = found != self.dedicated_v4.load();
+        self.dedicated_v4.store(found);
+        changed
     }
 
     /// The netlink family, for notifications.

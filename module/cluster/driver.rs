@@ -25,9 +25,12 @@ use crate::kapi::skb::Skb;
 use crate::kapi::work::Work;
 use crate::l2::announcements;
 use crate::l2::conflict;
+use crate::l2::inquiry;
 use crate::l2::mac_filter::Reporter;
 use crate::l2::vip_watch;
+use crate::netlink::cluster_request::address_bytes;
 use crate::netlink::notify;
+use crate::nlb_core::config::Dedicated;
 use crate::nlb_core::event::Event;
 use crate::nlb_core::inquiry::Role;
 use crate::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
@@ -36,7 +39,6 @@ use crate::nlb_core::peer::Path;
 use crate::nlb_core::received::Received;
 use crate::nlb_core::time::Instant;
 use crate::nlb_core::wire::MAGIC;
-use crate::probe::inquiry;
 use crate::probe::segment::Probes;
 use crate::probe::virtual_mac;
 use crate::stats;
@@ -118,6 +120,11 @@ impl Driver {
     /// Carries out a command. Context: process or softirq. Errors: what the node says.
     pub(crate) fn command(&self, command: Command) -> core::result::Result<(), CommandError> {
         carry_out_command(&self.cluster, &self.timer, command)
+    }
+
+    /// Looks for the dedicated IP for the first time. Context: process.
+    pub(crate) fn look_for_dedicated(&self) {
+        tell_dedicated(&self.cluster, &self.timer);
     }
 
     /// Lets the timer expire at once, so that the cluster looks at what has changed. Context: any but hard interrupts.
@@ -246,6 +253,7 @@ impl Driver {
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
         if let Some(command) = vip_watch::look_again(self) {
+            tell_dedicated(self, timer);
             let _ = carry_out_command(self, timer, command);
         }
         announcements::expired(self);
@@ -264,6 +272,20 @@ impl Expire for Cluster {
         }
         inquiry::act(self, role);
         conflict::expired(self);
+    }
+}
+
+/// Tells the node which dedicated IP this host has now, if that is another one. Context: process or softirq.
+fn tell_dedicated(cluster: &Cluster, timer: &Timer<Cluster>) {
+    if cluster.look_for_dedicated() {
+        let mut buffer = [0u8; 16];
+        let bytes = cluster
+            .dedicated()
+            .map_or(&[][..], |address| address_bytes(address, &mut buffer));
+        let dedicated = Dedicated::new(bytes).unwrap_or(Dedicated::NONE);
+        drive(cluster, timer, |inner, _| {
+            inner.node.set_dedicated(dedicated)
+        });
     }
 }
 

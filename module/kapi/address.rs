@@ -7,7 +7,7 @@ use super::netdevice::{Device, DeviceRef};
 use super::once::Once;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -28,6 +28,19 @@ impl Device {
                 }
             }
         }
+    }
+}
+
+impl Device {
+    /// The global IPv4 addresses of the device, in the kernel's order; one that comes or goes meanwhile may be missed, or
+    /// another told twice. Context: any but hard interrupts.
+    pub(crate) fn own_v4(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        (0..c_uint::MAX).map_while(|nth| {
+            let mut address = 0u32;
+            // SAFETY: Held by the type invariant of `Device`; the address is written if the helper says so.
+            unsafe { bindings::nlb_helper_own4(self.as_ptr(), nth, &mut address) }
+                .then(|| Ipv4Addr::from(address.to_ne_bytes()))
+        })
     }
 }
 

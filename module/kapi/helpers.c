@@ -254,6 +254,28 @@ bool nlb_helper_is_local6(const struct net_device *dev, const u8 *addr)
 	return local;
 }
 
+/* The nth IPv4 address of the device that is good for other hosts, in the kernel's order. */
+bool nlb_helper_own4(const struct net_device *dev, unsigned int nth, __be32 *addr)
+{
+	const struct in_device *in_dev;
+	const struct in_ifaddr *ifa;
+	bool found = false;
+
+	rcu_read_lock();
+	in_dev = __in_dev_get_rcu(dev);
+	if (in_dev) {
+		in_dev_for_each_ifa_rcu(ifa, in_dev) {
+			if (ifa->ifa_scope == RT_SCOPE_UNIVERSE && nth-- == 0) {
+				*addr = ifa->ifa_local;
+				found = true;
+				break;
+			}
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 bool nlb_helper_same_net(const struct net_device *one, const struct net_device *other)
 {
 	bool same;

@@ -42,6 +42,7 @@ bool nlb_helper_has_family(const struct net_device *dev, bool v6);
 bool nlb_helper_dev_is_vrf(const struct net_device *dev);
 bool nlb_helper_is_local4(struct net_device *dev, __be32 addr);
 bool nlb_helper_is_local6(const struct net_device *dev, const u8 *addr);
+bool nlb_helper_own4(const struct net_device *dev, unsigned int nth, __be32 *addr);
 bool nlb_helper_same_net(const struct net_device *one, const struct net_device *other);
 const struct net_device *nlb_helper_ifa4_dev(const void *ifa);
 const struct net_device *nlb_helper_ifa6_dev(const void *ifa);

@@ -18,6 +18,16 @@ static netdev_tx_t nlb_address_device_xmit(struct sk_buff *skb, struct net_devic
 	return NETDEV_TX_OK;
 }
 
+/*
+ * No packet arrives. The handler keeps bonds and teams from taking the device as a port: it would make them another
+ * type, which ends the cluster of theirs that this very device belongs to, in the middle of the enslavement. It goes with
+ * the device.
+ */
+static rx_handler_result_t nlb_address_device_receive(struct sk_buff **skb)
+{
+	return RX_HANDLER_PASS;
+}
+
 static const struct net_device_ops nlb_address_device_ops = {
 	.ndo_start_xmit = nlb_address_device_xmit,
 };
@@ -46,7 +56,7 @@ static void nlb_address_device_setup(struct net_device *dev)
 	dev->needs_free_netdev = true;
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_NOARP;
-	dev->priv_flags |= IFF_NO_QUEUE | IFF_NO_ADDRCONF;
+	dev->priv_flags |= IFF_NO_QUEUE;
 	dev->lltx = true;
 	dev->netns_immutable = true;
 	dev->mtu = ETH_DATA_LEN;
@@ -73,12 +83,19 @@ struct net_device *nlb_helper_address_device_make(struct net *net)
 	{
 		struct inet6_dev *idev = __in6_dev_get_rtnl_net(dev);
 
-		/* Set down and up, as a VRF does with a new port, the device keeps its IPv6 addresses as it does the others. */
-		if (idev)
+		/*
+		 * Set down and up, as a VRF does with a new port, the device keeps its IPv6 addresses as it does the others;
+		 * their routes are made anew. It makes none of its own.
+		 */
+		if (idev) {
 			WRITE_ONCE(idev->cnf.keep_addr_on_down, 1);
+			WRITE_ONCE(idev->cnf.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
+		}
 	}
 #endif
-	err = dev_open(dev, NULL);
+	err = netdev_rx_handler_register(dev, nlb_address_device_receive, NULL);
+	if (!err)
+		err = dev_open(dev, NULL);
 	if (err) {
 		unregister_netdevice(dev);
 		return ERR_PTR(err);

@@ -8,6 +8,7 @@
 pub(crate) mod announcements;
 pub(crate) mod arp;
 pub(crate) mod conflict;
+pub(crate) mod inquiry;
 pub(crate) mod mac_filter;
 pub(crate) mod ndisc;
 pub(crate) mod vip_watch;

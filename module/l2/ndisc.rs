@@ -16,11 +16,11 @@ use crate::kapi::rcu::ReadSide;
 use crate::kapi::skb::{Frame, Skb};
 use crate::l2::arp::Guard;
 use crate::l2::conflict;
+use crate::l2::inquiry;
 use crate::nlb_core::mac::Mac;
 use crate::nlb_core::nd::{self, NdOut, NdVerdict, ADVERTISEMENT_LEN, ALL_NODES_MAC};
 use crate::nlb_core::packet::{ETHERTYPE_IPV6, PROTO_ICMPV6, SNAP_LEN};
 use crate::nlb_core::reason::Reason;
-use crate::probe::inquiry;
 use crate::stats::Event;
 use core::net::Ipv6Addr;
 
@@ -48,6 +48,9 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
         }
         Some(NdVerdict::Drop(reason)) => {
             cluster.stats().reason(reason);
+            if reason == Reason::NdPeer {
+                peer_spoke(cluster, skb);
+            }
             match reason {
                 Reason::NdMalformed => dropped(reason),
                 // About a VIP, and looked at: it has done what it can.
@@ -78,13 +81,23 @@ fn judged(cluster: &Cluster, snapshot: &Snapshot, skb: &Skb) -> Option<NdVerdict
     };
     let mut bytes = [0u8; SNAP_LEN];
     let l3 = copied(skb, 0, &mut bytes)?;
-    let verdict = nd::arrived(&snapshot.filter, cluster.is_default_host(), from, l3);
-    if verdict == NdVerdict::Drop(Reason::NdPeer) {
-        if let Some(vip) = nd::speaks_for(l3) {
+    Some(nd::arrived(
+        &snapshot.filter,
+        cluster.is_default_host(),
+        from,
+        l3,
+    ))
+}
+
+/// A member spoke for a VIP in this message. Out of line, as `judged` is.
+#[inline(never)]
+fn peer_spoke(cluster: &Cluster, skb: &Skb) {
+    let mut bytes = [0u8; nd::TOLD_LEN];
+    if skb.copy(0, &mut bytes) {
+        if let Some(vip) = nd::speaks_for(&bytes) {
             inquiry::heard(cluster, vip.into());
         }
     }
-    Some(verdict)
 }
 
 /// Tells the segment which MAC a VIP resolves to. Context: any.

@@ -133,7 +133,9 @@ impl NewCluster {
                 buckets: BUCKETS as u16,
                 settings,
                 rules: for_node,
+                // One of IPv4 is looked for on the interface, when the cluster is attached to it.
                 dedicated: dedicated
+                    .filter(IpAddr::is_ipv6)
                     .and_then(|address| Dedicated::new(address_bytes(address, &mut buffer)))
                     .unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,
@@ -151,6 +153,7 @@ impl NewCluster {
                 mode,
                 vips,
                 dedicated,
+                dedicated_follows: request.has(cluster::DEDICATED_FOLLOWS),
                 period_ms,
                 tolerance,
                 // Heartbeats go to the multicast MAC of the primary VIP in every mode: in unicast mode the

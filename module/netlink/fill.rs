@@ -51,6 +51,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     if let Some(dedicated) = cluster.dedicated() {
         message.put(at::DEDICATED_IP, address_bytes(dedicated, &mut buffer))?;
     }
+    message.put_flag(at::DEDICATED_FOLLOWS, description.dedicated_follows)?;
     cluster.look_at_rules(|_, in_force, _| {
         let rules = in_force.map_or(&[][..], |snapshot| snapshot.rules.rules());
         if let Some(first) = rules.first() {

@@ -41,8 +41,8 @@ use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// Room for the attributes of a cluster with 64 IPv6 VIPs: 64 × 20 bytes, and the rest.
-const CLUSTER_SIZE: usize = 2048;
+/// Room for the attributes of a cluster with 64 IPv6 VIPs that nobody answers for: 2 × 64 × 20 bytes, and the rest.
+const CLUSTER_SIZE: usize = 3584;
 
 /// Room for the answer to who owns a flow.
 const OWNER_SIZE: usize = 512;

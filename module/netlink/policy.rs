@@ -48,6 +48,7 @@ pub(crate) const OPERATIONS: &[Operation<Registry>] = &[
             cluster::MODE => Policy::U8,
             cluster::VIP => Policy::bytes(4, 16),
             cluster::DEDICATED_IP => Policy::bytes(4, 16),
+            cluster::DEDICATED_FOLLOWS => Policy::FLAG,
             cluster::AFFINITY => Policy::U8,
             cluster::PERIOD_MS => Policy::U32,
             cluster::TOLERANCE => Policy::U32,

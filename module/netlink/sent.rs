@@ -17,6 +17,7 @@ pub(crate) mod cluster_get {
     pub(crate) const VIP: u16 = at::VIP;
     pub(crate) const VIP_IFINDEX: u16 = at::VIP_IFINDEX;
     pub(crate) const DEDICATED_IP: u16 = at::DEDICATED_IP;
+    pub(crate) const DEDICATED_FOLLOWS: u16 = at::DEDICATED_FOLLOWS;
     pub(crate) const AFFINITY: u16 = at::AFFINITY;
     pub(crate) const PERIOD_MS: u16 = at::PERIOD_MS;
     pub(crate) const TOLERANCE: u16 = at::TOLERANCE;

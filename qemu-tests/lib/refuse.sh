@@ -13,7 +13,7 @@ REFUSE=/sys/module/refuse/parameters
 REFUSABLE="
 nf_register_net_hook:-12 genl_register_family:-12 register_pernet_device:-12 register_pm_notifier:-12
 register_netdevice_notifier:-12 register_inetaddr_notifier:-12 register_inet6addr_notifier:-12
-register_module_notifier:-12 rtnl_link_register:-12 alloc_netdev_mqs:0 register_netdevice:-12 dev_open:-12 dev_mc_add:-12 dev_uc_add:-12 ipv6_dev_mc_inc:-12
+register_module_notifier:-12 rtnl_link_register:-12 alloc_netdev_mqs:0 register_netdevice:-12 netdev_rx_handler_register:-16 dev_open:-12 dev_mc_add:-12 dev_uc_add:-12 ipv6_dev_mc_inc:-12
 netlink_unicast:-105 netlink_broadcast_filtered:-105 nla_put:-90
 try_module_get:0 genlmsg_put:0 __alloc_skb:0 __kvmalloc_node_noprof:0 pcpu_alloc_noprof:0
 rust_helper_krealloc_node_align:0 rust_helper_kvrealloc_node_align:0 rust_helper_vrealloc_node_align:0

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # title: a host without a VIP, a cable or an interface that is up serves nothing, and comes back
-# timeout: 420
+# timeout: 600
 
 cluster 3 --vip "$VIP6"
 
@@ -35,12 +35,45 @@ on h2 sysctl -q net.ipv6.conf.eth0.disable_ipv6=1
 check "IPv6 off: named" wait_until 5 reason_is 2 vip-missing
 on h2 sysctl -q net.ipv6.conf.eth0.disable_ipv6=0
 check "IPv6 on: serves again" wait_until 20 buckets_about 1365 1 2
+# The host's own address and its routes are for the network scripts, too.
+ip -n h2 addr replace fd00::2/64 dev eth0 nodad
+ip -n h2 route replace fd01::/64 via fd00::64
 
 # The device of the VIPs is set down.
 ip -n h2 link set "$(vip_device 2)" down
 check "device of the VIPs down: named" wait_until 5 reason_is 2 vip-missing
 adm h2 start eth0
 check "start sets it up" wait_until 20 buckets_about 1365 1 2
+# served6 WHAT: host 2 serves IPv6, too.
+served6() {
+	requests6 60 up6
+	same "$1: answered by IPv6" 60 "$(field up6 .answered)"
+	check "$1: by host 2, too" [ "$(field up6 '.hosts."2" // 0')" -gt 0 ]
+}
+served6 "down and up"
+
+# The device of the VIPs comes into a VRF that the interface is not in.
+ip -n h2 link add v1 type vrf table 10
+ip -n h2 link set v1 up
+ip -n h2 link set "$(vip_device 2)" master v1
+check "in another VRF: named" wait_until 5 reason_is 2 vip-missing
+adm h2 start eth0
+check "start takes it out" wait_until 20 buckets_about 1365 1 2
+served6 "out of the VRF again"
+ip -n h2 link del v1
+
+# Bonds and teams would become devices of its type, with the cluster on them.
+for kind in bond team; do
+	ip -n h3 link add up0 type "$kind"
+	adm h3 up up0 --cluster other --host-id 1 --no-key --vip 10.5.0.10 2>/run/test/out
+	second=$(ip -n h3 -j link show type nlb | jq -r '.[1].ifname')
+	ip -n h3 link set "$second" down
+	check "$kind: it becomes no port" not ip -n h3 link set "$second" master up0
+	same "$kind: the cluster is there" 2 "$(adm h3 -j show | jq length)"
+	adm h3 down up0
+	same "$kind: the device of its VIPs is gone" 1 "$(ip -n h3 -j link show type nlb | jq length)"
+	ip -n h3 link del up0
+done
 check "it cannot be deleted" not ip -n h2 link del "$(vip_device 2)"
 check "nor moved" not ip -n h2 link set "$(vip_device 2)" netns c
 

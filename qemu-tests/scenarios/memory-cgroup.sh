@@ -89,6 +89,14 @@ check "all is given back" wait_until 20 gone
 
 # Where the group's limit leaves no room, the table stays as it is.
 up small
+# A process of the group outlives what comes.
+# shellcheck disable=SC2016
+bash -c 'echo $$ >"$0"; exec sleep 1000' "$GROUPS_AT/small/cgroup.procs" &
+sleeper=$!
+sleeps() {
+	[ "$(<"/proc/$sleeper/comm")" = sleep ]
+}
+wait_until 20 sleeps
 limit=$(($(<"$GROUPS_AT/small/memory.current") + SESSIONS * CELL / 8))
 echo "$limit" >"$GROUPS_AT/small/memory.max"
 events=/run/test/events.log
@@ -100,10 +108,6 @@ told() {
 	grep -q '"event":"sessions-full"' "$events"
 }
 check "and told of" wait_until 60 fired told
-# A process of the group outlives it.
-# shellcheck disable=SC2016
-bash -c 'echo $$ >"$0"; exec sleep 1000' "$GROUPS_AT/small/cgroup.procs" &
-sleeper=$!
 steady 2500 fired true
 check "no process is killed for it" kill -0 "$sleeper"
 same "processes of the group that were killed" 0 "$(awk '$1 == "oom_kill" { print $2 }' "$GROUPS_AT/small/memory.events")"

@@ -183,8 +183,11 @@ pub mod cluster {
     /// A VIP that nobody answers this host's questions for, though another member should (replies). `binary`, 4 or 16
     /// bytes, repeated.
     pub const UNANSWERED_VIP: u16 = 46;
+    /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
+    /// `flag`.
+    pub const DEDICATED_FOLLOWS: u16 = 47;
     /// Highest number in use.
-    pub const MAX: u16 = 46;
+    pub const MAX: u16 = 47;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all

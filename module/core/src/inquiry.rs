@@ -8,6 +8,7 @@
 //! it, which has to hear that answer. An answer with another MAC is a conflict, and reported as one (`defence.rs`); this
 //! file is about answers that do not come.
 
+use super::host::HostId;
 use super::limits::{INQUIRE_ANSWER_NS, INQUIRE_FIRST_NS, INQUIRE_GAP_NS, INQUIRE_TRIES};
 use super::time::Instant;
 
@@ -18,8 +19,8 @@ pub enum Role {
     None,
     /// It asks, and nobody answers but strangers: it is the one that answers.
     Answering,
-    /// It asks, and another member has to answer.
-    Asking,
+    /// It asks, and this member has to answer.
+    Asking(HostId),
 }
 
 /// What is to be done now.
@@ -65,8 +66,17 @@ impl Inquiry {
     }
 
     /// Looks at the time. `vips` are all VIPs that can be asked for, a bit for each; `heard` those that a member has spoken
-    /// for since the last look.
-    pub fn look(&mut self, now: Instant, role: Role, vips: u64, heard: u64, random: u64) -> Step {
+    /// for since the last look. `dead_ns` is the silence after which a host counts as dead: one that has died answers
+    /// nothing, and another takes its place before that is held against it.
+    pub fn look(
+        &mut self,
+        now: Instant,
+        role: Role,
+        dead_ns: u64,
+        vips: u64,
+        heard: u64,
+        random: u64,
+    ) -> Step {
         if role != self.role {
             *self = Self {
                 role,
@@ -83,7 +93,7 @@ impl Inquiry {
         let ask = if now < self.due {
             0
         } else {
-            self.expired(now, vips, random)
+            self.expired(now, dead_ns, vips, random)
         };
         Step {
             ask,
@@ -92,7 +102,7 @@ impl Inquiry {
     }
 
     /// Asks for all VIPs, or again for those that were not answered for; the VIPs to ask for.
-    fn expired(&mut self, now: Instant, vips: u64, random: u64) -> u64 {
+    fn expired(&mut self, now: Instant, dead_ns: u64, vips: u64, random: u64) -> u64 {
         let again = self.open & vips;
         if self.tries > 0 && (again == 0 || self.tries >= INQUIRE_TRIES) {
             self.unanswered = again;
@@ -108,7 +118,7 @@ impl Inquiry {
         let ask = if self.tries == 0 { vips } else { again };
         self.open = ask;
         self.tries = self.tries.saturating_add(1);
-        self.due = now.after(INQUIRE_ANSWER_NS);
+        self.due = now.after(INQUIRE_ANSWER_NS.max(dead_ns / 2));
         ask
     }
 }

@@ -14,6 +14,9 @@ use core::net::{IpAddr, Ipv6Addr};
 /// Bytes of an advertisement with one option, from the IPv6 header on.
 pub const ADVERTISEMENT_LEN: usize = V6_HEADER + MESSAGE + OPTION;
 
+/// Bytes that tell for which address a message speaks, from the IPv6 header on.
+pub const TOLD_LEN: usize = V6_HEADER + MESSAGE;
+
 /// The MAC of all nodes (ff02::1): where announcements go.
 pub const ALL_NODES_MAC: Mac = [0x33, 0x33, 0, 0, 0, 1];
 

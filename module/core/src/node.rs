@@ -10,7 +10,7 @@
 
 use super::budget::Bucket;
 use super::change::Step;
-use super::config::{Config, ConfigError, Rules};
+use super::config::{Config, ConfigError, Dedicated, Rules};
 use super::event::{Event, HistoryEntry, Ring};
 use super::host::{HostId, HostSet};
 use super::mapframe::PartSet;
@@ -464,6 +464,11 @@ impl<S: Storage> Node<S> {
     #[must_use]
     pub fn default_host(&self) -> Option<HostId> {
         self.view.default_host
+    }
+
+    /// This host has another dedicated IP now. The others learn it from its next heartbeat.
+    pub fn set_dedicated(&mut self, dedicated: Dedicated) {
+        self.config.dedicated = dedicated;
     }
 
     /// Whether this host serves what goes to the default host. Like a bucket it is let go before

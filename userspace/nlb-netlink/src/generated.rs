@@ -141,6 +141,8 @@ attributes! {
         VipIfindex(u32) = VIP_IFINDEX "vip-ifindex",
         /// A VIP that nobody answers this host's questions for, though another member should (replies).
         UnansweredVip(IpAddr) = UNANSWERED_VIP "unanswered-vip",
+        /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
+        DedicatedFollows(()) = DEDICATED_FOLLOWS "dedicated-follows",
     }
 }
 
@@ -421,6 +423,8 @@ reply! {
         vip_ifindex: Option<u32> = VipIfindex,
         /// The dedicated IP of this host on the cluster interface.
         dedicated_ip: Option<IpAddr> = DedicatedIp,
+        /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
+        dedicated_follows: bool = DedicatedFollows,
         /// Affinity of the default rule.
         affinity: Option<Code<Affinity>> = Affinity,
         /// Milliseconds between two heartbeats.

@@ -185,6 +185,7 @@ fn new_cluster(ifindex: u32, vip: Ipv4Addr) -> NewCluster {
         mode: Mode::Multicast,
         vips: vec![IpAddr::V4(vip)],
         dedicated_ip: None,
+        dedicated_follows: false,
         affinity: Affinity::Single,
         period_ms: 200,
         tolerance: 5,

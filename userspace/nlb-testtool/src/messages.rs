@@ -158,6 +158,7 @@ fn new_cluster(args: &Args, ifindex: u32) -> NewCluster {
         mode: Mode::Multicast,
         vips: vec![IpAddr::V4(args.vip)],
         dedicated_ip: Some(IpAddr::V4(args.dedicated)),
+        dedicated_follows: false,
         affinity: Affinity::Single,
         period_ms: 50,
         tolerance: 3,

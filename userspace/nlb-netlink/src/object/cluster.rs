@@ -216,6 +216,8 @@ pub struct NewCluster {
     pub vips: Vec<IpAddr>,
     /// This host's own address.
     pub dedicated_ip: Option<IpAddr>,
+    /// It is the interface's first, and changes with that.
+    pub dedicated_follows: bool,
     /// Affinity of the default rule; not looked at if the rules are given.
     pub affinity: Affinity,
     /// Milliseconds between two heartbeats.
@@ -253,6 +255,7 @@ impl NewCluster {
         ];
         attributes.extend(self.vips.iter().copied().map(A::Vip));
         attributes.extend(self.dedicated_ip.map(A::DedicatedIp));
+        attributes.extend(self.dedicated_follows.then_some(A::DedicatedFollows(())));
         match self.rules.as_deref() {
             None => attributes.push(A::Affinity(self.affinity.into())),
             Some([]) => attributes.push(A::NoRules(())),

@@ -300,6 +300,7 @@ impl Desk {
             mode: *mode,
             vips,
             dedicated_ip: None,
+            dedicated_follows: false,
             affinity: Affinity::None,
             period_ms: self.period_ms,
             tolerance: TOLERANCE_DEFAULT,

@@ -52,6 +52,7 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Up) -> Result<(), Fai
         mode: args.mode.into(),
         vips: args.vips.clone(),
         dedicated_ip,
+        dedicated_follows: args.dedicated.is_none(),
         affinity: args.affinity.into(),
         period_ms: u32::try_from(args.period.as_millis()).unwrap_or(u32::MAX),
         tolerance: args.tolerance,

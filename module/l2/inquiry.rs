@@ -15,7 +15,7 @@ use crate::netlink::notify;
 use crate::nlb_core::genl::EventKind;
 use crate::nlb_core::inquiry::{Inquiry, Role};
 use crate::nlb_core::node::Node;
-use crate::nlb_core::time::Instant;
+use crate::nlb_core::time::{Instant, NS_PER_MS};
 use core::net::IpAddr;
 use kernel::prelude::*;
 
@@ -69,6 +69,8 @@ impl Inquiries {
 }
 
 /// A member spoke for a VIP, by an answer or an announcement. Context: softirq, RCU.
+#[cold]
+#[inline(never)]
 pub(crate) fn heard(cluster: &Cluster, vip: IpAddr) {
     cluster.inquiries().hear(places(cluster, |it| it == vip));
 }
@@ -91,18 +93,23 @@ pub(crate) fn role(cluster: &Cluster, node: &Node<NodeTables>) -> Role {
     }
     let own = node.config().host;
     // With a cut interface, or while it leaves, it hears no answers, or others take its place.
-    let takes_part = node.default_host().is_some() && cluster.device().has_carrier();
-    if takes_part && others.iter().next() == Some(own) {
-        Role::Asking
-    } else {
-        Role::None
+    match node.default_host() {
+        Some(default) if cluster.device().has_carrier() && others.iter().next() == Some(own) => {
+            Role::Asking(default)
+        }
+        _ => Role::None,
     }
 }
 
 /// Asks what is to be asked, and tells of VIPs that nobody answers for, or again somebody. Context: any, without locks that a
 /// driver could take; one at a time.
+#[inline(never)]
 pub(crate) fn act(cluster: &Cluster, role: Role) {
     let inquiries = cluster.inquiries();
+    let description = cluster.description();
+    let dead_ns = u64::from(description.period_ms)
+        .saturating_mul(description.tolerance.into())
+        .saturating_mul(NS_PER_MS);
     let side = read_lock();
     let link_local = cluster.device().as_device_ref().link_local(&side);
     let dedicated = arp::dedicated(cluster);
@@ -115,6 +122,7 @@ pub(crate) fn act(cluster: &Cluster, role: Role) {
         let step = inquiry.look(
             Instant(now_ns()),
             role,
+            dead_ns,
             places(cluster, can_ask),
             inquiries.take_heard(),
             random_u64(),
@@ -134,12 +142,11 @@ pub(crate) fn act(cluster: &Cluster, role: Role) {
     let before = inquiries.unanswered.load();
     if step.unanswered != before {
         inquiries.unanswered.store(step.unanswered);
-        notify::cluster_event(
-            cluster,
-            match step.unanswered {
-                0 => EventKind::Answered,
-                _ => EventKind::Unanswered,
-            },
-        );
+        if step.unanswered != 0 {
+            notify::cluster_event(cluster, EventKind::Unanswered);
+        } else if matches!(role, Role::Asking(_)) {
+            // Of a host that asks no more, nothing is known.
+            notify::cluster_event(cluster, EventKind::Answered);
+        }
     }
 }
