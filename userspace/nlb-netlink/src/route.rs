@@ -233,10 +233,12 @@ fn at(ifindex: u32) -> LinkMessage {
 }
 
 fn master_of(link: &LinkMessage) -> Option<u32> {
-    link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::Controller(master) if *master != 0 => Some(*master),
-        _ => None,
-    })
+    link.attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Controller(master) if *master != 0 => Some(*master),
+            _ => None,
+        })
 }
 
 fn is_vrf(link: &LinkMessage) -> bool {

@@ -21,10 +21,22 @@ const VIPS: u64 = 0b11;
 
 /// Looks each tenth of a second for so many seconds; `answer` says which of the VIPs asked for are answered for until the next
 /// look. Returns when it asked, in tenths of a second, for which, and what it took for unanswered in the end.
-fn run(inquiry: &mut Inquiry, role: Role, seconds: u64, answer: impl Fn(u64, u64) -> u64) -> (Vec<(u64, u64)>, u64) {
+fn run(
+    inquiry: &mut Inquiry,
+    role: Role,
+    seconds: u64,
+    answer: impl Fn(u64, u64) -> u64,
+) -> (Vec<(u64, u64)>, u64) {
     let (mut asked, mut heard, mut unanswered) = (Vec::new(), 0, 0);
     for tenth in 0..seconds * 10 {
-        let step = inquiry.look(Instant(tenth * NS_PER_SEC / 10), role, DEAD_NS, VIPS, heard, tenth * 7_919_777_777);
+        let step = inquiry.look(
+            Instant(tenth * NS_PER_SEC / 10),
+            role,
+            DEAD_NS,
+            VIPS,
+            heard,
+            tenth * 7_919_777_777,
+        );
         if step.ask != 0 {
             asked.push((tenth, step.ask));
         }
@@ -50,7 +62,10 @@ fn answered_questions_come_each_thirty_to_sixty_seconds() {
         for pair in asked.windows(2) {
             let gap = (pair[1].0 - pair[0].0) * NS_PER_SEC / 10;
             // An answer is waited for before the next gap begins.
-            assert!((INQUIRE_GAP_NS..=2 * INQUIRE_GAP_NS + 2 * NS_PER_SEC).contains(&gap), "{role:?}: {gap}");
+            assert!(
+                (INQUIRE_GAP_NS..=2 * INQUIRE_GAP_NS + 2 * NS_PER_SEC).contains(&gap),
+                "{role:?}: {gap}"
+            );
             assert_eq!(pair[1].1, VIPS);
         }
     }
@@ -65,14 +80,24 @@ fn a_vip_that_nobody_answers_for_is_known_within_ten_seconds_of_the_first_questi
     assert_eq!(again, vec![0b10; INQUIRE_TRIES as usize - 1]);
     // A word for it, asked for or not, ends that.
     let now = Instant(11 * NS_PER_SEC);
-    assert_eq!(inquiry.look(now, ASKING, DEAD_NS, VIPS, 0, 0).unanswered, 0b10);
-    assert_eq!(inquiry.look(now, ASKING, DEAD_NS, VIPS, 0b10, 0).unanswered, 0);
+    assert_eq!(
+        inquiry.look(now, ASKING, DEAD_NS, VIPS, 0, 0).unanswered,
+        0b10
+    );
+    assert_eq!(
+        inquiry.look(now, ASKING, DEAD_NS, VIPS, 0b10, 0).unanswered,
+        0
+    );
 }
 
 #[test]
 fn one_answer_that_gets_lost_is_no_alarm() {
     let (_, unanswered) = run(&mut Inquiry::new(), ASKING, 600, |tenth, asked| {
-        if tenth % 40 < 25 { 0 } else { asked }
+        if tenth % 40 < 25 {
+            0
+        } else {
+            asked
+        }
     });
     assert_eq!(unanswered, 0);
 }
@@ -90,7 +115,12 @@ fn another_role_begins_anew() {
     let (_, unanswered) = run(&mut inquiry, ASKING, 20, |_, _| 0);
     assert_eq!(unanswered, VIPS);
     let now = Instant(21 * NS_PER_SEC);
-    assert_eq!(inquiry.look(now, Role::Answering, DEAD_NS, VIPS, 0, 0).unanswered, 0);
+    assert_eq!(
+        inquiry
+            .look(now, Role::Answering, DEAD_NS, VIPS, 0, 0)
+            .unanswered,
+        0
+    );
     assert_eq!(inquiry.due(), now.after(INQUIRE_FIRST_NS));
 }
 

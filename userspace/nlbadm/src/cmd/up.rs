@@ -112,7 +112,10 @@ fn build(kernel: &mut impl Kernel, new: &NewCluster, stopped: bool) -> Result<()
 }
 
 fn complete(kernel: &mut impl Kernel, ifindex: u32, stopped: bool) -> Result<(), Failure> {
-    let made = kernel.clusters()?.into_iter().find(|it| it.ifindex == ifindex);
+    let made = kernel
+        .clusters()?
+        .into_iter()
+        .find(|it| it.ifindex == ifindex);
     let made = made.ok_or_else(|| Failure::new(Exit::NoCluster, "the cluster has gone again"))?;
     vips::put(kernel, &made)?;
     if stopped {

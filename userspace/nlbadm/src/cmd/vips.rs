@@ -32,10 +32,7 @@ pub(super) fn put(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Fai
             Ok(()) => {}
             Err(error) if error.errno() == Some(EEXIST) => {}
             Err(error) => {
-                return Err(failed(
-                    error,
-                    &format!("the VIP {vip} could not be added"),
-                ));
+                return Err(failed(error, &format!("the VIP {vip} could not be added")));
             }
         }
     }
@@ -63,7 +60,11 @@ pub(super) struct Elsewhere {
 impl Elsewhere {
     /// What to say of it after `down`.
     pub(super) fn left_behind(&self) -> String {
-        let Self { vip, prefix, ifname } = self;
+        let Self {
+            vip,
+            prefix,
+            ifname,
+        } = self;
         format!(
             "the VIP {vip} is still an address of {ifname}: this host answers for it now, with its own MAC; take it out of \
              the host's configuration, and `ip addr del {vip}/{prefix} dev {ifname}`"
@@ -126,7 +127,10 @@ mod tests {
         kernel.refuse.push(("add 2001", 22));
         let failure = put(&mut kernel, &cluster(2, "eth0")).unwrap_err();
         assert_eq!(failure.exit, Exit::Failed);
-        assert!(failure.message.contains("the VIP 2001:db8::10"), "{failure}");
+        assert!(
+            failure.message.contains("the VIP 2001:db8::10"),
+            "{failure}"
+        );
         let mut old = cluster(2, "eth0");
         old.vip_ifindex = None;
         let failure = put(&mut Fake::host(), &old).unwrap_err();
