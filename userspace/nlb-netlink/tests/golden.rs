@@ -74,6 +74,7 @@ fn new_cluster() -> NewCluster {
             "2001:db8::10".parse().unwrap(),
         ],
         dedicated_ip: Some("192.0.2.1".parse().unwrap()),
+        dedicated_follows: false,
         affinity: Affinity::Single,
         period_ms: 200,
         tolerance: 5,
