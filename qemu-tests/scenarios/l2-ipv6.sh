@@ -16,6 +16,8 @@ load_module
 for i in 1 2 3; do
 	serve "$i"
 	join "$i" --vip "$VIP6"
+	# Where the interface has the VIP, too, the stack asks for IPv6 neighbours in its name.
+	ip -n "h$i" addr add "$VIP6/128" dev eth0 nodad preferred_lft 0
 done
 background c answer tt serve --id 64 --listen "[fd00::64]:8080"
 wait_until 10 logged_line answer serving
