@@ -107,10 +107,14 @@ impl Registry {
 
     /// The cluster on an interface. Context: process.
     pub(crate) fn find(&self, net: NetId, ifindex: u32) -> Option<Arc<Driver>> {
+        self.find_it(net, |attached| attached.ifindex() == ifindex)
+    }
+
+    /// The same of a cluster that is told by something else.
+    fn find_it(&self, net: NetId, is_it: impl Fn(&Attached) -> bool) -> Option<Arc<Driver>> {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net))?;
-        let mut clusters = namespace.clusters().iter();
-        let attached = clusters.find(|a| a.ifindex() == ifindex)?;
+        let attached = namespace.clusters().iter().find(|it| is_it(it))?;
         Some(attached.driver().clone())
     }
 
@@ -119,14 +123,6 @@ impl Registry {
         let namespaces = self.namespaces.lock();
         let namespace = namespaces.iter().find(|n| n.is(net))?;
         Some(namespace.clusters().get(index)?.driver().clone())
-    }
-
-    /// The cluster on a device, which may not be listed any more. Context: process.
-    fn find_on(&self, net: NetId, device: &DeviceRef<'_>) -> Option<Arc<Driver>> {
-        let namespaces = self.namespaces.lock();
-        let namespace = namespaces.iter().find(|n| n.is(net))?;
-        let mut clusters = namespace.clusters().iter();
-        Some(clusters.find(|a| a.is_on(device))?.driver().clone())
     }
 
     /// Looks at the clusters of a namespace. Context: as [`Registry::each`].
@@ -200,9 +196,6 @@ impl Registry {
     /// Takes the cluster of an interface down; what is left of it is to be dropped. Context: process, RTNL. Errors:
     /// `ENOENT` if there is none.
     pub(crate) fn detach(&self, rtnl: &Rtnl, net: NetId, ifindex: u32) -> Result<Detached> {
-        if let Some(driver) = self.find(net, ifindex) {
-            driver.cluster().vip_device().remove(rtnl);
-        }
         self.detach_it(rtnl, net, |attached| attached.ifindex() == ifindex)
     }
 
@@ -213,6 +206,10 @@ impl Registry {
         net: NetId,
         is_it: impl Fn(&Attached) -> bool,
     ) -> Result<Detached> {
+        // Outside the mutex, which is taken again when all are told of the device.
+        if let Some(driver) = self.find_it(net, &is_it) {
+            driver.cluster().vip_device().remove(rtnl);
+        }
         let mut namespaces = self.namespaces.lock();
         let place = namespaces.iter().position(|n| n.is(net)).ok_or(ENOENT)?;
         let namespace = namespaces.get_mut(place).ok_or(ENOENT)?;
@@ -253,9 +250,6 @@ impl DeviceWatcher for Registry {
             return;
         }
         // Most interfaces have no cluster.
-        if let Some(driver) = self.find_on(net.id(), device) {
-            driver.cluster().vip_device().remove(rtnl);
-        }
         drop(self.detach_it(rtnl, net.id(), |attached| attached.is_on(device)));
         {
             let mut namespaces = self.namespaces.lock();

@@ -3,7 +3,7 @@
 //! A cluster on an interface: the node of the protocol, the packet path's view, and what both need.
 //!
 //! *Locking*: the node is under a lock that bottom halves share; whoever holds it applies what changed in the
-//! ownership before letting go, so that nobody sees one without the other. `driver.rs` has who does so, and when.
+//! ownership before letting go, so that no reader sees one without the other. `driver.rs` says where and when.
 
 use crate::cluster::keyring::Keyring;
 use crate::cluster::rules::RuleList;
@@ -345,6 +345,13 @@ impl Cluster {
     /// The VIPs, the primary first.
     pub(crate) fn vips(&self) -> &[IpAddr] {
         &self.description.vips
+    }
+
+    /// Those of the VIPs that have their bit set, by their place in the list.
+    pub(crate) fn vips_of(&self, bits: u64) -> impl Iterator<Item = IpAddr> + '_ {
+        let vips = self.vips().iter().zip(0u32..64);
+        vips.filter(move |(_, place)| bits.wrapping_shr(*place) & 1 != 0)
+            .map(|(vip, _)| *vip)
     }
 
     /// The dedicated IP.

@@ -152,10 +152,8 @@ pub(crate) fn expired(cluster: &Cluster) {
 }
 
 fn announce(cluster: &Cluster, snapshot: &Snapshot, vips: u64) {
-    for (place, vip) in cluster.vips().iter().enumerate() {
-        if vips.checked_shr(place as u32).unwrap_or(0) & 1 != 0 {
-            cluster.stats().event(Event::VipDefended);
-            arp::announce_one(cluster, snapshot, *vip);
-        }
+    for vip in cluster.vips_of(vips) {
+        cluster.stats().event(Event::VipDefended);
+        arp::announce_one(cluster, snapshot, vip);
     }
 }

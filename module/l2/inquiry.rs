@@ -130,13 +130,10 @@ pub(crate) fn act(cluster: &Cluster, role: Role) {
         inquiries.due.store(inquiry.due().0);
         step
     };
-    for (vip, place) in cluster.vips().iter().zip(0u32..64) {
-        if step.ask.wrapping_shr(place) & 1 == 0 {
-            continue;
-        }
+    for vip in cluster.vips_of(step.ask) {
         match vip {
-            IpAddr::V4(vip) => arp::ask(cluster, *vip),
-            IpAddr::V6(vip) => ndisc::ask(cluster, &side, *vip),
+            IpAddr::V4(vip) => arp::ask(cluster, vip),
+            IpAddr::V6(vip) => ndisc::ask(cluster, &side, vip),
         }
     }
     let before = inquiries.unanswered.load();

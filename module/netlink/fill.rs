@@ -79,11 +79,8 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
         message.put(at::CONFLICT_MAC, &claim.mac)?;
         message.put_u64(at::CONFLICT_AGE_MS, age_ns / NS_PER_MS)?;
     }
-    let unanswered = cluster.inquiries().unanswered();
-    for (vip, place) in cluster.vips().iter().zip(0u32..64) {
-        if unanswered.wrapping_shr(place) & 1 != 0 {
-            message.put(at::UNANSWERED_VIP, address_bytes(*vip, &mut buffer))?;
-        }
+    for vip in cluster.vips_of(cluster.inquiries().unanswered()) {
+        message.put(at::UNANSWERED_VIP, address_bytes(vip, &mut buffer))?;
     }
     let starved = cluster.probed().starved();
     if starved != 0 {
