@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! What else stands on the way of a packet to the cluster, as rtnetlink tells it: devices beneath the interface, programs
-//! and filters on them, addresses, and the way back to clients. Nothing is changed here.
+//! and filters on them, and the way back to clients. Nothing is changed here.
 
 use std::net::Ipv4Addr;
 
 use netlink_packet_core::{DefaultNla, Nla};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    address::AddressMessage,
     link::{InfoBridge, InfoData, LinkAttribute, LinkInfo, LinkMessage, LinkXdp},
     route::{RouteAddress, RouteAttribute, RouteMessage},
     tc::{TcAttribute, TcFilterBpfOption, TcHandle, TcMessage, TcOption},
 };
 
-use crate::{
-    connection::Connection,
-    error::Error,
-    route::{Address, address_of},
-    transport::Transport,
-};
+use crate::{connection::Connection, error::Error, transport::Transport};
 
 /// The ingress of a device as a parent of filters: `TC_H_CLSACT` and `TC_H_MIN_INGRESS`.
 const INGRESS: u32 = 0xffff_fff2;
@@ -89,25 +83,6 @@ impl<T: Transport> Devices<T> {
             .connection
             .dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
         Ok(replies.into_iter().filter_map(link_of).collect())
-    }
-
-    /// The addresses of all devices, each with the index of its device.
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::dump`].
-    pub fn addresses(&mut self) -> Result<Vec<(u32, Address)>, Error> {
-        let replies = self
-            .connection
-            .dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        let with_device = |reply| {
-            let RouteNetlinkMessage::NewAddress(message) = &reply else {
-                return None;
-            };
-            let index = message.header.index;
-            Some((index, address_of(reply)?))
-        };
-        Ok(replies.into_iter().filter_map(with_device).collect())
     }
 
     /// The filters at the ingress of a device, in the order in which packets meet them; each once.

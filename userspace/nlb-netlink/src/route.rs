@@ -16,8 +16,7 @@ use netlink_packet_route::{
 
 use crate::{connection::Connection, error::Error, extack::AttributeNames, transport::Transport};
 
-/// Who added an address (`IFA_PROTO`): this value marks those of nlbadm, so that `down` removes what `up` added and
-/// nothing else. The kernel's own values end at 3; this one is the letter N.
+/// Who added an address (`IFA_PROTO`): this value marks those of nlbadm, for people and for `doctor`. The kernel's own values end at 3; this one is the letter N.
 pub const ADDRESS_PROTOCOL: u8 = b'N';
 
 /// Longest name of an interface (`IFNAMSIZ` without its zero).
@@ -265,7 +264,7 @@ fn interface_of(link: LinkMessage) -> Option<Interface> {
     })
 }
 
-pub(crate) fn address_of(message: RouteNetlinkMessage) -> Option<Address> {
+fn address_of(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };

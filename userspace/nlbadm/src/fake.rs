@@ -456,8 +456,14 @@ impl Host for Fake {
         Ok(self.links.clone())
     }
 
-    fn all_addresses(&mut self) -> Result<Vec<(u32, Address)>, Error> {
-        Ok(self.devices_addresses.clone())
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
+        let on_device = |(ifindex, address): (u32, Address)| Address { ifindex, ..address };
+        Ok(self
+            .devices_addresses
+            .clone()
+            .into_iter()
+            .map(on_device)
+            .collect())
     }
 
     fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, Error> {

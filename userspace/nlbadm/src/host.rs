@@ -28,7 +28,7 @@ pub(crate) trait Host {
     fn run(&mut self, program: &str, arguments: &[&str]) -> io::Result<String>;
 
     fn links(&mut self) -> Result<Vec<Link>, Error>;
-    fn all_addresses(&mut self) -> Result<Vec<(u32, Address)>, Error>;
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error>;
     fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, Error>;
     fn way_out(&mut self, from: Option<Ipv4Addr>, to: Ipv4Addr) -> Result<Option<u32>, Error>;
 }
@@ -74,8 +74,8 @@ impl Host for Linux {
         self.devices()?.links()
     }
 
-    fn all_addresses(&mut self) -> Result<Vec<(u32, Address)>, Error> {
-        self.devices()?.addresses()
+    fn all_addresses(&mut self) -> Result<Vec<Address>, Error> {
+        self.route()?.all_addresses()
     }
 
     fn filters(&mut self, ifindex: u32) -> Result<Vec<Filter>, Error> {

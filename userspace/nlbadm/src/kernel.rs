@@ -60,7 +60,7 @@ impl Linux {
         Ok(self.client.insert(client))
     }
 
-    fn route(&mut self) -> Result<&mut Route<NetlinkSocket>, Error> {
+    pub(crate) fn route(&mut self) -> Result<&mut Route<NetlinkSocket>, Error> {
         let route = match self.route.take() {
             Some(route) => route,
             None => Route::new(NetlinkSocket::route()?),

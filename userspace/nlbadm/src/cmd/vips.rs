@@ -78,12 +78,12 @@ pub(super) fn left<K: Kernel + Host>(
     vips: &[IpAddr],
 ) -> Result<Vec<Elsewhere>, Error> {
     let mut found = Vec::new();
-    for (ifindex, address) in kernel.all_addresses()? {
+    for address in kernel.all_addresses()? {
         if !vips.contains(&address.address) {
             continue;
         }
         // One that goes meanwhile has no addresses any more.
-        if let Some(interface) = kernel.interface_at(ifindex)? {
+        if let Some(interface) = kernel.interface_at(address.ifindex)? {
             found.push(Elsewhere {
                 vip: address.address,
                 prefix: address.prefix,

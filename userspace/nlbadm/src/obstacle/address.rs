@@ -21,11 +21,11 @@ pub(super) fn check(subject: &Subject, host: &mut dyn Host) -> Vec<Finding> {
         links.any(|link| link.index == index && link.kind.as_deref() == Some(OWN_KIND))
     };
     let mut findings = Vec::new();
-    for (index, address) in addresses {
-        if address.ours || own_device(index) || !subject.vips.contains(&address.address) {
+    for address in addresses {
+        if address.ours || own_device(address.ifindex) || !subject.vips.contains(&address.address) {
             continue;
         }
-        let device = subject.name_of(index);
+        let device = subject.name_of(address.ifindex);
         let vip = address.address;
         let text = format!(
             "something else than nlbadm has put the VIP {vip} on {device}: it stays there when the cluster is taken \
