@@ -180,8 +180,8 @@ pub mod cluster {
     /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
     /// (replies). `u32`.
     pub const VIP_IFINDEX: u16 = 45;
-    /// A VIP that nobody answers this host's questions for, though another member should (replies). `binary`, 4 or 16
-    /// bytes, repeated.
+    /// A VIP for which this host's ARP or ND questions get no answer, though another member should give one
+    /// (replies). `binary`, 4 or 16 bytes, repeated.
     pub const UNANSWERED_VIP: u16 = 46;
     /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
     /// `flag`.
@@ -596,7 +596,7 @@ named! {
         Drained = 11 "drained",
         /// The session table is full: new sessions are served, but not remembered. Sent at most once a minute.
         SessionsFull = 12 "sessions-full",
-        /// Nobody answers this host's questions for a VIP any more, though another member should.
+        /// This host's ARP or ND questions for a VIP get no answer, though another member should give one.
         Unanswered = 13 "unanswered",
         /// Its questions for all VIPs are answered again.
         Answered = 14 "answered",

@@ -139,7 +139,8 @@ attributes! {
         /// Index of the device that is made for the VIPs and goes with the cluster; absent if the namespace ends
         /// (replies).
         VipIfindex(u32) = VIP_IFINDEX "vip-ifindex",
-        /// A VIP that nobody answers this host's questions for, though another member should (replies).
+        /// A VIP for which this host's ARP or ND questions get no answer, though another member should give one
+        /// (replies).
         UnansweredVip(IpAddr) = UNANSWERED_VIP "unanswered-vip",
         /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
         DedicatedFollows(()) = DEDICATED_FOLLOWS "dedicated-follows",
@@ -441,7 +442,8 @@ reply! {
         conflict_mac: Option<[u8; 6]> = ConflictMac,
         /// Milliseconds since the last claim (replies).
         conflict_age_ms: Option<u64> = ConflictAgeMs,
-        /// A VIP that nobody answers this host's questions for, though another member should (replies).
+        /// A VIP for which this host's ARP or ND questions get no answer, though another member should give one
+        /// (replies).
         unanswered_vip: Vec<IpAddr> = UnansweredVip,
         /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
         /// (replies).
