@@ -7,6 +7,7 @@
 
 use crate::kapi::once::Once;
 use crate::kapi::percpu::Counters;
+use crate::nlb_core::health::{Sums, Turn};
 use crate::nlb_core::reason::Reason;
 use crate::nlb_core::received::Received;
 use kernel::prelude::*;
@@ -55,13 +56,20 @@ impl Event {
 /// Counters of the packet path come first, so that the reason of a packet without a rule is its own index.
 const RECEIVED: usize = Reason::ROWS * Reason::COUNT;
 const EVENTS: usize = RECEIVED + Received::ALL.len();
-const COUNT: usize = EVENTS + Event::NAMES.len();
+const TURNS: usize = EVENTS + Event::NAMES.len();
+const COUNT: usize = TURNS + Reason::ROWS * Turn::COUNT;
 
 /// Where the counter of a reason is in a row. It cannot overflow, for there are few rows.
 #[inline(always)]
 const fn place(row: usize, reason: Reason) -> usize {
     row.wrapping_mul(Reason::COUNT)
         .wrapping_add(reason as usize)
+}
+
+/// The row of a rule's number, or of [`crate::nlb_core::filter::NO_RULE`]. It is none beyond the last.
+#[inline(always)]
+fn row(rule: u8) -> usize {
+    usize::from(rule.wrapping_add(1))
 }
 
 /// The counters of a cluster, per CPU.
@@ -108,6 +116,42 @@ impl Stats {
     #[inline(always)]
     pub(crate) fn counter(&self, counter: u16) {
         self.counters.inc(usize::from(counter));
+    }
+
+    /// Counts a packet that asks or answers, of the rule with this number or of [`crate::nlb_core::filter::NO_RULE`].
+    /// Context: any.
+    #[inline(always)]
+    pub(crate) fn turn(&self, turn: Turn, rule: u8) {
+        let at = row(rule).wrapping_mul(Turn::COUNT);
+        self.counters
+            .inc(TURNS.wrapping_add(at).wrapping_add(turn as usize));
+    }
+
+    /// What was counted of a row: 0 for what no rule covers, then the rules by number. Context: any.
+    pub(crate) fn sums_of(&self, row: usize) -> Sums {
+        let row = row.min(Reason::ROWS - 1);
+        let accepted = [
+            Reason::AcceptedOwner,
+            Reason::AcceptedDefaultHost,
+            Reason::AcceptedResidual,
+            Reason::AcceptedCookie,
+        ];
+        let mut sums = Sums {
+            accepted: accepted
+                .map(|reason| self.counters.sum(place(row, reason)))
+                .iter()
+                .fold(0, |sum, count| sum.wrapping_add(*count)),
+            ..Sums::default()
+        };
+        for (&turn, sum) in Turn::ALL.iter().zip(sums.turns.iter_mut()) {
+            *sum = self.turn_of(row, turn);
+        }
+        sums
+    }
+
+    fn turn_of(&self, row: usize, turn: Turn) -> u64 {
+        let at = row.wrapping_mul(Turn::COUNT).wrapping_add(turn as usize);
+        self.counters.sum(TURNS.wrapping_add(at))
     }
 
     /// Counts a frame of the protocol that arrived. Context: any.
@@ -172,16 +216,19 @@ impl Stats {
     /// How many counters [`Stats::get_of_rule`] has, or [`Stats::get`].
     pub(crate) const fn len(of_rule: bool) -> usize {
         if of_rule {
-            Reason::COUNT
+            Reason::COUNT + Turn::COUNT
         } else {
-            Reason::COUNT + (COUNT - RECEIVED)
+            Reason::COUNT + (TURNS - RECEIVED) + Turn::COUNT
         }
     }
 
     /// Name and sum of the counter with this index, of the packets of one rule alone; none beyond the last.
     pub(crate) fn get_of_rule(&self, rule: u16, index: usize) -> Option<(&'static str, u64)> {
-        let reason = *Reason::ALL.get(index)?;
         let row = usize::from(rule).saturating_add(1).min(Reason::ROWS - 1);
+        let Some(&reason) = Reason::ALL.get(index) else {
+            let turn = *Turn::ALL.get(index.checked_sub(Reason::COUNT)?)?;
+            return Some((turn.name(), self.turn_of(row, turn)));
+        };
         Some((reason.name(), self.counters.sum(place(row, reason))))
     }
 
@@ -191,6 +238,11 @@ impl Stats {
             return Some((reason.name(), self.sum_of(reason)));
         }
         let index = index.checked_sub(Reason::COUNT)?;
+        if let Some(&turn) = Turn::ALL.get(index.wrapping_sub(TURNS - RECEIVED)) {
+            let rows = 0..self.rows.load();
+            let sum = rows.map(|row| self.turn_of(row, turn));
+            return Some((turn.name(), sum.fold(0, u64::wrapping_add)));
+        }
         let name = match Received::ALL.get(index) {
             Some(received) => received.name(),
             None => Event::NAMES.get(index.checked_sub(Received::ALL.len())?)?,

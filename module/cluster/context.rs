@@ -11,6 +11,7 @@ use crate::cluster::snapshot::{Base, Snapshot};
 use crate::cluster::tables::NodeTables;
 use crate::datapath::cookies::Cookies;
 use crate::datapath::fragments::FragmentMemory;
+use crate::datapath::health::Healths;
 use crate::datapath::sessions::Sessions;
 use crate::datapath::walk::Walked;
 use crate::kapi::address_device::AddressDevice;
@@ -135,6 +136,8 @@ pub(crate) struct Cluster {
     #[pin]
     inquiries: Inquiries,
     #[pin]
+    healths: Healths,
+    #[pin]
     pub(crate) inner: BhLock<Inner>,
     // Given back late: the packet path and the timer use it.
     device: Device,
@@ -175,6 +178,7 @@ impl Cluster {
         };
         let sessions = Sessions::new(description.sessions_max)?;
         let stats = Stats::new(snapshot.rules.rules().len())?;
+        let healths = Healths::new()?;
         let published = RcuCell::empty();
         let _ = published.replace(Some(snapshot));
         Arc::pin_init(
@@ -201,6 +205,7 @@ impl Cluster {
                 conflicts <- Conflicts::new(),
                 announcements <- Announcements::new(),
                 inquiries <- Inquiries::new(),
+                healths <- healths,
                 inner <- BhLock::new(inner),
                 device,
                 _charge: charge,
@@ -274,6 +279,11 @@ impl Cluster {
     /// Questions for the VIPs.
     pub(crate) fn inquiries(&self) -> &Inquiries {
         &self.inquiries
+    }
+
+    /// Whether what it serves here is answered.
+    pub(crate) fn healths(&self) -> &Healths {
+        &self.healths
     }
 
     /// Peers that were asked by ARP.

@@ -14,6 +14,7 @@
 use crate::cluster::context::{Cluster, Inner, Refused};
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tables::NodeTables;
+use crate::datapath::health;
 use crate::datapath::walk::Walker;
 use crate::kapi::bh_lock::{BhGuard, BhLockGuard};
 use crate::kapi::clock::now_ns;
@@ -37,6 +38,7 @@ use crate::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
 use crate::nlb_core::node::{Command, CommandError};
 use crate::nlb_core::peer::Path;
 use crate::nlb_core::received::Received;
+use crate::nlb_core::state::HostState;
 use crate::nlb_core::time::Instant;
 use crate::nlb_core::wire::MAGIC;
 use crate::probe::segment::Probes;
@@ -259,10 +261,15 @@ impl Expire for Cluster {
         announcements::expired(self);
         let mut probes = Probes::default();
         let mut role = Role::None;
+        let mut serves = false;
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
             inner.node.handle_timeout(now);
             role = inquiry::role(self, &inner.node);
+            serves = matches!(
+                inner.node.state(),
+                HostState::Converged | HostState::Draining
+            );
             let Inner { delivery, node, .. } = inner;
             virtual_mac::look(self, delivery, node, now)
         });
@@ -271,6 +278,7 @@ impl Expire for Cluster {
             virtual_mac::act(self, look);
         }
         inquiry::act(self, role);
+        health::act(self, serves);
         conflict::expired(self);
     }
 }
@@ -352,7 +360,8 @@ fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
         .conflicts()
         .due()
         .min(cluster.announcements().due())
-        .min(cluster.inquiries().due());
+        .min(cluster.inquiries().due())
+        .min(cluster.healths().due());
     let at = inner.node.poll_timeout().min(again);
     if at != Instant::NEVER {
         // Whatever the node asks for, the timer softirq must not run in a circle.

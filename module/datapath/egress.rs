@@ -111,7 +111,11 @@ fn from_vip(
 ) -> Verdict {
     let cluster = driver.cluster();
     let l3 = l3.get(..SNAP_LEN).unwrap_or(l3);
-    match leaving(&snapshot.filter, &snapshot.owners, l3) {
+    let leaving = leaving(&snapshot.filter, &snapshot.owners, l3);
+    if let Some((turn, rule)) = leaving.turn() {
+        cluster.stats().turn(turn, rule);
+    }
+    match leaving {
         // What is served whichever interface it arrives on is answered whatever the bucket.
         Leaving::LateSynAck(rule) if !cluster.description().allow_other_interfaces => {
             cluster.stats().packet(Reason::DroppedLateSynAck, rule);
@@ -121,21 +125,26 @@ fn from_vip(
         }
         // Those of containers have no socket here either, and no cookie that this host could check: connection
         // tracking knows such a connection from its SYN-ACK on.
-        Leaving::SynAck if !skb.has_socket() && !skb.was_received() => cluster.cookies().give(),
-        Leaving::Own(flow) if skb.is_of_connected_datagrams() => {
-            remember(cluster, side, &flow, Note::Later);
+        Leaving::SynAck(_) if !skb.has_socket() && !skb.was_received() => cluster.cookies().give(),
+        Leaving::Own { session, .. } if skb.is_of_connected_datagrams() => {
+            remember(cluster, side, &session, Note::Later);
         }
         Leaving::Opened {
             slot,
             bucket,
             session,
+            ..
         } => {
             if let Some(flow) = session {
                 remember(cluster, side, &flow, Note::Later);
             }
             hold(driver, snapshot, slot, bucket);
         }
-        Leaving::SynAck | Leaving::Own(_) | Leaving::LateSynAck(_) | Leaving::Untouched => {}
+        Leaving::SynAck(_)
+        | Leaving::Own { .. }
+        | Leaving::LateSynAck(_)
+        | Leaving::Reset(_)
+        | Leaving::Untouched => {}
     }
     Verdict::Accept
 }

@@ -21,6 +21,7 @@ use crate::nlb_core::decide::{
 };
 use crate::nlb_core::filter::{Filter, RuleEntry};
 use crate::nlb_core::fragments::{remember, FragmentKey};
+use crate::nlb_core::health::Turn;
 use crate::nlb_core::limits::ETHERTYPE;
 use crate::nlb_core::packet::{
     Meta, Target, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, SNAP_LEN,
@@ -186,6 +187,13 @@ impl<'a, const V: u8> Outcome<'a> for Plain<'a, '_, V> {
         self.skb.accept()
     }
 
+    /// The same, counted as one that asks for an answer.
+    #[inline(always)]
+    fn accept_turn(self, entry: &'a RuleEntry, turn: Turn) -> Done {
+        self.driver.cluster().stats().turn(turn, entry.number());
+        self.accept(entry)
+    }
+
     /// Drops it: it is not this host's.
     #[inline(always)]
     fn refuse(self, entry: &'a RuleEntry) -> Done {
@@ -332,7 +340,17 @@ fn rare(
         _ => {}
     }
     let verdict = settle(driver, side, snapshot, skb.head(), verdict);
+    count_turn(driver, skb.head(), verdict);
     finish(driver, skb, meta, verdict)
+}
+
+/// Counts what an accepted packet asks for.
+fn count_turn(driver: &Driver, l3: &[u8], verdict: decide::Verdict) {
+    if let decide::Verdict::Accept { rule, .. } = verdict {
+        if let Some(turn) = Turn::of_accepted(l3) {
+            driver.cluster().stats().turn(turn, rule);
+        }
+    }
 }
 
 /// Decides once more, with a copy of the first bytes: the buffer holds too few of them in one piece.
@@ -358,6 +376,7 @@ fn copied(
         return ndisc::arrived(driver, snapshot, skb);
     }
     let verdict = settle(driver, side, snapshot, head, verdict);
+    count_turn(driver, head, verdict);
     finish(driver, skb, meta, verdict)
 }
 

@@ -14,7 +14,7 @@ use crate::kapi::rcu::ReadSide;
 use crate::netlink::notify;
 use crate::nlb_core::decide::{self, Answer, Note, Question, Tables};
 use crate::nlb_core::fragments::{recall, FragmentKey};
-use crate::nlb_core::genl::Trace;
+use crate::nlb_core::genl::{EventKind, Trace};
 use crate::nlb_core::imagine::Imagined;
 use crate::nlb_core::packet::{Flow, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE};
 use crate::nlb_core::reason::Reason;
@@ -162,7 +162,7 @@ pub(crate) fn remember(cluster: &Cluster, side: &ReadSide, flow: &Flow, note: No
         Kept::Full(tell) => {
             cluster.stats().event(Event::SessionNoRoom);
             if tell {
-                notify::sessions_full(cluster);
+                notify::cluster_event(cluster, EventKind::SessionsFull);
             }
         }
     }

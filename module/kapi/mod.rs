@@ -19,6 +19,7 @@ pub(crate) mod genetlink;
 pub(crate) mod hmac;
 pub(crate) mod hrtimer;
 pub(crate) mod inet;
+pub(crate) mod log;
 pub(crate) mod memcg;
 pub(crate) mod module;
 pub(crate) mod netdevice;

@@ -82,6 +82,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     for vip in cluster.vips_of(cluster.inquiries().unanswered()) {
         message.put(at::UNANSWERED_VIP, address_bytes(vip, &mut buffer))?;
     }
+    message.put_u8(at::HEALTH, cluster.healths().of(None) as u8)?;
     let starved = cluster.probed().starved();
     if starved != 0 {
         message.put_u8(at::STARVED, starved)?;
@@ -264,7 +265,8 @@ pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Re
     message.put_u32(at::BUCKETS_OWNED, it.owned)?;
     let (accepted, dropped) = cluster.stats().of_rule(it.number);
     message.put_u64(at::ACCEPTED, accepted)?;
-    message.put_u64(at::DROPPED, dropped)
+    message.put_u64(at::DROPPED, dropped)?;
+    message.put_u8(at::HEALTH, cluster.healths().of(Some(it.number)) as u8)
 }
 
 /// Writes one part of the bucket maps.

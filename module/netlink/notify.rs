@@ -8,10 +8,11 @@ use crate::kapi::netlink::Message;
 use crate::kapi::rcu::read_lock;
 use crate::l2::conflict::Claim;
 use crate::netlink::cluster_request::address_bytes;
+use crate::netlink::log;
 use crate::netlink::policy::{GROUP_EVENTS, GROUP_RELAY};
 use crate::netlink::sent::{event_ntf, heartbeat_ntf};
 use crate::nlb_core::event::Event;
-use crate::nlb_core::genl::{Command, EventKind};
+use crate::nlb_core::genl::{Command, EventKind, Health};
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::node::Node;
 use crate::nlb_core::state::{Cause, HostState, OutReason};
@@ -52,6 +53,8 @@ struct Fields {
     cause: Option<Cause>,
     claim: Option<Claim>,
     sessions: Option<u64>,
+    rule: Option<u16>,
+    health: Option<Health>,
 }
 
 /// Tells that something happened in a cluster. Context: any.
@@ -102,21 +105,32 @@ pub(crate) fn event(cluster: &Cluster, told: &Told) {
         // Rules are staged by whoever asked for it, who sees the generation change.
         Event::RulesActivated { .. } => return,
     };
+    if let (EventKind::State, Some(out)) = (kind, fields.out) {
+        log::out(cluster, out);
+    }
     send(cluster, kind, Some(told), &fields);
 }
 
-/// Tells that a cluster was made or removed. Context: process.
+/// Tells that something happened to a cluster as a whole. Context: any.
 pub(crate) fn cluster_event(cluster: &Cluster, kind: EventKind) {
+    log::cluster(cluster, kind);
     send(cluster, kind, None, &Fields::default());
 }
 
-/// Tells that there is no room for more sessions. Context: any.
-pub(crate) fn sessions_full(cluster: &Cluster) {
-    send(cluster, EventKind::SessionsFull, None, &Fields::default());
+/// Tells whether what is accepted of a rule, or of what no rule covers, is answered. Context: any.
+pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health) {
+    log::health(cluster, rule, health);
+    let fields = Fields {
+        rule,
+        health: Some(health),
+        ..Fields::default()
+    };
+    send(cluster, EventKind::RuleHealth, None, &fields);
 }
 
 /// Tells that another station claims a VIP. Context: any.
 pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
+    log::conflict(cluster, claim);
     let fields = Fields {
         claim: Some(*claim),
         ..Fields::default()
@@ -165,6 +179,12 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     }
     if let Some(sessions) = fields.sessions {
         message.put_u64(event_ntf::SESSIONS, sessions)?;
+    }
+    if let Some(rule) = fields.rule {
+        message.put_u16(event_ntf::RULE, rule)?;
+    }
+    if let Some(health) = fields.health {
+        message.put_u8(event_ntf::HEALTH, health as u8)?;
     }
     if let Some(claim) = fields.claim {
         let mut buffer = [0u8; 16];

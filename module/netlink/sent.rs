@@ -49,6 +49,7 @@ pub(crate) mod cluster_get {
     pub(crate) const WALK_US: u16 = at::WALK_US;
     pub(crate) const WALK_SEEN: u16 = at::WALK_SEEN;
     pub(crate) const RULES: u16 = at::RULES;
+    pub(crate) const HEALTH: u16 = at::HEALTH;
 }
 
 /// Notifications `event-ntf`.
@@ -68,6 +69,8 @@ pub(crate) mod event_ntf {
     pub(crate) const VIP: u16 = at::VIP;
     pub(crate) const MAC: u16 = at::MAC;
     pub(crate) const SESSIONS: u16 = at::SESSIONS;
+    pub(crate) const RULE: u16 = at::RULE;
+    pub(crate) const HEALTH: u16 = at::HEALTH;
 }
 
 /// Replies to `member-get`.
@@ -194,4 +197,5 @@ pub(crate) mod rule_get {
     pub(crate) const BUCKETS_OWNED: u16 = at::BUCKETS_OWNED;
     pub(crate) const ACCEPTED: u16 = at::ACCEPTED;
     pub(crate) const DROPPED: u16 = at::DROPPED;
+    pub(crate) const HEALTH: u16 = at::HEALTH;
 }

@@ -30,7 +30,9 @@ unfailing() {
 	system_* | queue_* | delayed_work_timer_fn | const_current_task | *_active_memcg | get_mem_cgroup_from_mm | module_put) ;;
 	refcount_* | rust_helper_refcount_* | rust_helper_REFCOUNT_* | rust_helper_IS_ERR | rust_helper_PTR_ERR | rust_helper_atomic* | __local_bh_* | rtnl_*) ;;
 	skb_* | *_skb_* | consume_skb | __dev_queue_xmit | sock_gen_put | *_lookup_* | __cookie_* | nf_conntrack_destroy) ;;
-	init_user_ns | netlink_net_capable | param_ops_* | hmac_* | netdev_* | __dev_get_by_index | l3mdev_* | ipv6_chk_* | inet_addr_type_* | netlink_has_listeners | kset_find_obj | kobject_put) ;;
+	init_user_ns | netlink_net_capable | param_ops_* | hmac_* | netdev_* | net_ratelimit | __dev_get_by_index | l3mdev_* | ipv6_chk_* | inet_addr_type_* | netlink_has_listeners | kset_find_obj | kobject_put) ;;
+	# What a kernel with checks has besides. A reference that cannot be tracked counts all the same.
+	__asan_* | __kasan_* | __might_* | __init_work | current_task | lock_acquire | lock_release | lockdep_* | ref_tracker_alloc) ;;
 	# Joins a group as far as memory allows, and has no answer.
 	ip_mc_inc_group) ;;
 	# What those say who are told that groups are to be reported is ignored.

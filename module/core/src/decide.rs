@@ -11,6 +11,7 @@
 
 pub use super::explain::{explain, place_of, Explanation, Place};
 use super::filter::{Filter, RuleEntry, Storage, Transport, VipEntry, NO_RULE, NO_SLOT};
+use super::health::Turn;
 use super::judge;
 pub use super::judge::flow;
 use super::kind;
@@ -112,6 +113,13 @@ pub trait Outcome<'a>: Sized {
 
     /// The rule's bucket is this host's: as [`Verdict::Accept`], for the reason of the rule.
     fn accept(self, entry: &'a RuleEntry) -> Self::Done;
+
+    /// The same of a packet that asks for an answer: a SYN, or a datagram.
+    #[inline(always)]
+    fn accept_turn(self, entry: &'a RuleEntry, turn: Turn) -> Self::Done {
+        let _ = turn;
+        self.accept(entry)
+    }
 
     /// As [`Verdict::Drop`], for the reason of the rule.
     fn refuse(self, entry: &'a RuleEntry) -> Self::Done;
@@ -427,17 +435,6 @@ fn is_odd_source_v6(first: u8) -> bool {
     first.wrapping_sub(1) >= 254
 }
 
-/// Whether the owner serves a TCP or UDP packet without a question, and remembers nothing of it: all but UDP that is
-/// tracked, and a TCP segment that is a SYN-ACK, or whose flags are not there.
-#[inline(always)]
-fn is_plain(protocol: Option<&u8>, entry: &RuleEntry, flags: Option<&u8>) -> bool {
-    if protocol == Some(&PROTO_UDP) {
-        !entry.track
-    } else {
-        flags.is_some_and(|&flags| !kind::is_syn_ack(flags))
-    }
-}
-
 /// The hash of an IPv6 client under a rule; its address as two words read little-endian.
 #[inline(always)]
 pub(super) fn hash_v6<S>(
@@ -488,9 +485,14 @@ fn settle_fast<'a, B: Buckets, O: Outcome<'a>>(
     }
     let l3 = outcome.head_again();
     let flags = l3.get(transport_at.wrapping_add(kind::TCP_FLAGS));
-    if is_plain(l3.get(protocol_at), entry, flags) {
-        outcome.accept(entry)
-    } else {
-        outcome.moved(Moved::new(entry, bucket, true))
+    match (l3.get(protocol_at), flags) {
+        (Some(&PROTO_UDP), _) if !entry.track => outcome.accept_turn(entry, Turn::Datagram),
+        (Some(&PROTO_UDP), _) | (_, None) => outcome.moved(Moved::new(entry, bucket, true)),
+        (_, Some(flags)) if flags & kind::TCP_SYN == 0 => outcome.accept(entry),
+        (_, Some(&flags)) if kind::is_syn_ack(flags) => {
+            outcome.moved(Moved::new(entry, bucket, true))
+        }
+        (_, Some(&flags)) if kind::is_syn(flags) => outcome.accept_turn(entry, Turn::Syn),
+        _ => outcome.accept(entry),
     }
 }

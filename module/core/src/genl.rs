@@ -186,8 +186,11 @@ pub mod cluster {
     /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
     /// `flag`.
     pub const DEDICATED_FOLLOWS: u16 = 47;
+    /// Whether what this host serves as the default host, which no rule covers, is answered (replies). `u8`,
+    /// [`super::Health`].
+    pub const HEALTH: u16 = 48;
     /// Highest number in use.
-    pub const MAX: u16 = 47;
+    pub const MAX: u16 = 48;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
@@ -231,8 +234,10 @@ pub mod rule {
     pub const ACCEPTED: u16 = 18;
     /// Packets that this host did not serve under this number since the cluster was made (replies). `u64`.
     pub const DROPPED: u16 = 19;
+    /// Whether what this host serves of the rule is answered (replies). `u8`, [`super::Health`].
+    pub const HEALTH: u16 = 20;
     /// Highest number in use.
-    pub const MAX: u16 = 19;
+    pub const MAX: u16 = 20;
 }
 
 /// Attributes of a host of a cluster.
@@ -430,8 +435,12 @@ pub mod event {
     pub const MAC: u16 = 12;
     /// Sessions that were left. `u64`.
     pub const SESSIONS: u16 = 13;
+    /// Place of the rule in the list; absent: what no rule covers. `u16`.
+    pub const RULE: u16 = 14;
+    /// Whether what this host accepts of it is answered. `u8`, [`super::Health`].
+    pub const HEALTH: u16 = 15;
     /// Highest number in use.
-    pub const MAX: u16 = 13;
+    pub const MAX: u16 = 15;
 }
 
 named! {
@@ -600,6 +609,26 @@ named! {
         Unanswered = 13 "unanswered",
         /// Its questions for all VIPs are answered again.
         Answered = 14 "answered",
+        /// What this host serves of a rule, or of what no rule covers, is answered no more, or again.
+        RuleHealth = 15 "rule-health",
+    }
+}
+
+named! {
+    /// Whether what this host accepts is answered, as far as its hooks see it.
+    Health {
+        /// Nothing was accepted lately, or no answer can be told from its absence.
+        Unknown = 0 "unknown",
+        /// What is accepted is answered.
+        Answers = 1 "answers",
+        /// SYNs or datagrams are accepted and not answered: a firewall, a filter of the return path, a service that
+        /// hangs.
+        Silent = 2 "silent",
+        /// SYNs are answered with resets alone: no service listens.
+        Refuses = 3 "refuses",
+        /// SYN-ACKs leave for SYNs that the cluster did not accept: a program takes packets before the cluster sees
+        /// them, and every host answers.
+        Unasked = 4 "unasked",
     }
 }
 

@@ -58,6 +58,12 @@ impl Kind {
     }
 }
 
+/// Whether the flags of a TCP segment are those of a bare SYN.
+#[inline(always)]
+pub(super) fn is_syn(flags: u8) -> bool {
+    flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN
+}
+
 /// Whether the flags of a TCP segment are those of a SYN-ACK.
 #[inline(always)]
 pub(super) fn is_syn_ack(flags: u8) -> bool {

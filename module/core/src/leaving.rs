@@ -5,8 +5,9 @@
 
 use super::decide::{bucket, Buckets};
 use super::filter::{words_ne, Filter, RuleEntry, Storage, VipEntry};
+use super::health::Turn;
 use super::judge::{entry_of, hash, ports, Side};
-use super::kind::{is_syn_ack, TCP_ACK, TCP_FLAGS, TCP_RST, TCP_SYN};
+use super::kind::{is_syn, is_syn_ack, TCP_ACK, TCP_FLAGS, TCP_RST};
 use super::packet::{
     locate, Address, Extent, Flow, Fragment, Located, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP,
     PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE, V4_HEADER, V6_HEADER,
@@ -18,11 +19,14 @@ use super::packet::{
 pub enum Leaving {
     /// It goes its way.
     Untouched,
-    /// A SYN-ACK of a bucket that this host owns. It goes its way; the caller looks whether it has a SYN cookie.
-    SynAck,
+    /// A SYN-ACK of a bucket that this host owns. It goes its way; the caller looks whether it has a SYN cookie. The number
+    /// of the rule, or [`super::filter::NO_RULE`].
+    SynAck(u8),
     /// A SYN-ACK of a bucket that this host does not own (any more). The new owner answers the client, and would
-    /// be answered twice: dropped. The number of the rule, or [`super::filter::NO_RULE`].
+    /// be answered twice: dropped. The number of the rule.
     LateSynAck(u8),
+    /// A reset that answers a SYN: no service listens. It goes its way. The number of the rule.
+    Reset(u8),
     /// It goes its way, and what answers it is this host's. The caller sees to it that this host is known to hold
     /// sessions of the bucket, and remembers the session if there is one: TCP has a socket.
     Opened {
@@ -32,10 +36,35 @@ pub enum Leaving {
         bucket: u16,
         /// The session as its answers have it: the one that is spoken to is the client.
         session: Option<Flow>,
+        /// The number of the rule.
+        rule: u8,
     },
     /// It goes its way. This host owns the bucket, so the answers come by themselves; but if it comes from a datagram
     /// socket that is connected to one peer, the caller remembers the session for the case that the bucket moves.
-    Own(Flow),
+    Own {
+        /// The session as its answers have it.
+        session: Flow,
+        /// The number of the rule.
+        rule: u8,
+    },
+}
+
+impl Leaving {
+    /// What the packet is to those that were accepted, and the number of its rule; nothing if it answers none.
+    #[must_use]
+    pub fn turn(&self) -> Option<(Turn, u8)> {
+        match self {
+            Leaving::SynAck(rule) | Leaving::LateSynAck(rule) => Some((Turn::SynAck, *rule)),
+            Leaving::Reset(rule) => Some((Turn::Reset, *rule)),
+            Leaving::Own { session, rule }
+            | Leaving::Opened {
+                session: Some(session),
+                rule,
+                ..
+            } if session.protocol == PROTO_UDP => Some((Turn::Reply, *rule)),
+            _ => None,
+        }
+    }
 }
 
 /// Whether an IPv4 or IPv6 packet, of which `l3` are the first bytes, comes from a VIP: what little most packets
@@ -80,15 +109,22 @@ pub fn leaving<S: Storage, B: Buckets>(filter: &Filter<S>, buckets: &B, l3: &[u8
         Kind::Other => Leaving::Untouched,
         Kind::SynAck => match place(filter, buckets, vip, &it) {
             (entry, _, false) => Leaving::LateSynAck(entry.number),
-            _ => Leaving::SynAck,
+            (entry, _, true) => Leaving::SynAck(entry.number),
         },
+        Kind::Reset => {
+            let (entry, _) = entry_of(filter, vip, it.protocol, it.transport, Side::Vip);
+            Leaving::Reset(entry.number)
+        }
         Kind::Syn => opened(place(filter, buckets, vip, &it), None),
         Kind::Session => {
             let place = place(filter, buckets, vip, &it);
-            let flow = answering(&it);
+            let session = answering(&it);
             match place {
-                (_, _, true) => Leaving::Own(flow),
-                _ => opened(place, Some(flow)),
+                (entry, _, true) => Leaving::Own {
+                    session,
+                    rule: entry.number,
+                },
+                _ => opened(place, Some(session)),
             }
         }
     }
@@ -97,6 +133,8 @@ pub fn leaving<S: Storage, B: Buckets>(filter: &Filter<S>, buckets: &B, l3: &[u8
 /// What leaves.
 enum Kind {
     SynAck,
+    /// A reset that answers a SYN: no other has the sequence 0 (RFC 9293 section 3.10.7.1).
+    Reset,
     /// The first segment of a connection that this host opens.
     Syn,
     /// A packet of something that has no socket which could be asked for it.
@@ -108,7 +146,8 @@ fn kind(it: &Located<'_>) -> Kind {
     match (it.protocol, it.dst) {
         (PROTO_TCP, _) => match it.transport.get(TCP_FLAGS) {
             Some(&flags) if is_syn_ack(flags) => Kind::SynAck,
-            Some(&flags) if flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN => Kind::Syn,
+            Some(&flags) if is_syn(flags) => Kind::Syn,
+            Some(&flags) if is_refusal(flags, it.transport) => Kind::Reset,
             _ => Kind::Other,
         },
         (PROTO_UDP | PROTO_UDPLITE | PROTO_SCTP, _) if it.transport.len() >= 4 => Kind::Session,
@@ -120,6 +159,10 @@ fn kind(it: &Located<'_>) -> Kind {
     }
 }
 
+fn is_refusal(flags: u8, segment: &[u8]) -> bool {
+    flags & (TCP_RST | TCP_ACK) == TCP_RST | TCP_ACK && segment.get(4..8) == Some(&[0; 4])
+}
+
 fn opened((entry, bucket, mine): (&RuleEntry, u16, bool), session: Option<Flow>) -> Leaving {
     if mine {
         return Leaving::Untouched;
@@ -128,6 +171,7 @@ fn opened((entry, bucket, mine): (&RuleEntry, u16, bool), session: Option<Flow>)
         slot: entry.slot(),
         bucket,
         session,
+        rule: entry.number,
     }
 }
 

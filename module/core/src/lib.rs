@@ -37,6 +37,7 @@ mod explain;
 pub mod filter;
 pub mod fragments;
 pub mod genl;
+pub mod health;
 pub mod heartbeat;
 pub mod host;
 pub mod imagine;

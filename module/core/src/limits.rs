@@ -171,6 +171,33 @@ pub const INQUIRE_ANSWER_NS: u64 = super::time::NS_PER_SEC;
 /// Questions in a row that nobody answers before that is told. One can get lost.
 pub const INQUIRE_TRIES: u32 = 4;
 
+/// How often it is looked whether what is accepted is answered: an operator wants to know within seconds, and 64 rules on 64
+/// processors take a look some 30 µs.
+pub const HEALTH_LOOK_NS: u64 = super::time::NS_PER_SEC;
+
+/// SYNs in a row without an answer, or with nothing but resets, before that is told. One client sends three in four seconds.
+pub const HEALTH_SYNS: u64 = 3;
+
+/// SYNs without an answer, of those of the last eight looks, before it is told that some are answered and some are not: a
+/// quarter of them at the least.
+pub const HEALTH_PARTLY: u64 = 8;
+
+/// SYN-ACKs for each SYN, and altogether, beyond which they cannot be answers to SYNs that were accepted: six, with what is
+/// repeated, and some for SYNs that were forgotten.
+pub const HEALTH_SYN_ACKS: u64 = 8;
+
+/// For how many looks SYNs are remembered at the least, and twice as many at the most: SYN-ACKs are repeated for 63 s.
+pub const HEALTH_SYN_WINDOW_LOOKS: u32 = 64;
+
+/// Answers to datagrams that make a rule one that answers them.
+pub const HEALTH_ANSWERED_DATAGRAMS: u64 = 16;
+
+/// Datagrams in a row without an answer before that is told: a client whose answers stop sends several.
+pub const HEALTH_UNANSWERED_DATAGRAMS: u64 = 16;
+
+/// Looks without a client after which nothing is known any more.
+pub const HEALTH_FORGET_LOOKS: u32 = 60;
+
 /// How long announcements are refreshed: longer than most stations believe what they have learned (Windows up to ten
 /// minutes, BSD twenty, with a question of their own before).
 pub const ANNOUNCE_FOR_NS: u64 = 600 * super::time::NS_PER_SEC;

@@ -86,6 +86,14 @@ static int before(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(before);
 
+/*
+ * That there is one keeps the probe from being made a jump, whose handler cannot
+ * choose where to go on (Documentation/trace/kprobes.rst, "Jump optimization").
+ */
+static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
 static int __init refuse_init(void)
 {
 	unsigned int i;
@@ -98,6 +106,7 @@ static int __init refuse_init(void)
 		*colon = 0;
 		refusables[i].probe.symbol_name = functions[i];
 		refusables[i].probe.pre_handler = before;
+		refusables[i].probe.post_handler = after;
 		probes[i] = &refusables[i].probe;
 	}
 	return register_kprobes(probes, count);

@@ -10,8 +10,8 @@ use netlink_packet_core::{
 };
 use nlb_core::{
     genl::{
-        self, Affinity, Cause, Command, Control, Echo, EventKind, FilteringMode, HostState, Mode,
-        OutReason, Protocols, Responder, RuleState, Trace, Track,
+        self, Affinity, Cause, Command, Control, Echo, EventKind, FilteringMode, Health, HostState,
+        Mode, OutReason, Protocols, Responder, RuleState, Trace, Track,
     },
     limits::{KEY_LEN, SEED_LEN},
 };
@@ -32,6 +32,7 @@ named! {
     Echo,
     EventKind,
     FilteringMode,
+    Health,
     HostState,
     Mode,
     OutReason,
@@ -144,6 +145,8 @@ attributes! {
         UnansweredVip(IpAddr) = UNANSWERED_VIP "unanswered-vip",
         /// The dedicated IP is the first global IPv4 address of the interface that is no VIP, and changes with it.
         DedicatedFollows(()) = DEDICATED_FOLLOWS "dedicated-follows",
+        /// Whether what this host serves as the default host, which no rule covers, is answered (replies).
+        Health(Code<Health>) = HEALTH "health",
     }
 }
 
@@ -189,6 +192,8 @@ attributes! {
         Accepted(u64) = ACCEPTED "accepted",
         /// Packets that this host did not serve under this number since the cluster was made (replies).
         Dropped(u64) = DROPPED "dropped",
+        /// Whether what this host serves of the rule is answered (replies).
+        Health(Code<Health>) = HEALTH "health",
     }
 }
 
@@ -388,6 +393,10 @@ attributes! {
         Mac([u8; 6]) = MAC "mac",
         /// Sessions that were left.
         Sessions(u64) = SESSIONS "sessions",
+        /// Place of the rule in the list; absent: what no rule covers.
+        Rule(u16) = RULE "rule",
+        /// Whether what this host accepts of it is answered.
+        Health(Code<Health>) = HEALTH "health",
     }
 }
 
@@ -491,6 +500,8 @@ reply! {
         walk_seen: Option<u32> = WalkSeen,
         /// Number of port rules in force (replies).
         rules: Option<u16> = Rules,
+        /// Whether what this host serves as the default host, which no rule covers, is answered (replies).
+        health: Option<Code<Health>> = Health,
     }
 }
 
@@ -523,6 +534,10 @@ reply! {
         mac: Option<[u8; 6]> = Mac,
         /// Sessions that were left.
         sessions: Option<u64> = Sessions,
+        /// Place of the rule in the list; absent: what no rule covers.
+        rule: Option<u16> = Rule,
+        /// Whether what this host accepts of it is answered.
+        health: Option<Code<Health>> = Health,
     }
 }
 
@@ -730,5 +745,7 @@ reply! {
         accepted: Option<u64> = Accepted,
         /// Packets that this host did not serve under this number since the cluster was made (replies).
         dropped: Option<u64> = Dropped,
+        /// Whether what this host serves of the rule is answered (replies).
+        health: Option<Code<Health>> = Health,
     }
 }

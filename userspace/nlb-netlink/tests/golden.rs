@@ -11,7 +11,7 @@ use netlink_packet_core::{DefaultNla, Emitable, NLA_HEADER_SIZE, NetlinkSerializ
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Mode, Responder, Trace},
+    genl::{Affinity, Command, Control, Echo, EventKind, Health, Mode, Responder, Trace},
     rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
@@ -208,6 +208,7 @@ fn rule_get() {
         buckets_owned: Some(1229),
         accepted: Some(1_234_567_890_123),
         dropped: Some(7),
+        health: Health::Unknown.into(),
     };
     assert_eq!(PortRule::from_attributes(attributes).unwrap(), expected);
 }
@@ -267,6 +268,7 @@ fn cluster_get() {
         sessions: Some(17),
         vip_ifindex: None,
         unanswered_vips: Vec::new(),
+        health: Health::Unknown.into(),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);
@@ -430,6 +432,8 @@ fn event_ntf() {
         vip: Some("192.0.2.10".parse().unwrap()),
         mac: Some([2, 0, 0, 0, 0, 0x77]),
         sessions: None,
+        rule: None,
+        health: None,
     };
     assert_eq!(Event::from_attributes(attributes).unwrap(), expected);
 }

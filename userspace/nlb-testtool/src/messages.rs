@@ -325,6 +325,7 @@ impl Module {
             let keys = self.client.keys(cluster.ifindex)?;
             for mut rule in self.client.rules(cluster.ifindex)? {
                 (rule.accepted, rule.dropped, rule.buckets_owned) = (None, None, None);
+                rule.health = nlb_core::genl::Health::Unknown.into();
                 text += &format!("{rule:?}\n");
             }
             text += &format!(
@@ -335,6 +336,7 @@ impl Module {
             );
             cluster.state = nlb_core::state::HostState::Stopped.into();
             cluster.out_reason = nlb_core::state::OutReason::None.into();
+            cluster.health = nlb_core::genl::Health::Unknown.into();
             cluster.generation = 0;
             cluster.members = 0;
             cluster.buckets_owned = 0;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use nlb_core::{
-    genl::{Affinity, Control, Echo, Mode, Responder},
+    genl::{Affinity, Control, Echo, Health, Mode, Responder},
     limits::KEY_LEN,
     rules::{FilteringMode, Protocols, RuleState, Track},
     state::{Cause, HostState, OutReason},
@@ -236,6 +236,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         sessions: Some(17),
         vip_ifindex: Some(VIP_DEVICE),
         unanswered_vips: Vec::new(),
+        health: Health::Unknown.into(),
     }
 }
 
@@ -259,6 +260,7 @@ pub(crate) fn rule(number: u16, first_port: u16, last_port: u16) -> PortRule {
         buckets_owned: Some(1366),
         accepted: None,
         dropped: None,
+        health: Health::Unknown.into(),
     }
 }
 

@@ -237,6 +237,7 @@ fn fuzz_packet() {
             slot,
             bucket,
             session: Some(flow),
+            ..
         } = leaving(filter, words, l3)
         {
             if flow.protocol == 17 {

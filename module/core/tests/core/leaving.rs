@@ -5,6 +5,7 @@
 use super::common::*;
 use nlb_core::filter::NO_RULE;
 use nlb_core::genl::Affinity;
+use nlb_core::health::Turn;
 use nlb_core::leaving::{is_from_vip, leaving, Leaving};
 use nlb_core::packet::Flow;
 use nlb_core::rules::Rule;
@@ -46,7 +47,7 @@ fn only_the_owner_answers_a_syn() {
         &tcp(80, 40000, SYN | ACK),
     );
     for packet in [v4, v6] {
-        assert_eq!(verdict(&Words::ALL, &packet), Leaving::SynAck);
+        assert_eq!(verdict(&Words::ALL, &packet), Leaving::SynAck(0));
         assert_eq!(verdict(&Words::NONE, &packet), Leaving::LateSynAck(0));
     }
 }
@@ -55,11 +56,50 @@ fn only_the_owner_answers_a_syn() {
 fn a_syn_ack_that_no_rule_covers_is_the_default_hosts() {
     let packet = ipv4(VIP4, CLIENT4, 6, &tcp(80, 40000, SYN | ACK));
     let filter = build(&settings(&vips(), &[]));
-    assert_eq!(leaving(&filter, &Words::ALL, &packet), Leaving::SynAck);
+    assert_eq!(
+        leaving(&filter, &Words::ALL, &packet),
+        Leaving::SynAck(NO_RULE)
+    );
     assert_eq!(
         leaving(&filter, &Words::NONE, &packet),
         Leaving::LateSynAck(NO_RULE)
     );
+}
+
+#[test]
+fn what_answers_a_client_is_told_by_rule() {
+    let rules = [Rule::all(Affinity::None)];
+    let (ruled, bare) = (
+        build(&settings(&vips(), &rules)),
+        build(&settings(&vips(), &[])),
+    );
+    let mut refusal = tcp(80, 40000, 0x14);
+    refusal[4..8].fill(0);
+    let mut reset = refusal.clone();
+    reset[7] = 1;
+    let of = |segment: &[u8]| ipv4(VIP4, CLIENT4, 6, segment);
+    for words in [&Words::ALL, &Words::NONE] {
+        for (packet, turn) in [
+            (of(&tcp(80, 40000, SYN | ACK)), Some(Turn::SynAck)),
+            (of(&refusal), Some(Turn::Reset)),
+            (of(&reset), None),
+            (of(&tcp(80, 40000, ACK)), None),
+            (
+                ipv4(VIP4, CLIENT4, 17, &udp(53, 40000, b"")),
+                Some(Turn::Reply),
+            ),
+            (ipv4(VIP4, CLIENT4, 132, &[0, 80, 0, 81, 0, 0, 0, 0]), None),
+        ] {
+            assert_eq!(
+                leaving(&ruled, words, &packet).turn(),
+                turn.map(|it| (it, 0))
+            );
+            assert_eq!(
+                leaving(&bare, words, &packet).turn(),
+                turn.map(|it| (it, NO_RULE))
+            );
+        }
+    }
 }
 
 #[test]
@@ -99,7 +139,10 @@ fn the_owner_of_an_answer_is_that_of_the_question() {
             nlb_core::decide::Verdict::Accept { .. }
         );
         owned += usize::from(is_mine);
-        assert_eq!(leaving(&filter, &even, &answer) == Leaving::SynAck, is_mine);
+        assert_eq!(
+            leaving(&filter, &even, &answer) == Leaving::SynAck(0),
+            is_mine
+        );
     }
     assert!((200..312).contains(&owned), "{owned} of 512");
 }
@@ -170,7 +213,7 @@ fn what_this_host_begins_comes_home() {
         assert_eq!(session.is_some(), has_session);
         // The owner gets the answers anyway.
         let owned = verdict(&Words::ALL, &packet);
-        assert_eq!(matches!(owned, Leaving::Own(_)), has_session);
+        assert_eq!(matches!(owned, Leaving::Own { .. }), has_session);
         assert_eq!(owned == Leaving::Untouched, !has_session);
     }
 }
@@ -185,6 +228,7 @@ fn an_answer_is_of_the_session_that_was_remembered() {
         slot,
         bucket,
         session,
+        rule: 0,
     } = leaving(&filter, &Words::NONE, &question)
     else {
         panic!("opened");
@@ -197,7 +241,13 @@ fn an_answer_is_of_the_session_that_was_remembered() {
     assert!(SessionKey::of(&flow).is_some());
     // A socket that is bound to its peer may see its bucket move.
     let owned = leaving(&filter, &Words::ALL, &question);
-    assert_eq!(owned, Leaving::Own(flow));
+    assert_eq!(
+        owned,
+        Leaving::Own {
+            session: flow,
+            rule: 0
+        }
+    );
     // And the answer is asked about where it arrives.
     let moved = Words {
         moved: u64::MAX,

@@ -19,6 +19,7 @@ mod fragments;
 mod fuzz;
 mod fuzz_node;
 mod golden;
+mod health;
 mod hostile;
 mod inquiry;
 mod late;

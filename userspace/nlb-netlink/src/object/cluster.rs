@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::{Affinity, Control, Echo, Mode, Responder},
+    genl::{Affinity, Control, Echo, Health, Mode, Responder},
     limits::{KEY_LEN, SEED_LEN},
     state::{Cause, HostState, OutReason},
 };
@@ -89,6 +89,8 @@ pub struct Cluster {
     pub unanswered_vips: Vec<IpAddr>,
     /// Index of the device that is made for the VIPs; absent while the namespace ends.
     pub vip_ifindex: Option<u32>,
+    /// Whether what no rule covers is answered.
+    pub health: Code<Health>,
 }
 
 /// Another station claims a VIP.
@@ -156,6 +158,7 @@ impl Cluster {
             sessions: reply.sessions,
             vip_ifindex: reply.vip_ifindex,
             unanswered_vips: reply.unanswered_vip,
+            health: reply.health.unwrap_or(Health::Unknown.into()),
         })
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::EventKind,
+    genl::{EventKind, Health},
     state::{Cause, HostState, OutReason},
 };
 
@@ -42,6 +42,10 @@ pub struct Event {
     pub mac: Option<[u8; 6]>,
     /// Sessions that were left.
     pub sessions: Option<u64>,
+    /// Place of the rule in the list; absent for what no rule covers.
+    pub rule: Option<u16>,
+    /// Whether what is accepted of it is answered.
+    pub health: Option<Code<Health>>,
 }
 
 impl Event {
@@ -66,6 +70,8 @@ impl Event {
             vip: reply.vip,
             mac: reply.mac,
             sessions: reply.sessions,
+            rule: reply.rule,
+            health: reply.health,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::Affinity,
+    genl::{Affinity, Health},
     rules::{
         FilteringMode, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule, RuleState, Track,
     },
@@ -52,6 +52,8 @@ pub struct PortRule {
     pub accepted: Option<u64>,
     /// Packets that this host left to others.
     pub dropped: Option<u64>,
+    /// Whether what this host served is answered.
+    pub health: Code<Health>,
 }
 
 impl PortRule {
@@ -80,6 +82,7 @@ impl PortRule {
             buckets_owned: reply.buckets_owned,
             accepted: reply.accepted,
             dropped: reply.dropped,
+            health: reply.health.unwrap_or(Health::Unknown.into()),
         })
     }
 

@@ -84,7 +84,10 @@ fn of_cluster<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Vec<Findin
     };
     findings.extend(obstacle::all(&subject, kernel));
     match rules {
-        Ok(rules) => findings.extend(obstacle::firewall(&subject, &rules, kernel)),
+        Ok(rules) => {
+            findings.extend(obstacle::service(&subject, cluster, &rules));
+            findings.extend(obstacle::firewall(&subject, &rules, kernel));
+        }
         Err(error) => findings.push(unreadable(name, &error.to_string())),
     }
     findings

@@ -20,7 +20,8 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, target: &Target) -> Result<C
     let mut shapes = Vec::new();
     for cluster in clusters {
         let members = kernel.members(cluster.ifindex)?;
-        let obstacles = obstacle::standing(kernel, &cluster);
+        let rules = kernel.rules(cluster.ifindex)?;
+        let obstacles = obstacle::standing(kernel, &cluster, &rules);
         shapes.push(ClusterShape::new(&cluster, &members, obstacles));
     }
     Ok(Clusters(shapes))

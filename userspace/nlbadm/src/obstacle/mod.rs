@@ -16,17 +16,23 @@ mod mtu;
 mod nic;
 mod program;
 mod reverse_path;
+mod service;
 mod socket;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use nlb_netlink::{Error, device::Link, object::Cluster};
+use nlb_netlink::{
+    Error,
+    device::Link,
+    object::{Cluster, PortRule},
+};
 use serde::Serialize;
 
 pub(crate) use self::{
     bridge::NAME as BRIDGE,
     firewall::check as firewall,
     member::{check as member, module},
+    service::check as service,
 };
 use crate::host::Host;
 
@@ -210,14 +216,17 @@ const CHEAP: [Check; 8] = [
     manager::check,
 ];
 
-/// What has to be told of a cluster beside what is asked for: warnings and problems of the checks that cost little. What
-/// cannot be read is not told of here.
-pub(crate) fn standing(host: &mut dyn Host, cluster: &Cluster) -> Vec<Finding> {
+/// What has to be told of a cluster beside what is asked for: clients that are not answered, and warnings and problems of
+/// the checks that cost little. What cannot be read is not told of here.
+pub(crate) fn standing(host: &mut dyn Host, cluster: &Cluster, rules: &[PortRule]) -> Vec<Finding> {
     let subject = Subject::new(host, &cluster.ifname, cluster.ifindex, &cluster.vips);
     let Ok(subject) = subject else {
         return Vec::new();
     };
-    bad(&subject, host, &CHEAP)
+    let mut findings = service(&subject, cluster, rules);
+    findings.retain(Finding::is_bad);
+    findings.extend(bad(&subject, host, &CHEAP));
+    findings
 }
 
 /// What has to be told when a cluster is to be made.

@@ -35,6 +35,10 @@ pub(crate) struct EventShape {
     pub(crate) mac: Option<String>,
     /// Connections that were left.
     pub(crate) sessions: Option<u64>,
+    /// Number of the rule; null for what no rule covers.
+    pub(crate) rule: Option<u16>,
+    /// Whether what this host accepts of it is answered.
+    pub(crate) health: Option<String>,
 }
 
 impl EventShape {
@@ -54,6 +58,8 @@ impl EventShape {
             vip: event.vip,
             mac: event.mac.map(mac),
             sessions: event.sessions,
+            rule: event.rule,
+            health: event.health.map(|health| health.to_string()),
         }
     }
 }
@@ -93,6 +99,12 @@ impl Report for EventShape {
             self.sessions
                 .map(|count| format!("{count} connections left")),
         );
+        if let Some(health) = &self.health {
+            words.push(match self.rule {
+                Some(rule) => format!("rule {rule} {health}"),
+                None => format!("what no rule covers {health}"),
+            });
+        }
         let (head, tail) = words.split_at(3);
         let mut text = head.join(" ");
         if !tail.is_empty() {

@@ -58,6 +58,8 @@ pub(crate) struct RuleShape {
     pub(crate) share_percent: Option<f64>,
     pub(crate) accepted: Option<u64>,
     pub(crate) dropped: Option<u64>,
+    /// Whether what this host served is answered.
+    pub(crate) health: String,
     /// What it covers, and what the affinity looks at, for people.
     #[serde(skip)]
     pub(crate) text: [String; 2],
@@ -104,6 +106,7 @@ impl RuleShape {
                 .map(|buckets| share_percent(buckets as usize)),
             accepted: rule.accepted,
             dropped: rule.dropped,
+            health: rule.health.to_string(),
             text: [rulename::ports(rule), rulename::affinity(rule)],
         }
     }

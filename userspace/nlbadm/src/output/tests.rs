@@ -3,7 +3,7 @@
 //! Every answer in both forms, compared with files under `snapshots/`.
 
 use nlb_core::{
-    genl::{Affinity, EventKind, Mode, Trace},
+    genl::{Affinity, EventKind, Health, Mode, Trace},
     rules::{FilteringMode, Protocols, RuleState},
     state::{Cause, HostState, OutReason},
 };
@@ -314,6 +314,14 @@ fn events() {
         vip: None,
         mac: None,
         sessions: None,
+        rule: None,
+        health: None,
+    };
+    let silent = Event {
+        kind: EventKind::RuleHealth.into(),
+        rule: Some(2),
+        health: Some(Health::Silent.into()),
+        ..bare.clone()
     };
     let drained = Event {
         kind: EventKind::Drained.into(),
@@ -353,6 +361,7 @@ fn events() {
             + &both(&EventShape::new(time(), back))
             + &both(&EventShape::new(time(), claim))
             + &both(&EventShape::new(time(), drained))
+            + &both(&EventShape::new(time(), silent))
     );
 }
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the kernel's log says of a cluster: what keeps clients from being served, once when it begins. Nobody may be
+//! listening to events at night; the log is read in the morning.
+
+use crate::cluster::context::Cluster;
+use crate::kapi::log::{warn, warn_claim, warn_rule};
+use crate::l2::conflict::Claim;
+use crate::nlb_core::genl::{EventKind, Health, OutReason};
+
+/// Another station claims a VIP. Context: any.
+pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
+    warn_claim(cluster.device(), claim.vip, &claim.mac);
+}
+
+/// Something happened to a cluster as a whole. Context: any.
+pub(crate) fn cluster(cluster: &Cluster, kind: EventKind) {
+    let text = match kind {
+        EventKind::Starved => {
+            "frames to the virtual MAC do not arrive, though heartbeats do: the switch withholds them"
+        }
+        EventKind::Delivered => "frames to the virtual MAC arrive again",
+        EventKind::Unanswered => "no answer to ARP or ND questions for a VIP, though a member should give one",
+        EventKind::Answered => "questions for all VIPs are answered again",
+        EventKind::SessionsFull => "the session table is full: new sessions are served, but not remembered",
+        _ => return,
+    };
+    warn(cluster.device(), text);
+}
+
+/// This host is out. Context: any.
+pub(crate) fn out(cluster: &Cluster, reason: OutReason) {
+    let text = match reason {
+        OutReason::DuplicateId => "out: another host has this id",
+        OutReason::RulesDiffer => "out: other rules than the other hosts",
+        OutReason::SettingsDiffer => "out: other settings than the other hosts",
+        OutReason::VipMissing => "out: a VIP is missing",
+        OutReason::InterfaceCut => "out: the interface is cut",
+        OutReason::Version => "out: another version than the other hosts",
+        OutReason::Key => "out: the other hosts do not know its key",
+        OutReason::NoLink => "out: heartbeats pass one way only",
+        OutReason::Flapping => "out: it came and went too often",
+        // What passes by itself, or was wanted.
+        OutReason::None
+        | OutReason::Dead
+        | OutReason::Left
+        | OutReason::NotFresh
+        | OutReason::Listening
+        | OutReason::MapRefused => return,
+    };
+    warn(cluster.device(), text);
+}
+
+/// What is accepted of a rule, or of what no rule covers, is not answered, or is again. Context: any.
+pub(crate) fn health(cluster: &Cluster, rule: Option<u16>, health: Health) {
+    let text = match health {
+        Health::Unknown => "no clients any more",
+        Health::Answers => "clients are answered again",
+        Health::Silent => "clients are accepted and get no answer: look at firewall, return path and service",
+        Health::Refuses => "clients are refused: no service listens",
+        Health::Unasked => "clients are answered that the cluster did not accept: a program takes packets before it",
+    };
+    match rule {
+        Some(rule) => warn_rule(cluster.device(), rule, text),
+        None => warn(cluster.device(), text),
+    }
+}
