@@ -275,7 +275,10 @@ impl Expire for Cluster {
         });
         probes.send(self);
         if let Some(look) = look {
-            virtual_mac::act(self, look);
+            if virtual_mac::act(self, look) {
+                let command = Command::Starved(look.starved != 0);
+                let _ = carry_out_command(self, timer, command);
+            }
         }
         inquiry::act(self, role);
         health::act(self, serves);

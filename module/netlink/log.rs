@@ -47,6 +47,8 @@ pub(crate) fn out(cluster: &Cluster, reason: OutReason) {
         | OutReason::NotFresh
         | OutReason::Listening
         | OutReason::MapRefused => return,
+        // An event of its own says more.
+        OutReason::Starved => return,
     };
     warn(cluster.device(), text);
 }

@@ -90,11 +90,11 @@ pub(crate) fn look(
 }
 
 /// Sends probes if it is this host's turn, and tells if what is known of delivery has changed. Context: any, without
-/// locks that a driver could take; one at a time.
-pub(crate) fn act(cluster: &Cluster, look: Look) {
+/// locks that a driver could take; one at a time. Whether it has changed.
+pub(crate) fn act(cluster: &Cluster, look: Look) -> bool {
     let starved = &cluster.probed().starved;
-    let before = starved.load();
-    if look.starved != before {
+    let changed = look.starved != starved.load();
+    if changed {
         starved.store(look.starved);
         let kind = if look.starved == 0 {
             EventKind::Delivered
@@ -112,6 +112,7 @@ pub(crate) fn act(cluster: &Cluster, look: Look) {
             send(cluster, snapshot, &side);
         }
     }
+    changed
 }
 
 fn send(cluster: &Cluster, snapshot: &Snapshot, side: &ReadSide) {

@@ -681,6 +681,8 @@ named! {
         Listening = 13 "listening",
         /// It refused a map that the leader had proposed, and is not asked again for a while.
         MapRefused = 14 "map-refused",
+        /// Frames to a virtual MAC do not reach it, though heartbeats do. It owns nothing as long as others get them.
+        Starved = 15 "starved",
     }
 }
 

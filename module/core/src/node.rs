@@ -32,6 +32,7 @@ mod residue_frames;
 mod rules;
 mod segment;
 mod send;
+mod starved;
 mod timer;
 mod view;
 mod walk;
@@ -69,6 +70,9 @@ pub enum Command {
     Carrier(bool),
     /// Whether a VIP is missing from the interface.
     VipMissing(bool),
+    /// Whether frames to a virtual MAC fail to reach this host, though heartbeats do. The host gives its buckets up while
+    /// others are better off.
+    Starved(bool),
     /// Something of the segment reached this host that is no frame of the cluster. The caller may say so
     /// at most once in a period.
     SegmentSeen,
@@ -250,6 +254,11 @@ pub struct Node<S: Storage> {
     /// When anybody was first asked since then.
     segment_asked: Option<Instant>,
     vip_missing: bool,
+    /// Frames to a virtual MAC do not reach this host, or do again, since then.
+    starved: bool,
+    starved_since: Instant,
+    /// It takes no buckets for that.
+    stepped_back: bool,
     draining: bool,
     drain_deadline: Option<Instant>,
     leaving: Option<Leaving>,
@@ -348,6 +357,9 @@ impl<S: Storage> Node<S> {
             segment_seen: None,
             segment_asked: None,
             vip_missing: false,
+            starved: false,
+            starved_since: Instant(0),
+            stepped_back: false,
             draining: false,
             drain_deadline: None,
             leaving: None,

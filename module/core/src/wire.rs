@@ -115,6 +115,8 @@ impl Flags {
     pub const SEGMENT_ALIVE: Flags = Flags(1 << 7);
     /// It takes no buckets, whatever its weights; part of its inputs.
     pub const IDLE: Flags = Flags(1 << 8);
+    /// Frames to a virtual MAC do not reach it.
+    pub const STARVED: Flags = Flags(1 << 9);
 
     /// Whether all bits of `other` are set.
     #[must_use]

@@ -48,6 +48,7 @@ impl<S: Storage> Node<S> {
                 self.vip_missing = missing;
                 self.inputs_changed(changed);
             }
+            Command::Starved(starved) => self.note_starved(starved),
             Command::SegmentSeen => self.note_segment(),
             Command::PeerSeen(host) => self.note_answer(host),
             Command::PeerAsked(host) => self.note_question(host),

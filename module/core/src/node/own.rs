@@ -472,15 +472,17 @@ impl<S: Storage> Node<S> {
 
     /// Whether this host takes no buckets.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_blocked() || self.draining
+        self.is_blocked() || self.draining || self.stepped_back
     }
 
-    /// Why another member owns nothing.
+    /// Why another member owns nothing, or its clients may reach nobody.
     pub(super) fn why_idle(&self, peer: &Peer) -> OutReason {
         if peer.said.flags.has(Flags::CUT) {
             OutReason::InterfaceCut
         } else if peer.said.flags.has(Flags::VIP_MISSING) {
             OutReason::VipMissing
+        } else if peer.said.flags.has(Flags::STARVED) {
+            OutReason::Starved
         } else {
             OutReason::None
         }

@@ -235,6 +235,7 @@ impl<S: Storage> Node<S> {
             .with(Flags::DUPLICATE, self.is_duplicate())
             .with(Flags::SEGMENT_ALIVE, self.segment_alive())
             .with(Flags::IDLE, self.is_idle())
+            .with(Flags::STARVED, self.starved)
     }
 
     #[inline(never)]

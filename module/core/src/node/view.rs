@@ -28,6 +28,7 @@ impl<S: Storage> Node<S> {
     pub(super) fn settle(&mut self) {
         self.expire();
         self.check_segment();
+        self.weigh_starvation();
         if !self.listened && self.now.since(self.started) >= self.silence_ns() {
             self.listened = true;
             self.hurry(Urgency::Soon);
@@ -433,6 +434,8 @@ impl<S: Storage> Node<S> {
         if self.in_view() {
             return if self.is_blocked() {
                 blocked
+            } else if self.starved {
+                OutReason::Starved
             } else {
                 OutReason::None
             };

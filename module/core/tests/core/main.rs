@@ -32,4 +32,5 @@ mod rule_change;
 mod segment;
 mod session;
 mod siphash_vectors;
+mod starved;
 mod strangers;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A host that gets no frames to the virtual MAC gives its buckets up to hosts that get them.
+//!
+//! Its heartbeats pass, so it stays a member; its clients' packets do not, and would reach nobody if it kept its buckets.
+//! Where no host gets any, the switch is at fault and not a port: then nothing changes, for nobody would serve better.
+//! What a host says of itself is authenticated, so a station without the key can bring nobody to step back.
+
+use super::super::store::Storage;
+use super::super::wire::Flags;
+use super::{Node, Urgency};
+
+impl<S: Storage> Node<S> {
+    /// Whether frames to the virtual MAC reach this host, as the caller has found.
+    pub(super) fn note_starved(&mut self, starved: bool) {
+        if self.starved != starved {
+            self.starved = starved;
+            self.starved_since = self.now;
+            self.hurry(Urgency::Now);
+        }
+    }
+
+    /// Steps back, or takes buckets again. The silence that counts as death is waited for either way: until then all hosts
+    /// have said whether they are starved as well, and a frame that gets through now and then moves nothing.
+    pub(super) fn weigh_starvation(&mut self) {
+        if !self.starved && !self.stepped_back {
+            return;
+        }
+        let settled = self.now.since(self.starved_since) >= self.silence_ns();
+        let wanted = if settled {
+            self.starved
+        } else {
+            self.stepped_back
+        };
+        let back = wanted && self.others_are_fed();
+        if back != self.stepped_back {
+            self.stepped_back = back;
+            self.inputs_changed(true);
+        }
+    }
+
+    /// Whether another member would serve in this host's place.
+    fn others_are_fed(&self) -> bool {
+        self.view
+            .members
+            .without(self.config.host)
+            .iter()
+            .any(|host| {
+                let flags = self.peer(host).said.flags;
+                self.two_way(host) && !flags.has(Flags::STARVED) && !flags.has(Flags::IDLE)
+            })
+    }
+}
