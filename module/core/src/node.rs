@@ -254,11 +254,12 @@ pub struct Node<S: Storage> {
     /// When anybody was first asked since then.
     segment_asked: Option<Instant>,
     vip_missing: bool,
-    /// Frames to a virtual MAC do not reach this host, or do again, since then.
+    /// Frames to a virtual MAC do not reach this host.
     starved: bool,
-    starved_since: Instant,
     /// It takes no buckets for that.
     stepped_back: bool,
+    /// When there was last no reason to change that.
+    agreed: Instant,
     draining: bool,
     drain_deadline: Option<Instant>,
     leaving: Option<Leaving>,
@@ -358,8 +359,8 @@ impl<S: Storage> Node<S> {
             segment_asked: None,
             vip_missing: false,
             starved: false,
-            starved_since: Instant(0),
             stepped_back: false,
+            agreed: Instant(0),
             draining: false,
             drain_deadline: None,
             leaving: None,

@@ -15,26 +15,24 @@ impl<S: Storage> Node<S> {
     pub(super) fn note_starved(&mut self, starved: bool) {
         if self.starved != starved {
             self.starved = starved;
-            self.starved_since = self.now;
+            self.agreed = self.now;
             self.hurry(Urgency::Now);
         }
     }
 
-    /// Steps back, or takes buckets again. The silence that counts as death is waited for either way: until then all hosts
-    /// have said whether they are starved as well, and a frame that gets through now and then moves nothing.
+    /// Steps back, or takes buckets again, when the reason for it has stood for the silence that counts as death: by then all
+    /// hosts have said whether they are starved as well, and a frame that gets through now and then moves nothing.
     pub(super) fn weigh_starvation(&mut self) {
         if !self.starved && !self.stepped_back {
             return;
         }
-        let settled = self.now.since(self.starved_since) >= self.silence_ns();
-        let wanted = if settled {
-            self.starved
-        } else {
-            self.stepped_back
-        };
-        let back = wanted && self.others_are_fed();
-        if back != self.stepped_back {
-            self.stepped_back = back;
+        let fed = self.others_are_fed();
+        let wanted = self.starved && fed;
+        if wanted == self.stepped_back {
+            self.agreed = self.now;
+        } else if !fed || self.now.since(self.agreed) >= self.silence_ns() {
+            self.agreed = self.now;
+            self.stepped_back = wanted;
             self.inputs_changed(true);
         }
     }

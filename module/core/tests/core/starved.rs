@@ -80,6 +80,22 @@ fn where_all_are_starved_nothing_moves() {
 }
 
 #[test]
+fn when_all_are_fed_again_nothing_moves() {
+    let mut world = serving(3);
+    let (generation, before) = (world.nodes[0].generation(), shares(&world));
+    for starved in [true, false] {
+        for index in 0..3 {
+            world.command(index, Command::Starved(starved));
+            world.run(PERIOD);
+        }
+        world.run(5 * SILENCE);
+    }
+    assert_eq!(world.nodes[0].generation(), generation);
+    assert_eq!(shares(&world), before);
+    assert_eq!(said_of(&world, 1), [OutReason::None; 3]);
+}
+
+#[test]
 fn the_last_that_is_fed_never_steps_back_and_the_first_return_when_it_starves() {
     let mut world = serving(3);
     for index in [0, 1] {
