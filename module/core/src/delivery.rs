@@ -7,11 +7,12 @@
 //! is a VIP and no group that anybody has joined; other switches block unknown stations. Then the cluster is converged
 //! and serves nobody. So the members of the two lowest ids send in each period what a client would send: a packet to the
 //! primary VIP of each family, in a frame to the virtual MAC. A host that hears their heartbeats on the segment and
-//! none of these probes for as long as makes a host count as dead is *starved*, and says so.
+//! none of these probes for as long as makes a host count as dead is *starved*, and says so; what follows from that is in
+//! `node/starved.rs`.
 //!
 //! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload and
-//! a hop limit of 1. It is not authenticated: whoever forges one hides a report, and changes nothing else. A host alone
-//! cannot tell.
+//! a hop limit of 1. It is not authenticated: whoever forges one hides that a host is starved, and changes
+//! nothing else. A host alone cannot tell.
 
 use super::host::{HostId, HostSet};
 use super::packet::{V4_HEADER, V6_HEADER};
