@@ -36,10 +36,14 @@ pub(crate) enum Event {
     SessionNoRoom = 8,
     /// A packet of a session was served that could not be remembered yet: the table was growing.
     SessionTableGrows = 9,
+    /// A frame of the protocol was sent once more, inside an IP packet.
+    FrameWrapped = 10,
+    /// One arrived so.
+    FrameUnwrapped = 11,
 }
 
 impl Event {
-    const NAMES: [&'static str; 10] = [
+    const NAMES: [&'static str; 12] = [
         "frame-sent",
         "frame-no-memory",
         "frame-too-long",
@@ -50,6 +54,8 @@ impl Event {
         "vip-defended",
         "session-no-room",
         "session-table-grows",
+        "frame-wrapped",
+        "frame-unwrapped",
     ];
 }
 

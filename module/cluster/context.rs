@@ -33,10 +33,12 @@ use crate::nlb_core::config::Config;
 use crate::nlb_core::delivery::Delivery;
 use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::genl::{Echo, Mode, Responder};
-use crate::nlb_core::limits::FRAME_MAX;
+use crate::nlb_core::host::HostId;
+use crate::nlb_core::limits::{FRAME_MAX, FRAME_SENT_MAX};
 use crate::nlb_core::node::{Command, CommandError, Node};
 use crate::nlb_core::rules::kept;
-use crate::nlb_core::time::Instant;
+use crate::nlb_core::time::{Instant, NS_PER_MS};
+use crate::nlb_core::transport::Transports;
 use crate::probe::segment::{Asked, Watch};
 use crate::probe::virtual_mac::Probed;
 use crate::quota::Charge;
@@ -81,6 +83,8 @@ pub(crate) struct Inner {
     pub(crate) keys: Keyring,
     pub(crate) watch: Watch,
     pub(crate) delivery: Delivery,
+    /// By which transport the other hosts are heard.
+    pub(crate) transports: Transports,
     /// Frames that are not in one piece are copied here.
     pub(crate) received: KVec<u8>,
     /// Frames are made here.
@@ -168,7 +172,8 @@ impl Cluster {
             watch: Watch::new(),
             delivery: Delivery::new(),
             received: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
-            sending: KVec::from_elem(0, FRAME_MAX, GFP_KERNEL_ACCOUNT)?,
+            sending: KVec::from_elem(0, FRAME_SENT_MAX, GFP_KERNEL_ACCOUNT)?,
+            transports: Transports::new(),
             applied: 0,
             pending: None,
             retired: None,
@@ -352,6 +357,17 @@ impl Cluster {
         &self.description
     }
 
+    /// The time between two heartbeats, in nanoseconds.
+    pub(crate) fn period_ns(&self) -> u64 {
+        u64::from(self.description.period_ms).saturating_mul(NS_PER_MS)
+    }
+
+    /// The silence after which a host counts as dead, in nanoseconds.
+    pub(crate) fn silence_ns(&self) -> u64 {
+        self.period_ns()
+            .saturating_mul(self.description.tolerance.into())
+    }
+
     /// The VIPs, the primary first.
     pub(crate) fn vips(&self) -> &[IpAddr] {
         &self.description.vips
@@ -408,6 +424,11 @@ impl Cluster {
     ) -> R {
         let inner = self.inner.lock();
         look(&inner.node, &inner.keys, Instant(now_ns()))
+    }
+
+    /// Whether a host is heard inside IP packets only. Context: any but hard interrupts.
+    pub(crate) fn is_only_wrapped(&self, host: HostId) -> bool {
+        self.inner.lock().transports.only_wrapped(host)
     }
 
     /// Changes the keys. Context: process; `change` must be short and must not sleep.
@@ -506,6 +527,13 @@ pub(crate) enum Refused {
 }
 
 impl Inner {
+    /// Whether what is sent now is sent inside IP too, and whether to ask for the same. Context: under the lock.
+    pub(crate) fn wraps(&mut self, cluster: &Cluster) -> Option<bool> {
+        let expected = self.node.view_members().without(self.node.config().host);
+        self.transports
+            .sends(Instant(now_ns()), cluster.period_ns(), expected)
+    }
+
     /// Hands the rules of `new` to the node, which is given the larger tables if it needs them. What is left in
     /// `larger` and `new` is to be freed. Context: under the lock.
     #[inline(never)]

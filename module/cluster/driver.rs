@@ -29,6 +29,7 @@ use crate::l2::conflict;
 use crate::l2::inquiry;
 use crate::l2::mac_filter::Reporter;
 use crate::l2::vip_watch;
+use crate::l2::wrapped;
 use crate::netlink::cluster_request::address_bytes;
 use crate::netlink::notify;
 use crate::nlb_core::config::Dedicated;
@@ -40,7 +41,9 @@ use crate::nlb_core::peer::Path;
 use crate::nlb_core::received::Received;
 use crate::nlb_core::state::HostState;
 use crate::nlb_core::time::Instant;
-use crate::nlb_core::wire::MAGIC;
+use crate::nlb_core::transport::Transport;
+use crate::nlb_core::wire::{sender, MAGIC};
+use crate::nlb_core::wrapped::Wrapped;
 use crate::probe::segment::Probes;
 use crate::probe::virtual_mac;
 use crate::stats;
@@ -56,21 +59,30 @@ const BURST_MAX: usize = 1024;
 
 /// Where a frame is.
 enum Bytes<'a> {
-    /// In a packet of this length.
-    Of(&'a Skb, usize),
+    /// In a packet, from this place on, of this length.
+    Of(&'a Skb, usize, usize),
     /// In one piece.
     Whole(&'a [u8]),
 }
 
+/// How a frame came.
+#[derive(Clone, Copy)]
+enum Way {
+    /// On the segment.
+    Segment(Transport),
+    /// On the second path.
+    Relay,
+}
+
 /// The bytes of a frame in one piece: as they stand in the buffer, or copied; nothing if they cannot be had.
-fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], len: usize) -> &'a [u8] {
+fn whole<'a>(skb: &'a Skb, copy: &'a mut [u8], at: usize, len: usize) -> &'a [u8] {
     let head = skb.head();
-    if head.len() == len {
-        return head;
+    if let Some(frame) = head.get(at..).filter(|frame| frame.len() == len) {
+        return frame;
     }
     match copy.get_mut(..len) {
         Some(copy) => {
-            if skb.copy(0, copy) {
+            if skb.copy(at, copy) {
                 copy
             } else {
                 &[]
@@ -195,11 +207,34 @@ impl Driver {
             cluster.stats().event(stats::Event::FrameTooLong);
             return Verdict::Consume;
         }
-        let result = self.hear(Path::Segment, Bytes::Of(skb, len));
+        let result = self.hear(Way::Segment(Transport::Plain), Bytes::Of(skb, 0, len));
         if result == Received::OtherCluster {
             self.other_cluster(skb);
         }
         Verdict::Consume
+    }
+
+    /// Hands a frame to the node that was found in an IP packet. Context: softirq, RCU.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wrapped_arrived(&self, skb: &Skb, found: Wrapped) {
+        let cluster = self.cluster();
+        cluster.stats().event(stats::Event::FrameUnwrapped);
+        let len = skb.len().saturating_sub(found.at);
+        if len > FRAME_MAX {
+            cluster.stats().event(stats::Event::FrameTooLong);
+            return;
+        }
+        if found.needed {
+            let mut inner = cluster.inner.lock();
+            inner
+                .transports
+                .asked(Instant(now_ns()), cluster.period_ns());
+        }
+        self.hear(
+            Way::Segment(Transport::Wrapped),
+            Bytes::Of(skb, found.at, len),
+        );
     }
 
     /// A frame of another cluster arrived. If it was sent where our own heartbeats go, that cluster has our primary
@@ -226,24 +261,34 @@ impl Driver {
 
     /// Hands a frame that came on the second path to the node. Context: process.
     pub(crate) fn frame_relayed(&self, frame: &[u8]) {
-        self.hear(Path::Relay, Bytes::Whole(frame));
+        self.hear(Way::Relay, Bytes::Whole(frame));
     }
 
     /// Hands a frame to the node, and does what it leaves to be done, which mostly is nothing.
-    fn hear(&self, path: Path, bytes: Bytes<'_>) -> Received {
+    fn hear(&self, way: Way, bytes: Bytes<'_>) -> Received {
         let _bh = BhGuard::new();
         let mut inner = self.cluster.inner.lock();
         let Inner {
             node,
             keys,
             received,
+            transports,
             ..
         } = &mut *inner;
         let frame = match bytes {
-            Bytes::Of(skb, len) => whole(skb, received, len),
+            Bytes::Of(skb, at, len) => whole(skb, received, at, len),
             Bytes::Whole(frame) => frame,
         };
-        let heard = node.hear(Instant(now_ns()), path, frame, keys);
+        let now = Instant(now_ns());
+        let heard = match way {
+            Way::Segment(_) => node.hear(now, Path::Segment, frame, keys),
+            Way::Relay => node.hear(now, Path::Relay, frame, keys),
+        };
+        if let (Way::Segment(transport), Some(host)) = (way, sender(frame)) {
+            if heard.received.accepted() || heard.received == Received::OtherPath {
+                transports.heard(now, self.cluster.period_ns(), host, transport);
+            }
+        }
         self.cluster.stats().received(heard.received);
         if !heard.quiet {
             carry_out(&self.cluster, &self.timer, inner);
@@ -391,10 +436,16 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
             return;
         }
         let told = event.map(|event| notify::Told::of(&inner.node, event));
+        let wraps = inner.wraps(cluster);
         drop(inner);
-        if let Some((frame, len)) = frame {
+        if let Some((mut frame, len)) = frame {
+            let bytes = frame.payload().get(..len).unwrap_or_default();
+            let copy = wraps.and_then(|needed| wrapped::Copy::of(cluster, bytes, needed));
             cluster.stats().event(stats::Event::FrameSent);
             frame.send(&cluster.description().heartbeat_mac, ETHERTYPE, len);
+            if let Some(copy) = copy {
+                copy.send(cluster);
+            }
         }
         if let Some(told) = told {
             happened(cluster, &told);

@@ -28,6 +28,7 @@ use crate::nlb_core::packet::{
 };
 use crate::nlb_core::reason::Reason;
 use crate::nlb_core::time::Instant;
+use crate::nlb_core::wrapped::wrapped;
 use crate::probe::segment;
 use crate::probe::virtual_mac;
 use crate::stats::Event;
@@ -279,9 +280,14 @@ fn moved_rare(
 #[cold]
 #[inline(never)]
 fn closer(driver: &Driver, side: &ReadSide, snapshot: &Snapshot, skb: Lent<'_>) -> Done {
-    if meta(snapshot, &skb).dst_is_virtual_mac && virtual_mac::arrived(driver.cluster(), skb.head())
-    {
-        return skb.finish(Verdict::Consume);
+    if meta(snapshot, &skb).dst_is_virtual_mac {
+        if virtual_mac::arrived(driver.cluster(), skb.head()) {
+            return skb.finish(Verdict::Consume);
+        }
+        if let Some(found) = wrapped(skb.head()) {
+            driver.wrapped_arrived(&skb, found);
+            return skb.finish(Verdict::Consume);
+        }
     }
     unclear(driver, side, snapshot, skb)
 }

@@ -15,7 +15,7 @@ use crate::netlink::notify;
 use crate::nlb_core::genl::EventKind;
 use crate::nlb_core::inquiry::{Inquiry, Role};
 use crate::nlb_core::node::Node;
-use crate::nlb_core::time::{Instant, NS_PER_MS};
+use crate::nlb_core::time::Instant;
 use core::net::IpAddr;
 use kernel::prelude::*;
 
@@ -106,10 +106,7 @@ pub(crate) fn role(cluster: &Cluster, node: &Node<NodeTables>) -> Role {
 #[inline(never)]
 pub(crate) fn act(cluster: &Cluster, role: Role) {
     let inquiries = cluster.inquiries();
-    let description = cluster.description();
-    let dead_ns = u64::from(description.period_ms)
-        .saturating_mul(description.tolerance.into())
-        .saturating_mul(NS_PER_MS);
+    let dead_ns = cluster.silence_ns();
     let side = read_lock();
     let link_local = cluster.device().as_device_ref().link_local(&side);
     let dedicated = arp::dedicated(cluster);

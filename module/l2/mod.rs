@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! How the VIPs stand on the segment: ARP and neighbour discovery, announcements, other stations that claim a VIP, the MACs
-//! that the interface receives, and whether the VIPs are addresses of this host.
+//! that the interface receives, whether the VIPs are addresses of this host, and frames of the protocol inside IP.
 //!
 //! May use: the core, `kapi/`, `cluster/`. Contexts: softirq for what answers, process and RTNL for what sets up.
 
@@ -12,3 +12,4 @@ pub(crate) mod inquiry;
 pub(crate) mod mac_filter;
 pub(crate) mod ndisc;
 pub(crate) mod vip_watch;
+pub(crate) mod wrapped;

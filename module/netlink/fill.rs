@@ -176,7 +176,9 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, place: usize) -> 
     message.put_flag(at::DEFAULT, info.is_default)?;
     message.put_u8(
         at::PATHS,
-        u8::from(info.on_segment) | u8::from(info.on_relay) << 1,
+        u8::from(info.on_segment)
+            | u8::from(info.on_relay) << 1
+            | u8::from(info.on_segment && cluster.is_only_wrapped(host)) << 2,
     )?;
     message.put_u32(at::LOSS_PERMILLE, u32::from(info.loss_permille))?;
     if !info.dedicated.as_bytes().is_empty() {

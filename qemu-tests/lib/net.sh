@@ -227,10 +227,18 @@ second_network() {
 	done
 }
 
-# block_heartbeats: no heartbeat passes the segment any more; unblock_heartbeats.
-block_heartbeats() {
+# block_ethertype: only IP and ARP pass the segment.
+block_ethertype() {
 	on sw nft 'add table bridge block; add chain bridge block forward { type filter hook forward priority 0; }
 		add rule bridge block forward ether type 0x88b5 drop'
+}
+
+# block_heartbeats: no heartbeat passes the segment any more, nor one inside IP;
+# unblock_heartbeats.
+block_heartbeats() {
+	block_ethertype
+	on sw nft 'add rule bridge block forward ip protocol 254 drop
+		add rule bridge block forward ip6 nexthdr 254 drop'
 }
 
 unblock_heartbeats() {

@@ -71,7 +71,7 @@ pub fn probe_v6(own: Ipv6Addr, vip: Ipv6Addr) -> [u8; PROBE_V6_LEN] {
     bytes
 }
 
-fn fill(bytes: &mut [u8], parts: &[&[u8]]) {
+pub(super) fn fill(bytes: &mut [u8], parts: &[&[u8]]) {
     let values = parts.iter().flat_map(|part| part.iter());
     for (byte, value) in bytes.iter_mut().zip(values) {
         *byte = *value;
@@ -79,7 +79,7 @@ fn fill(bytes: &mut [u8], parts: &[&[u8]]) {
 }
 
 /// The checksum of an IPv4 header whose other bytes are these (RFC 791).
-fn header_checksum(head: &[u8; 10], source: Ipv4Addr, destination: Ipv4Addr) -> u16 {
+pub(super) fn header_checksum(head: &[u8; 10], source: Ipv4Addr, destination: Ipv4Addr) -> u16 {
     let word = |pair: &[u8]| match *pair {
         [high, low] => u32::from(u16::from_be_bytes([high, low])),
         _ => 0,

@@ -260,7 +260,8 @@ pub mod member {
     pub const SELF: u16 = 8;
     /// The default host. `flag`.
     pub const DEFAULT: u16 = 9;
-    /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance. `u8`.
+    /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance; bit 2: heard on the
+    /// segment only inside IP packets, for the EtherType does not pass. `u8`.
     pub const PATHS: u16 = 10;
     /// Heartbeats lost of the last 1000 expected. `u32`.
     pub const LOSS_PERMILLE: u16 = 11;

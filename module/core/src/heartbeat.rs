@@ -39,7 +39,7 @@ use super::wire::{Flags, Phase, Reader, Writer};
 const ECHO_LEN: usize = 13;
 
 /// Echoes of hosts that have not proved themselves that a heartbeat has room for, beside those of all peers.
-pub(super) const CANDIDATE_ECHOES: usize = 16;
+pub(super) const CANDIDATE_ECHOES: usize = 13;
 
 /// A heartbeat as received. What it borrows was checked for its shape.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +192,7 @@ pub(super) fn write_echo(writer: &mut Writer<'_>, (host, incarnation, seq): (Hos
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::{FRAME_MAX, TAG_LEN};
+    use super::super::limits::{FRAME_MAX, FRAME_SENT_MAX, TAG_LEN};
     use super::super::wire::{GenId, HEADER_LEN};
     use super::*;
 
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_longest_heartbeat_fits_a_frame() {
-        let mut buf = [0; FRAME_MAX];
+        let mut buf = [0; FRAME_SENT_MAX];
         let mut writer = Writer::new(&mut buf, HEADER_LEN);
         write_said(&mut writer, &said());
         writer.u32(1);
@@ -331,7 +331,7 @@ mod tests {
         write_weights(&mut writer, &[0; 16]);
         let echoes = (0..64 + CANDIDATE_ECHOES).map(|_| (host(1), 1, 1));
         write_list(&mut writer, echoes, write_echo);
-        assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1485));
+        assert_eq!(writer.finish().map(|end| end + TAG_LEN), Some(1446));
     }
 
     /// What was understood, written again.

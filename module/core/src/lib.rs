@@ -62,5 +62,7 @@ pub mod socket;
 pub mod state;
 pub mod store;
 pub mod time;
+pub mod transport;
 pub mod verdict;
 pub mod wire;
+pub mod wrapped;

@@ -83,6 +83,10 @@ pub const TAG_LEN: usize = 16;
 /// Longest payload of a frame of ours on the segment: what fits an Ethernet MTU of 1500.
 pub const FRAME_MAX: usize = 1500;
 
+/// Longest frame that is sent: what also fits inside an IPv6 packet there, behind 40 bytes of header and eight of a mark
+/// (`wrapped.rs`).
+pub const FRAME_SENT_MAX: usize = FRAME_MAX - 48;
+
 /// EtherType of our frames: "Local Experimental 1" of IEEE 802, never assigned to anyone.
 pub const ETHERTYPE: u16 = 0x88B5;
 

@@ -43,6 +43,8 @@ pub const STAMPED_LEN: usize = 36;
 
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 44;
+/// Where the host id of the sender is.
+const SENDER_AT: usize = 7;
 
 /// Bit of the header: the sender serves in a view.
 const SERVING: u16 = 1;
@@ -404,6 +406,12 @@ impl<'a> Frame<'a> {
         let end = self.bytes.len().saturating_sub(TAG_LEN);
         self.bytes.get(HEADER_LEN..end).unwrap_or(&[])
     }
+}
+
+/// The host that a frame says that it is of, before anything of it was checked.
+#[must_use]
+pub fn sender(frame: &[u8]) -> Option<HostId> {
+    HostId::new(*frame.get(SENDER_AT)?)
 }
 
 /// Makes a frame of a body that was written at [`HEADER_LEN`] of `buf` and ends at `end`: puts the header

@@ -218,7 +218,8 @@ attributes! {
         This(()) = SELF "self",
         /// The default host.
         Default(()) = DEFAULT "default",
-        /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance.
+        /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance; bit 2: heard on
+        /// the segment only inside IP packets, for the EtherType does not pass.
         Paths(u8) = PATHS "paths",
         /// Heartbeats lost of the last 1000 expected.
         LossPermille(u32) = LOSS_PERMILLE "loss-permille",
@@ -562,7 +563,8 @@ reply! {
         this: bool = This,
         /// The default host.
         default: bool = Default,
-        /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance.
+        /// Bit 0: heard on the segment, bit 1: heard on the second path, both within the tolerance; bit 2: heard on
+        /// the segment only inside IP packets, for the EtherType does not pass.
         paths: Option<u8> = Paths,
         /// Heartbeats lost of the last 1000 expected.
         loss_permille: Option<u32> = LossPermille,

@@ -291,6 +291,7 @@ fn member_get() {
         default: true,
         heard_segment: true,
         heard_relay: true,
+        heard_wrapped: false,
         loss_permille: Some(17),
         dedicated_ip: Some("192.0.2.3".parse().unwrap()),
         weight: Some(50),

@@ -282,6 +282,7 @@ pub(crate) fn member(
         default: host_id == 1,
         heard_segment: alive && last_heard_ms.is_some(),
         heard_relay: false,
+        heard_wrapped: false,
         loss_permille: Some(0),
         dedicated_ip: Some(IpAddr::from([192, 0, 2, host_id])),
         weight: Some(50),

@@ -16,7 +16,7 @@ use super::{Node, Transmit};
 
 impl<S: Storage> Node<S> {
     /// Writes the next frame that has to go out into `buf`, which should have room for
-    /// [`super::super::limits::FRAME_MAX`] bytes; `None` if there is none. Drain it after each `handle_*`.
+    /// [`super::super::limits::FRAME_SENT_MAX`] bytes; `None` if there is none. Drain it after each `handle_*`.
     pub fn poll_transmit<A: Authenticator>(
         &mut self,
         buf: &mut [u8],

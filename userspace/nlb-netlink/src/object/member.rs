@@ -33,6 +33,8 @@ pub struct Member {
     pub heard_segment: bool,
     /// Whether it was heard on the second path within the tolerance.
     pub heard_relay: bool,
+    /// Heard on the segment only inside IP packets.
+    pub heard_wrapped: bool,
     /// Heartbeats lost of the last 1000 expected.
     pub loss_permille: Option<u32>,
     /// Its own address.
@@ -69,6 +71,7 @@ impl Member {
             default: reply.default,
             heard_segment: paths & 1 != 0,
             heard_relay: paths & 2 != 0,
+            heard_wrapped: paths & 4 != 0,
             loss_permille: reply.loss_permille,
             dedicated_ip: reply.dedicated_ip,
             weight: reply.weight,

@@ -52,6 +52,19 @@ pub(crate) fn check(subject: &Subject, cluster: &Cluster, members: &[Member]) ->
             );
         }
     }
+    let wrapped = members.iter().filter(|member| member.heard_wrapped);
+    let wrapped: Vec<u8> = wrapped.map(|member| member.host_id).collect();
+    if !wrapped.is_empty() {
+        let text = format!(
+            "heartbeats of {} arrive inside IP packets alone: something on the way drops EtherType 0x88b5",
+            named(&wrapped)
+        );
+        findings.push(
+            subject
+                .warning(NAME, text)
+                .remedy("let it pass, in the filters of switches and hypervisors"),
+        );
+    }
     if cluster.starved != 0 {
         let text = "frames to the virtual MAC do not arrive here, though heartbeats do";
         findings.push(

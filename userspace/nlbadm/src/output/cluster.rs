@@ -117,7 +117,7 @@ pub(crate) struct HostShape {
     pub(crate) default: bool,
     pub(crate) dedicated_ip: Option<IpAddr>,
     pub(crate) last_heard_ms: Option<u32>,
-    /// `segment`, `relay`.
+    /// `segment`; `ip`: on the segment, inside IP packets alone; `relay`.
     pub(crate) paths: Vec<&'static str>,
     pub(crate) loss_permille: Option<u32>,
     pub(crate) weight: Option<u8>,
@@ -183,7 +183,8 @@ impl ClusterShape {
 impl HostShape {
     fn new(member: &Member) -> Self {
         let paths = [
-            ("segment", member.heard_segment),
+            ("segment", member.heard_segment && !member.heard_wrapped),
+            ("ip", member.heard_segment && member.heard_wrapped),
             ("relay", member.heard_relay),
         ];
         HostShape {
