@@ -140,6 +140,12 @@ impl Skb {
         unsafe { data.sub(ETH_HLEN).cast::<[u8; ETH_HLEN]>().as_ref() }
     }
 
+    /// The source MAC of a buffer at ingress, if its Ethernet header stands directly before the data.
+    pub(crate) fn source_mac(&self) -> Option<[u8; 6]> {
+        let [.., a, b, c, d, e, f, _, _] = *self.ethernet()?;
+        Some([a, b, c, d, e, f])
+    }
+
     /// Makes the packet one for this host, whatever its destination MAC was.
     ///
     /// The field is written on shared buffers too, as nft's `meta pkttype set` does: it says how *this* host

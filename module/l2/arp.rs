@@ -50,6 +50,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
             cluster.stats().reason(reason);
             if let (Reason::ArpPeer, Some(vip)) = (reason, arp::sender(&bytes)) {
                 inquiry::heard(cluster, vip.into());
+                conflict::beside(cluster, vip.into(), skb.source_mac());
             }
             Verdict::Consume
         }

@@ -96,6 +96,7 @@ fn peer_spoke(cluster: &Cluster, skb: &Skb) {
     if skb.copy(0, &mut bytes) {
         if let Some(vip) = nd::speaks_for(&bytes) {
             inquiry::heard(cluster, vip.into());
+            conflict::beside(cluster, vip.into(), skb.source_mac());
         }
     }
 }

@@ -75,6 +75,13 @@ load_end busy
 same "no client noticed" "$(field busy .requests)" "$(field busy .answered)"
 same "no host was lost or came" "$before" "$(generation h1)"
 
-# Where neither passes, each is alone as before: the relay is for that.
+# Where neither passes, each is alone: the relay is for that. Each hears the others answer for the VIP, and names one.
 block_heartbeats
 check "neither passes: hosts are alone" wait_until 20 members_are h1 eth0 1
+names_another() {
+	[[ $(shown "$1" '.[0].conflict.mac') == 02:00:00:00:00:0[123] ]]
+}
+for n in 1 2 3; do
+	check "neither passes: host $n names another host's NIC" wait_until 75 names_another "$n"
+done
+check "neither passes: in the kernel's log" grep -qE 'nlb: (10.0.0.10|fd00::a) is claimed by 02:00:00:00:00:0[123]' <<<"$(dmesg)"
