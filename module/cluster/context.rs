@@ -24,6 +24,7 @@ use crate::kapi::once::Once;
 use crate::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
 use crate::kapi::skb::Frame;
 use crate::l2::announcements::Announcements;
+use crate::l2::askers::Askers;
 use crate::l2::conflict::Conflicts;
 use crate::l2::inquiry::Inquiries;
 use crate::l2::mac_filter::Memberships;
@@ -140,6 +141,8 @@ pub(crate) struct Cluster {
     #[pin]
     inquiries: Inquiries,
     #[pin]
+    askers: Askers,
+    #[pin]
     healths: Healths,
     #[pin]
     pub(crate) inner: BhLock<Inner>,
@@ -210,6 +213,7 @@ impl Cluster {
                 conflicts <- Conflicts::new(),
                 announcements <- Announcements::new(),
                 inquiries <- Inquiries::new(),
+                askers <- Askers::new(),
                 healths <- healths,
                 inner <- BhLock::new(inner),
                 device,
@@ -284,6 +288,11 @@ impl Cluster {
     /// Questions for the VIPs.
     pub(crate) fn inquiries(&self) -> &Inquiries {
         &self.inquiries
+    }
+
+    /// Stations that keep asking for a VIP.
+    pub(crate) fn askers(&self) -> &Askers {
+        &self.askers
     }
 
     /// Whether what it serves here is answered.

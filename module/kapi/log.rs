@@ -38,6 +38,16 @@ pub(crate) fn warn_rule(device: &Device, rule: u16, text: &str) {
     }
 }
 
+/// Writes a line about a station. Context: any.
+pub(crate) fn warn_station(device: &Device, mac: &[u8; 6], text: &str) {
+    if is_welcome() {
+        let format = c"nlb: %pM %.*s\n".as_ptr().cast();
+        let mac = mac.as_ptr();
+        // SAFETY: As in `warn`; the first argument has the six bytes that `%pM` reads.
+        unsafe { bindings::netdev_warn(device.as_ptr(), format, mac, len(text), text.as_ptr()) };
+    }
+}
+
 /// Writes a line about a station that claims a VIP. Context: any.
 pub(crate) fn warn_claim(device: &Device, vip: IpAddr, mac: &[u8; 6]) {
     if !is_welcome() {

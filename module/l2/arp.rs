@@ -12,6 +12,7 @@ use crate::datapath::drops::dropped;
 use crate::kapi::netfilter::{Hook, Verdict};
 use crate::kapi::rcu::{RcuCell, ReadSide};
 use crate::kapi::skb::{Frame, Skb, ETH_HLEN};
+use crate::l2::askers;
 use crate::l2::conflict;
 use crate::l2::inquiry;
 use crate::l2::ndisc;
@@ -62,6 +63,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
         ArpVerdict::Reply { to, bytes } => {
             cluster.stats().reason(Reason::ArpReplied);
             send(cluster, &to, &bytes);
+            askers::answered(cluster, skb.source_mac());
             Verdict::Consume
         }
     }

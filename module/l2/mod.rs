@@ -7,6 +7,7 @@
 
 pub(crate) mod announcements;
 pub(crate) mod arp;
+pub(crate) mod askers;
 pub(crate) mod conflict;
 pub(crate) mod inquiry;
 pub(crate) mod mac_filter;

@@ -15,6 +15,7 @@ use crate::kapi::netfilter::{OutputHook, Verdict};
 use crate::kapi::rcu::ReadSide;
 use crate::kapi::skb::{Frame, Skb};
 use crate::l2::arp::Guard;
+use crate::l2::askers;
 use crate::l2::conflict;
 use crate::l2::inquiry;
 use crate::nlb_core::mac::Mac;
@@ -65,6 +66,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
         Some(NdVerdict::Reply { to, bytes }) => {
             cluster.stats().reason(Reason::NdReplied);
             send(cluster, &to, &bytes);
+            askers::answered(cluster, skb.source_mac());
             Verdict::Consume
         }
     }

@@ -79,6 +79,9 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
         message.put(at::CONFLICT_MAC, &claim.mac)?;
         message.put_u64(at::CONFLICT_AGE_MS, age_ns / NS_PER_MS)?;
     }
+    if let Some(mac) = cluster.askers().last() {
+        message.put(at::ASKING_MAC, &mac)?;
+    }
     for vip in cluster.vips_of(cluster.inquiries().unanswered()) {
         message.put(at::UNANSWERED_VIP, address_bytes(vip, &mut buffer))?;
     }

@@ -4,13 +4,23 @@
 //! listening to events at night; the log is read in the morning.
 
 use crate::cluster::context::Cluster;
-use crate::kapi::log::{warn, warn_claim, warn_rule};
+use crate::kapi::log::{warn, warn_claim, warn_rule, warn_station};
 use crate::l2::conflict::Claim;
 use crate::nlb_core::genl::{EventKind, Health, OutReason};
+use crate::nlb_core::mac::Mac;
 
 /// Another station claims a VIP. Context: any.
 pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
     warn_claim(cluster.device(), claim.vip, &claim.mac);
+}
+
+/// A station keeps asking for a VIP. Context: any.
+pub(crate) fn asker(cluster: &Cluster, mac: &Mac) {
+    warn_station(
+        cluster.device(),
+        mac,
+        "keeps asking for a VIP, though it is answered",
+    );
 }
 
 /// Something happened to a cluster as a whole. Context: any.

@@ -14,6 +14,7 @@ use crate::netlink::sent::{event_ntf, heartbeat_ntf};
 use crate::nlb_core::event::Event;
 use crate::nlb_core::genl::{Command, EventKind, Health};
 use crate::nlb_core::host::HostId;
+use crate::nlb_core::mac::Mac;
 use crate::nlb_core::node::Node;
 use crate::nlb_core::state::{Cause, HostState, OutReason};
 use kernel::prelude::*;
@@ -52,6 +53,7 @@ struct Fields {
     out: Option<OutReason>,
     cause: Option<Cause>,
     claim: Option<Claim>,
+    mac: Option<Mac>,
     sessions: Option<u64>,
     rule: Option<u16>,
     health: Option<Health>,
@@ -117,6 +119,16 @@ pub(crate) fn cluster_event(cluster: &Cluster, kind: EventKind) {
     send(cluster, kind, None, &Fields::default());
 }
 
+/// Tells that a station keeps asking for a VIP. Context: any.
+pub(crate) fn asker(cluster: &Cluster, mac: &Mac) {
+    log::asker(cluster, mac);
+    let fields = Fields {
+        mac: Some(*mac),
+        ..Fields::default()
+    };
+    send(cluster, EventKind::Asking, None, &fields);
+}
+
 /// Tells whether what is accepted of a rule, or of what no rule covers, is answered. Context: any.
 pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health) {
     log::health(cluster, rule, health);
@@ -179,6 +191,9 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     }
     if let Some(sessions) = fields.sessions {
         message.put_u64(event_ntf::SESSIONS, sessions)?;
+    }
+    if let Some(mac) = fields.mac {
+        message.put(event_ntf::MAC, &mac)?;
     }
     if let Some(rule) = fields.rule {
         message.put_u16(event_ntf::RULE, rule)?;

@@ -27,6 +27,7 @@ pub(crate) mod cluster_get {
     pub(crate) const CONFLICT_MAC: u16 = at::CONFLICT_MAC;
     pub(crate) const CONFLICT_AGE_MS: u16 = at::CONFLICT_AGE_MS;
     pub(crate) const UNANSWERED_VIP: u16 = at::UNANSWERED_VIP;
+    pub(crate) const ASKING_MAC: u16 = at::ASKING_MAC;
     pub(crate) const STARVED: u16 = at::STARVED;
     pub(crate) const ALLOW_OTHER_INTERFACES: u16 = at::ALLOW_OTHER_INTERFACES;
     pub(crate) const ECHO: u16 = at::ECHO;

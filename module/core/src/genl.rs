@@ -189,8 +189,11 @@ pub mod cluster {
     /// Whether what this host serves as the default host, which no rule covers, is answered (replies). `u8`,
     /// [`super::Health`].
     pub const HEALTH: u16 = 48;
+    /// The MAC of a station that asked for a VIP again and again within the last ten minutes (replies). `binary`, 6
+    /// bytes.
+    pub const ASKING_MAC: u16 = 49;
     /// Highest number in use.
-    pub const MAX: u16 = 48;
+    pub const MAX: u16 = 49;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
@@ -612,6 +615,9 @@ named! {
         Answered = 14 "answered",
         /// What this host serves of a rule, or of what no rule covers, is answered no more, or again.
         RuleHealth = 15 "rule-health",
+        /// A station asks for a VIP again and again, though it is answered. Sent at most once in ten minutes for
+        /// each.
+        Asking = 16 "asking",
     }
 }
 

@@ -202,6 +202,19 @@ pub const HEALTH_UNANSWERED_DATAGRAMS: u64 = 16;
 /// Looks without a client after which nothing is known any more.
 pub const HEALTH_FORGET_LOOKS: u32 = 60;
 
+/// Stations of which questions are counted at one time: routers, and whoever is on the segment and has just come.
+pub const ASKERS: usize = 16;
+
+/// Questions of one station in [`ASKS_SPAN_NS`] that make it one that keeps asking: those that are content ask twice in that
+/// time at most, by two families, and one that is not once a second.
+pub const ASKS_MANY: u32 = 10;
+
+/// The time in which a station's questions are counted.
+pub const ASKS_SPAN_NS: u64 = 30 * super::time::NS_PER_SEC;
+
+/// How often it is told of the same station that it keeps asking.
+pub const ASKER_AGAIN_NS: u64 = 600 * super::time::NS_PER_SEC;
+
 /// How long announcements are refreshed: longer than most stations believe what they have learned (Windows up to ten
 /// minutes, BSD twenty, with a question of their own before).
 pub const ANNOUNCE_FOR_NS: u64 = 600 * super::time::NS_PER_SEC;

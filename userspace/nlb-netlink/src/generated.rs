@@ -147,6 +147,8 @@ attributes! {
         DedicatedFollows(()) = DEDICATED_FOLLOWS "dedicated-follows",
         /// Whether what this host serves as the default host, which no rule covers, is answered (replies).
         Health(Code<Health>) = HEALTH "health",
+        /// The MAC of a station that asked for a VIP again and again within the last ten minutes (replies).
+        AskingMac([u8; 6]) = ASKING_MAC "asking-mac",
     }
 }
 
@@ -455,6 +457,8 @@ reply! {
         /// A VIP for which this host's ARP or ND questions get no answer, though another member should give one
         /// (replies).
         unanswered_vip: Vec<IpAddr> = UnansweredVip,
+        /// The MAC of a station that asked for a VIP again and again within the last ten minutes (replies).
+        asking_mac: Option<[u8; 6]> = AskingMac,
         /// Address families whose VIPs get no frames on this host, 1 for IPv4, 2 for IPv6; absent if there is none
         /// (replies).
         starved: Option<u8> = Starved,

@@ -268,6 +268,7 @@ fn cluster_get() {
         sessions: Some(17),
         vip_ifindex: None,
         unanswered_vips: Vec::new(),
+        asking_mac: None,
         health: Health::Unknown.into(),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();

@@ -236,6 +236,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         sessions: Some(17),
         vip_ifindex: Some(VIP_DEVICE),
         unanswered_vips: Vec::new(),
+        asking_mac: None,
         health: Health::Unknown.into(),
     }
 }

@@ -89,6 +89,8 @@ pub struct Cluster {
     pub unanswered_vips: Vec<IpAddr>,
     /// Index of the device that is made for the VIPs; absent while the namespace ends.
     pub vip_ifindex: Option<u32>,
+    /// A station that keeps asking for a VIP.
+    pub asking_mac: Option<[u8; 6]>,
     /// Whether what no rule covers is answered.
     pub health: Code<Health>,
 }
@@ -158,6 +160,7 @@ impl Cluster {
             sessions: reply.sessions,
             vip_ifindex: reply.vip_ifindex,
             unanswered_vips: reply.unanswered_vip,
+            asking_mac: reply.asking_mac,
             health: reply.health.unwrap_or(Health::Unknown.into()),
         })
     }

@@ -48,6 +48,8 @@ pub(crate) struct ClusterShape {
     pub(crate) conflict: Option<ClaimShape>,
     /// VIPs that nobody answers this host's questions for, though another member should.
     pub(crate) unanswered: Vec<IpAddr>,
+    /// A station that keeps asking for a VIP, though it is answered.
+    pub(crate) asking: Option<String>,
     /// `ipv4`, `ipv6`: no frame to VIPs of that family reaches this host, though heartbeats do.
     pub(crate) starved: Vec<&'static str>,
     /// Packets for a VIP are served whichever interface they arrive on.
@@ -149,6 +151,7 @@ impl ClusterShape {
                 age_ms: claim.age_ms,
             }),
             unanswered: cluster.unanswered_vips.clone(),
+            asking: cluster.asking_mac.map(mac),
             starved: families(cluster.starved),
             allow_other_interfaces: cluster.allow_other_interfaces,
             echo: cluster.echo.to_string(),
@@ -257,6 +260,9 @@ fn cluster(cluster: &ClusterShape) -> String {
     if !cluster.unanswered.is_empty() {
         lines.extend(unanswered(cluster));
     }
+    if let Some(station) = &cluster.asking {
+        lines.extend(asking(cluster, station));
+    }
     if let Some(address) = cluster.dedicated_ip {
         lines.push(format!("  dedicated ip: {address}"));
     }
@@ -319,6 +325,18 @@ fn unanswered(cluster: &ClusterShape) -> [String; 2] {
         "  remedy: look for what takes the answers for spoofing (dynamic ARP inspection, ARP checks, port security, ND \
          guard) and let the virtual mac pass there; see docs/switches.md"
             .into(),
+    ]
+}
+
+/// What the host that answers says of a station that asks again and again, and what helps.
+fn asking(cluster: &ClusterShape, station: &str) -> [String; 2] {
+    let virtual_mac = cluster.virtual_mac.as_deref().unwrap_or("the virtual mac");
+    [
+        format!("  ASKING: {station} asks for a VIP again and again: it does not take the answers"),
+        format!(
+            "  remedy: if it is a router, give it a static entry of each VIP with {virtual_mac}, or use unicast mode; see \
+             docs/switches.md"
+        ),
     ]
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct EventShape {
     pub(crate) default_host: Option<u8>,
     /// A VIP that another station claims.
     pub(crate) vip: Option<IpAddr>,
-    /// The MAC that it claims it for, or its own.
+    /// The MAC that it claims it for, or its own; that of a station that keeps asking.
     pub(crate) mac: Option<String>,
     /// Connections that were left.
     pub(crate) sessions: Option<u64>,
@@ -94,6 +94,9 @@ impl Report for EventShape {
         words.extend(self.default_host.map(|id| format!("default host {id}")));
         if let (Some(vip), Some(mac)) = (self.vip, &self.mac) {
             words.push(format!("{vip} is claimed by {mac}"));
+        }
+        if let (None, Some(mac)) = (self.vip, &self.mac) {
+            words.push(format!("{mac} keeps asking for a VIP"));
         }
         words.extend(
             self.sessions
