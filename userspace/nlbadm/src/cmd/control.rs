@@ -2,12 +2,17 @@
 
 //! `nlbadm start`, `stop`, `drain`, `drainstop`, `suspend`, `resume`, `announce`
 
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
 use nlb_core::genl::Control;
-use nlb_netlink::object::ClusterChange;
+use nlb_netlink::object::{Cluster, ClusterChange};
 
 use crate::{
     cli::{Drainstop, Target},
-    failure::Failure,
+    failure::{Exit, Failure},
     kernel::Kernel,
 };
 
@@ -33,15 +38,64 @@ pub(crate) fn run(
     })
 }
 
-/// Asks the module to drain this host and to stop it after the last connection, and does not wait for that.
+/// Asks the module to drain this host and to stop it after the last connection, and waits for that if it is asked to.
 pub(crate) fn drainstop(kernel: &mut impl Kernel, args: &Drainstop) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, &args.target)?;
+    // Who waits wants the host to have stopped, and it has.
+    if args.wait && super::is_idle(&cluster) {
+        return Ok(());
+    }
     let change = ClusterChange::Drainstop {
         timeout_s: args.timeout,
     };
     kernel
         .change(cluster.ifindex, change)
-        .map_err(|error| Failure::from(error).context(format!("drainstop {}", cluster.ifname)))
+        .map_err(Failure::from)
+        .and_then(|()| {
+            if args.wait {
+                wait_drained(kernel, &cluster, args.timeout)
+            } else {
+                Ok(())
+            }
+        })
+        .map_err(|failure| failure.context(format!("drainstop {}", cluster.ifname)))
+}
+
+/// Waits until a host that drains has stopped, or its cluster has gone.
+///
+/// # Errors
+///
+/// If it has not, though its time has passed, or takes connections again.
+pub(super) fn wait_drained(
+    kernel: &mut impl Kernel,
+    cluster: &Cluster,
+    timeout_s: Option<u32>,
+) -> Result<(), Failure> {
+    let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
+    let deadline = timeout_s.map(|seconds| {
+        // It is stopped in order then, for which the others take over first.
+        Instant::now()
+            + Duration::from_secs(seconds.into())
+            + Duration::from_millis(2 * silence)
+            + super::GRACE
+    });
+    loop {
+        let clusters = kernel.clusters()?;
+        let now = clusters.iter().find(|it| it.ifindex == cluster.ifindex);
+        let Some(now) = now.filter(|now| !super::is_idle(now)) else {
+            return Ok(());
+        };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "the host is still {}: somebody has ended the drain",
+                    now.state
+                ),
+            ));
+        }
+        sleep(super::POLL);
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 //! The verbs, one file for each.
 
+pub(crate) mod apply;
 pub(crate) mod buckets;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod export;
 pub(crate) mod genkey;
 pub(crate) mod history;
 pub(crate) mod ip2mac;
@@ -48,20 +51,29 @@ fn interface(kernel: &mut impl Kernel, name: &str) -> Result<Interface, Failure>
         .ok_or_else(|| Failure::no_interface(name))
 }
 
-/// The cluster that is meant: that of the interface, or the only one.
+/// The cluster that is meant: that of the interface, or of the name where there is no such interface, or the only one.
 fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure> {
     let clusters = kernel.clusters()?;
     match &target.interface {
-        Some(name) => match clusters.into_iter().find(|cluster| cluster.ifname == *name) {
-            Some(cluster) => Ok(cluster),
+        Some(name) => match clusters.iter().find(|cluster| cluster.ifname == *name) {
+            Some(cluster) => Ok(cluster.clone()),
             // Tell a name that is mistyped from an interface without a cluster.
-            None => {
-                let interface = interface(kernel, name)?;
-                Err(Failure::no_cluster(&interface.name))
-            }
+            None => match kernel.interface(name)? {
+                Some(interface) => Err(Failure::no_cluster(&interface.name)),
+                None => named(clusters, name),
+            },
         },
         None => only(clusters),
     }
+}
+
+/// The cluster of a name, where there is no interface that is called so.
+fn named(mut clusters: Vec<Cluster>, name: &str) -> Result<Cluster, Failure> {
+    clusters.retain(|cluster| cluster.name == name);
+    if clusters.is_empty() {
+        return Err(Failure::no_interface(name));
+    }
+    only(clusters)
 }
 
 /// Asks the host of a cluster to leave, and waits until it has.
@@ -144,6 +156,11 @@ mod tests {
         assert_eq!(chosen(&mut kernel, Some("eth1")), Ok(3));
         let failure = chosen(&mut kernel, None).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("eth0 or eth1"), "{failure}");
+        kernel.clusters[1].name = "mail".into();
+        assert_eq!(chosen(&mut kernel, Some("mail")), Ok(3));
+        kernel.clusters[0].name = "mail".into();
+        let failure = chosen(&mut kernel, Some("mail")).unwrap_err();
         assert!(failure.message.contains("eth0 or eth1"), "{failure}");
     }
 
