@@ -85,6 +85,17 @@ pub(crate) fn printable(text: &str) -> String {
     short
 }
 
+/// Longest excerpt of a text, in characters.
+const EXCERPT_MAX: usize = 40;
+
+/// The beginning of a text, in quotes.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_MAX) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,10 +98,10 @@ fn refuse(source: &Source, at: Range<usize>, key: &str, table: Table) -> Failure
     let elsewhere = Table::ALL
         .into_iter()
         .find(|other| other.keys().contains(&key));
-    let advice = match (elsewhere, nearest(key, table.keys())) {
-        (Some(Table::Top), _) => "it stands outside of all tables".into(),
-        (Some(other), _) => format!("it belongs into {}", other.name()),
-        (None, Some(near)) => format!("did you mean `{near}`?"),
+    let advice = match (nearest(key, table.keys()), elsewhere) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Some(Table::Top)) => "it stands outside of all tables".into(),
+        (None, Some(other)) => format!("it belongs into {}", other.name()),
         (None, None) => format!("there are {}", table.keys().join(", ")),
     };
     source.refuse(Some(at), &format!("{name} has no key `{short}`; {advice}"))

@@ -8,6 +8,8 @@ mod difference;
 mod example;
 mod keys;
 mod machine;
+#[cfg(test)]
+mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use serde::{
     de::{self, Visitor},
 };
 
-use crate::{cli::value, endpoint::usable_vip};
+use crate::{cli::value, endpoint::usable_vip, source::excerpt};
 
 /// Bytes of an interface's name (`IFNAMSIZ`, without its zero).
 const IFNAME_MAX: usize = 15;
@@ -104,7 +104,7 @@ impl<T: Named> Written for Word<T> {
         let found = T::VALUES.iter().find(|value| value.name() == text);
         found.copied().map(Word).ok_or_else(|| {
             let names: Vec<_> = T::VALUES.iter().map(|value| value.name()).collect();
-            format!("{text:?} is none of {}", names.join(", "))
+            format!("{} is none of {}", excerpt(text), names.join(", "))
         })
     }
 }
@@ -119,7 +119,7 @@ impl Written for Vip {
     fn read(text: &str) -> Result<Self, String> {
         usable_vip(text)
             .map(Vip)
-            .map_err(|why| format!("{text:?}: {why}"))
+            .map_err(|why| format!("{}: {why}", excerpt(text)))
     }
 }
 
@@ -133,7 +133,7 @@ impl Written for IpAddr {
             } else {
                 "write one such as 192.0.2.1"
             };
-            format!("{text:?} is not an IPv4 or IPv6 address: {hint}")
+            format!("{} is not an IPv4 or IPv6 address: {hint}", excerpt(text))
         })
     }
 }
@@ -142,7 +142,7 @@ impl Written for Duration {
     const EXPECTED: &'static str = "a time with a unit, in quotes, such as \"200ms\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        value::period(text).map_err(|why| format!("{text:?}: {why}"))
+        value::period(text).map_err(|why| format!("{}: {why}", excerpt(text)))
     }
 }
 
@@ -178,7 +178,8 @@ impl Written for Ifname {
         let odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
         if text.is_empty() || text.len() > IFNAME_MAX || text.contains(odd) {
             return Err(format!(
-                "{text:?} can be no interface: a name has 1 to {IFNAME_MAX} bytes, and neither blanks nor slashes"
+                "{} can be no interface: a name has 1 to {IFNAME_MAX} bytes, and neither blanks nor slashes",
+                excerpt(text)
             ));
         }
         Ok(Ifname(text.into()))
@@ -197,7 +198,7 @@ impl Written for PathBuf {
         if names_a_file && !text.contains(char::is_control) {
             Ok(text.into())
         } else {
-            Err(format!("{text:?} is not the path of a file"))
+            Err(format!("{} is not the path of a file", excerpt(text)))
         }
     }
 }
@@ -254,7 +255,7 @@ impl Written for InitialState {
             .find(|state| state.name() == text)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
-                format!("{text:?} is none of {names}")
+                format!("{} is none of {names}", excerpt(text))
             })
     }
 }
