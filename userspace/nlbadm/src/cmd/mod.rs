@@ -36,7 +36,11 @@ use nlb_netlink::{
     route::Interface,
 };
 
-use crate::{cli::Target, failure::Failure, kernel::Kernel};
+use crate::{
+    cli::Target,
+    failure::{Exit, Failure},
+    kernel::Kernel,
+};
 
 /// How often it is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(10);
@@ -71,7 +75,12 @@ fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure
 fn named(mut clusters: Vec<Cluster>, name: &str) -> Result<Cluster, Failure> {
     clusters.retain(|cluster| cluster.name == name);
     if clusters.is_empty() {
-        return Err(Failure::no_interface(name));
+        return Err(Failure::new(
+            Exit::NoInterface,
+            format!(
+                "there is no interface {name} here, and no cluster of that name; `ip link` and `nlbadm` list those there are"
+            ),
+        ));
     }
     only(clusters)
 }
@@ -114,7 +123,7 @@ fn wait_left(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Error> {
 fn only(mut clusters: Vec<Cluster>) -> Result<Cluster, Failure> {
     match (clusters.pop(), clusters.as_slice()) {
         (None, _) => Err(Failure::new(
-            crate::failure::Exit::NoCluster,
+            Exit::NoCluster,
             "there is no cluster on this host; `nlbadm up --help` tells how to make one",
         )),
         (Some(cluster), []) => Ok(cluster),
@@ -135,10 +144,7 @@ fn only(mut clusters: Vec<Cluster>) -> Result<Cluster, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        failure::Exit,
-        fake::{self, Fake},
-    };
+    use crate::fake::{self, Fake};
 
     fn chosen(kernel: &mut Fake, name: Option<&str>) -> Result<u32, Failure> {
         let target = Target {

@@ -13,7 +13,6 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
-    warn,
 };
 
 /// Why nothing was done, what it would cost, and how it is done.
@@ -90,8 +89,8 @@ fn leave<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster, timeout: u32) -> R
             timeout_s: Some(timeout),
         };
         kernel.change(cluster.ifindex, change)?;
-        control::wait_drained(kernel, cluster, Some(timeout))
-            .unwrap_or_else(|failure| warn(Some(failure.message)));
+        // Where somebody starts the host again meanwhile, it serves: nothing is taken from it then.
+        control::wait_drained(kernel, cluster, Some(timeout))?;
     }
     let target = Target {
         interface: Some(cluster.ifname.clone()),

@@ -521,3 +521,51 @@ fn the_export_says_what_it_cannot_know() {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
+
+#[test]
+fn the_difference_reads_like_a_diff() {
+    let mut desk = Desk::serving();
+    desk.kernel.rules = vec![rule(0, 443, 443), rule(1, 25, 25)];
+    let text = cluster("period = \"100ms\"").replace("id = 1\n", "id = 1\nweight = 30\n")
+        + "\n[[rule]]\nports = 80\naffinity = \"none\"\n[[rule]]\nports = 25\n";
+    desk.apply(&text, "").unwrap_err();
+    let diff = desk.report.unwrap().diff();
+    let (head, rest) = diff.split_once("+++ ").unwrap();
+    assert_eq!(head, "--- web as it runs\n");
+    let (file, rest) = rest.split_once('\n').unwrap();
+    assert!(file.ends_with("/web.toml for web1"), "{file}");
+    assert_eq!(
+        rest,
+        "\x20[cluster]
+-period = \"200ms\"
++period = \"100ms\"
+ [host.web1]
++weight = 30
+ [[rule]]
+-ports = 443, affinity = \"single\"
++ports = 80, affinity = \"none\"
+ ports = 25, affinity = \"single\"
+"
+    );
+}
+
+#[test]
+fn what_was_done_is_told() {
+    let mut desk = Desk::new();
+    let told = |desk: &Desk| crate::output::Report::human(desk.report.as_ref().unwrap());
+    for (options, words) in [
+        ("--dry-run", "it would be made; nothing was changed\n"),
+        ("", "web1 is host 1 of the cluster web\n"),
+        ("", "nothing to do: web1 is what the file says\n"),
+    ] {
+        desk.apply(WEB, options).unwrap();
+        assert_eq!(told(&desk), words);
+    }
+    desk.kernel.clusters[0].pending = Some(7);
+    desk.kernel.members = Fake::in_cluster().members;
+    desk.apply(&format!("rule = []\n{WEB}"), "").unwrap();
+    assert_eq!(
+        told(&desk),
+        "nothing to do: web1 is what the file says; its rules wait for host 2: apply the same file there\n"
+    );
+}
