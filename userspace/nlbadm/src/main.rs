@@ -53,7 +53,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
         Verb::Up(args) => return cmd::up::run(kernel, &args),
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
-        Verb::Check { file } => print(json, &cmd::check::run(kernel, &file)?),
+        Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
         Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
         Verb::Down(args) => return cmd::down::run(kernel, &args),
         Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),

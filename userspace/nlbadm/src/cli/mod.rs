@@ -58,11 +58,7 @@ pub(crate) enum Verb {
     Apply(Apply),
     /// Check the file of a cluster, without the kernel and without privileges
     #[command(after_help = CHECK_HELP.as_str())]
-    Check {
-        /// TOML file, the same on every host; - for standard input
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
+    Check(Check),
     /// Print the running state of a cluster as a file, which changes nothing when it is applied
     Export(Export),
     /// Leave the cluster of an interface, or all clusters, and remove it from this host
@@ -244,6 +240,14 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
     pub(crate) drain_timeout: u32,
 
+    /// Leave a host stopped whose cluster is made, though the file starts it
+    #[arg(long, conflicts_with = "start")]
+    pub(crate) no_start: bool,
+
+    /// Start a host that is stopped, if the file starts it
+    #[arg(long)]
+    pub(crate) start: bool,
+
     /// Wait so long for the interface to appear, as at boot
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) wait: Option<u32>,
@@ -251,7 +255,8 @@ pub(crate) struct Apply {
 
 const APPLY_HELP: &str = "\
 Nothing is done where nothing differs. Rules, load weight and the number of sessions change while the host serves; all
-else only with --restart, and else the exit code is 9. The initial state of a host counts when its cluster is made.";
+else only with --restart, and else the exit code is 9. The state of a host in the file counts when its cluster is made, and
+with --start.";
 
 static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -259,6 +264,18 @@ static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
         crate::config::EXAMPLE
     )
 });
+
+/// Arguments of `check`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Check {
+    /// TOML file, the same on every host; - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// A host that has to have a section [default: this machine, and a warning if it has none]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+}
 
 /// Arguments of `export`.
 #[derive(Args, Clone, Debug)]

@@ -20,7 +20,7 @@ pub(crate) struct CheckedConfig {
     vips: usize,
     rules: usize,
     hosts: Vec<HostShape>,
-    /// The section of this machine; null if it has none.
+    /// The section of this machine, or of the host that is named; null if there is none.
     this: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Report for CheckedConfig {
             number(self.hosts.len(), "host")
         );
         if let Some(this) = &self.this {
-            let _ = writeln!(text, "this machine is {this}");
+            let _ = writeln!(text, "this host is {this}");
         }
         text
     }
@@ -112,6 +112,8 @@ pub(crate) struct Applied {
     pub(crate) action: Action,
     /// Whether it was done.
     pub(crate) done: bool,
+    /// Whether the host was stopped, and has been started beside that.
+    pub(crate) started: bool,
     changes: Vec<ChangeShape>,
     rules: Vec<RuleShape>,
     /// The hosts that rules wait for; null if none wait.
@@ -173,6 +175,7 @@ impl Applied {
             host_id: section.id,
             action,
             done: false,
+            started: false,
             changes: changes.collect(),
             rules: rules.collect(),
             waits_for: None,
@@ -235,6 +238,9 @@ impl Report for Applied {
             (Action::Change, true) => "changed while the host serves".into(),
             (Action::Restart, true) => "changed; the host has left and joined again".into(),
         };
+        if self.started {
+            text.push_str("; it takes part now");
+        }
         if let Some(hosts) = &self.waits_for {
             let _ = write!(text, "; {}", waiting(hosts));
         }

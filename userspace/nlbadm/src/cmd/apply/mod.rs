@@ -13,11 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nlb_core::{genl::Control, state::HostState};
 use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 
-use super::{rules, up};
+use super::{control, rules, up};
 use crate::{
-    cli::Apply,
+    cli::{Apply, Target},
     config::{Config, Dedicated, Difference, InitialState, Machine, Section, Settings},
     failure::{Exit, Failure},
     host::Host,
@@ -75,7 +76,10 @@ fn make<K: Kernel + Host>(
     let goal = Goal {
         settings: config.settings(section),
         key: read_key(&config, section)?,
-        state: section.state(),
+        state: match section.state() {
+            InitialState::Started if args.no_start => InitialState::Stopped,
+            state => state,
+        },
     };
     if let Some(limit) = args.wait {
         wait_for_interface(kernel, &goal.settings.interface, limit.into())?;
@@ -113,13 +117,10 @@ fn perform<K: Kernel + Host>(
     report: &mut Applied,
 ) -> Result<(), Failure> {
     match (report.action, running) {
-        (Action::None, Some(running)) => note_idle(running, goal),
-        (Action::Change, Some(running)) => {
-            if !args.dry_run {
-                live::run(kernel, running, &goal.settings)?;
-            }
-            note_idle(running, goal);
+        (Action::Change, Some(running)) if !args.dry_run => {
+            live::run(kernel, running, &goal.settings)?;
         }
+        (Action::None | Action::Change, Some(_)) => {}
         (Action::Restart, Some(running)) => restart::run(kernel, args, goal, running)?,
         _ => {
             let new = prepare(kernel, goal, None)?;
@@ -129,10 +130,30 @@ fn perform<K: Kernel + Host>(
         }
     }
     report.done = !args.dry_run;
+    if args.start && !args.dry_run {
+        report.started = start(kernel, goal)?;
+    } else if let Some(running) = running {
+        note_idle(running, goal);
+    }
     if let Some(running) = running {
         report.waits_for = rules::settle(kernel, running.cluster.clone())?;
     }
     Ok(())
+}
+
+/// Starts a host that is stopped, if the file starts it; one that is suspended obeys nothing but `resume`.
+fn start<K: Kernel + Host>(kernel: &mut K, goal: &Goal) -> Result<bool, Failure> {
+    let target = Target {
+        interface: Some(goal.settings.interface.clone()),
+    };
+    let stopped = super::cluster(kernel, &target)?
+        .state
+        .is(HostState::Stopped);
+    if goal.state != InitialState::Started || !stopped {
+        return Ok(false);
+    }
+    control::run(kernel, &target, Control::Start)?;
+    Ok(true)
 }
 
 /// The request for the cluster, when it is known that the host can have it.

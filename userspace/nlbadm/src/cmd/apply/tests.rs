@@ -145,6 +145,31 @@ fn the_initial_state_is_for_a_cluster_that_is_made() {
 }
 
 #[test]
+fn units_make_a_cluster_first_and_start_the_host_later() {
+    let last = |desk: &Desk| desk.kernel.changes.last().cloned().unwrap();
+    let mut desk = Desk::new();
+    desk.apply(WEB, "--no-start").unwrap();
+    assert_eq!(last(&desk), "add 2001:db8::10 to 9");
+    desk.apply(WEB, "--start --dry-run").unwrap();
+    assert_eq!(last(&desk), "add 2001:db8::10 to 9");
+    desk.apply(WEB, "--start").unwrap();
+    assert_eq!(last(&desk), "start on 2");
+    assert!(desk.report.as_ref().unwrap().started);
+    let count = desk.kernel.changes.len();
+    desk.apply(WEB, "--start").unwrap();
+    assert_eq!(desk.kernel.changes.len(), count, "it takes part already");
+    // One that the file does not start stays as it is, and so does one that is suspended.
+    for (state, text) in [
+        (HostState::Stopped, host("state = \"stopped\"")),
+        (HostState::Suspended, WEB.into()),
+    ] {
+        desk.kernel.clusters[0].state = state.into();
+        desk.apply(&text, "--start").unwrap();
+        assert_eq!(desk.kernel.changes.len(), count, "{state:?}");
+    }
+}
+
+#[test]
 fn the_smallest_change_is_made() {
     for (text, changes) in [
         (WEB.to_owned(), &[][..]),
