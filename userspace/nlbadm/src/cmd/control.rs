@@ -94,7 +94,8 @@ pub(super) fn wait_drained(
                 ),
             ));
         }
-        sleep(super::POLL);
+        // A host's state changes with its heartbeats, and a drain may take long.
+        sleep(super::POLL.max(Duration::from_millis(cluster.period_ms.into())));
     }
 }
 
@@ -102,10 +103,12 @@ pub(super) fn wait_drained(
 mod tests {
     use clap::Parser;
 
+    use nlb_core::state::HostState;
+
     use super::*;
     use crate::{
         cli::{Cli, Verb},
-        fake::Fake,
+        fake::{Fake, cluster},
     };
 
     fn args(line: &str) -> Result<Drainstop, clap::Error> {
@@ -125,6 +128,27 @@ mod tests {
             kernel.changes,
             ["drainstop on 2", "drainstop within 600 s on 2"]
         );
+    }
+
+    #[test]
+    fn who_waits_returns_when_the_host_has_stopped_and_not_before() {
+        let mut kernel = Fake::in_cluster();
+        let waiting = args("--wait --timeout 0").unwrap();
+        drainstop(&mut kernel, &waiting).unwrap();
+        assert_eq!(kernel.changes, ["drainstop within 0 s on 2"]);
+        // It has stopped already.
+        drainstop(&mut kernel, &waiting).unwrap();
+        assert_eq!(kernel.changes.len(), 1);
+        // Somebody has started it again: the drain of nobody here is not waited for without end.
+        kernel.clusters[0].state = HostState::Converged.into();
+        let own = Cluster {
+            period_ms: 1,
+            ..cluster(2, "eth0")
+        };
+        let failure = wait_drained(&mut kernel, &own, Some(0)).unwrap_err();
+        assert!(failure.message.contains("still converged"), "{failure}");
+        kernel.clusters.clear();
+        wait_drained(&mut kernel, &own, None).unwrap();
     }
 
     #[test]

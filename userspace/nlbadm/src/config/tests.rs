@@ -78,6 +78,25 @@ fn every_key_is_in_the_example() {
     }
 }
 
+/// The page names each key in code font, and what it shows as a file is right.
+#[test]
+fn the_page_knows_every_key() {
+    let page = include_str!("../../../../docs/configuration.md");
+    for table in [keys::Table::Cluster, keys::Table::Host] {
+        let (_, rest) = page.split_once(&format!("### {}", table.name())).unwrap();
+        let section = rest.split("\n##").next().unwrap();
+        for key in table.keys() {
+            let row = format!("| `{key}` |");
+            assert!(section.contains(&row), "{key} of {}", table.name());
+        }
+    }
+    let files: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        parse(file.split("```").next().unwrap()).unwrap();
+    }
+}
+
 #[test]
 fn no_rules_and_the_default_rule_are_told_apart() {
     let rules = |text: &str| {

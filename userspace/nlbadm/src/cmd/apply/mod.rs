@@ -32,6 +32,9 @@ use crate::{
     warn,
 };
 
+/// How often it is looked whether an interface has come.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What this host shall be.
 struct Goal {
     settings: Settings,
@@ -221,7 +224,7 @@ fn find(kernel: &mut impl Kernel, wanted: &Settings) -> Result<Option<Running>, 
     let cluster = match same.as_slice() {
         [] => return Ok(None),
         [one] => *one,
-        several => match several.iter().copied().find(|cluster| there(cluster)) {
+        several => match several.iter().copied().find(there) {
             Some(cluster) => cluster,
             None => {
                 let names: Vec<_> = several.iter().map(|it| it.ifname.as_str()).collect();
@@ -251,7 +254,7 @@ fn wait_for_interface(kernel: &mut impl Kernel, name: &str, seconds: u64) -> Res
             let failure = Failure::no_interface(name);
             return Err(failure.context(format!("after {seconds} s")));
         }
-        sleep(super::POLL);
+        sleep(LOOK);
     }
     Ok(())
 }

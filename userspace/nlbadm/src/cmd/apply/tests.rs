@@ -453,10 +453,13 @@ fn the_key_is_read_from_beside_the_file_and_kept_from_others() {
     desk.refused(WEB, "", Exit::NeedsRestart, "no-key");
 }
 
+/// Makes a cluster another one.
+type Turn = fn(&mut Fake);
+
 /// Clusters of many sorts: what is exported changes nothing when it is applied.
 #[test]
 fn what_is_exported_changes_nothing() {
-    let turns: [(&str, fn(&mut Fake)); 12] = [
+    let turns: [(&str, Turn); 12] = [
         ("as made", |_| {}),
         ("no rules", |it| it.rules.clear()),
         ("rules", |it| {
