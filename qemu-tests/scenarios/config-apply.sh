@@ -88,6 +88,17 @@ check "but it is said" grep -q 'this host is stopped, and stays so' /run/test/ap
 adm h3 start eth0
 check "all are members again" wait_agree 30 1 2 3
 
+# What keeps a host from serving is told, though the file is in force.
+out_of_vips() {
+	[ "$(out_reason 3)" = vip-missing ]
+}
+ip -n h3 addr del "$VIP/32" dev nlb0
+check "a VIP goes" wait_until 10 out_of_vips
+check "the file is in force" apply 3
+check "but the VIP is missed" grep -q 'a VIP is missing on this host' /run/test/applied
+adm h3 start eth0
+check "it is put back" wait_agree 30 1 2 3
+
 # The name of the cluster does for that of its interface.
 check "down by the name of the cluster" adm h3 down test
 same "the cluster is gone" "" "$(adm h3 -j show | jq -r '.[].interface')"

@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nlb_core::{genl::Control, state::HostState};
+use nlb_core::{
+    genl::Control,
+    state::{HostState, OutReason},
+};
 use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 
 use super::{control, rules, up};
@@ -136,7 +139,7 @@ fn perform<K: Kernel + Host>(
     if args.start && !args.dry_run {
         report.started = start(kernel, goal)?;
     } else if let Some(running) = running {
-        note_idle(running, goal);
+        warn(hindrance(running, goal));
     }
     if let Some(running) = running {
         report.waits_for = rules::settle(kernel, running.cluster.clone())?;
@@ -173,18 +176,29 @@ fn prepare<K: Kernel + Host>(
     up::prepare(kernel, new, &goal.settings.interface, dedicated, leaving)
 }
 
-/// The initial state is for a cluster that is made; what an operator has stopped since stays so, and is told.
-fn note_idle(running: &Running, goal: &Goal) {
-    if super::is_idle(&running.cluster) && goal.state == InitialState::Started {
-        let interface = &running.cluster.ifname;
-        let verb = match running.cluster.state.name().as_ref() {
-            "suspended" => "resume` and `nlbadm start",
-            _ => "start",
-        };
-        warn(Some(format!(
-            "this host is {}, and stays so: `nlbadm {verb} {interface}` lets it take part",
-            running.cluster.state
-        )));
+/// What keeps the host from serving though nothing differs from the file, and what helps. The initial state is for a cluster
+/// that is made: what an operator has stopped since stays so.
+fn hindrance(running: &Running, goal: &Goal) -> Option<String> {
+    let cluster = &running.cluster;
+    let interface = &cluster.ifname;
+    if goal.state != InitialState::Started {
+        return None;
+    }
+    let stays = |verbs: &str| {
+        format!(
+            "this host is {}, and stays so: {verbs} lets it take part",
+            cluster.state
+        )
+    };
+    match cluster.state.known()? {
+        HostState::Stopped => Some(stays(&format!("`nlbadm start {interface}`"))),
+        HostState::Suspended => Some(stays(&format!(
+            "`nlbadm resume {interface} && nlbadm start {interface}`"
+        ))),
+        _ if cluster.out_reason.is(OutReason::VipMissing) => Some(format!(
+            "a VIP is missing on this host, so it serves nothing: `nlbadm start {interface}` puts it back"
+        )),
+        _ => None,
     }
 }
 
