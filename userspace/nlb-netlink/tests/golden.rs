@@ -235,6 +235,7 @@ fn cluster_get() {
         mode: Mode::Multicast.into(),
         vips: vec!["192.0.2.10".parse().unwrap()],
         dedicated_ip: Some("192.0.2.1".parse().unwrap()),
+        dedicated_follows: false,
         affinity: Affinity::Single.into(),
         period_ms: 200,
         tolerance: 5,

@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     Exists = 7,
     /// Checks have found a problem.
     Unwell = 8,
+    /// The host would have to leave and join again.
+    NeedsRestart = 9,
 }
 
 /// A failure.

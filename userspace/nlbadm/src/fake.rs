@@ -11,15 +11,16 @@ use std::{
 use nlb_core::{
     genl::{Affinity, Control, Echo, Health, Mode, Responder},
     limits::KEY_LEN,
-    rules::{FilteringMode, Protocols, RuleState, Track},
+    mac::virtual_mac,
+    rules::{FilteringMode, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
     Error, Refusal,
     device::{Filter, Link},
     object::{
-        Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
-        NewRule, PortRule, Question, RuleChange,
+        Answer, BucketMap, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Key, Member,
+        NewCluster, NewRule, PortRule, Question, RuleChange,
     },
     route::{Address, Interface},
 };
@@ -207,6 +208,7 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
             "2001:db8::10".parse().unwrap(),
         ],
         dedicated_ip: Some("192.0.2.1".parse().unwrap()),
+        dedicated_follows: true,
         affinity: Affinity::Single.into(),
         period_ms: 200,
         tolerance: 5,
@@ -294,6 +296,51 @@ pub(crate) fn member(
     }
 }
 
+/// A new cluster, as it is seen afterwards.
+fn made(new: &NewCluster, ifname: &str) -> Cluster {
+    let key_id = match new.key {
+        ClusterKey::Key { id, .. } => Some(id),
+        ClusterKey::NoKey => None,
+    };
+    let derived = new.vips.first().map(|&vip| virtual_mac(new.mode, vip));
+    Cluster {
+        name: new.name.clone(),
+        host_id: new.host_id,
+        mode: new.mode.into(),
+        vips: new.vips.clone(),
+        dedicated_ip: new.dedicated_ip,
+        dedicated_follows: new.dedicated_follows,
+        period_ms: new.period_ms,
+        tolerance: new.tolerance,
+        virtual_mac: new.virtual_mac.or(derived),
+        state: HostState::Stopped.into(),
+        key_id,
+        weight: new.weight.or(Some(50)),
+        allow_other_interfaces: new.allow_other_interfaces,
+        echo: new.echo.into(),
+        responder: new.responder.into(),
+        sessions_max: new.sessions_max.or(Some(262_144)),
+        ..cluster(new.ifindex, ifname)
+    }
+}
+
+/// New rules, as they are seen afterwards.
+fn listed(rules: &[NewRule]) -> Vec<PortRule> {
+    let seen = |(number, new): (u16, &NewRule)| PortRule {
+        vip: new.rule.vip,
+        protocols: new.rule.protocols.into(),
+        mode: new.rule.mode.into(),
+        affinity: new.rule.affinity.into(),
+        prefix_v4: new.rule.prefix_v4,
+        prefix_v6: new.rule.prefix_v6,
+        track: new.rule.track.into(),
+        weight: new.weight,
+        priority: new.priority,
+        ..rule(number, new.rule.first_port, new.rule.last_port)
+    };
+    (0..).zip(rules).map(seen).collect()
+}
+
 impl Kernel for Fake {
     fn interface(&mut self, name: &str) -> Result<Option<Interface>, Error> {
         Ok(self.interfaces.iter().find(|i| i.name == name).cloned())
@@ -330,15 +377,23 @@ impl Kernel for Fake {
     fn create(&mut self, new: &NewCluster) -> Result<(), Error> {
         self.created = Some(new.clone());
         Fake::change(self, format!("create on {}", new.ifindex))?;
-        self.clusters.push(Cluster {
-            vips: new.vips.clone(),
-            ..cluster(new.ifindex, "eth0")
-        });
+        let interface = self.interfaces.iter().find(|it| it.index == new.ifindex);
+        let ifname = interface.map_or("eth0", |it| it.name.as_str());
+        self.clusters.push(made(new, ifname));
+        let default = [NewRule {
+            rule: Rule::all(new.affinity),
+            weight: None,
+            priority: None,
+            state: None,
+        }];
+        self.rules = listed(new.rules.as_deref().unwrap_or(&default));
         Ok(())
     }
 
     fn remove(&mut self, ifindex: u32) -> Result<(), Error> {
-        Fake::change(self, format!("remove from {ifindex}"))
+        Fake::change(self, format!("remove from {ifindex}"))?;
+        self.clusters.retain(|cluster| cluster.ifindex != ifindex);
+        Ok(())
     }
 
     fn change(&mut self, ifindex: u32, change: ClusterChange) -> Result<(), Error> {
@@ -352,13 +407,22 @@ impl Kernel for Fake {
             ClusterChange::SessionsMax(max) => format!("sessions-max {max}"),
         };
         Fake::change(self, format!("{text} on {ifindex}"))?;
-        let state = match change {
-            ClusterChange::Control(Control::Stop) => HostState::Stopped,
-            ClusterChange::Control(Control::Suspend) => HostState::Suspended,
-            _ => return Ok(()),
-        };
         for cluster in self.clusters.iter_mut().filter(|c| c.ifindex == ifindex) {
-            cluster.state = state.into();
+            match change {
+                // A drain of nobody is at its end at once.
+                ClusterChange::Control(Control::Stop) | ClusterChange::Drainstop { .. } => {
+                    cluster.state = HostState::Stopped.into();
+                }
+                ClusterChange::Control(Control::Suspend) => {
+                    cluster.state = HostState::Suspended.into();
+                }
+                ClusterChange::Control(Control::Start) => {
+                    cluster.state = HostState::Converged.into();
+                }
+                ClusterChange::Control(_) => {}
+                ClusterChange::Weight(weight) => cluster.weight = Some(weight),
+                ClusterChange::SessionsMax(max) => cluster.sessions_max = Some(max),
+            }
         }
         Ok(())
     }
@@ -399,7 +463,9 @@ impl Kernel for Fake {
                 format!(" {}-{}{weight}", rule.first_port, rule.last_port)
             })
             .collect();
-        Fake::change(self, format!("rules{text} on {ifindex}"))
+        Fake::change(self, format!("rules{text} on {ifindex}"))?;
+        self.rules = listed(rules);
+        Ok(())
     }
 
     fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error> {

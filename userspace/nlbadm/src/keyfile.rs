@@ -2,7 +2,12 @@
 
 //! Key files: a line `key` and a line `seed`, each with its bytes in base64.
 
-use std::{fs::File, io::Read, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use nlb_core::limits::{KEY_LEN, SEED_LEN};
@@ -92,6 +97,25 @@ impl KeyFile {
     }
 }
 
+/// Whether others than its owner may read a key file. It need not be readable for that.
+///
+/// # Errors
+///
+/// If it cannot be found.
+pub(crate) fn open_to_others(path: &Path) -> io::Result<bool> {
+    let metadata = fs::metadata(path)?;
+    Ok(metadata.is_file() && metadata.permissions().mode() & READABLE_BY_OTHERS != 0)
+}
+
+/// Refuses a key file that others may read.
+pub(crate) fn refuse_open(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::usage(format!(
+        "the key file {path} can be read by others, so anyone here could take part in the cluster: `chmod 600 {path}`, \
+         and think of a new key (`nlbadm genkey`)"
+    ))
+}
+
 /// A new key and a new seed from the kernel's random numbers.
 pub(crate) fn generate() -> Result<([u8; KEY_LEN], [u8; SEED_LEN]), Failure> {
     let (mut key, mut seed) = ([0; KEY_LEN], [0; SEED_LEN]);
@@ -124,8 +148,6 @@ fn decode<const N: usize>(value: &str, what: &str, number: usize) -> Result<[u8;
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::output::Report;
 

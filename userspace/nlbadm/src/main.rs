@@ -5,6 +5,7 @@
 mod absent;
 mod cli;
 mod cmd;
+mod config;
 mod endpoint;
 mod failure;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod obstacle;
 mod output;
 mod rulefile;
 mod rulename;
+mod source;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,9 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let printed = match verb {
         Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
         Verb::Up(args) => return cmd::up::run(kernel, &args),
+        Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
+        Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
+        Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
         Verb::Down(args) => return cmd::down::run(kernel, &args),
         Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
         Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),

@@ -6,11 +6,11 @@
 //! is told by host id in it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs,
     io::Read,
     net::IpAddr,
-    ops::{Range, RangeInclusive},
+    ops::RangeInclusive,
     path::Path,
 };
 
@@ -29,7 +29,7 @@ use serde::{
 };
 use toml::Spanned;
 
-use crate::{endpoint::usable_vip, failure::Failure};
+use crate::{endpoint::usable_vip, failure::Failure, source::Source};
 
 /// An example, for `--help` and the manual page. It is checked as it stands by the tests.
 pub(crate) const EXAMPLE: &str = r#"# The same file for all hosts; what is left out has the value in the comments.
@@ -59,8 +59,7 @@ track = "on"                    # track UDP sessions: quic, on, off [quic]
 /// The rules of a file.
 #[derive(Debug)]
 pub(crate) struct RuleFile {
-    name: String,
-    text: String,
+    source: Source,
     rules: Vec<Spanned<FileRule>>,
 }
 
@@ -74,7 +73,7 @@ struct Contents {
 /// A rule as the file tells it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct FileRule {
+pub(crate) struct FileRule {
     vip: Option<Vip>,
     #[serde(deserialize_with = "named")]
     protocols: Protocols,
@@ -108,8 +107,9 @@ impl Default for FileRule {
     }
 }
 
+/// An address that can be a VIP.
 #[derive(Debug)]
-struct Vip(IpAddr);
+pub(crate) struct Vip(pub(crate) IpAddr);
 
 impl<'de> Deserialize<'de> for Vip {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Ports {
 }
 
 /// A value of an enumeration by its name.
-fn named<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn named<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     let found = T::VALUES.iter().find(|value| value.name() == text);
     found.copied().ok_or_else(|| {
@@ -203,14 +203,32 @@ impl RuleFile {
 
     /// The rules of a text.
     pub(crate) fn parse(name: String, text: String) -> Result<Self, Failure> {
-        let contents: Contents = toml::from_str(&text).map_err(|error| {
-            let place = place(&text, error.span());
-            Failure::usage(format!("{name}{place}: {}", error.message()))
-        })?;
+        let source = Source::with_lines(name, text);
+        let contents: Contents = toml::from_str(source.text())
+            .map_err(|error| source.refuse(error.span(), error.message()))?;
         Ok(RuleFile {
-            name,
-            text,
+            source,
             rules: contents.rule,
+        })
+    }
+
+    /// The rules of a file that has other things in it too.
+    pub(crate) fn within(source: Source, rules: Vec<Spanned<FileRule>>) -> Self {
+        RuleFile { source, rules }
+    }
+
+    /// How many rules there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The first host id that a rule names and that is none of these, with the place of the rule.
+    pub(crate) fn stranger(&self, hosts: &BTreeSet<u8>) -> Option<(u8, String)> {
+        self.rules.iter().enumerate().find_map(|(number, rule)| {
+            let rule = rule.get_ref();
+            let mut named = rule.weights.keys().chain(rule.priorities.keys());
+            let HostKey(id) = named.find(|HostKey(id)| !hosts.contains(id))?;
+            Some((*id, self.at(number)))
         })
     }
 
@@ -258,14 +276,14 @@ impl RuleFile {
     /// Where a rule stands in the file.
     fn at(&self, number: usize) -> String {
         let span = self.rules.get(number).map(Spanned::span);
-        format!("{}{}", self.name, place(&self.text, span))
+        self.source.at(span)
     }
 
     /// Where the ports of a rule stand in the file.
     fn ports_at(&self, number: usize) -> String {
         let rule = self.rules.get(number).map(Spanned::get_ref);
         match rule.and_then(|rule| rule.ports.as_ref()) {
-            Some(ports) => format!("{}{}", self.name, place(&self.text, Some(ports.span()))),
+            Some(ports) => self.source.at(Some(ports.span())),
             None => self.at(number),
         }
     }
@@ -305,7 +323,8 @@ impl RuleFile {
                 format!("{}: the address is no VIP of the cluster", at(rule))
             }
             RuleError::Overlap { rule, other } => {
-                let other = place(&self.text, self.rules.get(other).map(Spanned::span));
+                let span = self.rules.get(other).map(Spanned::span);
+                let other = self.source.place(span);
                 format!(
                     "{}: the rule covers packets that the rule{other} covers",
                     at(rule)
@@ -344,14 +363,6 @@ impl FileRule {
             state: RuleState::Enabled,
         }
     }
-}
-
-/// " line N" for a place in a text, if it is known.
-fn place(text: &str, span: Option<Range<usize>>) -> String {
-    let before = span.and_then(|span| text.get(..span.start));
-    before.map_or_else(String::new, |before| {
-        format!(" line {}", before.matches('\n').count() + 1)
-    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Cluster {
     pub vips: Vec<IpAddr>,
     /// This host's own address on the cluster interface.
     pub dedicated_ip: Option<IpAddr>,
+    /// It is the interface's first, and changes with that.
+    pub dedicated_follows: bool,
     /// Affinity of the default rule.
     pub affinity: Code<Affinity>,
     /// Milliseconds between two heartbeats.
@@ -130,6 +132,7 @@ impl Cluster {
             mode: reply.mode.unwrap_or(Code::from_number(0)),
             vips: reply.vip,
             dedicated_ip: reply.dedicated_ip,
+            dedicated_follows: reply.dedicated_follows,
             affinity: reply.affinity.unwrap_or(Affinity::None.into()),
             period_ms: reply.period_ms.unwrap_or_default(),
             tolerance: reply.tolerance.unwrap_or_default(),

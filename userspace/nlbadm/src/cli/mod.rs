@@ -3,7 +3,7 @@
 //! The verbs and their arguments. Help, manual page and completions come from here as well.
 
 mod choice;
-mod value;
+pub(crate) mod value;
 
 use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
 
@@ -30,7 +30,8 @@ Exit codes:
   5  no such interface
   6  no such cluster
   7  exists already, or busy
-  8  doctor has found a problem";
+  8  doctor has found a problem
+  9  apply needs --restart";
 
 /// Configures and shows nlb clusters: many hosts, one virtual IP address, no balancer in front.
 #[derive(Debug, Parser)]
@@ -52,6 +53,14 @@ pub(crate) enum Verb {
     Show(Target),
     /// Make a cluster on an interface, or let this host join one
     Up(Up),
+    /// Make this host what the file of a cluster says, by the smallest change, and print that as a diff
+    #[command(after_help = APPLY_HELP)]
+    Apply(Apply),
+    /// Check the file of a cluster, without the kernel and without privileges
+    #[command(after_help = CHECK_HELP.as_str())]
+    Check(Check),
+    /// Print the running state of a cluster as a file, which changes nothing when it is applied
+    Export(Export),
     /// Leave the cluster of an interface, or all clusters, and remove it from this host
     Down(Down),
     /// Take part in the cluster
@@ -118,7 +127,7 @@ changed. The exit code is 8 if there is a problem, and 0 if there are none, or w
 /// The cluster that is meant.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Target {
-    /// Cluster interface; may be left out if there is only one cluster
+    /// Cluster interface, or name of the cluster; may be left out if there is only one cluster
     #[arg(value_name = "IFACE", value_hint = ValueHint::Other)]
     pub(crate) interface: Option<String>,
 }
@@ -208,6 +217,77 @@ pub(crate) struct Up {
     pub(crate) stopped: bool,
 }
 
+/// Arguments of `apply`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Apply {
+    /// TOML file, the same on every host; - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Print what differs, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// The section of the file that is for this host [default: the one of its machine id or host name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Where it must be, let the host leave and join again
+    #[arg(long)]
+    pub(crate) restart: bool,
+
+    /// With --restart, how long connections may take to end: seconds, or 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) drain_timeout: u32,
+
+    /// Leave a host stopped whose cluster is made, though the file starts it
+    #[arg(long, conflicts_with = "start")]
+    pub(crate) no_start: bool,
+
+    /// Start a host that is stopped, if the file starts it
+    #[arg(long)]
+    pub(crate) start: bool,
+
+    /// Wait so long for the interface to appear, as at boot
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) wait: Option<u32>,
+}
+
+const APPLY_HELP: &str = "\
+Nothing is done where nothing differs. Rules, load weight and the number of sessions change while the host serves; all
+else only with --restart, and else the exit code is 9. The state of a host in the file counts when its cluster is made, and
+with --start.";
+
+static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "The file of a cluster, /etc/nlb/NAME.toml:\n\n{}",
+        crate::config::EXAMPLE
+    )
+});
+
+/// Arguments of `check`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Check {
+    /// TOML file, the same on every host; - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// A host that has to have a section [default: this machine, and a warning if it has none]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+}
+
+/// Arguments of `export`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// The name of this host's section [default: its host name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+}
+
 /// Arguments of `down`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = DOWN_HELP)]
@@ -234,6 +314,10 @@ pub(crate) struct Drainstop {
     /// Stop after this time though connections are left: seconds, or 90s, 10m, 2h; without it, wait for the last one
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<u32>,
+
+    /// Return only when the host has stopped
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// Arguments of `drain`.

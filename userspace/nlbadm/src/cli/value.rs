@@ -10,7 +10,7 @@ use nlb_core::limits::{
 };
 
 /// A time as a number of seconds, or with its unit.
-pub(super) fn seconds(text: &str) -> Result<u32, String> {
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
     let (number, unit) = match text.chars().last() {
         Some('s') => (&text[..text.len() - 1], 1),
         Some('m') => (&text[..text.len() - 1], 60),
@@ -55,7 +55,7 @@ pub(super) fn weight(text: &str) -> Result<u8, String> {
     small(text, 0..=100, "a load weight")
 }
 
-pub(super) fn mac(text: &str) -> Result<[u8; 6], String> {
+pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     let byte = |part: &str| {
         let value = u8::from_str_radix(part, 16).ok()?;
         // A sign is a part of a number for the parser, but not of a MAC.
@@ -82,7 +82,7 @@ pub(super) fn tolerance(text: &str) -> Result<u32, String> {
     )
 }
 
-pub(super) fn cluster_name(text: &str) -> Result<String, String> {
+pub(crate) fn cluster_name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > NAME_MAX {
         Err(format!(
             "a cluster name has 1 to {NAME_MAX} bytes, this one has {}",
@@ -95,7 +95,7 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn period(text: &str) -> Result<Duration, String> {
+pub(crate) fn period(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write the time with a unit, such as 200ms"))?;
     let range =

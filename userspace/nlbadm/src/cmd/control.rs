@@ -2,12 +2,17 @@
 
 //! `nlbadm start`, `stop`, `drain`, `drainstop`, `suspend`, `resume`, `announce`
 
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
 use nlb_core::genl::Control;
-use nlb_netlink::object::ClusterChange;
+use nlb_netlink::object::{Cluster, ClusterChange};
 
 use crate::{
     cli::{Drainstop, Target},
-    failure::Failure,
+    failure::{Exit, Failure},
     kernel::Kernel,
 };
 
@@ -33,25 +38,77 @@ pub(crate) fn run(
     })
 }
 
-/// Asks the module to drain this host and to stop it after the last connection, and does not wait for that.
+/// Asks the module to drain this host and to stop it after the last connection, and waits for that if it is asked to.
 pub(crate) fn drainstop(kernel: &mut impl Kernel, args: &Drainstop) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, &args.target)?;
+    // Who waits wants the host to have stopped, and it has.
+    if args.wait && super::is_idle(&cluster) {
+        return Ok(());
+    }
     let change = ClusterChange::Drainstop {
         timeout_s: args.timeout,
     };
     kernel
         .change(cluster.ifindex, change)
-        .map_err(|error| Failure::from(error).context(format!("drainstop {}", cluster.ifname)))
+        .map_err(Failure::from)
+        .and_then(|()| {
+            if args.wait {
+                wait_drained(kernel, &cluster, args.timeout)
+            } else {
+                Ok(())
+            }
+        })
+        .map_err(|failure| failure.context(format!("drainstop {}", cluster.ifname)))
+}
+
+/// Waits until a host that drains has stopped, or its cluster has gone.
+///
+/// # Errors
+///
+/// If it has not, though its time has passed, or takes connections again.
+pub(super) fn wait_drained(
+    kernel: &mut impl Kernel,
+    cluster: &Cluster,
+    timeout_s: Option<u32>,
+) -> Result<(), Failure> {
+    let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
+    let deadline = timeout_s.map(|seconds| {
+        // It is stopped in order then, for which the others take over first.
+        Instant::now()
+            + Duration::from_secs(seconds.into())
+            + Duration::from_millis(2 * silence)
+            + super::GRACE
+    });
+    loop {
+        let clusters = kernel.clusters()?;
+        let now = clusters.iter().find(|it| it.ifindex == cluster.ifindex);
+        let Some(now) = now.filter(|now| !super::is_idle(now)) else {
+            return Ok(());
+        };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "the host is still {}: somebody has ended the drain",
+                    now.state
+                ),
+            ));
+        }
+        // A host's state changes with its heartbeats, and a drain may take long.
+        sleep(super::POLL.max(Duration::from_millis(cluster.period_ms.into())));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
+    use nlb_core::state::HostState;
+
     use super::*;
     use crate::{
         cli::{Cli, Verb},
-        fake::Fake,
+        fake::{Fake, cluster},
     };
 
     fn args(line: &str) -> Result<Drainstop, clap::Error> {
@@ -71,6 +128,27 @@ mod tests {
             kernel.changes,
             ["drainstop on 2", "drainstop within 600 s on 2"]
         );
+    }
+
+    #[test]
+    fn who_waits_returns_when_the_host_has_stopped_and_not_before() {
+        let mut kernel = Fake::in_cluster();
+        let waiting = args("--wait --timeout 0").unwrap();
+        drainstop(&mut kernel, &waiting).unwrap();
+        assert_eq!(kernel.changes, ["drainstop within 0 s on 2"]);
+        // It has stopped already.
+        drainstop(&mut kernel, &waiting).unwrap();
+        assert_eq!(kernel.changes.len(), 1);
+        // Somebody has started it again: the drain of nobody here is not waited for without end.
+        kernel.clusters[0].state = HostState::Converged.into();
+        let own = Cluster {
+            period_ms: 1,
+            ..cluster(2, "eth0")
+        };
+        let failure = wait_drained(&mut kernel, &own, Some(0)).unwrap_err();
+        assert!(failure.message.contains("still converged"), "{failure}");
+        kernel.clusters.clear();
+        wait_drained(&mut kernel, &own, None).unwrap();
     }
 
     #[test]

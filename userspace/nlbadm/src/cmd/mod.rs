@@ -2,12 +2,15 @@
 
 //! The verbs, one file for each.
 
+pub(crate) mod apply;
 pub(crate) mod buckets;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod export;
 pub(crate) mod genkey;
 pub(crate) mod history;
 pub(crate) mod ip2mac;
@@ -33,7 +36,11 @@ use nlb_netlink::{
     route::Interface,
 };
 
-use crate::{cli::Target, failure::Failure, kernel::Kernel};
+use crate::{
+    cli::Target,
+    failure::{Exit, Failure},
+    kernel::Kernel,
+};
 
 /// How often it is looked whether what is waited for has come.
 const POLL: Duration = Duration::from_millis(10);
@@ -48,20 +55,34 @@ fn interface(kernel: &mut impl Kernel, name: &str) -> Result<Interface, Failure>
         .ok_or_else(|| Failure::no_interface(name))
 }
 
-/// The cluster that is meant: that of the interface, or the only one.
+/// The cluster that is meant: that of the interface, or of the name where there is no such interface, or the only one.
 fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure> {
     let clusters = kernel.clusters()?;
     match &target.interface {
-        Some(name) => match clusters.into_iter().find(|cluster| cluster.ifname == *name) {
-            Some(cluster) => Ok(cluster),
+        Some(name) => match clusters.iter().find(|cluster| cluster.ifname == *name) {
+            Some(cluster) => Ok(cluster.clone()),
             // Tell a name that is mistyped from an interface without a cluster.
-            None => {
-                let interface = interface(kernel, name)?;
-                Err(Failure::no_cluster(&interface.name))
-            }
+            None => match kernel.interface(name)? {
+                Some(interface) => Err(Failure::no_cluster(&interface.name)),
+                None => named(clusters, name),
+            },
         },
         None => only(clusters),
     }
+}
+
+/// The cluster of a name, where there is no interface that is called so.
+fn named(mut clusters: Vec<Cluster>, name: &str) -> Result<Cluster, Failure> {
+    clusters.retain(|cluster| cluster.name == name);
+    if clusters.is_empty() {
+        return Err(Failure::new(
+            Exit::NoInterface,
+            format!(
+                "there is no interface {name} here, and no cluster of that name; `ip link` and `nlbadm` list those there are"
+            ),
+        ));
+    }
+    only(clusters)
 }
 
 /// Asks the host of a cluster to leave, and waits until it has.
@@ -102,7 +123,7 @@ fn wait_left(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Error> {
 fn only(mut clusters: Vec<Cluster>) -> Result<Cluster, Failure> {
     match (clusters.pop(), clusters.as_slice()) {
         (None, _) => Err(Failure::new(
-            crate::failure::Exit::NoCluster,
+            Exit::NoCluster,
             "there is no cluster on this host; `nlbadm up --help` tells how to make one",
         )),
         (Some(cluster), []) => Ok(cluster),
@@ -123,10 +144,7 @@ fn only(mut clusters: Vec<Cluster>) -> Result<Cluster, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        failure::Exit,
-        fake::{self, Fake},
-    };
+    use crate::fake::{self, Fake};
 
     fn chosen(kernel: &mut Fake, name: Option<&str>) -> Result<u32, Failure> {
         let target = Target {
@@ -144,6 +162,11 @@ mod tests {
         assert_eq!(chosen(&mut kernel, Some("eth1")), Ok(3));
         let failure = chosen(&mut kernel, None).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("eth0 or eth1"), "{failure}");
+        kernel.clusters[1].name = "mail".into();
+        assert_eq!(chosen(&mut kernel, Some("mail")), Ok(3));
+        kernel.clusters[0].name = "mail".into();
+        let failure = chosen(&mut kernel, Some("mail")).unwrap_err();
         assert!(failure.message.contains("eth0 or eth1"), "{failure}");
     }
 

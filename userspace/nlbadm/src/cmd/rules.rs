@@ -56,7 +56,10 @@ pub(crate) fn apply(
 }
 
 /// The hosts that the rules wait for; none at all if they are in force.
-fn settle(kernel: &mut impl Kernel, cluster: Cluster) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn settle(
+    kernel: &mut impl Kernel,
+    cluster: Cluster,
+) -> Result<Option<Vec<u8>>, Failure> {
     // A change is made of a few frames; what a host has staged is told with the next heartbeat.
     let periods = Duration::from_millis(4 * u64::from(cluster.period_ms));
     let deadline = Instant::now() + periods + super::GRACE;

@@ -2,7 +2,7 @@
 
 //! `nlbadm up`: makes a cluster and adds its VIPs to this host, or leaves everything as it was.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use nlb_core::{genl::Control, limits::VIPS_MAX};
 use nlb_netlink::{
@@ -13,6 +13,7 @@ use nlb_netlink::{
 use super::vips;
 use crate::{
     cli::Up,
+    config::InitialState,
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
@@ -37,21 +38,13 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Up) -> Result<(), Fai
         }
     };
     let (key, warning) = read_key(args)?;
-    let interface = super::interface(kernel, &args.interface)?;
-    check_interface(&interface)?;
-    check_free(kernel, &interface)?;
-    let addresses = kernel.addresses(interface.index)?;
-    let dedicated_ip = match args.dedicated {
-        Some(address) => Some(address),
-        None => choose_dedicated(&interface, &addresses, &args.vips)?,
-    };
-    let cluster = NewCluster {
-        ifindex: interface.index,
+    let new = NewCluster {
+        ifindex: 0,
         name: args.cluster.clone(),
         host_id: args.host_id,
         mode: args.mode.into(),
         vips: args.vips.clone(),
-        dedicated_ip,
+        dedicated_ip: None,
         dedicated_follows: args.dedicated.is_none(),
         affinity: args.affinity.into(),
         period_ms: u32::try_from(args.period.as_millis()).unwrap_or(u32::MAX),
@@ -65,17 +58,49 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Up) -> Result<(), Fai
         responder: args.responder.into(),
         sessions_max: args.sessions_max,
     };
+    let cluster = prepare(kernel, new, &args.interface, args.dedicated, None)?;
     warn(warning);
-    warn(outside(&interface, &addresses, &args.vips));
+    let state = if args.stopped {
+        InitialState::Stopped
+    } else {
+        InitialState::Started
+    };
+    build(kernel, &cluster, state)
+        .map_err(|failure| failure.context(format!("up {}", args.interface)))
+}
+
+/// Looks for the interface of a new cluster, and whether it can have one; changes nothing. The cluster that is `leaving`
+/// does not count.
+pub(super) fn prepare<K: Kernel + Host>(
+    kernel: &mut K,
+    new: NewCluster,
+    interface: &str,
+    dedicated: Option<IpAddr>,
+    leaving: Option<u32>,
+) -> Result<NewCluster, Failure> {
+    let interface = super::interface(kernel, interface)?;
+    check_interface(&interface)?;
+    if leaving != Some(interface.index) {
+        check_free(kernel, &interface)?;
+    }
+    let addresses = kernel.addresses(interface.index)?;
+    let dedicated_ip = match dedicated {
+        Some(address) => Some(address),
+        None => choose_dedicated(&interface, &addresses, &new.vips)?,
+    };
+    warn(outside(&interface, &addresses, &new.vips));
     if !interface.up {
         warn(Some(format!(
             "{0} is down: the host takes part when `ip link set {0} up` has been done",
             interface.name
         )));
     }
-    name_obstacles(kernel, &interface, &args.vips)?;
-    build(kernel, &cluster, args.stopped)
-        .map_err(|failure| failure.context(format!("up {}", interface.name)))
+    name_obstacles(kernel, &interface, &new.vips)?;
+    Ok(NewCluster {
+        ifindex: interface.index,
+        dedicated_ip,
+        ..new
+    })
 }
 
 /// Warns of what on this host may keep clients from being served, and refuses what is known to serve them wrongly.
@@ -99,9 +124,13 @@ fn name_obstacles(
 
 /// Makes the cluster stopped, adds the VIPs, starts it: so the host never takes part without them. If a step fails, the
 /// cluster goes, and the VIPs with it.
-fn build(kernel: &mut impl Kernel, new: &NewCluster, stopped: bool) -> Result<(), Failure> {
+pub(super) fn build(
+    kernel: &mut impl Kernel,
+    new: &NewCluster,
+    state: InitialState,
+) -> Result<(), Failure> {
     kernel.create(new)?;
-    let result = complete(kernel, new.ifindex, stopped);
+    let result = complete(kernel, new.ifindex, state);
     if result.is_err() {
         // The first failure is what the user has to know of most.
         if let Err(error) = kernel.remove(new.ifindex) {
@@ -111,21 +140,24 @@ fn build(kernel: &mut impl Kernel, new: &NewCluster, stopped: bool) -> Result<()
     result
 }
 
-fn complete(kernel: &mut impl Kernel, ifindex: u32, stopped: bool) -> Result<(), Failure> {
+fn complete(kernel: &mut impl Kernel, ifindex: u32, state: InitialState) -> Result<(), Failure> {
     let made = kernel
         .clusters()?
         .into_iter()
         .find(|it| it.ifindex == ifindex);
     let made = made.ok_or_else(|| Failure::new(Exit::NoCluster, "the cluster has gone again"))?;
     vips::put(kernel, &made)?;
-    if stopped {
-        return Ok(());
-    }
+    let (control, what) = match state {
+        InitialState::Stopped => return Ok(()),
+        InitialState::Started => (Control::Start, "started"),
+        InitialState::Suspended => (Control::Suspend, "suspended"),
+    };
     kernel
-        .change(ifindex, ClusterChange::Control(Control::Start))
-        .map_err(|error| Failure::from(error).context("the host could not be started"))
+        .change(ifindex, ClusterChange::Control(control))
+        .map_err(|error| Failure::from(error).context(format!("the host could not be {what}")))
 }
 
+/// The key that the arguments name, and a warning if others may read its file.
 fn read_key(args: &Up) -> Result<(ClusterKey, Option<String>), Failure> {
     let Some(path) = &args.key_file else {
         // Without authentication only when asked for in so many words.
@@ -138,6 +170,11 @@ fn read_key(args: &Up) -> Result<(ClusterKey, Option<String>), Failure> {
             ))
         };
     };
+    key_of(path, args.key_id)
+}
+
+/// The key and the seed of a file, and a warning if others may read it.
+pub(super) fn key_of(path: &Path, id: u8) -> Result<(ClusterKey, Option<String>), Failure> {
     let (file, warning) = KeyFile::read(path)?;
     let seed = file.seed.ok_or_else(|| {
         Failure::usage(format!(
@@ -146,7 +183,7 @@ fn read_key(args: &Up) -> Result<(ClusterKey, Option<String>), Failure> {
         ))
     })?;
     let key = ClusterKey::Key {
-        id: args.key_id,
+        id,
         key: file.key,
         seed,
     };
@@ -196,7 +233,8 @@ fn same_subnet(address: &Address, vip: IpAddr) -> bool {
     }
 }
 
-fn check_dedicated(dedicated: IpAddr, vips: &[IpAddr]) -> Result<(), Failure> {
+/// Refuses what can be no dedicated IP.
+pub(crate) fn check_dedicated(dedicated: IpAddr, vips: &[IpAddr]) -> Result<(), Failure> {
     if vips.contains(&dedicated) {
         return Err(Failure::usage(format!(
             "{dedicated} cannot be both a VIP and the dedicated IP: the dedicated IP is this host's own address"

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A file with every key.
+
+/// It stands in `--help` and the manual page. The tests check it as it stands.
+pub(crate) const EXAMPLE: &str = r#"# /etc/nlb/web.toml, the same on every host. What is left out has the value in the comments.
+# One host serves everything if there are no rules at all: `rule = []`, here.
+
+[cluster]
+name = "web"                    # [that of the file, without .toml]
+vips = ["192.0.2.10", "2001:db8::10"]   # the first is the primary
+interface = "eth1"              # on the cluster's segment; a host may have another
+mode = "multicast"              # unicast, multicast, igmp [multicast]
+# virtual-mac = "03:bf:c0:00:02:0a"     [made of mode and primary VIP]
+period = "200ms"                # between two heartbeats: 10ms to 10s [200ms]
+tolerance = 5                   # heartbeats that may be missed: 3 to 100 [5]
+echo = "default-host"           # who answers pings: default-host, all, hash, drop [default-host]
+responder = "default-host"      # who answers ARP and ND: default-host, all [default-host]
+allow-other-interfaces = false  # whether VIP packets are served from other interfaces [false]
+sessions-max = 262144           # sessions without a socket: 0 to 1048576; a host may have another [262144]
+key-file = "/etc/nlb/web.key"   # as `nlbadm genkey` prints it [/etc/nlb/NAME.key]
+key-id = 1                      # 1 to 255 [1]
+# no-key = true                         anyone on the segment may take part
+# affinity = "single"                   of the default rule, where the file has no [[rule]]
+
+[[rule]]                        # as in files of rules; `nlbadm help rules` has every key
+ports = 443
+protocols = "tcp"
+weights = { 1 = 100, 2 = 50 }   # by host id
+
+[[rule]]
+ports = "8000-8099"
+mode = "single"
+priorities = { 1 = 2, 2 = 1 }   # by host id
+
+[host.web1]                     # as `hostname` prints it on the host
+id = 1                          # 1 to 64; the lowest is the default host
+weight = 50                     # 0 to 100 [50]
+
+[host.web2]
+id = 2
+machine-id = "0123456789abcdef0123456789abcdef"  # of /etc/machine-id; counts more than the name
+interface = "eth2"              # [that of the cluster]
+dedicated = "192.0.2.2"         # its own address there [the interface's first]
+sessions-max = 1000000          # [that of the cluster]
+state = "started"               # started, stopped, suspended: when the cluster is made [started]"#;
