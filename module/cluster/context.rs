@@ -538,7 +538,7 @@ pub(crate) enum Refused {
 impl Inner {
     /// Whether what is sent now is sent inside IP too, and whether to ask for the same. Context: under the lock.
     pub(crate) fn wraps(&mut self, cluster: &Cluster) -> Option<bool> {
-        let expected = self.node.view_members().without(self.node.config().host);
+        let expected = self.node.expected_on_segment();
         self.transports
             .sends(Instant(now_ns()), cluster.period_ns(), expected)
     }

@@ -68,8 +68,8 @@ enum Bytes<'a> {
 /// How a frame came.
 #[derive(Clone, Copy)]
 enum Way {
-    /// On the segment.
-    Segment(Transport),
+    /// On the segment; whether answers shall be wrapped.
+    Segment(Transport, bool),
     /// On the second path.
     Relay,
 }
@@ -207,7 +207,10 @@ impl Driver {
             cluster.stats().event(stats::Event::FrameTooLong);
             return Verdict::Consume;
         }
-        let result = self.hear(Way::Segment(Transport::Plain), Bytes::Of(skb, 0, len));
+        let result = self.hear(
+            Way::Segment(Transport::Plain, false),
+            Bytes::Of(skb, 0, len),
+        );
         if result == Received::OtherCluster {
             self.other_cluster(skb);
         }
@@ -225,16 +228,13 @@ impl Driver {
             cluster.stats().event(stats::Event::FrameTooLong);
             return;
         }
-        if found.needed {
-            let mut inner = cluster.inner.lock();
-            inner
-                .transports
-                .asked(Instant(now_ns()), cluster.period_ns());
+        let mut magic = [0u8; MAGIC.len()];
+        if !skb.copy(found.at, &mut magic) || magic != MAGIC {
+            cluster.stats().received(Received::Magic);
+            return;
         }
-        self.hear(
-            Way::Segment(Transport::Wrapped),
-            Bytes::Of(skb, found.at, len),
-        );
+        let way = Way::Segment(Transport::Wrapped, found.needed);
+        self.hear(way, Bytes::Of(skb, found.at, len));
     }
 
     /// A frame of another cluster arrived. If it was sent where our own heartbeats go, that cluster has our primary
@@ -281,13 +281,12 @@ impl Driver {
         };
         let now = Instant(now_ns());
         let heard = match way {
-            Way::Segment(_) => node.hear(now, Path::Segment, frame, keys),
+            Way::Segment(..) => node.hear(now, Path::Segment, frame, keys),
             Way::Relay => node.hear(now, Path::Relay, frame, keys),
         };
-        if let (Way::Segment(transport), Some(host)) = (way, sender(frame)) {
-            if heard.received.accepted() || heard.received == Received::OtherPath {
-                transports.heard(now, self.cluster.period_ns(), host, transport);
-            }
+        if let (Way::Segment(transport, needed), Some(host)) = (way, sender(frame)) {
+            let period_ns = self.cluster.period_ns();
+            transports.came(now, period_ns, host, transport, needed, heard.received);
         }
         self.cluster.stats().received(heard.received);
         if !heard.quiet {
@@ -306,15 +305,16 @@ impl Expire for Cluster {
         announcements::expired(self);
         let mut probes = Probes::default();
         let mut role = Role::None;
-        let mut serves = false;
+        let mut look_at_health = false;
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
             inner.node.handle_timeout(now);
             role = inquiry::role(self, &inner.node);
-            serves = matches!(
+            let serves = matches!(
                 inner.node.state(),
                 HostState::Converged | HostState::Draining
             );
+            look_at_health = self.healths().begin_look(now, serves);
             let Inner { delivery, node, .. } = inner;
             virtual_mac::look(self, delivery, node, now)
         });
@@ -326,7 +326,9 @@ impl Expire for Cluster {
             }
         }
         inquiry::act(self, role);
-        health::act(self, serves);
+        if look_at_health {
+            health::act(self);
+        }
         conflict::expired(self);
     }
 }

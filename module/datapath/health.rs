@@ -5,7 +5,6 @@
 
 use crate::cluster::context::Cluster;
 use crate::kapi::bh_lock::BhLock;
-use crate::kapi::clock::now_ns;
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
 use crate::netlink::notify;
@@ -20,8 +19,8 @@ use kernel::prelude::*;
 struct Watches {
     /// A row for what no rule covers, then one for each number that a rule can have.
     rows: KVec<Watch>,
-    /// The rules that they are about.
-    digest: u64,
+    /// The rules that they are about; `None`: this host has served nothing since it last began to.
+    digest: Option<u64>,
 }
 
 /// What is known of what a cluster serves here.
@@ -41,7 +40,7 @@ impl Healths {
                 Reason::ROWS,
                 GFP_KERNEL_ACCOUNT,
             )?,
-            digest: 0,
+            digest: None,
         };
         Ok(pin_init!(Self {
             watches <- BhLock::new(watches),
@@ -54,67 +53,83 @@ impl Healths {
         Instant(self.due.load())
     }
 
+    /// Whether it is time for a look; the next one is due after it. A host that serves nothing has nothing to look at, and knows
+    /// nothing when it serves again. Context: as [`act`].
+    pub(crate) fn begin_look(&self, now: Instant, serves: bool) -> bool {
+        if !serves {
+            if self.due() != Instant::NEVER {
+                self.due.store(Instant::NEVER.0);
+                self.watches.lock().digest = None;
+            }
+            return false;
+        }
+        let looks = self.due() == Instant::NEVER || now >= self.due();
+        if looks {
+            self.due.store(now.after(HEALTH_LOOK_NS).0);
+        }
+        looks
+    }
+
     /// What is known of the rule with this number, or of what no rule covers. Context: any but hard interrupts.
     pub(crate) fn of(&self, rule: Option<u16>) -> Health {
         let row = rule.map_or(0, |rule| usize::from(rule).saturating_add(1));
         let watches = self.watches.lock();
-        watches.rows.get(row).map_or(Health::Unknown, Watch::health)
+        let row = watches.rows.get(row).filter(|_| watches.digest.is_some());
+        row.map_or(Health::Unknown, Watch::health)
     }
 }
 
-/// Looks at the counters if it is time to, and tells what has changed. A host that serves nothing has nothing to look at.
-/// Context: any, without locks that a driver could take; one at a time.
+/// Looks at the counters, and tells what has changed. Context: any, without locks that a driver could take; one at a time.
 #[inline(never)]
-pub(crate) fn act(cluster: &Cluster, serves: bool) {
-    let healths = cluster.healths();
-    let now = Instant(now_ns());
-    if !serves {
-        healths.due.store(Instant::NEVER.0);
-        return;
-    }
-    if healths.due() != Instant::NEVER && now < healths.due() {
-        return;
-    }
-    healths.due.store(now.after(HEALTH_LOOK_NS).0);
+pub(crate) fn act(cluster: &Cluster) {
     let Some((rules, digest)) = cluster
         .snapshot(&read_lock())
         .map(|snapshot| (snapshot.rules.rules().len(), snapshot.digest))
     else {
         return;
     };
-    begin_anew(cluster, digest);
-    for row in 0..=rules.min(Reason::ROWS - 1) {
+    let rows = rules.saturating_add(1).min(Reason::ROWS);
+    begin_anew(cluster, rows, digest);
+    for row in 0..rows {
         let sight = Sight {
             // Where there are no rules, the default host is what one rule for everything would make of it.
             is_rule: row != 0 || rules == 0,
             asked_elsewhere: cluster.description().allow_other_interfaces,
         };
-        if let Some(health) = look(cluster, row, sight) {
+        if let Some((health, log)) = look(cluster, row, sight) {
             let rule = row.checked_sub(1).and_then(|rule| u16::try_from(rule).ok());
-            notify::rule_health(cluster, rule, health);
+            notify::rule_health(cluster, rule, health, log);
         }
     }
 }
 
-/// Forgets what is known of other rules.
-fn begin_anew(cluster: &Cluster, digest: u64) {
+/// Forgets what is known of other rules, or of a time before this host served.
+fn begin_anew(cluster: &Cluster, rows: usize, digest: u64) {
     let mut watches = cluster.healths().watches.lock();
-    if watches.digest == digest {
+    if watches.digest == Some(digest) {
         return;
     }
-    watches.digest = digest;
-    for (row, watch) in (0..usize::MAX).zip(watches.rows.iter_mut()) {
-        *watch = Watch::new(cluster.stats().sums_of(row));
+    watches.digest = Some(digest);
+    let syns = watches
+        .rows
+        .iter()
+        .map(Watch::syns_lately)
+        .fold(0, u64::saturating_add);
+    for (row, watch) in (0..rows).zip(watches.rows.iter_mut()) {
+        watch.begin_anew(cluster.stats().sums_of(row), syns);
     }
 }
 
-/// Looks at a row; what is known of it, if that is news to be told.
-fn look(cluster: &Cluster, row: usize, sight: Sight) -> Option<Health> {
+/// Looks at a row; what is known of it, if that is news to be told, and whether the log shall have it.
+fn look(cluster: &Cluster, row: usize, sight: Sight) -> Option<(Health, bool)> {
     let sums = cluster.stats().sums_of(row);
     let mut watches = cluster.healths().watches.lock();
     let watch = watches.rows.get_mut(row)?;
     let before = watch.health();
     let after = watch.look(&sums, sight);
     let is_well = |health| matches!(health, Health::Unknown | Health::Answers);
-    (before != after && !(is_well(before) && is_well(after))).then_some(after)
+    if before == after || (is_well(before) && is_well(after)) {
+        return None;
+    }
+    Some((after, !is_well(after) && watch.may_log()))
 }

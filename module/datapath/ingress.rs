@@ -377,6 +377,10 @@ fn copied(
     if !skb.copy(0, head) {
         return unreadable(driver);
     }
+    if let Some(found) = wrapped(head).filter(|_| meta.dst_is_virtual_mac && !meta.vlan) {
+        driver.wrapped_arrived(skb, found);
+        return Verdict::Consume;
+    }
     let verdict = decide(&snapshot.filter, &snapshot.owners, meta, head);
     if verdict == decide::Verdict::Neighbour {
         return ndisc::arrived(driver, snapshot, skb);

@@ -50,6 +50,8 @@ pub(crate) struct Conflicts {
     due: Once<u64>,
     /// When another station first spoke for a VIP with the virtual MAC, while this host is alone; or 0.
     beside: Once<u64>,
+    /// When it was last looked whether this host is alone.
+    beside_looked: Once<u64>,
 }
 
 impl Conflicts {
@@ -60,6 +62,7 @@ impl Conflicts {
             defence <- BhLock::new(Defence::new()),
             due: Once::new(Instant::NEVER.0),
             beside: Once::new(0),
+            beside_looked: Once::new(0),
         })
     }
 
@@ -128,6 +131,14 @@ pub(crate) fn report(cluster: &Cluster, vip: IpAddr, mac: Mac) {
 #[inline(never)]
 pub(crate) fn beside(cluster: &Cluster, vip: IpAddr, station: Option<Mac>) {
     let first = &cluster.conflicts().beside;
+    let (now, looked) = (now_ns(), &cluster.conflicts().beside_looked);
+    // A switch may send a host's own frames back to it; and a flood of such messages shall not hold the node up.
+    if station == Some(cluster.device().mac())
+        || now.wrapping_sub(looked.load()) < cluster.period_ns()
+    {
+        return;
+    }
+    looked.store(now);
     let is_alone = cluster.look(|node, _, _| {
         node.state() == HostState::Converged
             && node.view_members() == HostSet::EMPTY.with(node.config().host)
@@ -135,7 +146,7 @@ pub(crate) fn beside(cluster: &Cluster, vip: IpAddr, station: Option<Mac>) {
     let (Some(station), true) = (station, is_alone) else {
         return first.store(0);
     };
-    let (now, began) = (now_ns(), first.load());
+    let began = first.load();
     let past = now.wrapping_sub(began);
     if began == 0 || past > CONFLICT_SHOWN_NS {
         first.store(now);

@@ -63,11 +63,11 @@ pub(crate) fn out(cluster: &Cluster, reason: OutReason) {
     warn(cluster.device(), text);
 }
 
-/// What is accepted of a rule, or of what no rule covers, is not answered, or is again. Context: any.
+/// What is accepted of a rule, or of what no rule covers, is not answered. Context: any.
 pub(crate) fn health(cluster: &Cluster, rule: Option<u16>, health: Health) {
     let text = match health {
-        Health::Unknown => "no clients any more",
-        Health::Answers => "clients are answered again",
+        // Whoever has read of the trouble looks for himself.
+        Health::Unknown | Health::Answers => return,
         Health::Silent => "clients are accepted and get no answer: look at firewall, return path and service",
         Health::Refuses => "clients are refused: no service listens",
         Health::Unasked => "clients are answered that the cluster did not accept: a program takes packets before it",

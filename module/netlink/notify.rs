@@ -129,9 +129,12 @@ pub(crate) fn asker(cluster: &Cluster, mac: &Mac) {
     send(cluster, EventKind::Asking, None, &fields);
 }
 
-/// Tells whether what is accepted of a rule, or of what no rule covers, is answered. Context: any.
-pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health) {
-    log::health(cluster, rule, health);
+/// Tells whether what is accepted of a rule, or of what no rule covers, is answered; in the kernel's log too if `log`.
+/// Context: any.
+pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health, log: bool) {
+    if log {
+        log::health(cluster, rule, health);
+    }
     let fields = Fields {
         rule,
         health: Some(health),

@@ -111,7 +111,9 @@ cut_off "one way: nothing arrives at it" deafened mend
 generation=$(generation h1)
 on sw nft 'add table bridge cut; add chain bridge cut forward { type filter hook forward priority 0; }
 	add rule bridge cut forward oifname "p2" ether type 0x88b5 drop
-	add rule bridge cut forward iifname "p2" ether type 0x88b5 drop'
+	add rule bridge cut forward iifname "p2" ether type 0x88b5 drop
+	add rule bridge cut forward oifname "p2" ip protocol 254 drop
+	add rule bridge cut forward iifname "p2" ip protocol 254 drop'
 check "heartbeats to and from host 2 pass the relay alone" wait_until 10 paths_are 1 2 relay
 check "it keeps its buckets" steady 5000 buckets_about 1365 1 2
 [ "$generation" = "$(generation h1)" ] || adm h1 history eth0

@@ -10,13 +10,14 @@
 //! none of these probes for as long as makes a host count as dead is *starved*, and says so; what follows from that is in
 //! `node/starved.rs`.
 //!
-//! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload and
-//! a hop limit of 1. It is not authenticated: whoever forges one hides that a host is starved, and changes
+//! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload.
+//! Its hop limit is 255, and no other is taken, so nobody beyond a router can forge one. It is not authenticated: whoever forges one hides that a host is starved, and changes
 //! nothing else. A host alone cannot tell.
 
 use super::host::{HostId, HostSet};
 use super::packet::{V4_HEADER, V6_HEADER};
 use super::time::Instant;
+use super::wrapped::HOP_LIMIT;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// IP protocol of a probe.
@@ -53,7 +54,7 @@ pub fn probe_v4(own: Ipv4Addr, vip: Ipv4Addr) -> [u8; PROBE_V4_LEN] {
         0,
         0x40,
         0,
-        1,
+        HOP_LIMIT,
         PROTO_PROBE,
     ];
     let sum = header_checksum(&head, own, vip).to_be_bytes();
@@ -66,7 +67,16 @@ pub fn probe_v4(own: Ipv4Addr, vip: Ipv4Addr) -> [u8; PROBE_V4_LEN] {
 #[must_use]
 pub fn probe_v6(own: Ipv6Addr, vip: Ipv6Addr) -> [u8; PROBE_V6_LEN] {
     let mut bytes = [0u8; PROBE_V6_LEN];
-    let head = [0x60, 0, 0, 0, 0, PAYLOAD.len() as u8, PROTO_PROBE, 1];
+    let head = [
+        0x60,
+        0,
+        0,
+        0,
+        0,
+        PAYLOAD.len() as u8,
+        PROTO_PROBE,
+        HOP_LIMIT,
+    ];
     fill(&mut bytes, &[&head, &own.octets(), &vip.octets(), &PAYLOAD]);
     bytes
 }
@@ -102,13 +112,13 @@ pub(super) fn header_checksum(head: &[u8; 10], source: Ipv4Addr, destination: Ip
 /// are in one piece.
 #[must_use]
 pub fn probed_family(l3: &[u8]) -> Option<u8> {
-    let (family, protocol, header) = match l3.first()? {
-        0x45 => (FAMILY_V4, l3.get(9)?, V4_HEADER),
-        byte if byte >> 4 == 6 => (FAMILY_V6, l3.get(6)?, V6_HEADER),
+    let (family, protocol, hops, header) = match l3.first()? {
+        0x45 => (FAMILY_V4, l3.get(9)?, l3.get(8)?, V4_HEADER),
+        byte if byte >> 4 == 6 => (FAMILY_V6, l3.get(6)?, l3.get(7)?, V6_HEADER),
         _ => return None,
     };
     let payload = l3.get(header..)?.get(..PAYLOAD.len())?;
-    (*protocol == PROTO_PROBE && payload == PAYLOAD).then_some(family)
+    (*protocol == PROTO_PROBE && *hops == HOP_LIMIT && payload == PAYLOAD).then_some(family)
 }
 
 /// What a look comes to.

@@ -15,8 +15,8 @@
 use super::genl::Health;
 use super::kind::{is_syn, TCP_FLAGS};
 use super::limits::{
-    HEALTH_ANSWERED_DATAGRAMS, HEALTH_FORGET_LOOKS, HEALTH_PARTLY, HEALTH_SYNS, HEALTH_SYN_ACKS,
-    HEALTH_SYN_WINDOW_LOOKS, HEALTH_UNANSWERED_DATAGRAMS,
+    HEALTH_ANSWERED_DATAGRAMS, HEALTH_FORGET_LOOKS, HEALTH_LOG_LOOKS, HEALTH_PARTLY, HEALTH_SYNS,
+    HEALTH_SYN_ACKS, HEALTH_SYN_WINDOW_LOOKS, HEALTH_UNANSWERED_DATAGRAMS,
 };
 use super::packet::{locate, Extent, Fragment, PROTO_TCP, PROTO_UDP};
 use super::state::named;
@@ -99,10 +99,18 @@ struct News {
     going_on: u64,
 }
 
+impl News {
+    /// Whether clients go on that began before. The counters are not read at one moment, so a few packets are noise.
+    fn goes_on(&self) -> bool {
+        self.going_on > self.syns / 64
+    }
+}
+
 /// What must be known of a rule beside what is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Sight {
-    /// Resets are worth a report: a rule covers the port. Where none does, any port may be tried that nobody serves.
+    /// That there is no answer is worth a report: a rule covers the port. Where none does, any port may be tried that nobody
+    /// serves.
     pub is_rule: bool,
     /// SYNs may arrive on other interfaces, where they are not counted.
     pub asked_elsewhere: bool,
@@ -135,6 +143,8 @@ pub struct Watch {
     datagrams_since: u64,
     /// Looks without anything that was accepted.
     quiet: u32,
+    /// Looks since the log had a line about the rule.
+    told_looks: u32,
 }
 
 impl Watch {
@@ -155,6 +165,7 @@ impl Watch {
             datagrams: [[0; 2]; 2],
             datagrams_since: 0,
             quiet: 0,
+            told_looks: HEALTH_LOG_LOOKS,
         }
     }
 
@@ -178,13 +189,56 @@ impl Watch {
             0
         };
         self.health = self.judge(&new, sight);
+        if self.quiet >= HEALTH_FORGET_LOOKS {
+            self.forget();
+        }
+        self.told_looks = self.told_looks.saturating_add(1);
         self.health
+    }
+
+    /// What was counted before has nothing to do with the clients to come. That SYN-ACKs may be repeated stays known, and where
+    /// answers leave.
+    fn forget(&mut self) {
+        *self = Watch {
+            answers_here: self.answers_here,
+            window: self.window,
+            window_looks: self.window_looks,
+            quiet: self.quiet,
+            told_looks: self.told_looks,
+            ..Watch::new(self.before)
+        };
+    }
+
+    /// The same, for the rule that is counted at this place from now on. `syns` were accepted lately, of whatever rule: the
+    /// SYN-ACKs to them may be repeated.
+    pub fn begin_anew(&mut self, counted: Sums, syns: u64) {
+        *self = Watch {
+            window: [[0; 2], [syns, 0]],
+            told_looks: self.told_looks,
+            ..Watch::new(counted)
+        };
+    }
+
+    /// SYNs that were accepted in the last minute, or two.
+    #[must_use]
+    pub fn syns_lately(&self) -> u64 {
+        let [[now, _], [before, _]] = self.window;
+        now.saturating_add(before)
+    }
+
+    /// Whether the log has had no line about the rule for a while; it gets one then.
+    pub fn may_log(&mut self) -> bool {
+        let may = self.told_looks >= HEALTH_LOG_LOOKS;
+        if may {
+            self.told_looks = 0;
+        }
+        may
     }
 
     fn count_syns(&mut self, new: &News) {
         let answers = new.syn_acks.saturating_add(new.resets);
         self.answers_here |= answers != 0;
-        let answered = answers != 0 || (!self.answers_here && new.going_on != 0);
+        let answered = answers != 0 || (!self.answers_here && new.goes_on());
         self.open = match (answered, self.open) {
             (true, _) => [0; 2],
             (false, [all, _]) => [all.saturating_add(new.syns), all],
@@ -247,10 +301,10 @@ impl Watch {
         match () {
             () if forgotten => Health::Unknown,
             () if !sight.asked_elsewhere && self.is_unasked() => Health::Unasked,
-            () if self.is_silent() => Health::Silent,
+            () if sight.is_rule && self.is_silent() => Health::Silent,
             () if sight.is_rule && self.resets >= HEALTH_SYNS => Health::Refuses,
             () if new.syn_acks != 0 || new.replies != 0 => Health::Answers,
-            () if !self.answers_here && new.going_on != 0 => Health::Answers,
+            () if !self.answers_here && new.goes_on() => Health::Answers,
             // No news. What is not so any more has ended without an answer: it fades, or its window is over.
             () if matches!(self.health, Health::Unasked) => Health::Unknown,
             () => self.health,

@@ -199,6 +199,10 @@ pub const HEALTH_ANSWERED_DATAGRAMS: u64 = 16;
 /// Datagrams in a row without an answer before that is told: a client whose answers stop sends several.
 pub const HEALTH_UNANSWERED_DATAGRAMS: u64 = 16;
 
+/// Looks between two lines in the kernel's log about the same rule: clients can bring a service to answer and not to answer as
+/// they like.
+pub const HEALTH_LOG_LOOKS: u32 = 60;
+
 /// Looks without a client after which nothing is known any more.
 pub const HEALTH_FORGET_LOOKS: u32 = 60;
 

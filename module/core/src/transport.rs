@@ -12,6 +12,7 @@
 //! nothing.
 
 use super::host::{HostId, HostSet};
+use super::received::Received;
 use super::time::Instant;
 
 /// How a frame came on the segment.
@@ -46,7 +47,7 @@ impl Transports {
     }
 
     /// A frame of a host was accepted. `period_ns` is the time between two heartbeats.
-    pub fn heard(&mut self, now: Instant, period_ns: u64, host: HostId, transport: Transport) {
+    fn heard(&mut self, now: Instant, period_ns: u64, host: HostId, transport: Transport) {
         self.turn(now, period_ns);
         let [set, _] = match transport {
             Transport::Plain => &mut self.plain,
@@ -56,10 +57,33 @@ impl Transports {
     }
 
     /// Somebody asks for wrapped frames.
-    pub fn asked(&mut self, now: Instant, period_ns: u64) {
+    fn asked(&mut self, now: Instant, period_ns: u64) {
         self.turn(now, period_ns);
         let [asked, _] = &mut self.asked;
         *asked = true;
+    }
+
+    /// A frame came that says that it is of this host, and this became of it. What is refused counts for nothing. A plain frame that
+    /// is stale may be the one whose wrapped copy has just overtaken it.
+    pub fn came(
+        &mut self,
+        now: Instant,
+        period_ns: u64,
+        host: HostId,
+        transport: Transport,
+        needed: bool,
+        became: Received,
+    ) {
+        let stale = became == Received::Stale;
+        if became.accepted()
+            || became == Received::OtherPath
+            || (stale && transport == Transport::Plain)
+        {
+            self.heard(now, period_ns, host, transport);
+        }
+        if needed && (became.accepted() || stale || became == Received::NotFresh) {
+            self.asked(now, period_ns);
+        }
     }
 
     /// Whether to wrap what is sent now, and whether to ask for the same. `expected` are the hosts that ought to be heard.
@@ -184,6 +208,33 @@ mod tests {
                 "from period {start}"
             );
         }
+    }
+
+    #[test]
+    fn a_copy_that_overtakes_is_no_reason_and_what_is_refused_counts_for_nothing() {
+        let mut it = Transports::new();
+        let mut came = |period: u64, transport, needed, became| {
+            let now = Instant(period * PERIOD);
+            it.came(now, PERIOD, host(2), transport, needed, became);
+            it.sends(now, PERIOD, hosts(&[2]))
+        };
+        for period in 1..100 {
+            came(period, Transport::Wrapped, false, Received::Heartbeat);
+            let sends = came(period, Transport::Plain, false, Received::Stale);
+            assert_eq!(sends, None, "period {period}");
+        }
+        for became in [
+            Received::BadStamp,
+            Received::UnknownKey,
+            Received::OverBudget,
+        ] {
+            came(100, Transport::Plain, false, Received::Heartbeat);
+            assert_eq!(came(100, Transport::Wrapped, true, became), None);
+        }
+        assert_eq!(
+            came(100, Transport::Wrapped, true, Received::Stale),
+            Some(false)
+        );
     }
 
     #[test]

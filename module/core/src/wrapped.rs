@@ -5,7 +5,8 @@
 //!
 //! The packet is one that a client could send, to a VIP in a frame to the virtual MAC: where that does not pass, no client is
 //! served either. It comes from the host's own address, as filters against spoofing want it. After the IP header (protocol
-//! 254, RFC 3692: for experiments; hop limit 1) come seven bytes of a mark, one of flags, and the frame.
+//! 254, RFC 3692: for experiments) come seven bytes of a mark, one of flags, and the frame. The hop limit is 255, and nothing
+//! else is taken: whoever sends it is on the segment, for a router would have lowered it (RFC 5082).
 //!
 //! The frame is as authentic as any. The flags are not: whoever forges them brings hosts to send each frame twice for a while.
 
@@ -17,6 +18,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 pub const PROTO_WRAPPED: u8 = 254;
 
 const MARK: [u8; 7] = *b"nlbwrap";
+
+/// The hop limit of a packet that no router has passed on.
+pub(super) const HOP_LIMIT: u8 = 255;
 
 /// The sender does not hear every host without a wrapping.
 const NEEDED: u8 = 1;
@@ -34,7 +38,7 @@ pub const HEAD_V6: usize = V6_HEADER + WRAP_LEN;
 #[must_use]
 pub fn head_v4(own: Ipv4Addr, vip: Ipv4Addr, len: usize, needed: bool) -> Option<[u8; HEAD_V4]> {
     let [high, low] = u16::try_from(HEAD_V4.checked_add(len)?).ok()?.to_be_bytes();
-    let head = [0x45, 0, high, low, 0, 0, 0x40, 0, 1, PROTO_WRAPPED];
+    let head = [0x45, 0, high, low, 0, 0, 0x40, 0, HOP_LIMIT, PROTO_WRAPPED];
     let sum = header_checksum(&head, own, vip).to_be_bytes();
     let mut bytes = [0; HEAD_V4];
     let flags = [u8::from(needed)];
@@ -51,7 +55,7 @@ pub fn head_v6(own: Ipv6Addr, vip: Ipv6Addr, len: usize, needed: bool) -> Option
     let [high, low] = u16::try_from(WRAP_LEN.checked_add(len)?)
         .ok()?
         .to_be_bytes();
-    let head = [0x60, 0, 0, 0, high, low, PROTO_WRAPPED, 1];
+    let head = [0x60, 0, 0, 0, high, low, PROTO_WRAPPED, HOP_LIMIT];
     let mut bytes = [0; HEAD_V6];
     let flags = [u8::from(needed)];
     fill(
@@ -73,16 +77,16 @@ pub struct Wrapped {
 /// Finds the frame in a packet to a VIP; `None` if there is none. `l3` are its first bytes, as many as there are in one piece.
 #[must_use]
 pub fn wrapped(l3: &[u8]) -> Option<Wrapped> {
-    let (protocol, header) = match l3.first()? {
-        0x45 => (l3.get(9)?, V4_HEADER),
-        byte if byte >> 4 == 6 => (l3.get(6)?, V6_HEADER),
+    let (protocol, hops, header) = match l3.first()? {
+        0x45 => (l3.get(9)?, l3.get(8)?, V4_HEADER),
+        byte if byte >> 4 == 6 => (l3.get(6)?, l3.get(7)?, V6_HEADER),
         _ => return None,
     };
     let (mark, flags) = l3
         .get(header..)?
         .first_chunk::<WRAP_LEN>()?
         .split_at(MARK.len());
-    (*protocol == PROTO_WRAPPED && mark == MARK).then_some(Wrapped {
+    (*protocol == PROTO_WRAPPED && *hops == HOP_LIMIT && mark == MARK).then_some(Wrapped {
         at: header.saturating_add(WRAP_LEN),
         needed: flags.first()? & NEEDED != 0,
     })
@@ -101,7 +105,7 @@ mod tests {
         assert_eq!(
             head,
             [
-                0x45, 0, 0, 39, 0, 0, 0x40, 0, 1, 254, 0xf4, 0xcd, 192, 0, 2, 1, 192, 0, 2, 10,
+                0x45, 0, 0, 39, 0, 0, 0x40, 0, 255, 254, 0xf6, 0xcc, 192, 0, 2, 1, 192, 0, 2, 10,
                 b'n', b'l', b'b', b'w', b'r', b'a', b'p', 1
             ]
         );
@@ -111,7 +115,7 @@ mod tests {
 
         let (own, vip) = ("fe80::1".parse().unwrap(), "2001:db8::10".parse().unwrap());
         let packet = [&head_v6(own, vip, FRAME.len(), false).unwrap()[..], FRAME].concat();
-        assert_eq!(packet[4..8], [0, 19, 254, 1]);
+        assert_eq!(packet[4..8], [0, 19, 254, 255]);
         let found = wrapped(&packet).unwrap();
         assert_eq!((&packet[found.at..], found.needed), (FRAME, false));
     }
@@ -120,7 +124,14 @@ mod tests {
     fn other_packets_are_left_alone() {
         let (own, vip) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 10));
         let head = head_v4(own, vip, FRAME.len(), true).unwrap();
-        for (at, value) in [(0, 0x46), (0, 0), (9, 253), (20, b'x'), (26, b'x')] {
+        for (at, value) in [
+            (0, 0x46),
+            (0, 0),
+            (8, 254),
+            (9, 253),
+            (20, b'x'),
+            (26, b'x'),
+        ] {
             let mut other = head;
             other[at] = value;
             assert_eq!(wrapped(&other), None, "byte {at}");

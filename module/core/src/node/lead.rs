@@ -220,8 +220,8 @@ impl<S: Storage> Node<S> {
     }
 
     fn cause_of_inputs(&self, flags: Flags) -> Cause {
-        let interface = [Flags::CUT, Flags::VIP_MISSING, Flags::STARVED];
-        if interface.iter().any(|flag| flags.has(*flag)) {
+        let starved = flags.has(Flags::STARVED) && !flags.has(Flags::DRAINING);
+        if flags.has(Flags::CUT) || flags.has(Flags::VIP_MISSING) || starved {
             Cause::Interface
         } else if flags.has(Flags::DRAINING) {
             Cause::Draining

@@ -13,6 +13,17 @@ use super::super::wire::Flags;
 use super::Node;
 
 impl<S: Storage> Node<S> {
+    /// The other members, but those that say that their interface is cut: nobody else is to be heard on the segment.
+    #[must_use]
+    pub fn expected_on_segment(&self) -> HostSet {
+        let others = self.view.members.without(self.config.host);
+        let uncut = |host: &HostId| !self.peer(*host).said.flags.has(Flags::CUT);
+        others
+            .iter()
+            .filter(uncut)
+            .fold(HostSet::EMPTY, HostSet::with)
+    }
+
     /// Whether anything of the segment reached this host lately.
     pub(super) fn segment_alive(&self) -> bool {
         self.segment_up

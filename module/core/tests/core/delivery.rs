@@ -45,12 +45,16 @@ fn probes_are_valid_packets_and_known_as_probes() {
         .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
         .sum::<u32>();
     assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff, "header checksum");
-    assert_eq!((v4[0], v4[3], v4[8], v4[9]), (0x45, 28, 1, PROTO_PROBE));
+    assert_eq!((v4[0], v4[3], v4[8], v4[9]), (0x45, 28, 255, PROTO_PROBE));
     assert_eq!(v4[12..20], [192, 0, 2, 1, 192, 0, 2, 10]);
     assert_eq!(probed_family(&v4), Some(FAMILY_V4));
     let v6 = probe_v6("fe80::1".parse().unwrap(), "2001:db8::10".parse().unwrap());
-    assert_eq!((v6[0], v6[5], v6[6], v6[7]), (0x60, 8, PROTO_PROBE, 1));
+    assert_eq!((v6[0], v6[5], v6[6], v6[7]), (0x60, 8, PROTO_PROBE, 255));
     assert_eq!(probed_family(&v6), Some(FAMILY_V6));
+    // A router has passed it on.
+    let (mut far4, mut far6) = (v4, v6);
+    (far4[8], far6[7]) = (254, 254);
+    assert_eq!([probed_family(&far4), probed_family(&far6)], [None; 2]);
     // A frame may be padded.
     assert_eq!(
         probed_family(&[&v4[..], &[0; 18]].concat()),

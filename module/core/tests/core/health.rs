@@ -135,7 +135,7 @@ fn a_firewall_shows_within_three_seconds_and_so_does_its_end() {
 
 #[test]
 fn one_client_that_tries_again_is_enough() {
-    let mut rule = Rule::new(UNCOVERED);
+    let mut rule = Rule::new(RULE);
     let one = tcp_second(1, 0, 0);
     rule.after(2, one);
     rule.after(1, NOTHING);
@@ -157,6 +157,8 @@ fn resets_say_that_no_service_listens_if_it_was_to() {
     let refused = tcp_second(4, 0, 4);
     assert_eq!(Rule::new(RULE).settles(refused), Health::Refuses);
     assert_eq!(Rule::new(UNCOVERED).settles(refused), Health::Unknown);
+    let unanswered = tcp_second(4, 0, 0);
+    assert_eq!(Rule::new(UNCOVERED).settles(unanswered), Health::Unknown);
     // Somebody who tries ports of a rule for all of them.
     let mut rule = Rule::new(RULE);
     let looks = rule.after(50, tcp_second(40, 2, 38));
@@ -237,6 +239,34 @@ fn without_clients_nothing_is_known_after_a_while() {
     assert!(looks[..forget - 1].iter().all(|it| *it == Health::Silent));
     assert_eq!(looks[forget - 1], Health::Unknown);
     assert_eq!(rule.after(1, tcp_second(1, 1, 0)), [Health::Answers]);
+    // One client in two minutes, who tries once: never three in a row.
+    let mut rule = Rule::new(RULE);
+    for _ in 0..50 {
+        let looks = rule.after(1, tcp_second(1, 0, 0));
+        assert_eq!(looks, [Health::Unknown]);
+        assert_eq!(rule.after(120, NOTHING)[119], Health::Unknown);
+    }
+}
+
+#[test]
+fn repeated_answers_after_a_change_of_rules_are_no_news() {
+    let mut rule = Rule::new(RULE);
+    rule.after(5, tcp_second(20, 20, 0));
+    let syns = rule.watch.syns_lately();
+    assert_eq!(syns, 100);
+    rule.watch.begin_anew(rule.sums, syns);
+    let looks = rule.after(60, tcp_second(0, 5, 0));
+    assert!(looks.iter().all(|it| *it != Health::Unasked));
+}
+
+#[test]
+fn the_log_has_a_line_in_a_minute() {
+    let mut rule = Rule::new(RULE);
+    let lines = (0..600).filter(|_| {
+        rule.after(1, NOTHING);
+        rule.watch.may_log()
+    });
+    assert_eq!(lines.count(), 10);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod world;
 
 mod announce;
 mod arp;
+mod askers;
 mod assignment;
 mod cluster;
 mod decide;

@@ -131,6 +131,26 @@ fn nobody_steps_back_for_a_host_that_drains_or_is_gone() {
 }
 
 #[test]
+fn nobody_steps_back_for_a_host_that_takes_nothing_of_a_rule() {
+    let mut world = serving(3);
+    for index in [0, 2] {
+        world.command(index, Command::SetWeight { slot: 0, weight: 0 });
+    }
+    world.run(5 * PERIOD);
+    assert_eq!(shares(&world), [0, BUCKETS, 0]);
+    world.command(1, Command::Starved(true));
+    world.run(5 * SILENCE);
+    assert_eq!(shares(&world), [0, BUCKETS, 0]);
+    world.command(0, Command::SetWeight { slot: 0, weight: 1 });
+    world.run(3 * SILENCE);
+    assert_eq!(shares(&world), [BUCKETS, 0, 0]);
+    // One that is about to leave would not serve for long.
+    world.command(0, Command::Stop);
+    world.run(5 * PERIOD);
+    assert_eq!(shares(&world), [0, BUCKETS, 0]);
+}
+
+#[test]
 fn a_host_that_starves_now_and_then_moves_nothing() {
     let mut world = serving(3);
     let generation = world.nodes[0].generation();
