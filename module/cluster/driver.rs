@@ -348,7 +348,8 @@ fn tell_dedicated(cluster: &Cluster, timer: &Timer<Cluster>) {
 }
 
 /// Carries out a command, if the cluster is not being taken down. Context: process or softirq. Errors: what the node
-/// says.
+/// says. Out of line: the timer calls it twice, and its stack is not to be all callers'.
+#[inline(never)]
 fn carry_out_command(
     cluster: &Cluster,
     timer: &Timer<Cluster>,

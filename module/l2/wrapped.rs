@@ -24,6 +24,8 @@ pub(crate) struct Copy<'a> {
 impl<'a> Copy<'a> {
     /// Wraps a frame in the family of the first VIP that this host has an address of its own for; `None` if there is none,
     /// or no memory. `needed`: the answers shall be wrapped as well. Context: any, without locks that a driver could take.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn of(cluster: &'a Cluster, bytes: &[u8], needed: bool) -> Option<Self> {
         let side = read_lock();
         let filter = &cluster.snapshot(&side)?.filter;
@@ -65,6 +67,8 @@ impl<'a> Copy<'a> {
     }
 
     /// Sends it. Context: as [`Copy::of`].
+    #[cold]
+    #[inline(never)]
     pub(crate) fn send(self, cluster: &Cluster) {
         cluster.stats().event(Event::FrameWrapped);
         self.frame.send(&self.to, self.ethertype, self.len);

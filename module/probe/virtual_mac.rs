@@ -91,6 +91,7 @@ pub(crate) fn look(
 
 /// Sends probes if it is this host's turn, and tells if what is known of delivery has changed. Context: any, without
 /// locks that a driver could take; one at a time. Whether it has changed.
+#[inline(never)]
 pub(crate) fn act(cluster: &Cluster, look: Look) -> bool {
     let starved = &cluster.probed().starved;
     let changed = look.starved != starved.load();

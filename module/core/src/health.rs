@@ -335,7 +335,11 @@ impl Watch {
     /// Whether many SYNs are answered and many are not. What was silent is that until hardly any is left.
     fn is_partly_silent(&self) -> bool {
         let [asked, lost] = self.faded;
-        let part = if self.health == Health::Silent { 8 } else { 4 };
-        self.answers_here && lost / 16 >= HEALTH_PARTLY && lost >= asked / part
+        let part = if self.health == Health::Silent {
+            asked / 8
+        } else {
+            asked / 4
+        };
+        self.answers_here && lost / 16 >= HEALTH_PARTLY && lost >= part
     }
 }
