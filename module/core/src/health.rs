@@ -196,13 +196,14 @@ impl Watch {
         self.health
     }
 
-    /// What was counted before has nothing to do with the clients to come. That SYN-ACKs may be repeated stays known, and where
-    /// answers leave.
+    /// What was counted before has nothing to do with the clients to come. That SYN-ACKs may be repeated stays known, where
+    /// answers leave, and that datagrams are answered.
     fn forget(&mut self) {
         *self = Watch {
             answers_here: self.answers_here,
             window: self.window,
             window_looks: self.window_looks,
+            datagrams: self.datagrams,
             quiet: self.quiet,
             told_looks: self.told_looks,
             ..Watch::new(self.before)

@@ -220,6 +220,11 @@ fn datagrams_are_missed_where_each_had_its_answer() {
     rule.after(2, second(20, 20));
     rule.after(1, second(100, 1));
     assert_eq!(rule.settles(second(100, 0)), Health::Silent);
+    // It is known after a quiet hour that datagrams are answered.
+    let mut rule = Rule::new(RULE);
+    rule.after(3, second(20, 20));
+    assert_eq!(rule.after(3600, NOTHING)[3599], Health::Unknown);
+    assert_eq!(rule.settles(second(20, 0)), Health::Silent);
     // A log server, and one that answers at times.
     assert_eq!(Rule::new(RULE).settles(second(1000, 0)), Health::Unknown);
     let mut rule = Rule::new(RULE);
