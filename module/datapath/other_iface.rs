@@ -17,6 +17,8 @@ use crate::l2::arp::Guard;
 use crate::nlb_core::delivery::{probed_family, PROBE_V4_LEN, PROBE_V6_LEN};
 use crate::nlb_core::packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::nlb_core::reason::Reason;
+use crate::nlb_core::wrapped::{wrapped, HEAD_V4, HEAD_V6};
+use crate::stats::Event;
 use core::net::IpAddr;
 
 /// Where the destination stands in an IPv4 header.
@@ -78,29 +80,45 @@ impl InputHook for Stray {
         match stray_of {
             // In the stack, the host's own connections are seen too, and a VRF hands packets in once more.
             Some(cluster) if !device.is_loopback() && !device.is_vrf() => {
-                if is_probe(skb) {
-                    cluster.stats().reason(Reason::ProbeHeard);
-                    return Verdict::Consume;
+                match of_peer(skb) {
+                    Some(FromPeer::Probe) => cluster.stats().reason(Reason::ProbeHeard),
+                    Some(FromPeer::Frame) => cluster.stats().event(Event::FrameUnwrapped),
+                    None => {
+                        cluster.stats().reason(Reason::DroppedOtherInterface);
+                        return dropped(Reason::DroppedOtherInterface);
+                    }
                 }
-                cluster.stats().reason(Reason::DroppedOtherInterface);
-                dropped(Reason::DroppedOtherInterface)
+                Verdict::Consume
             }
             _ => Verdict::Accept,
         }
     }
 }
 
-/// Whether a packet to a VIP is a probe of a peer. A second NIC on the segment gets them all, in each period: counted
-/// with the packets of clients they would hide these.
+/// What a peer sends to a VIP. A second NIC on the segment gets it all, in each period: counted with the packets of clients
+/// it would hide these.
+enum FromPeer {
+    /// A probe.
+    Probe,
+    /// A frame of the protocol inside IP.
+    Frame,
+}
+
+/// What a packet to a VIP is, if it is a peer's.
 #[cold]
-fn is_probe(skb: &Skb) -> bool {
+fn of_peer(skb: &Skb) -> Option<FromPeer> {
+    const { assert!(PROBE_V4_LEN >= HEAD_V4 && PROBE_V6_LEN >= HEAD_V6) };
     let (mut v4, mut v6) = ([0u8; PROBE_V4_LEN], [0u8; PROBE_V6_LEN]);
-    let l3: Option<&[u8]> = match skb.protocol() {
-        ETHERTYPE_IPV4 => skb.copy(0, &mut v4).then_some(&v4),
-        ETHERTYPE_IPV6 => skb.copy(0, &mut v6).then_some(&v6),
-        _ => None,
+    let l3: &[u8] = match skb.protocol() {
+        ETHERTYPE_IPV4 => skb.copy(0, &mut v4).then_some(&v4)?,
+        ETHERTYPE_IPV6 => skb.copy(0, &mut v6).then_some(&v6)?,
+        _ => return None,
     };
-    l3.and_then(probed_family).is_some()
+    match (probed_family(l3), wrapped(l3)) {
+        (Some(_), _) => Some(FromPeer::Probe),
+        (None, Some(_)) => Some(FromPeer::Frame),
+        (None, None) => None,
+    }
 }
 
 /// Where a packet goes; none if its header is cut off, so that the stack drops it.
