@@ -4,6 +4,7 @@
 # title: nlb@NAME on Debian with systemd: after a reboot the cluster is there again, and a reboot lets connections end
 # topology: systemd
 # hosts: 2
+# form: long
 # timeout: 900
 
 CHECKOUT=$(cd "$NLB_TESTS/.." && pwd -P)
