@@ -22,7 +22,7 @@ use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 use super::{control, rules, up};
 use crate::{
     cli::{Apply, Target},
-    config::{Config, Dedicated, Difference, InitialState, Machine, Section, Settings},
+    config::{Config, Dedicated, Difference, InitialState, Machine, Settings},
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
@@ -79,9 +79,10 @@ fn make<K: Kernel + Host>(
     let config = Config::read(&args.file)?;
     let machine = Machine::read(kernel);
     let section = config.section(&machine, args.host.as_deref())?;
+    let settings = config.settings(section);
     let goal = Goal {
-        settings: config.settings(section),
-        key: read_key(&config, section)?,
+        key: read_key(&config, &settings)?,
+        settings,
         state: match section.state() {
             InitialState::Started if args.no_start => InitialState::Stopped,
             state => state,
@@ -203,8 +204,8 @@ fn hindrance(running: &Running, goal: &Goal) -> Option<String> {
 }
 
 /// The key, which others must not be able to read.
-fn read_key(config: &Config, section: &Section) -> Result<ClusterKey, Failure> {
-    match (config.key(), config.settings(section).key_id) {
+fn read_key(config: &Config, settings: &Settings) -> Result<ClusterKey, Failure> {
+    match (config.key(), settings.key_id) {
         (Some(path), Some(id)) => {
             if keyfile::open_to_others(path).unwrap_or(false) {
                 return Err(keyfile::refuse_open(path));
