@@ -206,7 +206,7 @@ pub const HEALTH_LOG_LOOKS: u32 = 60;
 /// Looks without a client after which nothing is known any more.
 pub const HEALTH_FORGET_LOOKS: u32 = 60;
 
-/// Stations of which questions are counted at one time: routers, and whoever is on the segment and has just come.
+/// Stations whose questions are counted at one time: routers, and stations that have just come.
 pub const ASKERS: usize = 16;
 
 /// Questions of one station in [`ASKS_SPAN_NS`] that make it one that keeps asking: those that are content ask twice in that
