@@ -514,9 +514,7 @@ impl Cluster {
                 self.stats.event(stats::Event::FrameNoMemory);
                 continue;
             };
-            for (to, from) in frame.payload().iter_mut().zip(bytes) {
-                *to = *from;
-            }
+            frame.write(bytes);
             return Some((frame, bytes.len()));
         }
     }

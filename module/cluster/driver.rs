@@ -29,7 +29,7 @@ use crate::l2::conflict;
 use crate::l2::inquiry;
 use crate::l2::mac_filter::Reporter;
 use crate::l2::vip_watch;
-use crate::l2::wrapped;
+use crate::l2::wrapped::WrappedFrame;
 use crate::netlink::cluster_request::address_bytes;
 use crate::netlink::notify;
 use crate::nlb_core::config::Dedicated;
@@ -443,7 +443,7 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
         drop(inner);
         if let Some((mut frame, len)) = frame {
             let bytes = frame.payload().get(..len).unwrap_or_default();
-            let copy = wraps.and_then(|needed| wrapped::Copy::of(cluster, bytes, needed));
+            let copy = wraps.and_then(|needed| WrappedFrame::of(cluster, bytes, needed));
             cluster.stats().event(stats::Event::FrameSent);
             frame.send(&cluster.description().heartbeat_mac, ETHERTYPE, len);
             if let Some(copy) = copy {

@@ -253,6 +253,13 @@ impl<'a> Frame<'a> {
         unsafe { core::slice::from_raw_parts_mut((*self.skb.as_ptr()).data, self.len) }
     }
 
+    /// Writes bytes to the beginning of the payload, as many as it has room for.
+    pub(crate) fn write<'b>(&mut self, bytes: impl IntoIterator<Item = &'b u8>) {
+        for (to, from) in self.payload().iter_mut().zip(bytes) {
+            *to = *from;
+        }
+    }
+
     /// Sends the first `len` bytes of payload to `destination`, with the device's own MAC as the source.
     /// Context: any, without locks that a driver could take.
     pub(crate) fn send(self, destination: &[u8; 6], ethertype: u16, len: usize) {

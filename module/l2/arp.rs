@@ -107,9 +107,7 @@ pub(crate) fn send(cluster: &Cluster, to: &[u8; 6], bytes: &[u8; ARP_LEN]) {
         cluster.stats().event(Event::ArpNoMemory);
         return;
     };
-    for (to, from) in frame.payload().iter_mut().zip(bytes) {
-        *to = *from;
-    }
+    frame.write(bytes);
     frame.send(to, ETHERTYPE_ARP, ARP_LEN);
 }
 

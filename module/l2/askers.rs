@@ -6,6 +6,7 @@ use crate::cluster::context::Cluster;
 use crate::kapi::bh_lock::BhLock;
 use crate::kapi::clock::now_ns;
 use crate::netlink::notify;
+use crate::nlb_core::askers::Askers as Counted;
 use crate::nlb_core::limits::{ASKER_AGAIN_NS, CONFLICT_SHOWN_NS};
 use crate::nlb_core::mac::Mac;
 use crate::nlb_core::time::Instant;
@@ -20,7 +21,7 @@ struct Found {
 }
 
 struct State {
-    askers: crate::nlb_core::askers::Askers,
+    askers: Counted,
     last: Option<Found>,
 }
 
@@ -32,11 +33,11 @@ pub(crate) struct Askers {
 }
 
 impl Askers {
-    /// Nobody has asked.
+    /// No station has asked.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             state <- BhLock::new(State {
-                askers: crate::nlb_core::askers::Askers::new(),
+                askers: Counted::new(),
                 last: None,
             }),
         })

@@ -126,9 +126,7 @@ fn send(cluster: &Cluster, to: &Mac, bytes: &[u8; ADVERTISEMENT_LEN]) {
         cluster.stats().event(Event::NdNoMemory);
         return;
     };
-    for (to, from) in frame.payload().iter_mut().zip(bytes) {
-        *to = *from;
-    }
+    frame.write(bytes);
     frame.send(to, ETHERTYPE_IPV6, ADVERTISEMENT_LEN);
 }
 

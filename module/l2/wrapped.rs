@@ -14,14 +14,14 @@ use crate::stats::Event;
 use core::net::IpAddr;
 
 /// A wrapped frame, ready to be sent.
-pub(crate) struct Copy<'a> {
+pub(crate) struct WrappedFrame<'a> {
     frame: Frame<'a>,
     to: Mac,
     ethertype: u16,
     len: usize,
 }
 
-impl<'a> Copy<'a> {
+impl<'a> WrappedFrame<'a> {
     /// Wraps a frame in the family of the first VIP that this host has an address of its own for; `None` if there is none,
     /// or no memory. `needed`: the answers shall be wrapped as well. Context: any, without locks that a driver could take.
     #[cold]
@@ -54,10 +54,7 @@ impl<'a> Copy<'a> {
             cluster.stats().event(Event::FrameNoMemory);
             return None;
         };
-        let all = Iterator::chain(head.iter(), bytes);
-        for (to, from) in frame.payload().iter_mut().zip(all) {
-            *to = *from;
-        }
+        frame.write(Iterator::chain(head.iter(), bytes));
         Some(Self {
             frame,
             to,
@@ -66,7 +63,7 @@ impl<'a> Copy<'a> {
         })
     }
 
-    /// Sends it. Context: as [`Copy::of`].
+    /// Sends it. Context: as [`WrappedFrame::of`].
     #[cold]
     #[inline(never)]
     pub(crate) fn send(self, cluster: &Cluster) {

@@ -143,8 +143,6 @@ fn send_one(cluster: &Cluster, to: &Mac, ethertype: u16, bytes: &[u8]) {
         cluster.stats().event(Event::FrameNoMemory);
         return;
     };
-    for (to, from) in frame.payload().iter_mut().zip(bytes) {
-        *to = *from;
-    }
+    frame.write(bytes);
     frame.send(to, ethertype, bytes.len());
 }

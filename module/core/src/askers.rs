@@ -3,8 +3,8 @@
 //! Stations that ask for a VIP again and again, though they get an answer each time.
 //!
 //! Routers of some makers refuse a group's MAC for an address (RFC 1812 section 3.3.2 tells them to), and a filter between may
-//! drop the answers. Then the station asks again for each packet that it has, and its clients reach nobody. Those that are
-//! answered ask once in a while: Linux after 15 to 45 s, others after minutes.
+//! drop the answers. Then the station asks again for each packet that it has, and its clients reach no host. A station
+//! that takes the answers asks once in a while: Linux after 15 to 45 s, others after minutes.
 
 use super::limits::{ASKERS, ASKS_MANY, ASKS_SPAN_NS};
 use super::mac::Mac;
@@ -25,7 +25,7 @@ pub struct Askers {
 }
 
 impl Askers {
-    /// Nobody has asked.
+    /// No station has asked.
     #[must_use]
     pub const fn new() -> Askers {
         Askers {

@@ -10,14 +10,14 @@
 //! none of these probes for as long as makes a host count as dead is *starved*, and says so; what follows from that is in
 //! `node/starved.rs`.
 //!
-//! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload.
-//! Its hop limit is 255, and no other is taken, so nobody beyond a router can forge one. It is not authenticated: whoever forges one hides that a host is starved, and changes
-//! nothing else. A host alone cannot tell.
+//! A probe is IP protocol 253 (RFC 3692: for experiments, so no stack has a use for it) with eight bytes of payload. It is not
+//! authenticated: a station on the segment that forges one hides that a host is starved, and changes nothing else. A host
+//! alone cannot tell.
 
 use super::host::{HostId, HostSet};
 use super::packet::{V4_HEADER, V6_HEADER};
+use super::peer_packet::{fill, header_v4, header_v6, payload};
 use super::time::Instant;
-use super::wrapped::HOP_LIMIT;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// IP protocol of a probe.
@@ -44,81 +44,32 @@ const PROBERS: usize = 2;
 /// A probe for an IPv4 VIP. Without an address of its own a host sends it from 0.0.0.0.
 #[must_use]
 pub fn probe_v4(own: Ipv4Addr, vip: Ipv4Addr) -> [u8; PROBE_V4_LEN] {
+    let header = header_v4(PROTO_PROBE, own, vip, PROBE_V4_LEN as u16);
     let mut bytes = [0u8; PROBE_V4_LEN];
-    let head = [
-        0x45,
-        0,
-        0,
-        PROBE_V4_LEN as u8,
-        0,
-        0,
-        0x40,
-        0,
-        HOP_LIMIT,
-        PROTO_PROBE,
-    ];
-    let sum = header_checksum(&head, own, vip).to_be_bytes();
-    let (own, vip) = (own.octets(), vip.octets());
-    fill(&mut bytes, &[&head, &sum, &own, &vip, &PAYLOAD]);
+    fill(&mut bytes, &[&header, &PAYLOAD]);
     bytes
 }
 
 /// A probe for an IPv6 VIP. Without a link-local address a host sends it from `::`.
 #[must_use]
 pub fn probe_v6(own: Ipv6Addr, vip: Ipv6Addr) -> [u8; PROBE_V6_LEN] {
+    let header = header_v6(PROTO_PROBE, own, vip, PAYLOAD.len() as u16);
     let mut bytes = [0u8; PROBE_V6_LEN];
-    let head = [
-        0x60,
-        0,
-        0,
-        0,
-        0,
-        PAYLOAD.len() as u8,
-        PROTO_PROBE,
-        HOP_LIMIT,
-    ];
-    fill(&mut bytes, &[&head, &own.octets(), &vip.octets(), &PAYLOAD]);
+    fill(&mut bytes, &[&header, &PAYLOAD]);
     bytes
-}
-
-pub(super) fn fill(bytes: &mut [u8], parts: &[&[u8]]) {
-    let values = parts.iter().flat_map(|part| part.iter());
-    for (byte, value) in bytes.iter_mut().zip(values) {
-        *byte = *value;
-    }
-}
-
-/// The checksum of an IPv4 header whose other bytes are these (RFC 791).
-pub(super) fn header_checksum(head: &[u8; 10], source: Ipv4Addr, destination: Ipv4Addr) -> u16 {
-    let word = |pair: &[u8]| match *pair {
-        [high, low] => u32::from(u16::from_be_bytes([high, low])),
-        _ => 0,
-    };
-    let halves =
-        |address: Ipv4Addr| (address.to_bits() >> 16).saturating_add(address.to_bits() & 0xffff);
-    let mut sum = head
-        .chunks(2)
-        .map(word)
-        .fold(0, u32::saturating_add)
-        .saturating_add(halves(source))
-        .saturating_add(halves(destination));
-    while sum > 0xffff {
-        sum = (sum & 0xffff).saturating_add(sum >> 16);
-    }
-    !(sum as u16)
 }
 
 /// The family of a probe, as a bit; nothing if the packet to a VIP is none. `l3` are its first bytes, as many as there
 /// are in one piece.
 #[must_use]
 pub fn probed_family(l3: &[u8]) -> Option<u8> {
-    let (family, protocol, hops, header) = match l3.first()? {
-        0x45 => (FAMILY_V4, l3.get(9)?, l3.get(8)?, V4_HEADER),
-        byte if byte >> 4 == 6 => (FAMILY_V6, l3.get(6)?, l3.get(7)?, V6_HEADER),
-        _ => return None,
+    let (header, rest) = payload(l3, PROTO_PROBE)?;
+    let family = if header == V4_HEADER {
+        FAMILY_V4
+    } else {
+        FAMILY_V6
     };
-    let payload = l3.get(header..)?.get(..PAYLOAD.len())?;
-    (*protocol == PROTO_PROBE && *hops == HOP_LIMIT && payload == PAYLOAD).then_some(family)
+    (rest.get(..PAYLOAD.len())? == PAYLOAD).then_some(family)
 }
 
 /// What a look comes to.

@@ -53,6 +53,7 @@ pub mod nd;
 pub mod node;
 pub mod packet;
 pub mod peer;
+mod peer_packet;
 pub mod reason;
 pub mod received;
 mod residue;

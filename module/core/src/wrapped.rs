@@ -5,22 +5,19 @@
 //!
 //! The packet is one that a client could send, to a VIP in a frame to the virtual MAC: where that does not pass, no client is
 //! served either. It comes from the host's own address, as filters against spoofing want it. After the IP header (protocol
-//! 254, RFC 3692: for experiments) come seven bytes of a mark, one of flags, and the frame. The hop limit is 255, and nothing
-//! else is taken: whoever sends it is on the segment, for a router would have lowered it (RFC 5082).
+//! 254, RFC 3692: for experiments) come seven bytes of a mark, one of flags, and the frame.
 //!
-//! The frame is as authentic as any. The flags are not: whoever forges them brings hosts to send each frame twice for a while.
+//! The frame is as authentic as any. The flags are not: a station that forges them brings hosts to send each frame twice for a
+//! while.
 
-use super::delivery::{fill, header_checksum};
 use super::packet::{V4_HEADER, V6_HEADER};
+use super::peer_packet::{fill, header_v4, header_v6, payload};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// IP protocol of a wrapped frame.
 pub const PROTO_WRAPPED: u8 = 254;
 
 const MARK: [u8; 7] = *b"nlbwrap";
-
-/// The hop limit of a packet that no router has passed on.
-pub(super) const HOP_LIMIT: u8 = 255;
 
 /// The sender does not hear every host without a wrapping.
 const NEEDED: u8 = 1;
@@ -37,31 +34,20 @@ pub const HEAD_V6: usize = V6_HEADER + WRAP_LEN;
 /// What is before a frame of `len` bytes in an IPv4 packet; `None` if it is too long for one.
 #[must_use]
 pub fn head_v4(own: Ipv4Addr, vip: Ipv4Addr, len: usize, needed: bool) -> Option<[u8; HEAD_V4]> {
-    let [high, low] = u16::try_from(HEAD_V4.checked_add(len)?).ok()?.to_be_bytes();
-    let head = [0x45, 0, high, low, 0, 0, 0x40, 0, HOP_LIMIT, PROTO_WRAPPED];
-    let sum = header_checksum(&head, own, vip).to_be_bytes();
+    let total = u16::try_from(HEAD_V4.checked_add(len)?).ok()?;
+    let header = header_v4(PROTO_WRAPPED, own, vip, total);
     let mut bytes = [0; HEAD_V4];
-    let flags = [u8::from(needed)];
-    fill(
-        &mut bytes,
-        &[&head, &sum, &own.octets(), &vip.octets(), &MARK, &flags],
-    );
+    fill(&mut bytes, &[&header, &MARK, &[u8::from(needed)]]);
     Some(bytes)
 }
 
 /// The same in an IPv6 packet.
 #[must_use]
 pub fn head_v6(own: Ipv6Addr, vip: Ipv6Addr, len: usize, needed: bool) -> Option<[u8; HEAD_V6]> {
-    let [high, low] = u16::try_from(WRAP_LEN.checked_add(len)?)
-        .ok()?
-        .to_be_bytes();
-    let head = [0x60, 0, 0, 0, high, low, PROTO_WRAPPED, HOP_LIMIT];
+    let payload = u16::try_from(WRAP_LEN.checked_add(len)?).ok()?;
+    let header = header_v6(PROTO_WRAPPED, own, vip, payload);
     let mut bytes = [0; HEAD_V6];
-    let flags = [u8::from(needed)];
-    fill(
-        &mut bytes,
-        &[&head, &own.octets(), &vip.octets(), &MARK, &flags],
-    );
+    fill(&mut bytes, &[&header, &MARK, &[u8::from(needed)]]);
     Some(bytes)
 }
 
@@ -77,16 +63,9 @@ pub struct Wrapped {
 /// Finds the frame in a packet to a VIP; `None` if there is none. `l3` are its first bytes, as many as there are in one piece.
 #[must_use]
 pub fn wrapped(l3: &[u8]) -> Option<Wrapped> {
-    let (protocol, hops, header) = match l3.first()? {
-        0x45 => (l3.get(9)?, l3.get(8)?, V4_HEADER),
-        byte if byte >> 4 == 6 => (l3.get(6)?, l3.get(7)?, V6_HEADER),
-        _ => return None,
-    };
-    let (mark, flags) = l3
-        .get(header..)?
-        .first_chunk::<WRAP_LEN>()?
-        .split_at(MARK.len());
-    (*protocol == PROTO_WRAPPED && *hops == HOP_LIMIT && mark == MARK).then_some(Wrapped {
+    let (header, rest) = payload(l3, PROTO_WRAPPED)?;
+    let (mark, flags) = rest.first_chunk::<WRAP_LEN>()?.split_at(MARK.len());
+    (mark == MARK).then_some(Wrapped {
         at: header.saturating_add(WRAP_LEN),
         needed: flags.first()? & NEEDED != 0,
     })
