@@ -327,7 +327,9 @@ impl Expire for Cluster {
         }
         inquiry::act(self, role);
         if look_at_health {
-            health::act(self);
+            health::act(self, |command| {
+                let _ = carry_out_command(self, timer, command);
+            });
         }
         conflict::expired(self);
     }

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Whether what this host serves is answered: looks at what the hooks count, and tells what has changed. How it is judged
-//! is in `core/src/health.rs`.
+//! Whether what this host serves is answered: looks at what the hooks count, tells what has changed, and gives up rules that
+//! say so. How it is judged is in `core/src/health.rs`, when a rule is given up in `core/src/stance.rs`.
 
 use crate::cluster::context::Cluster;
 use crate::kapi::bh_lock::BhLock;
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
 use crate::netlink::notify;
-use crate::nlb_core::genl::Health;
+use crate::nlb_core::config::SlotSet;
+use crate::nlb_core::genl::{Health, HealthAction, Stance};
 use crate::nlb_core::health::{Sight, Sums, Watch};
 use crate::nlb_core::limits::HEALTH_LOOK_NS;
+use crate::nlb_core::node::Command;
 use crate::nlb_core::reason::Reason;
+use crate::nlb_core::stance::Memory;
 use crate::nlb_core::time::Instant;
 use kernel::prelude::*;
 
@@ -19,6 +22,8 @@ use kernel::prelude::*;
 struct Watches {
     /// A row for what no rule covers, then one for each number that a rule can have.
     rows: KVec<Watch>,
+    /// The same rows: what came of it.
+    memories: KVec<Memory>,
     /// The rules that they are about; `None`: this host has served nothing since it last began to.
     digest: Option<u64>,
 }
@@ -40,6 +45,7 @@ impl Healths {
                 Reason::ROWS,
                 GFP_KERNEL_ACCOUNT,
             )?,
+            memories: KVec::from_elem(Memory::NEW, Reason::ROWS, GFP_KERNEL_ACCOUNT)?,
             digest: None,
         };
         Ok(pin_init!(Self {
@@ -79,26 +85,62 @@ impl Healths {
     }
 }
 
-/// Looks at the counters, and tells what has changed. Context: any, without locks that a driver could take; one at a time.
+/// The rules that a look is about.
+struct Looked {
+    digest: u64,
+    rules: usize,
+    /// Those that are given up when they are not answered.
+    passive: SlotSet,
+}
+
+impl Looked {
+    fn of(cluster: &Cluster) -> Option<Self> {
+        let side = read_lock();
+        let snapshot = cluster.snapshot(&side)?;
+        let rules = snapshot.rules.rules();
+        let mut passive = SlotSet::EMPTY;
+        for (number, rule) in (0u16..).zip(rules) {
+            if rule.health == HealthAction::Passive {
+                passive.insert(number);
+            }
+        }
+        Some(Self {
+            digest: snapshot.digest,
+            rules: rules.len(),
+            passive,
+        })
+    }
+}
+
+/// Looks at the counters, tells what has changed, and hands the rules that are given up or taken again to `carry_out`.
+/// Context: any, without locks that a driver could take; one at a time.
 #[inline(never)]
-pub(crate) fn act(cluster: &Cluster) {
-    let Some((rules, digest)) = cluster
-        .snapshot(&read_lock())
-        .map(|snapshot| (snapshot.rules.rules().len(), snapshot.digest))
-    else {
+pub(crate) fn act(cluster: &Cluster, carry_out: impl Fn(Command)) {
+    let Some(looked) = Looked::of(cluster) else {
         return;
     };
-    let rows = rules.saturating_add(1).min(Reason::ROWS);
-    begin_anew(cluster, rows, digest);
+    let rows = looked.rules.saturating_add(1).min(Reason::ROWS);
+    begin_anew(cluster, rows, looked.digest);
     for row in 0..rows {
         let sight = Sight {
             // Where there are no rules, the default host is what one rule for everything would make of it.
-            is_rule: row != 0 || rules == 0,
+            is_rule: row != 0 || looked.rules == 0,
             asked_elsewhere: cluster.description().allow_other_interfaces,
         };
+        let rule = row.checked_sub(1).and_then(|rule| u16::try_from(rule).ok());
         if let Some((health, log)) = look(cluster, row, sight) {
-            let rule = row.checked_sub(1).and_then(|rule| u16::try_from(rule).ok());
             notify::rule_health(cluster, rule, health, log);
+        }
+        if let Some(slot) = rule.filter(|rule| looked.passive.contains(usize::from(*rule))) {
+            if let Some((health, stance)) = weigh(cluster, row, slot) {
+                let rules = looked.digest;
+                carry_out(Command::Take {
+                    rules,
+                    slot,
+                    stance,
+                });
+                notify::rule_stance(cluster, slot, health, stance);
+            }
         }
     }
 }
@@ -118,6 +160,9 @@ fn begin_anew(cluster: &Cluster, rows: usize, digest: u64) {
     for (row, watch) in (0..rows).zip(watches.rows.iter_mut()) {
         watch.begin_anew(cluster.stats().sums_of(row), syns);
     }
+    for memory in watches.memories.iter_mut() {
+        *memory = Memory::NEW;
+    }
 }
 
 /// Looks at a row; what is known of it, if that is news to be told, and whether the log shall have it.
@@ -132,4 +177,26 @@ fn look(cluster: &Cluster, row: usize, sight: Sight) -> Option<(Health, bool)> {
         return None;
     }
     Some((after, !is_well(after) && watch.may_log()))
+}
+
+/// What is known of a rule, and what this host shall do about it, if that is something else than it does.
+fn weigh(cluster: &Cluster, row: usize, slot: u16) -> Option<(Health, Stance)> {
+    let (stance, others_take) = cluster.look(|node, _, _| {
+        let slot = usize::from(slot);
+        (node.stance(slot), node.others_take(slot))
+    });
+    let mut watches = cluster.healths().watches.lock();
+    let Watches { rows, memories, .. } = &mut *watches;
+    let (watch, memory) = (rows.get_mut(row)?, memories.get_mut(row)?);
+    let health = watch.health();
+    let wanted = memory.look(stance, health, others_take);
+    if wanted == stance {
+        return None;
+    }
+    if wanted == Stance::Tries {
+        // What clients met before says nothing of those to come.
+        let syns = watch.syns_lately();
+        watch.begin_anew(cluster.stats().sums_of(row), syns);
+    }
+    Some((watch.health(), wanted))
 }

@@ -16,7 +16,7 @@ use crate::netlink::sent::{
 };
 use crate::nlb_core::auth::Authenticator;
 use crate::nlb_core::decide::explain;
-use crate::nlb_core::genl::owner as ask;
+use crate::nlb_core::genl::{owner as ask, Stance};
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::limits::{BUCKETS, BUCKET_WORDS, HOSTS_MAX};
 use crate::nlb_core::packet::{Flow, PROTO_TCP};
@@ -195,6 +195,7 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, place: usize) -> 
     if let Some(since) = info.residue_since {
         message.put_u64(at::RESIDUE_MS, now.since(since) / NS_PER_MS)?;
     }
+    message.put_u16(at::RULES_GIVEN_UP, info.rules_given_up)?;
     message.put_u64(at::PENDING, info.pending)
 }
 
@@ -205,6 +206,7 @@ pub(crate) struct RuleAt {
     rule: Rule,
     share: Share,
     owned: u32,
+    stance: Stance,
 }
 
 /// How many rules there are: those in force, and those that wait for the other hosts.
@@ -232,6 +234,7 @@ fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
             waits,
             rule: *rule,
             share: *share,
+            stance: node.stance(usize::from(number)),
             owned: words
                 .map(|word| node.owned_word(number, word).count_ones())
                 .fold(0, u32::wrapping_add),
@@ -257,6 +260,7 @@ pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Re
     message.put_u8(at::PREFIX_V4, rule.prefix_v4)?;
     message.put_u8(at::PREFIX_V6, rule.prefix_v6)?;
     message.put_u8(at::TRACK, rule.track as u8)?;
+    message.put_u8(at::HEALTH_ACTION, rule.health as u8)?;
     if let Some(weight) = it.share.weight {
         message.put_u8(at::WEIGHT, weight)?;
     }
@@ -271,7 +275,8 @@ pub(crate) fn rule(message: &mut Message, cluster: &Cluster, index: usize) -> Re
     let (accepted, dropped) = cluster.stats().of_rule(it.number);
     message.put_u64(at::ACCEPTED, accepted)?;
     message.put_u64(at::DROPPED, dropped)?;
-    message.put_u8(at::HEALTH, cluster.healths().of(Some(it.number)) as u8)
+    message.put_u8(at::HEALTH, cluster.healths().of(Some(it.number)) as u8)?;
+    message.put_u8(at::STANCE, it.stance as u8)
 }
 
 /// Writes one part of the bucket maps.

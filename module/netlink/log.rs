@@ -6,7 +6,7 @@
 use crate::cluster::context::Cluster;
 use crate::kapi::log::{warn, warn_claim, warn_rule, warn_station};
 use crate::l2::conflict::Claim;
-use crate::nlb_core::genl::{EventKind, Health, OutReason};
+use crate::nlb_core::genl::{EventKind, Health, OutReason, Stance};
 use crate::nlb_core::mac::Mac;
 
 /// Another station claims a VIP. Context: any.
@@ -76,4 +76,14 @@ pub(crate) fn health(cluster: &Cluster, rule: Option<u16>, health: Health) {
         Some(rule) => warn_rule(cluster.device(), rule, text),
         None => warn(cluster.device(), text),
     }
+}
+
+/// This host gives a rule's buckets up, or takes them again. Context: any.
+pub(crate) fn stance(cluster: &Cluster, rule: u16, stance: Stance) {
+    let text = match stance {
+        Stance::GaveUp => "given up while other hosts serve it",
+        Stance::Takes => "served again",
+        Stance::Tries => return,
+    };
+    warn_rule(cluster.device(), rule, text);
 }

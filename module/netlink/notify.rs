@@ -12,7 +12,7 @@ use crate::netlink::log;
 use crate::netlink::policy::{GROUP_EVENTS, GROUP_RELAY};
 use crate::netlink::sent::{event_ntf, heartbeat_ntf};
 use crate::nlb_core::event::Event;
-use crate::nlb_core::genl::{Command, EventKind, Health};
+use crate::nlb_core::genl::{Command, EventKind, Health, Stance};
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::mac::Mac;
 use crate::nlb_core::node::Node;
@@ -57,6 +57,7 @@ struct Fields {
     sessions: Option<u64>,
     rule: Option<u16>,
     health: Option<Health>,
+    stance: Option<Stance>,
 }
 
 /// Tells that something happened in a cluster. Context: any.
@@ -143,6 +144,18 @@ pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health, 
     send(cluster, EventKind::RuleHealth, None, &fields);
 }
 
+/// Tells that this host gives a rule's buckets up, tries a few, or takes its share again. Context: any.
+pub(crate) fn rule_stance(cluster: &Cluster, rule: u16, health: Health, stance: Stance) {
+    log::stance(cluster, rule, stance);
+    let fields = Fields {
+        rule: Some(rule),
+        health: Some(health),
+        stance: Some(stance),
+        ..Fields::default()
+    };
+    send(cluster, EventKind::RuleHealth, None, &fields);
+}
+
 /// Tells that another station claims a VIP. Context: any.
 pub(crate) fn conflict(cluster: &Cluster, claim: &Claim) {
     log::conflict(cluster, claim);
@@ -203,6 +216,9 @@ fn put_fields(message: &mut Message, fields: &Fields) -> Result {
     }
     if let Some(health) = fields.health {
         message.put_u8(event_ntf::HEALTH, health as u8)?;
+    }
+    if let Some(stance) = fields.stance {
+        message.put_u8(event_ntf::STANCE, stance as u8)?;
     }
     if let Some(claim) = fields.claim {
         let mut buffer = [0u8; 16];

@@ -218,5 +218,6 @@ const NEW_RULE: &[Policy] = policy!(rule::MAX;
     rule::TRACK => Policy::U8,
     rule::WEIGHT => Policy::U8,
     rule::PRIORITY => Policy::U8,
+    rule::HEALTH_ACTION => Policy::U8,
     rule::STATE => Policy::U8,
 );

@@ -11,7 +11,7 @@ use crate::nlb_core::config::SlotSet;
 use crate::nlb_core::genl::{rule as at, Affinity};
 use crate::nlb_core::limits::{HOSTS_MAX, RULES_MAX};
 use crate::nlb_core::rules::{
-    FilteringMode, Protocols, Rule, RuleError, RuleState, Track, PREFIX_V4_DEFAULT,
+    FilteringMode, HealthAction, Protocols, Rule, RuleError, RuleState, Track, PREFIX_V4_DEFAULT,
     PREFIX_V6_DEFAULT,
 };
 use kernel::c_str;
@@ -117,6 +117,12 @@ fn read_rule(request: &Request<'_>, nest: &Attribute<'_>) -> Result<(Rule, Share
         Track::from_u8,
         c_str!("no such way of tracking"),
     )?;
+    let health = request.named(
+        get(at::HEALTH_ACTION),
+        HealthAction::Report,
+        HealthAction::from_u8,
+        c_str!("no such health action"),
+    )?;
     let state = match get(at::STATE) {
         None => RuleState::Enabled,
         Some(a) => rule_state(request, &a)?,
@@ -131,6 +137,7 @@ fn read_rule(request: &Request<'_>, nest: &Attribute<'_>) -> Result<(Rule, Share
         prefix_v4: get(at::PREFIX_V4).map_or(PREFIX_V4_DEFAULT, |a| a.u8()),
         prefix_v6: get(at::PREFIX_V6).map_or(PREFIX_V6_DEFAULT, |a| a.u8()),
         track,
+        health,
         state,
     };
     let share = Share {

@@ -72,6 +72,7 @@ pub(crate) mod event_ntf {
     pub(crate) const SESSIONS: u16 = at::SESSIONS;
     pub(crate) const RULE: u16 = at::RULE;
     pub(crate) const HEALTH: u16 = at::HEALTH;
+    pub(crate) const STANCE: u16 = at::STANCE;
 }
 
 /// Replies to `member-get`.
@@ -95,6 +96,7 @@ pub(crate) mod member_get {
     pub(crate) const PENDING: u16 = at::PENDING;
     pub(crate) const RESIDUE: u16 = at::RESIDUE;
     pub(crate) const RESIDUE_MS: u16 = at::RESIDUE_MS;
+    pub(crate) const RULES_GIVEN_UP: u16 = at::RULES_GIVEN_UP;
 }
 
 /// Replies to `owner-get`.
@@ -199,4 +201,6 @@ pub(crate) mod rule_get {
     pub(crate) const ACCEPTED: u16 = at::ACCEPTED;
     pub(crate) const DROPPED: u16 = at::DROPPED;
     pub(crate) const HEALTH: u16 = at::HEALTH;
+    pub(crate) const HEALTH_ACTION: u16 = at::HEALTH_ACTION;
+    pub(crate) const STANCE: u16 = at::STANCE;
 }

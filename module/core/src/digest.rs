@@ -6,7 +6,7 @@
 //! apart. None is ever 0, so that 0 can stand for "none".
 
 use super::filter::Settings;
-use super::rules::Rule;
+use super::rules::{HealthAction, Rule};
 use super::siphash::{Digest, SipKey};
 use core::net::IpAddr;
 
@@ -35,6 +35,10 @@ pub fn rules_digest(rules: &[Rule]) -> u64 {
             rule.prefix_v6,
             rule.track as u8,
         ]);
+        // Hosts that do not know of health actions have the same digest for rules that do without.
+        if rule.health != HealthAction::Report {
+            digest.word(u64::from(rule.health as u8));
+        }
     }
     digest.finish().max(1)
 }

@@ -239,8 +239,12 @@ pub mod rule {
     pub const DROPPED: u16 = 19;
     /// Whether what this host serves of the rule is answered (replies). `u8`, [`super::Health`].
     pub const HEALTH: u16 = 20;
+    /// What a host does about a rule of which it answers nothing. `u8`, [`super::HealthAction`].
+    pub const HEALTH_ACTION: u16 = 21;
+    /// Whether this host takes buckets of the rule (replies). `u8`, [`super::Stance`].
+    pub const STANCE: u16 = 22;
     /// Highest number in use.
-    pub const MAX: u16 = 20;
+    pub const MAX: u16 = 22;
 }
 
 /// Attributes of a host of a cluster.
@@ -281,8 +285,10 @@ pub mod member {
     pub const RESIDUE: u16 = 16;
     /// Milliseconds for which it has held such buckets without a break; absent if it holds none. `u64`.
     pub const RESIDUE_MS: u16 = 17;
+    /// Rules that it gave up because its clients got no answer. `u16`.
+    pub const RULES_GIVEN_UP: u16 = 18;
     /// Highest number in use.
-    pub const MAX: u16 = 17;
+    pub const MAX: u16 = 18;
 }
 
 /// Attributes of a query for the owner of a flow, and of the answer.
@@ -443,8 +449,10 @@ pub mod event {
     pub const RULE: u16 = 14;
     /// Whether what this host accepts of it is answered. `u8`, [`super::Health`].
     pub const HEALTH: u16 = 15;
+    /// Whether this host takes buckets of the rule. `u8`, [`super::Stance`].
+    pub const STANCE: u16 = 16;
     /// Highest number in use.
-    pub const MAX: u16 = 15;
+    pub const MAX: u16 = 16;
 }
 
 named! {
@@ -640,6 +648,29 @@ named! {
 }
 
 named! {
+    /// What a host does about a rule of which it answers nothing.
+    HealthAction {
+        /// It says so, and serves on.
+        Report = 0 "report",
+        /// It also gives the rule's buckets up while another host takes them, and tries a few again from time to
+        /// time.
+        Passive = 1 "passive",
+    }
+}
+
+named! {
+    /// Whether a host takes buckets of a rule whose health action is passive.
+    Stance {
+        /// Its share.
+        Takes = 0 "takes",
+        /// None, unless no other host takes any: what it served was not answered.
+        GaveUp = 1 "gave-up",
+        /// A few, to see whether they are answered again; all of a rule in mode single.
+        Tries = 2 "tries",
+    }
+}
+
+named! {
     /// What a host is doing, as it says of itself.
     HostState {
         /// Takes no part: sends nothing, serves nothing.
@@ -718,5 +749,7 @@ named! {
         Restarted = 9 "restarted",
         /// A member had let go of buckets under a change that was abandoned, or after a pause.
         Recovered = 10 "recovered",
+        /// A member gave a rule up because its clients got no answer, tries it again, or took it again.
+        Health = 11 "health",
     }
 }

@@ -61,6 +61,7 @@ pub mod rules;
 pub mod session;
 pub mod siphash;
 pub mod socket;
+pub mod stance;
 pub mod state;
 pub mod store;
 pub mod time;

@@ -206,6 +206,26 @@ pub const HEALTH_LOG_LOOKS: u32 = 60;
 /// Looks without a client after which nothing is known any more.
 pub const HEALTH_FORGET_LOOKS: u32 = 60;
 
+/// Looks in a row that find no answers before a host gives a rule's buckets up: the first of them has seen three SYNs that
+/// were a second old, and the second that it goes on.
+pub const GIVE_UP_LOOKS: u32 = 2;
+
+/// Looks for which it gives them up the first time, longer than a service takes to start; twice as many each time that it
+/// tries in vain.
+pub const GAVE_UP_LOOKS_MIN: u32 = 30;
+
+/// The most: a service that was mended at night has clients again in ten minutes.
+pub const GAVE_UP_LOOKS_MAX: u32 = 600;
+
+/// Looks in a row that find answers before it takes its whole share again.
+pub const ANSWERS_LOOKS: u32 = 3;
+
+/// Looks for which it tries at the most. Where no client comes in a minute, few are there to suffer.
+pub const TRY_LOOKS: u32 = 60;
+
+/// Looks without a fault after which the next one counts as the first.
+pub const FORGIVE_LOOKS: u32 = 600;
+
 /// Stations whose questions are counted at one time: routers, and stations that have just come.
 pub const ASKERS: usize = 16;
 

@@ -12,7 +12,9 @@ use super::budget::Bucket;
 use super::change::Step;
 use super::config::{Config, ConfigError, Dedicated, Rules};
 use super::event::{Event, HistoryEntry, Ring};
+use super::genl::Stance;
 use super::host::{HostId, HostSet};
+use super::limits::SLOTS_MAX;
 use super::mapframe::PartSet;
 use super::state::{Cause, HostState, OutReason};
 use super::store::{Sizes, Storage};
@@ -32,6 +34,7 @@ mod residue_frames;
 mod rules;
 mod segment;
 mod send;
+mod stance;
 mod starved;
 mod timer;
 mod view;
@@ -73,6 +76,16 @@ pub enum Command {
     /// Whether frames to a virtual MAC fail to reach this host, though heartbeats do. The host gives its buckets up while
     /// others are better off.
     Starved(bool),
+    /// Whether this host takes buckets of a slot; nothing changes if other rules than those of this digest are in force. Each
+    /// slot of new rules is taken, and so are all when the host starts.
+    Take {
+        /// Digest of the rules that the slot is of.
+        rules: u64,
+        /// Slot: below the number of slots in use.
+        slot: u16,
+        /// What this host does about it.
+        stance: Stance,
+    },
     /// Something of the segment reached this host that is no frame of the cluster. The caller may say so
     /// at most once in a period.
     SegmentSeen,
@@ -230,6 +243,12 @@ pub struct Node<S: Storage> {
     storage: S,
     config: Config,
     staged: Option<Rules>,
+    /// Whether this host takes buckets of each slot.
+    stances: [Stance; SLOTS_MAX],
+    /// Its inputs last changed for what its clients met.
+    by_health: bool,
+    /// Its weights as the others are told: with the stances.
+    weights: [u8; SLOTS_MAX],
     state: HostState,
     out: OutReason,
     incarnation: u64,
@@ -338,6 +357,9 @@ impl<S: Storage> Node<S> {
             storage,
             config: *config,
             staged: None,
+            stances: [Stance::Takes; SLOTS_MAX],
+            by_health: false,
+            weights: config.rules.weights,
             state: HostState::Stopped,
             out: OutReason::None,
             incarnation: 0,

@@ -246,6 +246,8 @@ pub struct MemberInfo {
     pub dedicated: Dedicated,
     /// Its load weight in slot 0.
     pub weight: u8,
+    /// Slots that it gave up.
+    pub rules_given_up: u16,
     /// Digest of the rules that it has staged; 0: none.
     pub pending: u64,
     /// Buckets of slot 0 that it owns.

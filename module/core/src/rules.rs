@@ -8,7 +8,7 @@
 
 use super::config::{SlotKind, SlotSet};
 use super::genl::Affinity;
-pub use super::genl::{FilteringMode, Protocols, RuleState, Track};
+pub use super::genl::{FilteringMode, HealthAction, Protocols, RuleState, Track};
 use super::limits::RULES_MAX;
 use core::fmt;
 use core::net::IpAddr;
@@ -48,6 +48,8 @@ pub struct Rule {
     pub prefix_v6: u8,
     /// Which UDP sessions are tracked. Those of tunnels (IKE, NAT-T, L2TP) always are.
     pub track: Track,
+    /// What a host does when it answers nothing of the rule.
+    pub health: HealthAction,
     /// What this host does about it.
     pub state: RuleState,
 }
@@ -66,6 +68,7 @@ impl Rule {
             prefix_v4: PREFIX_V4_DEFAULT,
             prefix_v6: PREFIX_V6_DEFAULT,
             track: Track::Quic,
+            health: HealthAction::Report,
             state: RuleState::Enabled,
         }
     }

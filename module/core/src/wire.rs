@@ -119,6 +119,8 @@ impl Flags {
     pub const IDLE: Flags = Flags(1 << 8);
     /// Frames to a virtual MAC do not reach it.
     pub const STARVED: Flags = Flags(1 << 9);
+    /// Its inputs last changed for what its clients met: it gave a rule up, tries it or took it again.
+    pub const HEALTH: Flags = Flags(1 << 10);
 
     /// Whether all bits of `other` are set.
     #[must_use]

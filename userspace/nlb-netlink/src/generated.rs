@@ -10,8 +10,9 @@ use netlink_packet_core::{
 };
 use nlb_core::{
     genl::{
-        self, Affinity, Cause, Command, Control, Echo, EventKind, FilteringMode, Health, HostState,
-        Mode, OutReason, Protocols, Responder, RuleState, Trace, Track,
+        self, Affinity, Cause, Command, Control, Echo, EventKind, FilteringMode, Health,
+        HealthAction, HostState, Mode, OutReason, Protocols, Responder, RuleState, Stance, Trace,
+        Track,
     },
     limits::{KEY_LEN, SEED_LEN},
 };
@@ -33,12 +34,14 @@ named! {
     EventKind,
     FilteringMode,
     Health,
+    HealthAction,
     HostState,
     Mode,
     OutReason,
     Protocols,
     Responder,
     RuleState,
+    Stance,
     Trace,
     Track,
 }
@@ -196,6 +199,10 @@ attributes! {
         Dropped(u64) = DROPPED "dropped",
         /// Whether what this host serves of the rule is answered (replies).
         Health(Code<Health>) = HEALTH "health",
+        /// What a host does about a rule of which it answers nothing.
+        HealthAction(Code<HealthAction>) = HEALTH_ACTION "health-action",
+        /// Whether this host takes buckets of the rule (replies).
+        Stance(Code<Stance>) = STANCE "stance",
     }
 }
 
@@ -238,6 +245,8 @@ attributes! {
         Residue(u32) = RESIDUE "residue",
         /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         ResidueMs(u64) = RESIDUE_MS "residue-ms",
+        /// Rules that it gave up because its clients got no answer.
+        RulesGivenUp(u16) = RULES_GIVEN_UP "rules-given-up",
     }
 }
 
@@ -400,6 +409,8 @@ attributes! {
         Rule(u16) = RULE "rule",
         /// Whether what this host accepts of it is answered.
         Health(Code<Health>) = HEALTH "health",
+        /// Whether this host takes buckets of the rule.
+        Stance(Code<Stance>) = STANCE "stance",
     }
 }
 
@@ -543,6 +554,8 @@ reply! {
         rule: Option<u16> = Rule,
         /// Whether what this host accepts of it is answered.
         health: Option<Code<Health>> = Health,
+        /// Whether this host takes buckets of the rule.
+        stance: Option<Code<Stance>> = Stance,
     }
 }
 
@@ -585,6 +598,8 @@ reply! {
         residue: Option<u32> = Residue,
         /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         residue_ms: Option<u64> = ResidueMs,
+        /// Rules that it gave up because its clients got no answer.
+        rules_given_up: Option<u16> = RulesGivenUp,
     }
 }
 
@@ -753,5 +768,9 @@ reply! {
         dropped: Option<u64> = Dropped,
         /// Whether what this host serves of the rule is answered (replies).
         health: Option<Code<Health>> = Health,
+        /// What a host does about a rule of which it answers nothing.
+        health_action: Option<Code<HealthAction>> = HealthAction,
+        /// Whether this host takes buckets of the rule (replies).
+        stance: Option<Code<Stance>> = Stance,
     }
 }

@@ -11,8 +11,8 @@ use netlink_packet_core::{DefaultNla, Emitable, NLA_HEADER_SIZE, NetlinkSerializ
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use netlink_packet_generic::GenlMessage;
 use nlb_core::{
-    genl::{Affinity, Command, Control, Echo, EventKind, Health, Mode, Responder, Trace},
-    rules::{FilteringMode, Protocols, Rule, RuleState, Track},
+    genl::{Affinity, Command, Control, Echo, EventKind, Health, Mode, Responder, Stance, Trace},
+    rules::{FilteringMode, HealthAction, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
@@ -107,6 +107,7 @@ fn new_rules() -> [NewRule; 2] {
                 prefix_v4: 20,
                 prefix_v6: 56,
                 track: Track::On,
+                health: HealthAction::Report,
                 state: RuleState::Enabled,
             },
             weight: Some(100),
@@ -202,6 +203,7 @@ fn rule_get() {
         prefix_v4: 20,
         prefix_v6: 56,
         track: Track::On.into(),
+        health_action: HealthAction::Report.into(),
         weight: Some(30),
         priority: Some(3),
         state: RuleState::Draining.into(),
@@ -209,6 +211,7 @@ fn rule_get() {
         accepted: Some(1_234_567_890_123),
         dropped: Some(7),
         health: Health::Unknown.into(),
+        stance: Stance::Takes.into(),
     };
     assert_eq!(PortRule::from_attributes(attributes).unwrap(), expected);
 }
@@ -301,6 +304,7 @@ fn member_get() {
         pending: None,
         residue: Some(42),
         residue_ms: Some(61_000),
+        rules_given_up: 0,
     };
     assert_eq!(Member::from_attributes(attributes).unwrap(), expected);
 }
@@ -437,6 +441,7 @@ fn event_ntf() {
         sessions: None,
         rule: None,
         health: None,
+        stance: None,
     };
     assert_eq!(Event::from_attributes(attributes).unwrap(), expected);
 }

@@ -326,6 +326,7 @@ impl Module {
             for mut rule in self.client.rules(cluster.ifindex)? {
                 (rule.accepted, rule.dropped, rule.buckets_owned) = (None, None, None);
                 rule.health = nlb_core::genl::Health::Unknown.into();
+                rule.stance = nlb_core::genl::Stance::Takes.into();
                 text += &format!("{rule:?}\n");
             }
             text += &format!(

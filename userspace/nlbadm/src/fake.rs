@@ -9,10 +9,10 @@ use std::{
 };
 
 use nlb_core::{
-    genl::{Affinity, Control, Echo, Health, Mode, Responder},
+    genl::{Affinity, Control, Echo, Health, Mode, Responder, Stance},
     limits::KEY_LEN,
     mac::virtual_mac,
-    rules::{FilteringMode, Protocols, Rule, RuleState, Track},
+    rules::{FilteringMode, HealthAction, Protocols, Rule, RuleState, Track},
     state::{Cause, HostState, OutReason},
 };
 use nlb_netlink::{
@@ -257,6 +257,7 @@ pub(crate) fn rule(number: u16, first_port: u16, last_port: u16) -> PortRule {
         prefix_v4: 24,
         prefix_v6: 64,
         track: Track::Quic.into(),
+        health_action: HealthAction::Report.into(),
         weight: None,
         priority: None,
         state: RuleState::Enabled.into(),
@@ -264,6 +265,7 @@ pub(crate) fn rule(number: u16, first_port: u16, last_port: u16) -> PortRule {
         accepted: None,
         dropped: None,
         health: Health::Unknown.into(),
+        stance: Stance::Takes.into(),
     }
 }
 
@@ -293,6 +295,7 @@ pub(crate) fn member(
         pending: None,
         residue: alive.then_some(u32::from(host_id) - 1),
         residue_ms: (alive && host_id > 1).then_some(61_000),
+        rules_given_up: 0,
     }
 }
 
@@ -334,6 +337,7 @@ fn listed(rules: &[NewRule]) -> Vec<PortRule> {
         prefix_v4: new.rule.prefix_v4,
         prefix_v6: new.rule.prefix_v6,
         track: new.rule.track.into(),
+        health_action: new.rule.health.into(),
         weight: new.weight,
         priority: new.priority,
         ..rule(number, new.rule.first_port, new.rule.last_port)

@@ -18,8 +18,8 @@ use nlb_core::{
     genl::Affinity,
     limits::{HOSTS_MAX, RULES_MAX},
     rules::{
-        FilteringMode, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule, RuleError, RuleState,
-        Track, check,
+        FilteringMode, HealthAction, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule,
+        RuleError, RuleState, Track, check,
     },
 };
 use nlb_netlink::{Named, object::NewRule};
@@ -54,6 +54,7 @@ affinity = "network"            # none, single, network [single]
 prefix-v4 = 20                  # of affinity network [24]
 prefix-v6 = 56                  # [64]
 track = "on"                    # track UDP sessions: quic, on, off [quic]
+health = "passive"              # give clients to other hosts when they get no answer: report, passive [report]
 # What no rule covers goes to the default host."#;
 
 /// The rules of a file.
@@ -86,6 +87,8 @@ pub(crate) struct FileRule {
     prefix_v6: u8,
     #[serde(deserialize_with = "named")]
     track: Track,
+    #[serde(deserialize_with = "named")]
+    health: HealthAction,
     weights: BTreeMap<HostKey, u8>,
     priorities: BTreeMap<HostKey, u8>,
 }
@@ -101,6 +104,7 @@ impl Default for FileRule {
             prefix_v4: PREFIX_V4_DEFAULT,
             prefix_v6: PREFIX_V6_DEFAULT,
             track: Track::Quic,
+            health: HealthAction::Report,
             weights: BTreeMap::new(),
             priorities: BTreeMap::new(),
         }
@@ -360,6 +364,7 @@ impl FileRule {
             prefix_v4: self.prefix_v4,
             prefix_v6: self.prefix_v6,
             track: self.track,
+            health: self.health,
             state: RuleState::Enabled,
         }
     }

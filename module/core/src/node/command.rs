@@ -49,6 +49,11 @@ impl<S: Storage> Node<S> {
                 self.inputs_changed(changed);
             }
             Command::Starved(starved) => self.note_starved(starved),
+            Command::Take {
+                rules,
+                slot,
+                stance,
+            } => self.take(rules, slot.into(), stance),
             Command::SegmentSeen => self.note_segment(),
             Command::PeerSeen(host) => self.note_answer(host),
             Command::PeerAsked(host) => self.note_question(host),
@@ -96,6 +101,9 @@ impl<S: Storage> Node<S> {
                     return Err(CommandError::Weight);
                 }
             }
+            Command::Take { slot, .. } if usize::from(slot) >= self.slots() => {
+                return Err(CommandError::Slot)
+            }
             Command::Stage(rules) => self.check_stage(Some(&rules))?,
             Command::Unstage => self.check_stage(None)?,
             _ => {}
@@ -118,6 +126,7 @@ impl<S: Storage> Node<S> {
             return;
         }
         self.forget_all();
+        self.take_all();
         self.incarnation = random;
         self.seq = 0;
         self.marks_len = 0;
@@ -228,6 +237,7 @@ impl<S: Storage> Node<S> {
         if let Some(place) = self.config.rules.weights.get_mut(usize::from(slot)) {
             let changed = *place != weight;
             *place = weight;
+            self.tell_weights();
             self.inputs_changed(changed);
         }
     }
@@ -238,6 +248,7 @@ impl<S: Storage> Node<S> {
             return;
         }
         self.epoch = self.epoch.saturating_add(1);
+        self.by_health = false;
         if self.takes_part() {
             if self.is_blocked() {
                 self.clear_owned();

@@ -175,7 +175,7 @@ impl<S: Storage> Node<S> {
         let (incarnation, epoch, idle, weights, staged);
         if host == self.config.host {
             (incarnation, epoch, idle) = (self.incarnation, self.epoch, self.is_idle());
-            weights = &self.config.rules.weights;
+            weights = &self.weights;
             staged = self
                 .staged
                 .as_ref()

@@ -225,6 +225,8 @@ impl<S: Storage> Node<S> {
             Cause::Interface
         } else if flags.has(Flags::DRAINING) {
             Cause::Draining
+        } else if flags.has(Flags::HEALTH) {
+            Cause::Health
         } else {
             Cause::Weight
         }

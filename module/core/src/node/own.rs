@@ -13,6 +13,7 @@ use super::super::peer::{MemberInfo, Peer};
 use super::super::state::{HostState, OutReason};
 use super::super::store::{Storage, BITMAPS, MAPS};
 use super::super::wire::{copy, Flags};
+use super::stance::{given_up, takes, weight_in};
 use super::Node;
 
 /// Which of the bitmaps.
@@ -45,12 +46,23 @@ struct SlotWeights<'a> {
     staged: bool,
 }
 
-impl Weights for SlotWeights<'_> {
-    fn eligible(&self) -> HostSet {
-        self.eligible
+impl SlotWeights<'_> {
+    /// The same, without hosts that gave the slot up, unless nobody else takes it.
+    fn of_takers(self) -> Self {
+        let takers = self.eligible.iter().filter(|host| takes(self.told(*host)));
+        let takers = takers.fold(HostSet::EMPTY, HostSet::with);
+        if takers.is_empty() {
+            self
+        } else {
+            SlotWeights {
+                eligible: takers,
+                ..self
+            }
+        }
     }
 
-    fn weight(&self, host: HostId) -> u8 {
+    /// What a host says of its weight.
+    fn told(&self, host: HostId) -> u8 {
         if host == self.me {
             return self.own;
         }
@@ -63,6 +75,16 @@ impl Weights for SlotWeights<'_> {
             &peer.weights
         };
         weights.get(self.slot).copied().unwrap_or(0)
+    }
+}
+
+impl Weights for SlotWeights<'_> {
+    fn eligible(&self) -> HostSet {
+        self.eligible
+    }
+
+    fn weight(&self, host: HostId) -> u8 {
+        weight_in(self.told(host))
     }
 }
 
@@ -311,7 +333,7 @@ impl<S: Storage> Node<S> {
                 own,
                 staged,
             };
-            let moved = assign(map, kind, &weights);
+            let moved = assign(map, kind, &weights.of_takers());
             computed.moved = computed.moved.saturating_add(moved.buckets);
             computed.losers = computed.losers.union(moved.losers);
             digest.add(map);
@@ -332,17 +354,18 @@ impl<S: Storage> Node<S> {
     /// Kind of a slot, `None` if it is not in use, and this host's weight in it; under the rules in force or the
     /// staged ones.
     fn slot_rule(&self, staged: bool, slot: usize) -> Option<(Option<SlotKind>, u8)> {
-        let rules = if staged {
-            self.staged.as_ref()?
+        let (rules, weights) = if staged {
+            let rules = self.staged.as_ref()?;
+            (rules, &rules.weights)
         } else {
-            &self.config.rules
+            (&self.config.rules, &self.weights)
         };
         let kind = rules
             .kinds
             .get(slot)
             .copied()
             .filter(|_| slot < usize::from(rules.slots));
-        Some((kind, rules.weights.get(slot).copied().unwrap_or(0)))
+        Some((kind, weights.get(slot).copied().unwrap_or(0)))
     }
 
     /// The members that may own buckets at all.
@@ -394,7 +417,7 @@ impl<S: Storage> Node<S> {
             .path_heard
             .map(|heard| heard.is_some_and(|heard| self.now.since(heard) < self.silence_ns()));
         let weights = if is_self {
-            &self.config.rules.weights
+            &self.weights
         } else {
             &peer.weights
         };
@@ -433,7 +456,8 @@ impl<S: Storage> Node<S> {
             } else {
                 peer.dedicated
             },
-            weight: weights.first().copied().unwrap_or(0),
+            weight: weight_in(weights.first().copied().unwrap_or(0)),
+            rules_given_up: given_up(weights),
             buckets: if self.view.members.contains(host) {
                 peer.owned
             } else {

@@ -50,6 +50,7 @@ impl<S: Storage> Node<S> {
         if let Some(same) = same {
             changed |= self.config.rules.weights != same.weights;
             self.config.rules.weights = same.weights;
+            self.tell_weights();
         }
         if let Some(digest) = rules
             .map(|rules| rules.digest)
@@ -97,6 +98,7 @@ impl<S: Storage> Node<S> {
         };
         self.staged = None;
         self.config.rules = rules;
+        self.take_all();
         self.event(Event::RulesActivated { digest });
         self.forget_slots(rules.kept, tell);
         rules.kept

@@ -117,10 +117,7 @@ impl<S: Storage> Node<S> {
         write_said(&mut writer, &self.said());
         writer.u32(self.epoch);
         let slots = self.slots();
-        write_weights(
-            &mut writer,
-            self.config.rules.weights.get(..slots).unwrap_or(&[]),
-        );
+        write_weights(&mut writer, self.weights.get(..slots).unwrap_or(&[]));
         let staged = self
             .staged
             .as_ref()
@@ -236,6 +233,7 @@ impl<S: Storage> Node<S> {
             .with(Flags::SEGMENT_ALIVE, self.segment_alive())
             .with(Flags::IDLE, self.is_idle())
             .with(Flags::STARVED, self.starved)
+            .with(Flags::HEALTH, self.by_health)
     }
 
     #[inline(never)]

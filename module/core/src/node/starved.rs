@@ -6,9 +6,7 @@
 //! Where no host gets any, the switch is at fault and not a port: then nothing changes, for nobody would serve better.
 //! What a host says of itself is authenticated, so a station without the key can bring nobody to step back.
 
-use super::super::host::HostSet;
 use super::super::store::Storage;
-use super::super::wire::Flags;
 use super::{Node, Urgency};
 
 impl<S: Storage> Node<S> {
@@ -42,26 +40,11 @@ impl<S: Storage> Node<S> {
 
     /// Whether other members would serve in this host's place, each of its slots.
     fn others_are_fed(&self) -> bool {
-        let unfit = [
-            Flags::STARVED,
-            Flags::IDLE,
-            Flags::LEAVING,
-            Flags::DUPLICATE,
-        ];
-        let others = self.view.members.without(self.config.host);
-        let fed = others.iter().filter(|host| {
-            let flags = self.peer(*host).said.flags;
-            self.two_way(*host) && !unfit.iter().any(|flag| flags.has(*flag))
-        });
-        let fed = fed.fold(HostSet::EMPTY, HostSet::with);
+        let fed = self.fit_others();
         !fed.is_empty()
             && (0..self.slots()).all(|slot| {
                 let own = self.config.rules.weights.get(slot).copied().unwrap_or(0);
-                let takes = |host| {
-                    let weight = self.peer(host).weights.get(slot).copied();
-                    weight.is_some_and(|weight| weight > 0)
-                };
-                own == 0 || fed.iter().any(takes)
+                own == 0 || fed.iter().any(|host| self.peer_takes(host, slot))
             })
     }
 }

@@ -33,5 +33,6 @@ mod rule_change;
 mod segment;
 mod session;
 mod siphash_vectors;
+mod stance;
 mod starved;
 mod strangers;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::{EventKind, Health},
+    genl::{EventKind, Health, Stance},
     state::{Cause, HostState, OutReason},
 };
 
@@ -46,6 +46,8 @@ pub struct Event {
     pub rule: Option<u16>,
     /// Whether what is accepted of it is answered.
     pub health: Option<Code<Health>>,
+    /// Whether this host takes buckets of the rule.
+    pub stance: Option<Code<Stance>>,
 }
 
 impl Event {
@@ -72,6 +74,7 @@ impl Event {
             sessions: reply.sessions,
             rule: reply.rule,
             health: reply.health,
+            stance: reply.stance,
         })
     }
 }

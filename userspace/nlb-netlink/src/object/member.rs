@@ -49,6 +49,8 @@ pub struct Member {
     pub residue: Option<u32>,
     /// Milliseconds for which it has had some without a break.
     pub residue_ms: Option<u64>,
+    /// Rules that it gave up because its clients got no answer.
+    pub rules_given_up: u16,
 }
 
 impl Member {
@@ -79,6 +81,7 @@ impl Member {
             pending: reply.pending.filter(|&digest| digest != 0),
             residue: reply.residue,
             residue_ms: reply.residue_ms,
+            rules_given_up: reply.rules_given_up.unwrap_or(0),
         })
     }
 }

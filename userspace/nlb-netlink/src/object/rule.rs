@@ -6,9 +6,10 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use nlb_core::{
-    genl::{Affinity, Health},
+    genl::{Affinity, Health, Stance},
     rules::{
-        FilteringMode, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule, RuleState, Track,
+        FilteringMode, HealthAction, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Rule,
+        RuleState, Track,
     },
 };
 
@@ -40,6 +41,8 @@ pub struct PortRule {
     pub prefix_v6: u8,
     /// Which UDP sessions are tracked.
     pub track: Code<Track>,
+    /// What a host does when it answers nothing of the rule.
+    pub health_action: Code<HealthAction>,
     /// This host's load weight; that of the cluster if absent.
     pub weight: Option<u8>,
     /// This host's handling priority; its host id if absent.
@@ -54,6 +57,8 @@ pub struct PortRule {
     pub dropped: Option<u64>,
     /// Whether what this host served is answered.
     pub health: Code<Health>,
+    /// Whether this host takes buckets of the rule.
+    pub stance: Code<Stance>,
 }
 
 impl PortRule {
@@ -76,6 +81,7 @@ impl PortRule {
             prefix_v4: reply.prefix_v4.unwrap_or(PREFIX_V4_DEFAULT),
             prefix_v6: reply.prefix_v6.unwrap_or(PREFIX_V6_DEFAULT),
             track: reply.track.unwrap_or(Track::Quic.into()),
+            health_action: reply.health_action.unwrap_or(HealthAction::Report.into()),
             weight: reply.weight,
             priority: reply.priority,
             state: reply.state.unwrap_or(RuleState::Enabled.into()),
@@ -83,6 +89,7 @@ impl PortRule {
             accepted: reply.accepted,
             dropped: reply.dropped,
             health: reply.health.unwrap_or(Health::Unknown.into()),
+            stance: reply.stance.unwrap_or(Stance::Takes.into()),
         })
     }
 
@@ -123,6 +130,10 @@ impl NewRule {
             A::PrefixV6(rule.prefix_v6),
             A::Track(rule.track.into()),
         ]);
+        // A module of a version before health actions takes a rule that does without.
+        if rule.health != HealthAction::Report {
+            attributes.push(A::HealthAction(rule.health.into()));
+        }
         attributes.extend(self.weight.map(A::Weight));
         attributes.extend(self.priority.map(A::Priority));
         attributes.extend(self.state.map(|state| A::State(state.into())));

@@ -5,7 +5,7 @@
 use nlb_core::{
     genl::{Affinity, Echo, Mode, Responder},
     limits::{RULES_MAX, SESSIONS_MAX_MAX, TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX},
-    rules::{FilteringMode, Protocols, Track},
+    rules::{FilteringMode, HealthAction, Protocols, Track},
 };
 use nlb_netlink::Named;
 use serde_json::Value;
@@ -62,6 +62,7 @@ fn the_schema_has_the_words_of_the_parser() {
         (Table::Rule, "protocols", names::<Protocols>()),
         (Table::Rule, "mode", names::<FilteringMode>()),
         (Table::Rule, "track", names::<Track>()),
+        (Table::Rule, "health", names::<HealthAction>()),
         (
             Table::Host,
             "state",

@@ -139,6 +139,7 @@ fn new_rule(rule: &PortRule) -> Result<NewRule, Failure> {
             prefix_v4: rule.prefix_v4,
             prefix_v6: rule.prefix_v6,
             track: known(rule.track, "way of tracking")?,
+            health: known(rule.health_action, "health action")?,
             // What the host does about it stays: `enable`, `disable` and `drain` are not of the file.
             state: RuleState::Enabled,
         },

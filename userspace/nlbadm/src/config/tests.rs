@@ -147,8 +147,8 @@ fn unknown_keys_are_told_with_the_nearest_known_one() {
             "line 7 column 2: the file has no key `hosts`; did you mean `host`?",
         ),
         (
-            file("", "[health]"),
-            "the file has no key `health`; there are cluster, rule, host",
+            file("", "[metrics]"),
+            "the file has no key `metrics`; there are cluster, rule, host",
         ),
         (
             file("zzz = 1\naaa = 2", ""),

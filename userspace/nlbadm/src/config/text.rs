@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use nlb_core::{
     genl::Affinity,
-    rules::{FilteringMode, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Track},
+    rules::{FilteringMode, HealthAction, PREFIX_V4_DEFAULT, PREFIX_V6_DEFAULT, Protocols, Track},
 };
 use nlb_netlink::object::{Member, NewRule};
 use toml::Value;
@@ -61,6 +61,9 @@ pub(super) fn keys(new: &NewRule, host: u8) -> Vec<(&'static str, String)> {
     }
     if rule.track != Track::Quic {
         keys.push(("track", quoted(rule.track.name())));
+    }
+    if rule.health != HealthAction::Report {
+        keys.push(("health", quoted(rule.health.name())));
     }
     if let Some(weight) = new.weight {
         keys.push(("weights", format!("{{ {host} = {weight} }}")));

@@ -2,7 +2,7 @@
 
 //! Whether what this host accepts is answered, as the module's hooks see it.
 
-use nlb_core::genl::Health;
+use nlb_core::genl::{Health, Stance};
 use nlb_netlink::{
     Code,
     object::{Cluster, PortRule},
@@ -19,7 +19,7 @@ pub(crate) fn check(subject: &Subject, cluster: &Cluster, rules: &[PortRule]) ->
     let mut findings: Vec<_> = rules
         .filter_map(|rule| {
             let what = format!("rule {} ({})", rule.number, rulename::coverage(rule));
-            finding(subject, &what, rule.health)
+            given_up(subject, &what, rule).or_else(|| finding(subject, &what, rule.health))
         })
         .collect();
     findings.extend(finding(subject, "what no rule covers", cluster.health));
@@ -27,6 +27,22 @@ pub(crate) fn check(subject: &Subject, cluster: &Cluster, rules: &[PortRule]) ->
         return subject.ok(NAME, "as far as there are clients, they are answered");
     }
     findings
+}
+
+/// A rule whose clients this host gives to the others, for want of answers.
+fn given_up(subject: &Subject, what: &str, rule: &PortRule) -> Option<Finding> {
+    let text = if rule.stance.is(Stance::GaveUp) {
+        "clients got no answer here; this host gave the rule up and tries again later"
+    } else if rule.stance.is(Stance::Tries) {
+        "clients got no answer here; this host tries a few again"
+    } else {
+        return None;
+    };
+    let finding = subject.finding(NAME, Verdict::Problem, format!("{what}: {text}"));
+    Some(finding.remedy(
+        "look at the service, the firewall of this host (INPUT and OUTPUT) and its return path (rp_filter, routes); the other \
+         hosts serve new clients meanwhile, if any answers",
+    ))
 }
 
 fn finding(subject: &Subject, what: &str, health: Code<Health>) -> Option<Finding> {
@@ -91,6 +107,23 @@ mod tests {
                 line.starts_with("rule 0 (80") && line.contains(word),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn a_rule_that_was_given_up_is_told_until_it_is_taken_again() {
+        for (stance, word) in [
+            (Stance::GaveUp, "gave the rule up"),
+            (Stance::Tries, "tries a few"),
+        ] {
+            for health in [Health::Silent, Health::Refuses, Health::Unknown] {
+                let mut web = rule(0, 80, 80);
+                (web.health, web.stance) = (health.into(), stance.into());
+                let findings = check(&subject(), &cluster(2, "eth0"), &[web]);
+                assert_eq!(findings.len(), 1);
+                assert_eq!(findings[0].verdict, Verdict::Problem);
+                assert!(findings[0].line().contains(word), "{}", findings[0].line());
+            }
         }
     }
 

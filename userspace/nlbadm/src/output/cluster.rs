@@ -130,6 +130,8 @@ pub(crate) struct HostShape {
     pub(crate) residue: Option<u32>,
     /// For how long it has had some without a break; null if it has none.
     pub(crate) residue_ms: Option<u64>,
+    /// Rules that it gave up because its clients got no answer.
+    pub(crate) rules_given_up: u16,
 }
 
 impl ClusterShape {
@@ -210,6 +212,7 @@ impl HostShape {
             incarnation: hex(member.incarnation),
             residue: member.residue,
             residue_ms: member.residue_ms,
+            rules_given_up: member.rules_given_up,
         }
     }
 }
@@ -474,7 +477,13 @@ fn host(host: &HostShape) -> Vec<String> {
         Some(ms) => format!("{} ago", milliseconds(ms.into())),
         None => "never".into(),
     };
-    let mark = if host.default { "default host" } else { "" };
+    let default = host.default.then(|| "default host".to_owned());
+    let given_up = match host.rules_given_up {
+        0 => None,
+        1 => Some("gave 1 rule up".into()),
+        count => Some(format!("gave {count} rules up")),
+    };
+    let marks: Vec<_> = default.into_iter().chain(given_up).collect();
     vec![
         host.host_id.to_string(),
         state,
@@ -493,6 +502,6 @@ fn host(host: &HostShape) -> Vec<String> {
             (Some(buckets), Some(ms)) => format!("{buckets} for {}", milliseconds(ms)),
             (Some(buckets), None) => buckets.to_string(),
         },
-        mark.into(),
+        marks.join(", "),
     ]
 }

@@ -39,6 +39,8 @@ pub(crate) struct EventShape {
     pub(crate) rule: Option<u16>,
     /// Whether what this host accepts of it is answered.
     pub(crate) health: Option<String>,
+    /// Whether the host that reports it takes buckets of the rule.
+    pub(crate) stance: Option<String>,
 }
 
 impl EventShape {
@@ -60,6 +62,7 @@ impl EventShape {
             sessions: event.sessions,
             rule: event.rule,
             health: event.health.map(|health| health.to_string()),
+            stance: event.stance.map(|stance| stance.to_string()),
         }
     }
 }
@@ -108,6 +111,7 @@ impl Report for EventShape {
                 None => format!("what no rule covers {health}"),
             });
         }
+        words.extend(self.stance.clone());
         let (head, tail) = words.split_at(3);
         let mut text = head.join(" ");
         if !tail.is_empty() {

@@ -49,6 +49,8 @@ pub(crate) struct RuleShape {
     pub(crate) prefix_v4: u8,
     pub(crate) prefix_v6: u8,
     pub(crate) track: String,
+    /// What a host does when it answers nothing of the rule.
+    pub(crate) health_action: String,
     /// Null: that of the host.
     pub(crate) weight: Option<u8>,
     /// Null: the host id.
@@ -60,6 +62,8 @@ pub(crate) struct RuleShape {
     pub(crate) dropped: Option<u64>,
     /// Whether what this host served is answered.
     pub(crate) health: String,
+    /// Whether this host takes buckets of the rule.
+    pub(crate) stance: String,
     /// What it covers, and what the affinity looks at, for people.
     #[serde(skip)]
     pub(crate) text: [String; 2],
@@ -97,6 +101,7 @@ impl RuleShape {
             prefix_v4: rule.prefix_v4,
             prefix_v6: rule.prefix_v6,
             track: rule.track.to_string(),
+            health_action: rule.health_action.to_string(),
             weight: rule.weight,
             priority: rule.priority,
             state: rule.state.to_string(),
@@ -107,6 +112,7 @@ impl RuleShape {
             accepted: rule.accepted,
             dropped: rule.dropped,
             health: rule.health.to_string(),
+            stance: rule.stance.to_string(),
             text: [rulename::ports(rule), rulename::affinity(rule)],
         }
     }

@@ -3,7 +3,7 @@
 //! Every answer in both forms, compared with files under `snapshots/`.
 
 use nlb_core::{
-    genl::{Affinity, EventKind, Health, Mode, Trace},
+    genl::{Affinity, EventKind, Health, Mode, Stance, Trace},
     rules::{FilteringMode, Protocols, RuleState},
     state::{Cause, HostState, OutReason},
 };
@@ -316,12 +316,17 @@ fn events() {
         sessions: None,
         rule: None,
         health: None,
+        stance: None,
     };
     let silent = Event {
         kind: EventKind::RuleHealth.into(),
         rule: Some(2),
         health: Some(Health::Silent.into()),
         ..bare.clone()
+    };
+    let gave_up = Event {
+        stance: Some(Stance::GaveUp.into()),
+        ..silent.clone()
     };
     let drained = Event {
         kind: EventKind::Drained.into(),
@@ -362,6 +367,7 @@ fn events() {
             + &both(&EventShape::new(time(), claim))
             + &both(&EventShape::new(time(), drained))
             + &both(&EventShape::new(time(), silent))
+            + &both(&EventShape::new(time(), gave_up))
     );
 }
 

@@ -4,7 +4,7 @@
 
 use super::*;
 use nlb_core::genl::Affinity;
-use nlb_core::rules::{FilteringMode, Protocols, RuleState, Track};
+use nlb_core::rules::{FilteringMode, HealthAction, Protocols, RuleState, Track};
 use std::process::Command;
 
 /// The table, made anew: python3 is all it needs.
@@ -92,6 +92,7 @@ fn rule(text: &str) -> Rule {
             "off" => Track::Off,
             _ => Track::Quic,
         },
+        health: HealthAction::Report,
         state: if state == "disabled" {
             RuleState::Disabled
         } else {
