@@ -29,8 +29,8 @@ pub(super) fn takes(told: u8) -> bool {
 
 /// Slots that a host gave up, of what it says of all of them.
 pub(super) fn given_up(told: &[u8]) -> u16 {
-    let slots = told.iter().filter(|told| **told & GAVE_UP != 0).count();
-    u16::try_from(slots).unwrap_or(u16::MAX)
+    let marked = |told: &u8| u16::from(told & GAVE_UP != 0);
+    told.iter().map(marked).fold(0, u16::saturating_add)
 }
 
 /// The weight in what a host says of it.
