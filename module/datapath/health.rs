@@ -99,7 +99,7 @@ impl Looked {
         let snapshot = cluster.snapshot(&side)?;
         let rules = snapshot.rules.rules();
         let mut passive = SlotSet::EMPTY;
-        for (number, rule) in (0u16..).zip(rules) {
+        for (number, rule) in (0..u16::MAX).zip(rules) {
             if rule.health == HealthAction::Passive {
                 passive.insert(number);
             }
