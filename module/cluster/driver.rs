@@ -36,7 +36,7 @@ use crate::nlb_core::config::Dedicated;
 use crate::nlb_core::event::Event;
 use crate::nlb_core::inquiry::Role;
 use crate::nlb_core::limits::{ETHERTYPE, FRAME_MAX, WALK_PAUSE_MS};
-use crate::nlb_core::node::{Command, CommandError};
+use crate::nlb_core::node::{Command, CommandError, Tally};
 use crate::nlb_core::peer::Path;
 use crate::nlb_core::received::Received;
 use crate::nlb_core::state::HostState;
@@ -366,15 +366,15 @@ fn carry_out_command(
     })
 }
 
-/// A walk over the tables of sessions has ended: in which buckets there were some, and how many in all. Context: process.
+/// A walk over the tables of sessions has ended: in which buckets there were some, and how many live. Context: process.
 pub(crate) fn end_walk(
     cluster: &Cluster,
     timer: &Timer<Cluster>,
     found: impl Fn(u16, u16) -> u64,
-    sessions: u64,
+    tally: Tally,
 ) {
     drive(cluster, timer, |inner, now| {
-        inner.node.end_walk(now, found, sessions);
+        inner.node.end_walk(now, found, tally);
     });
 }
 

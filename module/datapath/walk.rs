@@ -19,6 +19,7 @@ use crate::kapi::rcu::{read_lock, GracePeriod};
 use crate::kapi::work::{breathe, Job};
 use crate::nlb_core::decide::place_of;
 use crate::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
+use crate::nlb_core::node::Tally;
 use crate::nlb_core::packet::{Flow, PROTO_TCP};
 use crate::nlb_core::time::NS_PER_MS;
 use kernel::prelude::*;
@@ -49,6 +50,7 @@ pub(crate) struct Walked {
 /// The buckets in which there are sessions: a bit each, 64 words a slot.
 struct Found {
     words: KVVec<u64>,
+    /// Those that live.
     sessions: u64,
     seen: u32,
 }
@@ -66,8 +68,8 @@ impl Found {
 
     /// Enters a session in a bucket. A slot that came with rules newer than the walk has no place: all of its buckets are
     /// newer residue than the walk, too.
-    fn enter(&mut self, slot: u16, bucket: u16) {
-        self.sessions = self.sessions.saturating_add(1);
+    fn enter(&mut self, slot: u16, bucket: u16, lives: bool) {
+        self.sessions = self.sessions.saturating_add(u64::from(lives));
         let place = usize::from(slot)
             .saturating_mul(BUCKET_WORDS)
             .saturating_add(usize::from(bucket >> 6));
@@ -77,17 +79,17 @@ impl Found {
     }
 
     /// Enters a TCP connection, if it is one of the cluster.
-    fn enter_tcp(&mut self, snapshot: &Snapshot, (client, local): TcpFlow) {
+    fn enter_tcp(&mut self, snapshot: &Snapshot, tcp: TcpFlow) {
         self.seen = self.seen.saturating_add(1);
         let flow = Flow {
             protocol: PROTO_TCP,
-            client: client.0,
-            client_port: client.1,
-            vip: local.0,
-            vip_port: local.1,
+            client: tcp.client.0,
+            client_port: tcp.client.1,
+            vip: tcp.local.0,
+            vip_port: tcp.local.1,
         };
         if let Some(place) = place_of(&snapshot.filter, &flow) {
-            self.enter(place.slot, place.bucket);
+            self.enter(place.slot, place.bucket, tcp.lives);
         }
     }
 
@@ -151,7 +153,10 @@ impl Walker {
                     found.word(slot, word)
                 }
             },
-            found.sessions,
+            Tally {
+                sessions: found.sessions,
+                more_may_come: held,
+            },
         );
         Ok(took)
     }
@@ -167,7 +172,10 @@ impl Walker {
 
     /// Enters the connections of containers and guests behind the VIP, which have no socket here.
     fn walk_conntrack(&self, found: &mut Found) -> Result {
-        let Some(mut walk) = ConntrackWalk::new() else {
+        // What had no packet since this host began to serve was ended when it stopped before.
+        let serving_ms = self.cluster.look(|node, _, now| now.since(node.started())) / NS_PER_MS;
+        let serving_ms = u32::try_from(serving_ms).unwrap_or(u32::MAX);
+        let Some(mut walk) = ConntrackWalk::new(serving_ms) else {
             return Ok(());
         };
         loop {
@@ -192,7 +200,7 @@ impl Walker {
             let side = read_lock();
             let snapshot = self.cluster.snapshot(&side);
             if let Some(place) = snapshot.and_then(|it| place_of(&it.filter, flow)) {
-                found.enter(place.slot, place.bucket);
+                found.enter(place.slot, place.bucket, true);
             }
         });
         // It ended early if the cluster is being taken down.

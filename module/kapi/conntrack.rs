@@ -194,12 +194,13 @@ pub(crate) struct ConntrackWalk {
     table: bindings::nlb_ct_table,
     seen: *const c_void,
     next: u32,
+    since_ms: u32,
 }
 
 impl ConntrackWalk {
-    /// At the beginning; nothing if connection tracking is not loaded. Its module cannot go while this lives. Context:
-    /// process.
-    pub(crate) fn new() -> Option<Self> {
+    /// At the beginning, of the connections that have had a packet within `since_ms`; nothing if connection tracking is not
+    /// loaded. Its module cannot go while this lives. Context: process.
+    pub(crate) fn new(since_ms: u32) -> Option<Self> {
         // SAFETY: Plain data, for which zero means "not held".
         let mut table = unsafe { core::mem::zeroed() };
         // SAFETY: The table is valid for writes.
@@ -209,6 +210,7 @@ impl ConntrackWalk {
             table,
             seen: core::ptr::null(),
             next: 0,
+            since_ms,
         })
     }
 
@@ -227,6 +229,7 @@ impl ConntrackWalk {
                 &self.table,
                 net.as_ptr(),
                 self.next,
+                self.since_ms,
                 &mut self.seen,
                 Some(found::<F>),
                 core::ptr::from_mut(each).cast(),

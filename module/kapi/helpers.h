@@ -110,7 +110,7 @@ void nlb_helper_queue_work(struct work_struct *work);
 void nlb_helper_cond_resched(void);
 
 typedef void (*nlb_tcp_found)(void *context, bool v6, const void *client, u16 client_port,
-			      const void *local, u16 local_port);
+			      const void *local, u16 local_port, bool lives);
 u32 nlb_helper_tcp_walk(const struct net *net, u32 from, u32 budget, nlb_tcp_found found,
 			void *context);
 
@@ -131,7 +131,7 @@ bool nlb_helper_ct_table_get(struct nlb_ct_table *table);
 void nlb_helper_ct_table_put(const struct nlb_ct_table *table);
 u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net);
 bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
-			const void **seen, nlb_tcp_found found, void *context);
+			u32 since_ms, const void **seen, nlb_tcp_found found, void *context);
 
 /* memory cgroups */
 struct mem_cgroup *nlb_helper_memcg_get(void);

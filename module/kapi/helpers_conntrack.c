@@ -4,6 +4,8 @@
 #include <linux/string.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_extend.h>
+#include <net/netfilter/nf_conntrack_l4proto.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 
 #include "helpers.h"
@@ -112,17 +114,40 @@ static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, nlb_tcp_found
 {
 	found(context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
 		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
-		    be16_to_cpu(tuple->dst.u.tcp.port));
+		    be16_to_cpu(tuple->dst.u.tcp.port), true);
+}
+
+/*
+ * Whether no packet of a connection has come for @since_ms: then this host has stopped since, which ended it, and its entry
+ * stays for days. Its time to live is set anew by each packet. That of an entry which waits for an answer, or has a
+ * policy of its own, tells nothing: it counts as one that lives, and most such entries go within minutes.
+ */
+static bool nlb_ct_is_stale(const struct net *net, const struct nf_conn *ct, u32 since_ms)
+{
+	const unsigned int *timeouts = nf_tcp_pernet((struct net *)net)->timeouts;
+	unsigned int state = READ_ONCE(ct->proto.tcp.state);
+	u32 left = nf_ct_expires(ct), whole;
+
+	if (state >= TCP_CONNTRACK_MAX || test_bit(IPS_OFFLOAD_BIT, &ct->status) ||
+	    test_bit(IPS_HW_OFFLOAD_BIT, &ct->status) || nf_ct_ext_exist(ct, NF_CT_EXT_TIMEOUT))
+		return false;
+	whole = READ_ONCE(timeouts[state]);
+	if (left <= READ_ONCE(timeouts[TCP_CONNTRACK_UNACK]) ||
+	    left <= READ_ONCE(timeouts[TCP_CONNTRACK_RETRANS]) || left > whole)
+		return false;
+	return jiffies_to_msecs(whole - left) > since_ms;
 }
 
 /* As packets from the other end have it: of a connection that was made to here the one, of one from here the other. */
-static void nlb_show_ct(const struct nf_conn *ct, nlb_tcp_found found, void *context)
+static void nlb_show_ct(const struct net *net, const struct nf_conn *ct, u32 since_ms,
+			nlb_tcp_found found, void *context)
 {
 	unsigned long status = READ_ONCE(ct->status);
 	u32 awaited;
 
 	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
-	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
+	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE ||
+	    nlb_ct_is_stale(net, ct, since_ms))
 		return;
 	if (status & IPS_DST_NAT)
 		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), found, context);
@@ -181,11 +206,12 @@ u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net)
 /*
  * Shows the TCP connections of @net whose addresses this host translates, as far as they are in one part of the table:
  * the chains that share a lock. @seen is the table's address, NULL for the first part; false if the table is another
- * one by now, for it was resized: then connections may have moved from a part that is to come to one that was. @found
- * is called under the lock, with BH off, and must be short. Context: process, without locks.
+ * one by now, for it was resized: then connections may have moved from a part that is to come to one that was. Those
+ * that have had no packet for @since_ms are left out. @found is called under the lock, with BH off, and must be short.
+ * Context: process, without locks.
  */
 bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,
-			const void **seen, nlb_tcp_found found, void *context)
+			u32 since_ms, const void **seen, nlb_tcp_found found, void *context)
 {
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 	const unsigned int *size = table->size;
@@ -208,7 +234,7 @@ bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net,
 
 			/* Each has two entries, one for each direction; some have this one only. */
 			if (NF_CT_DIRECTION(h) == IP_CT_DIR_REPLY && net_eq(net, nf_ct_net(ct)))
-				nlb_show_ct(ct, found, context);
+				nlb_show_ct(net, ct, since_ms, found, context);
 		}
 	}
 	spin_unlock(lock);

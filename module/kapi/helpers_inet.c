@@ -67,19 +67,27 @@ u32 nlb_helper_tcp6_state(const struct net_device *dev, const u8 *saddr, __be16 
 #endif
 }
 
+/* One in TIME_WAIT waits for what may still be under way; both ends have closed it. */
+static bool nlb_is_over(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_state) == TCP_TIME_WAIT &&
+	       READ_ONCE(inet_twsk(sk)->tw_substate) == TCP_TIME_WAIT;
+}
+
 static void nlb_show_socket(const struct sock *sk, nlb_tcp_found found, void *context)
 {
 	u16 client_port = be16_to_cpu(sk->sk_dport);
+	bool lives = !nlb_is_over(sk);
 
 #if IS_ENABLED(CONFIG_IPV6)
 	/* A listener for both families has IPv4 connections as mapped ones. */
 	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_rcv_saddr)) {
 		found(context, true, &sk->sk_v6_daddr, client_port, &sk->sk_v6_rcv_saddr,
-		      sk->sk_num);
+		      sk->sk_num, lives);
 		return;
 	}
 #endif
-	found(context, false, &sk->sk_daddr, client_port, &sk->sk_rcv_saddr, sk->sk_num);
+	found(context, false, &sk->sk_daddr, client_port, &sk->sk_rcv_saddr, sk->sk_num, lives);
 }
 
 /*

@@ -75,8 +75,15 @@ pub(crate) fn tcp_lookup(_side: &ReadSide, device: &Device, ends: &Ends) -> TcpS
     }
 }
 
-/// A TCP connection of this host: client and port, own address and port.
-pub(crate) type TcpFlow = ((IpAddr, u16), (IpAddr, u16));
+/// A TCP connection of this host.
+pub(crate) struct TcpFlow {
+    /// Address and port of the client.
+    pub(crate) client: (IpAddr, u16),
+    /// Own address and port.
+    pub(crate) local: (IpAddr, u16),
+    /// It is not in TIME_WAIT.
+    pub(crate) lives: bool,
+}
 
 /// A walk over the TCP connections of a namespace: established, in TIME_WAIT and half-open ones.
 ///
@@ -125,6 +132,7 @@ pub(super) unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
     client_port: u16,
     local: *const c_void,
     local_port: u16,
+    lives: bool,
 ) {
     let address = |at: *const c_void| -> IpAddr {
         if v6 {
@@ -137,7 +145,11 @@ pub(super) unsafe extern "C" fn found<F: FnMut(TcpFlow)>(
     };
     // SAFETY: By the contract of this function.
     let each = unsafe { &mut *context.cast::<F>() };
-    each(((address(client), client_port), (address(local), local_port)));
+    each(TcpFlow {
+        client: (address(client), client_port),
+        local: (address(local), local_port),
+        lives,
+    });
 }
 
 /// Whether an ACK carries a SYN cookie that this host made, for a listener that packets from `device` would reach:

@@ -107,6 +107,15 @@ pub enum Command {
     Unstage,
 }
 
+/// What a walk over the tables of sessions came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Sessions that live. One in TIME_WAIT is over: its bucket is found, and nobody waits for it.
+    pub sessions: u64,
+    /// There may be sessions that no table has yet.
+    pub more_may_come: bool,
+}
+
 /// Why a command was not carried out. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandError {
@@ -445,6 +454,12 @@ impl<S: Storage> Node<S> {
     #[must_use]
     pub fn generation(&self) -> GenId {
         self.view.id
+    }
+
+    /// When this host began to take part.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// Members of the committed generation.

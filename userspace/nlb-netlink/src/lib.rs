@@ -4,7 +4,7 @@
 //!
 //! Three layers, each usable without those above it: [`message`] and [`attribute`] are what is on the wire, built on
 //! the netlink-packet crates; [`connection`] is requests, dumps, refusals and notifications over a [`transport`];
-//! [`client`], [`route`] and [`device`] speak in plain structures ([`object`]). The tables of both are made from the specification.
+//! [`client`], [`route`], [`device`] and [`tcp`] speak in plain structures ([`object`]). The tables of both are made from the specification.
 
 pub mod attribute;
 pub mod client;
@@ -18,6 +18,8 @@ pub mod message;
 pub mod object;
 pub mod reply;
 pub mod route;
+pub mod sockdiag;
+pub mod tcp;
 pub mod transport;
 pub mod value;
 

@@ -6,7 +6,7 @@ use std::io;
 
 use netlink_sys::{
     Socket, SocketAddr,
-    protocols::{NETLINK_GENERIC, NETLINK_ROUTE},
+    protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG},
 };
 
 /// Room for one datagram of the kernel: it fills up to 32 KiB in a dump.
@@ -65,6 +65,24 @@ impl NetlinkSocket {
     /// As `socket(2)`, `bind(2)` and `setsockopt(2)`.
     pub fn route() -> io::Result<Self> {
         NetlinkSocket::open(NETLINK_ROUTE)
+    }
+
+    /// A socket for the tables of sockets.
+    ///
+    /// # Errors
+    ///
+    /// As `socket(2)`, `bind(2)` and `setsockopt(2)`.
+    pub fn sock_diag() -> io::Result<Self> {
+        NetlinkSocket::open(NETLINK_SOCK_DIAG)
+    }
+
+    /// A socket for connection tracking.
+    ///
+    /// # Errors
+    ///
+    /// As `socket(2)`, `bind(2)` and `setsockopt(2)`.
+    pub fn netfilter() -> io::Result<Self> {
+        NetlinkSocket::open(NETLINK_NETFILTER)
     }
 
     fn open(protocol: isize) -> io::Result<Self> {

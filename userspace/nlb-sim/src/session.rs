@@ -7,7 +7,7 @@
 
 use fastrand::Rng;
 use nlb_core::host::HostId;
-use nlb_core::node::Node;
+use nlb_core::node::{Node, Tally};
 use nlb_core::state::HostState;
 use nlb_tables::Tables;
 
@@ -293,7 +293,14 @@ impl World<'_> {
             let early = if seen_early { walk.found[place] } else { 0 };
             early | now_found[place]
         };
-        node.end_walk(clock, found, 0);
+        let places = 0..node.config().rules.slots;
+        let places = places.flat_map(|slot| (0..words).map(move |word| (slot, word as u16)));
+        let sessions = places.map(|(slot, word)| u64::from(found(slot, word).count_ones()));
+        let tally = Tally {
+            sessions: sessions.sum(),
+            more_may_come: false,
+        };
+        node.end_walk(clock, found, tally);
         self.after(host)
     }
 

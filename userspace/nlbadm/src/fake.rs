@@ -23,6 +23,7 @@ use nlb_netlink::{
         NewCluster, NewRule, PortRule, Question, RuleChange,
     },
     route::{Address, Interface},
+    tcp::{Table, TcpConnection},
 };
 
 use crate::{host::Host, kernel::Kernel, obstacle::Subject};
@@ -60,6 +61,8 @@ pub(crate) struct Fake {
     pub(crate) filters: Vec<Filter>,
     /// The way to addresses beyond all networks.
     pub(crate) way_out: Option<u32>,
+    /// TCP connections of the host.
+    pub(crate) connections: Vec<TcpConnection>,
 }
 
 impl Fake {
@@ -181,6 +184,19 @@ pub(crate) fn address(text: &str, prefix: u8, ours: bool) -> Address {
         prefix,
         global: true,
         ours,
+    }
+}
+
+/// An established TCP connection of a socket.
+pub(crate) fn tcp(client: &str, local: &str) -> TcpConnection {
+    TcpConnection {
+        client: client.parse().unwrap(),
+        local: local.parse().unwrap(),
+        state: "established",
+        table: Table::Sockets {
+            mapped: false,
+            interface: 0,
+        },
     }
 }
 
@@ -495,6 +511,15 @@ impl Kernel for Fake {
 
     fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
         Fake::change(self, format!("delete key {id} on {ifindex}"))
+    }
+
+    fn connections(&mut self, to: &[IpAddr]) -> Result<Vec<TcpConnection>, Error> {
+        let all = self.connections.iter().copied();
+        Ok(all.filter(|it| to.contains(&it.local.ip())).collect())
+    }
+
+    fn end(&mut self, connection: &TcpConnection) -> Result<(), Error> {
+        Fake::change(self, format!("end {}", connection.client))
     }
 }
 

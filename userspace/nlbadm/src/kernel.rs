@@ -2,7 +2,7 @@
 
 //! What nlbadm needs of the kernel, behind one trait so that tests can stand in for it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use nlb_core::limits::KEY_LEN;
 use nlb_netlink::{
@@ -13,6 +13,7 @@ use nlb_netlink::{
         NewRule, PortRule, Question, RuleChange,
     },
     route::{Address, Interface, Route},
+    tcp::{Sockets, Table, TcpConnection, Tracking},
 };
 
 /// What nlbadm needs of the kernel. Each method is one exchange with it, and fails as that of [`Client`] or [`Route`]
@@ -40,7 +41,14 @@ pub(crate) trait Kernel {
     fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error>;
     fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
     fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
+
+    /// The TCP connections to these addresses that live, from the tables of sockets and of connection tracking.
+    fn connections(&mut self, to: &[IpAddr]) -> Result<Vec<TcpConnection>, Error>;
+    fn end(&mut self, connection: &TcpConnection) -> Result<(), Error>;
 }
+
+/// Is there as long as connection tracking is.
+const CONNTRACK: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 /// The running kernel. Sockets are made when they are needed first: a verb that needs no cluster works without the
 /// module.
@@ -49,6 +57,8 @@ pub(crate) struct Linux {
     client: Option<Client<NetlinkSocket>>,
     route: Option<Route<NetlinkSocket>>,
     devices: Option<Devices<NetlinkSocket>>,
+    sockets: Option<Sockets<NetlinkSocket>>,
+    tracking: Option<Tracking<NetlinkSocket>>,
 }
 
 impl Linux {
@@ -74,6 +84,22 @@ impl Linux {
             None => Devices::new(NetlinkSocket::route()?),
         };
         Ok(self.devices.insert(devices))
+    }
+
+    fn sockets(&mut self) -> Result<&mut Sockets<NetlinkSocket>, Error> {
+        let sockets = match self.sockets.take() {
+            Some(sockets) => sockets,
+            None => Sockets::new(NetlinkSocket::sock_diag()?),
+        };
+        Ok(self.sockets.insert(sockets))
+    }
+
+    fn tracking(&mut self) -> Result<&mut Tracking<NetlinkSocket>, Error> {
+        let tracking = match self.tracking.take() {
+            Some(tracking) => tracking,
+            None => Tracking::new(NetlinkSocket::netfilter()?),
+        };
+        Ok(self.tracking.insert(tracking))
     }
 }
 
@@ -165,5 +191,21 @@ impl Kernel for Linux {
 
     fn delete_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error> {
         self.client()?.delete_key(ifindex, id)
+    }
+
+    fn connections(&mut self, to: &[IpAddr]) -> Result<Vec<TcpConnection>, Error> {
+        let mut found = self.sockets()?.connections(to)?;
+        // To ask for it would load it.
+        if Path::new(CONNTRACK).exists() {
+            found.extend(self.tracking()?.connections(to)?);
+        }
+        Ok(found)
+    }
+
+    fn end(&mut self, connection: &TcpConnection) -> Result<(), Error> {
+        match connection.table {
+            Table::Sockets { .. } => self.sockets()?.end(connection),
+            Table::Tracking { .. } => self.tracking()?.end(connection),
+        }
     }
 }

@@ -51,7 +51,7 @@ impl<S: Storage> Node<S> {
         self.update_out();
         self.tell_outs();
         self.settle_residue();
-        self.finish_drain();
+        self.finish_drain(false);
         self.touched.0 = HostSet::EMPTY;
         self.finish_leaving();
     }

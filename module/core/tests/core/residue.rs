@@ -5,7 +5,7 @@
 use super::world::*;
 use nlb_core::config::SlotSet;
 use nlb_core::host::{HostId, HostSet};
-use nlb_core::node::Command;
+use nlb_core::node::{Command, Tally};
 use nlb_core::time::Instant;
 
 const WORDS: u16 = 4;
@@ -152,7 +152,7 @@ fn a_walk_that_began_before_a_bucket_was_let_go_of_does_not_clear_it() {
     world.nodes[1].begin_walk();
     move_away(&mut world, 1);
     let now = world.now;
-    world.nodes[1].end_walk(now, |_, _| 0, 0);
+    world.nodes[1].end_walk(now, |_, _| 0, Tally::default());
     assert_eq!(world.nodes[1].residue_count(), 128);
     world.walk_with(1, |_, _| 0);
     assert_eq!(world.nodes[1].residue_count(), 0);
@@ -177,7 +177,7 @@ fn a_walk_that_began_before_a_slot_got_another_meaning_clears_nothing_of_it() {
     assert_ne!(before, 0);
     let now = world.now;
     // Sessions of what is residue under both rules were looked for in the buckets of the old ones.
-    world.nodes[1].end_walk(now, |_, _| 0, 0);
+    world.nodes[1].end_walk(now, |_, _| 0, Tally::default());
     assert_eq!(world.nodes[1].residue_count(), before);
     world.walk_with(1, |_, _| 0);
     assert_eq!(world.nodes[1].residue_count(), 0);
@@ -191,7 +191,7 @@ fn a_connection_that_a_host_opens_during_a_walk_is_not_cleared_by_it() {
     world.nodes[1].begin_walk();
     world.command(1, Command::Opened { slot: 0, bucket });
     let now = world.now;
-    world.nodes[1].end_walk(now, |_, _| 0, 0);
+    world.nodes[1].end_walk(now, |_, _| 0, Tally::default());
     assert_eq!(world.nodes[1].residue_count(), 1);
     world.walk_with(1, |_, _| 0);
     assert_eq!(world.nodes[1].residue_count(), 0);
@@ -354,4 +354,48 @@ fn drainstop_waits_for_residue_that_was_there_before_it() {
     assert!(!world.nodes[1].wants_walk());
     world.run(2 * PERIOD);
     assert_eq!(moved(&world.nodes[0]), 0);
+}
+
+#[test]
+fn a_drain_does_not_wait_for_what_is_over_but_for_what_may_come() {
+    let over = Tally::default();
+    let may_come = Tally {
+        more_may_come: true,
+        ..over
+    };
+    let alive = Tally {
+        sessions: 1,
+        ..over
+    };
+    for (tally, opens, stops) in [
+        (over, false, true),
+        (may_come, false, false),
+        (alive, false, false),
+        // What became residue after the walk had begun may have sessions that it did not see.
+        (over, true, false),
+    ] {
+        let mut world = cluster(2);
+        let bucket = bucket_of(&world, 1);
+        move_away(&mut world, 1);
+        let deadline = Instant::NEVER;
+        world.command(1, Command::Drainstop { deadline });
+        world.run(5 * PERIOD);
+        world.nodes[1].begin_walk();
+        if opens {
+            let other = (bucket + 1) % 256;
+            world.command(
+                1,
+                Command::Opened {
+                    slot: 0,
+                    bucket: other,
+                },
+            );
+        }
+        let now = world.now;
+        world.nodes[1].end_walk(now, found(bucket), tally);
+        world.run(5 * PERIOD);
+        let state = world.nodes[1].state().name();
+        let wanted = if stops { "stopped" } else { "draining" };
+        assert_eq!(state, wanted, "{tally:?}, opens {opens}");
+    }
 }

@@ -94,6 +94,8 @@ pub(crate) enum Verb {
     Monitor(Target),
     /// Print the counters of a cluster
     Counters(Counters),
+    /// Print the TCP connections to the VIPs that this host has: what a drain waits for
+    Connections(Target),
     /// Print when and why a cluster converged
     History(Target),
     /// Print which host owns how much, and which buckets

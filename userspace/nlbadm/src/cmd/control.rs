@@ -13,13 +13,14 @@ use nlb_netlink::object::{Cluster, ClusterChange};
 use crate::{
     cli::{Drainstop, Target},
     failure::{Exit, Failure},
+    host::Host,
     kernel::Kernel,
 };
 
-/// Asks the module. `stop` and `suspend` wait until the host has left; what becomes of the others, `show` and `monitor`
-/// tell.
-pub(crate) fn run(
-    kernel: &mut impl Kernel,
+/// Asks the module. `stop` and `suspend` wait until the host has left, and end its connections; what becomes of the others,
+/// `show` and `monitor` tell.
+pub(crate) fn run<K: Kernel + Host>(
+    kernel: &mut K,
     target: &Target,
     control: Control,
 ) -> Result<(), Failure> {
@@ -30,7 +31,8 @@ pub(crate) fn run(
             .map_err(|failure| failure.context(format!("start {}", cluster.ifname)))?;
     }
     let result = match control {
-        Control::Stop | Control::Suspend => super::stop(kernel, &cluster, control),
+        Control::Stop | Control::Suspend => super::stop(kernel, &cluster, control)
+            .map(|()| super::connections::end(kernel, &cluster)),
         _ => kernel.change(cluster.ifindex, ClusterChange::Control(control)),
     };
     result.map_err(|error| {

@@ -60,7 +60,7 @@ fn leave(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until the host has left, and removes the cluster. The module takes the VIPs away while it still keeps the stack from
+/// Waits until the host has left, ends the connections that nobody serves then, and removes the cluster. The module takes the VIPs away while it still keeps the stack from
 /// answering ARP for them; those that other interfaces have stay.
 fn take_down<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Failure> {
     if super::is_idle(cluster) {
@@ -73,6 +73,7 @@ fn take_down<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), 
 }
 
 fn remove<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Failure> {
+    super::connections::end(kernel, cluster);
     kernel.remove(cluster.ifindex)?;
     match vips::left(kernel, &cluster.vips) {
         Ok(places) => {

@@ -6,6 +6,7 @@ pub(crate) mod apply;
 pub(crate) mod buckets;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod connections;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod doctor;

@@ -9,6 +9,7 @@
 pub(crate) mod buckets;
 pub(crate) mod cluster;
 pub(crate) mod config;
+pub(crate) mod connections;
 pub(crate) mod counters;
 pub(crate) mod doctor;
 pub(crate) mod event;

@@ -10,7 +10,7 @@ use nlb_core::config::{cluster_id, Config, Dedicated, Rules};
 use nlb_core::event::Event;
 use nlb_core::host::HostId;
 use nlb_core::limits::FRAME_MAX;
-use nlb_core::node::{Command, Node};
+use nlb_core::node::{Command, Node, Tally};
 use nlb_core::peer::Path;
 use nlb_core::received::Received;
 use nlb_core::state::HostState;
@@ -152,7 +152,15 @@ impl World {
     /// A host walks over its sessions: `found` tells the buckets of slot and word that have some.
     pub fn walk_with(&mut self, index: usize, found: impl Fn(u16, u16) -> u64) {
         self.nodes[index].begin_walk();
-        self.nodes[index].end_walk(self.now, found, 0);
+        let node = &mut self.nodes[index];
+        let slots = node.config().rules.slots;
+        let places = (0..slots).flat_map(|slot| (0..4).map(move |word| (slot, word)));
+        let sessions = places.map(|(slot, word)| u64::from(found(slot, word).count_ones()));
+        let tally = Tally {
+            sessions: sessions.sum(),
+            more_may_come: false,
+        };
+        node.end_walk(self.now, found, tally);
         self.drain(index);
     }
 
