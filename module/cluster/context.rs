@@ -35,7 +35,7 @@ use crate::nlb_core::delivery::Delivery;
 use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::genl::{Echo, Mode, Responder};
 use crate::nlb_core::host::HostId;
-use crate::nlb_core::limits::{FRAME_MAX, FRAME_SENT_MAX};
+use crate::nlb_core::limits::{frame_room, FRAME_MAX, FRAME_SENT_MAX};
 use crate::nlb_core::node::{Command, CommandError, Node};
 use crate::nlb_core::rules::kept;
 use crate::nlb_core::time::{Instant, NS_PER_MS};
@@ -502,7 +502,10 @@ impl Cluster {
             ..
         } = inner;
         loop {
-            let transmit = node.poll_transmit(sending, keys)?;
+            // No more than goes through the interface now, wrapped or not.
+            let room = frame_room(self.device.mtu());
+            let room = sending.get_mut(..room).unwrap_or_default();
+            let transmit = node.poll_transmit(room, keys)?;
             let bytes = sending.get(..transmit.len).unwrap_or_default();
             if transmit.relay {
                 notify::relay(self, bytes);

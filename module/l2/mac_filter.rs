@@ -18,7 +18,7 @@ use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
 use crate::kapi::work::{Job, Work};
 use crate::nlb_core::genl::Mode;
-use crate::nlb_core::limits::{FRAME_MAX, GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS};
+use crate::nlb_core::limits::{GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS, MTU_MIN};
 use crate::nlb_core::mac::{group_of, Mac};
 use crate::nlb_core::nd::solicited_node;
 use crate::sleep::is_asleep;
@@ -111,14 +111,14 @@ fn leave(cluster: &Cluster, family: Ip) {
 }
 
 /// Whether the interface can serve a cluster now: it has a carrier, and is still what `up` demands of it. One that became a
-/// port of another (the stack does not see its frames any more), that does without ARP now, or through which no frame of
-/// the longest kind fits, is as good as cut, and so is that of a machine which is about to sleep. Context: process, RTNL.
+/// port of another (the stack does not see its frames any more), that does without ARP now, or through which heartbeats do
+/// not fit, is as good as cut, and so is that of a machine which is about to sleep. Context: process, RTNL.
 pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
     !is_asleep()
         && device.has_carrier()
         && device.is_ethernet()
         && !device.is_port(rtnl)
-        && device.mtu() as usize >= FRAME_MAX
+        && device.mtu() >= MTU_MIN
 }
 
 /// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined

@@ -19,7 +19,7 @@ use crate::nlb_core::filter::{FilterError, Settings};
 use crate::nlb_core::genl::{cluster, Affinity, Echo, Mode, Responder};
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::limits::{
-    BUCKETS, FRAME_MAX, KEY_LEN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
+    BUCKETS, KEY_LEN, MTU_MIN, NAME_MAX, PERIOD_MS_DEFAULT, PERIOD_MS_MAX, PERIOD_MS_MIN,
     PUBLIC_SEED, SEED_LEN, SESSIONS_MAX_DEFAULT, SESSIONS_MAX_MAX, TOLERANCE_DEFAULT,
     TOLERANCE_MAX, TOLERANCE_MIN, VIPS_MAX, WEIGHT_DEFAULT,
 };
@@ -228,11 +228,11 @@ fn check_device(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result {
             c_str!("the interface is a port of a bridge, bond or team: name that one"),
         ));
     }
-    if (device.mtu() as usize) < FRAME_MAX {
+    if device.mtu() < MTU_MIN {
         return Err(request.refuse_at(
             cluster::IFINDEX,
             EINVAL,
-            c_str!("the interface needs an MTU of 1500 or more"),
+            c_str!("the interface needs an MTU of 1280 or more"),
         ));
     }
     Ok(())

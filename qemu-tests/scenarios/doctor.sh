@@ -110,8 +110,8 @@ obstacle "XDP" 1 programs warning 'on eth0 gets packets before nlb'
 on h1 ip link set dev eth0 xdpgeneric off
 rm /sys/fs/bpf/pass
 
-ip -n h1 link set eth0 mtu 1450
-obstacle "a small MTU" 1 mtu problem 'ip link set eth0 mtu 1500'
+ip -n h1 link set eth0 mtu 1279
+obstacle "a small MTU" 1 mtu problem 'ip link set eth0 mtu 1280'
 shown_too "a small MTU" 1 mtu
 ip -n h1 link set eth0 mtu 1500
 wait_agree 30 1 2

@@ -13,7 +13,7 @@ ip -n h1 link add link eth0 name mv0 type macvlan mode bridge
 ip -n h1 link set mv0 up
 ip -n h1 link add name br9 type bridge
 ip -n h1 link add name low type veth peer name lowpeer
-ip -n h1 link set low mtu 1400 up
+ip -n h1 link set low mtu 1279 up
 ip -n h1 link add name port type veth peer name portpeer
 ip -n h1 link set port master br9 up
 ip -n h1 link add name quiet type veth peer name quietpeer
@@ -47,7 +47,7 @@ refused "the loopback interface" 'loopback' lo
 refused "an interface without multicast" 'no multicast' nogroup
 refused "an interface without multicast, unicast mode" 'no multicast' nogroup --mode unicast
 refused "a port of a bridge" 'port of a bridge' port
-refused "a small MTU" 'MTU of 1500' low
+refused "a small MTU" 'MTU of 1280' low
 refused "the NIC's own MAC" "interface's own" eth0 --mode unicast --virtual-mac "$(host_mac 1)"
 refused "a station's MAC in multicast mode" 'group address' eth0 --virtual-mac 02:bf:0a:00:00:0a
 refused "an IP multicast MAC in multicast mode" 'none of IP multicast' eth0 --virtual-mac 01:00:5e:7f:00:0a
@@ -107,5 +107,5 @@ turns() {
 	same "$1, undone: served" 20 "$(field undone .answered)"
 }
 turns "made a port of a bridge" "master br8" nomaster
-turns "a smaller MTU" "mtu 1400" "mtu 1500"
+turns "a smaller MTU" "mtu 1279" "mtu 1500"
 turns "ARP off" "arp off" "arp on"

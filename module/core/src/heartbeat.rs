@@ -26,11 +26,12 @@
 //! | 1 + n | dedicated IP: 0, 4 or 16 bytes |
 //! | 1 + 13n | echoes: host id 1, incarnation 8, low half of the sequence 4 |
 //!
-//! A host may be echoed twice: the incarnation that proved itself and one that has not yet.
+//! A host may be echoed twice: the incarnation that proved itself and one that has not yet. Where not all fit the frame,
+//! hosts are echoed in turns.
 
 use super::config::Dedicated;
 use super::host::{HostId, HostSet};
-use super::limits::SLOTS_MAX;
+use super::limits::{SLOTS_MAX, TAG_LEN};
 use super::peer::Said;
 use super::state::{HostState, OutReason};
 use super::wire::{Flags, Phase, Reader, Writer};
@@ -40,6 +41,15 @@ const ECHO_LEN: usize = 13;
 
 /// Echoes of hosts that have not proved themselves that a heartbeat has room for, beside those of all peers.
 pub(super) const CANDIDATE_ECHOES: usize = 13;
+
+/// How many echoes a list of them in a frame of `len` bytes has room for, if it begins at `position`.
+pub(super) fn echoes_that_fit(len: usize, position: usize) -> usize {
+    let room = len
+        .saturating_sub(position)
+        .saturating_sub(TAG_LEN)
+        .saturating_sub(1);
+    room.checked_div(ECHO_LEN).unwrap_or(0)
+}
 
 /// A heartbeat as received. What it borrows was checked for its shape.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +202,7 @@ pub(super) fn write_echo(writer: &mut Writer<'_>, (host, incarnation, seq): (Hos
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::{FRAME_MAX, FRAME_SENT_MAX, TAG_LEN};
+    use super::super::limits::{FRAME_MAX, FRAME_SENT_MAX};
     use super::super::wire::{GenId, HEADER_LEN};
     use super::*;
 

@@ -85,7 +85,25 @@ pub const FRAME_MAX: usize = 1500;
 
 /// Longest frame that is sent: what also fits inside an IPv6 packet there, behind 40 bytes of header and eight of a mark
 /// (`wrapped.rs`).
-pub const FRAME_SENT_MAX: usize = FRAME_MAX - 48;
+pub const FRAME_SENT_MAX: usize = FRAME_MAX - WRAPPING;
+
+/// What a frame of ours inside an IPv6 packet takes beside it.
+const WRAPPING: usize = 48;
+
+/// Smallest MTU of a cluster interface: that of IPv6 (RFC 8200 section 5), which overlays and tunnels keep to as well.
+pub const MTU_MIN: u32 = 1280;
+
+/// Longest frame that is sent through an interface with this MTU, and [`MTU_MIN`] at the least.
+#[must_use]
+pub const fn frame_room(mtu: u32) -> usize {
+    let mtu = if mtu < MTU_MIN { MTU_MIN } else { mtu };
+    let room = (mtu as usize).saturating_sub(WRAPPING);
+    if room < FRAME_SENT_MAX {
+        room
+    } else {
+        FRAME_SENT_MAX
+    }
+}
 
 /// EtherType of our frames: "Local Experimental 1" of IEEE 802, never assigned to anyone.
 pub const ETHERTYPE: u16 = 0x88B5;

@@ -9,8 +9,8 @@
 
 use super::heartbeat::{read_weights, write_weights};
 use super::host::HostId;
-use super::limits::{BUCKETS, SLOTS_MAX};
-use super::wire::{GenId, Reader, Writer};
+use super::limits::{frame_room, BUCKETS, MTU_MIN, SLOTS_MAX, TAG_LEN};
+use super::wire::{GenId, Reader, Writer, HEADER_LEN};
 
 /// Buckets in a part: one byte each, so that a part fits a frame with room for the header.
 pub const PART_BUCKETS: usize = 1024;
@@ -156,6 +156,16 @@ pub(super) struct Input<'a> {
 
 /// Inputs of so many members always fit a frame.
 pub(super) const INPUTS_PER_FRAME: usize = 8;
+
+/// Bytes of an element of a frame of weights with as many slots as there can be.
+const INPUT_MAX: usize = 16 + 2 * SLOTS_MAX;
+
+// Both kinds of frames go through the smallest MTU.
+const _: () = {
+    let room = frame_room(MTU_MIN) - HEADER_LEN - TAG_LEN;
+    assert!(INPUTS_PER_FRAME * INPUT_MAX < room);
+    assert!(21 + PART_BUCKETS <= room);
+};
 
 /// Parses one element of a frame of weights.
 pub(super) fn next_input<'a>(reader: &mut Reader<'a>) -> Option<Input<'a>> {

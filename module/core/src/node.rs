@@ -274,6 +274,8 @@ pub struct Node<S: Storage> {
     urgency: Urgency,
     /// Candidates that were echoed since all of them last were.
     candidates_echoed: HostSet,
+    /// The same of peers that have proved themselves.
+    peers_echoed: HostSet,
     /// Host ids that the storage has room for.
     ids: HostSet,
     segment_up: bool,
@@ -383,6 +385,7 @@ impl<S: Storage> Node<S> {
             next_beat: Instant::NEVER,
             urgency: Urgency::Idle,
             candidates_echoed: HostSet::EMPTY,
+            peers_echoed: HostSet::EMPTY,
             ids,
             segment_up: true,
             segment_cut: false,

@@ -3,7 +3,7 @@
 //! The frames in which hosts tell each other their residue, and ask for it.
 
 use super::super::host::{HostId, HostSet};
-use super::super::limits::{FRAME_SENT_MAX, TAG_LEN};
+use super::super::limits::TAG_LEN;
 use super::super::received::Received;
 use super::super::residue::{write_request, write_slot, Residue, Slot, HEAD_LEN, SLOT_MAX};
 use super::super::store::Storage;
@@ -72,7 +72,7 @@ impl<S: Storage> Node<S> {
     /// As much of what has to be told as one frame holds.
     #[inline(never)]
     pub(super) fn residue_body(&mut self, buf: &mut [u8]) -> Option<usize> {
-        let room = FRAME_SENT_MAX.saturating_sub(TAG_LEN);
+        let room = buf.len().saturating_sub(TAG_LEN);
         let mut writer = Writer::new(buf, HEADER_LEN);
         writer.u64(self.config.rules.digest);
         writer.u64(self.residual.own.digest);

@@ -5,9 +5,9 @@
 use super::super::auth::Authenticator;
 use super::super::change::{self, ChangeHead, Entry};
 use super::super::heartbeat::{
-    write_echo, write_list, write_said, write_weights, CANDIDATE_ECHOES,
+    echoes_that_fit, write_echo, write_list, write_said, write_weights, CANDIDATE_ECHOES,
 };
-use super::super::host::{HostId, HostSet};
+use super::super::host::HostSet;
 use super::super::peer::Said;
 use super::super::state::OutReason;
 use super::super::store::Storage;
@@ -15,8 +15,8 @@ use super::super::wire::{seal, Flags, GenId, Header, Kind, Phase, Writer, HEADER
 use super::{Node, Transmit};
 
 impl<S: Storage> Node<S> {
-    /// Writes the next frame that has to go out into `buf`, which should have room for
-    /// [`super::super::limits::FRAME_SENT_MAX`] bytes; `None` if there is none. Drain it after each `handle_*`.
+    /// Writes the next frame that has to go out into `buf`, which has room for what
+    /// [`super::super::limits::frame_room`] says; `None` if there is none. Drain it after each `handle_*`.
     pub fn poll_transmit<A: Authenticator>(
         &mut self,
         buf: &mut [u8],
@@ -113,6 +113,7 @@ impl<S: Storage> Node<S> {
         } else {
             self.farewell_sent();
         }
+        let len = buf.len();
         let mut writer = Writer::new(buf, HEADER_LEN);
         write_said(&mut writer, &self.said());
         writer.u32(self.epoch);
@@ -135,15 +136,30 @@ impl<S: Storage> Node<S> {
         writer.u8(dedicated.as_bytes().len() as u8);
         writer.bytes(dedicated.as_bytes());
         // With the rival of this host's own id, if there is one: it must be able to prove this host.
-        let proved = self.ids.iter().filter_map(|host| self.proved_echo(host));
-        let chosen = self.candidates_to_echo();
-        let unproved = chosen.iter().map(|host| {
+        let room = echoes_that_fit(len, writer.position());
+        let candidates = self.candidates();
+        let few = CANDIDATE_ECHOES.min(room / 4);
+        let unproved = in_turn(candidates, self.candidates_echoed, few);
+        let room = room.saturating_sub(unproved.len() as usize);
+        let peers = self.proved();
+        let proved = in_turn(peers, self.peers_echoed, room);
+        let echoes = proved.iter().map(|host| {
+            let peer = self.peer(host);
+            (host, peer.incarnation, peer.seq)
+        });
+        let echoes = echoes.chain(unproved.iter().map(|host| {
             let candidate = self.peer(host).candidate;
             (host, candidate.incarnation, candidate.seq)
-        });
-        write_list(&mut writer, proved.chain(unproved), write_echo);
+        }));
+        write_list(&mut writer, echoes, write_echo);
         let end = writer.finish();
-        self.candidates_echoed(chosen);
+        for host in unproved.iter() {
+            if let Some(peer) = self.peer_mut(host) {
+                peer.candidate.echoed = true;
+            }
+        }
+        self.candidates_echoed = next_turn(candidates, self.candidates_echoed.union(unproved));
+        self.peers_echoed = next_turn(peers, self.peers_echoed.union(proved));
         end
     }
 
@@ -158,19 +174,10 @@ impl<S: Storage> Node<S> {
         };
     }
 
-    fn proved_echo(&self, host: HostId) -> Option<(HostId, u64, u64)> {
-        let peer = self.peer(host);
-        peer.live.then_some((host, peer.incarnation, peer.seq))
-    }
-
-    /// Up to [`CANDIDATE_ECHOES`] hosts that have not proved themselves, in turns.
-    fn candidates_to_echo(&self) -> HostSet {
-        let waiting = self.candidates();
-        let first = waiting
-            .minus(self.candidates_echoed)
-            .first(CANDIDATE_ECHOES);
-        let room = CANDIDATE_ECHOES.saturating_sub(first.len() as usize);
-        first.union(waiting.minus(first).first(room))
+    /// Hosts that have proved themselves.
+    fn proved(&self) -> HostSet {
+        let live = self.ids.iter().filter(|host| self.peer(*host).live);
+        live.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Hosts that have not proved themselves.
@@ -180,20 +187,6 @@ impl<S: Storage> Node<S> {
             .iter()
             .filter(|host| self.peer(*host).candidate.incarnation != 0);
         waiting.fold(HostSet::EMPTY, HostSet::with)
-    }
-
-    fn candidates_echoed(&mut self, chosen: HostSet) {
-        for host in chosen.iter() {
-            if let Some(peer) = self.peer_mut(host) {
-                peer.candidate.echoed = true;
-            }
-        }
-        // Once all had their turn, the next round begins.
-        let echoed = self.candidates_echoed.union(chosen);
-        self.candidates_echoed = HostSet::EMPTY;
-        if !self.candidates().minus(echoed).is_empty() {
-            self.candidates_echoed = echoed;
-        }
     }
 
     /// What this host says of itself.
@@ -263,5 +256,21 @@ impl<S: Storage> Node<S> {
         let mut writer = Writer::new(buf, HEADER_LEN);
         change::write(&mut writer, &head, entries);
         writer.finish()
+    }
+}
+
+/// Up to `room` hosts of those that wait: those first that have not had their turn.
+fn in_turn(waiting: HostSet, echoed: HostSet, room: usize) -> HostSet {
+    let first = waiting.minus(echoed).first(room);
+    let room = room.saturating_sub(first.len() as usize);
+    first.union(waiting.minus(first).first(room))
+}
+
+/// Those that have had their turn; once all have, the next round begins.
+fn next_turn(waiting: HostSet, echoed: HostSet) -> HostSet {
+    if waiting.minus(echoed).is_empty() {
+        HostSet::EMPTY
+    } else {
+        echoed
     }
 }

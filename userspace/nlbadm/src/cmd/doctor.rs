@@ -158,7 +158,7 @@ mod tests {
             (0, 1, None),
             "{checkup:?}"
         );
-        kernel.links[1].mtu = 1400;
+        kernel.links[1].mtu = 1200;
         let (checkup, exit) = ended(&mut kernel, Some("eth0"));
         assert_eq!((checkup.problems, exit), (1, Some(Exit::Unwell)));
     }
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(ended(&mut kernel, None).1, Some(Exit::NoCluster));
         let (checkup, exit) = ended(&mut kernel, Some("eth0"));
         assert_eq!((checkup.warnings, exit), (0, None));
-        kernel.links[1] = link(2, "eth0", 1280);
+        kernel.links[1] = link(2, "eth0", 1279);
         assert_eq!(ended(&mut kernel, Some("eth0")).1, Some(Exit::Unwell));
         let failure = run(&mut kernel, &target(Some("eth9"))).unwrap_err();
         assert_eq!(failure.exit, Exit::NoInterface);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! An MTU through which no heartbeat of the longest kind fits. `up` is refused then, and an interface whose MTU is made
+//! An MTU through which heartbeats do not fit. `up` is refused then, and an interface whose MTU is made
 //! smaller later counts as cut.
 
-use nlb_core::limits::FRAME_MAX;
+use nlb_core::limits::MTU_MIN;
 
 use super::{Finding, Subject};
 use crate::host::Host;
@@ -15,17 +15,17 @@ pub(super) fn check(subject: &Subject, _host: &mut dyn Host) -> Vec<Finding> {
     let Some(link) = subject.link() else {
         return subject.not_checked(NAME, format!("{interface} is gone"));
     };
-    if link.mtu as usize >= FRAME_MAX {
+    if link.mtu >= MTU_MIN {
         return subject.ok(NAME, format!("the MTU of {interface} is {}", link.mtu));
     }
     let text = format!(
-        "the MTU of {interface} is {}, and heartbeats have up to {FRAME_MAX} bytes: this host cannot be a member",
+        "the MTU of {interface} is {}, and heartbeats need {MTU_MIN}: this host cannot be a member",
         link.mtu
     );
     vec![
         subject
             .problem(NAME, text)
-            .remedy(format!("`ip link set {interface} mtu {FRAME_MAX}`")),
+            .remedy(format!("`ip link set {interface} mtu {MTU_MIN}`")),
     ]
 }
 
@@ -39,9 +39,10 @@ mod tests {
     #[test]
     fn heartbeats_have_to_fit() {
         for (mtu, verdict) in [
-            (1450, Verdict::Problem),
-            (1499, Verdict::Problem),
-            (1500, Verdict::Ok),
+            (576, Verdict::Problem),
+            (1279, Verdict::Problem),
+            (1280, Verdict::Ok),
+            (1450, Verdict::Ok),
             (9000, Verdict::Ok),
         ] {
             let subject = Subject {

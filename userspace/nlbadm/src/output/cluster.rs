@@ -388,7 +388,7 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
         ),
         (
             OutReason::InterfaceCut,
-            "check the cable of IFACE, its MTU (1500 at least), its ARP, and that it is no port of another interface",
+            "check the cable of IFACE, its MTU (1280 at least), its ARP, and that it is no port of another interface",
         ),
         (
             OutReason::VipMissing,

@@ -75,7 +75,7 @@ fn with_obstacles() -> Fake {
     let mut kernel = Fake::in_cluster();
     kernel.healthy();
     kernel.file("/proc/sys/kernel/osrelease", "7.3.4\n");
-    kernel.links[1].mtu = 1450;
+    kernel.links[1].mtu = 1200;
     kernel.devices_addresses = vec![(3, crate::fake::address("192.0.2.10", 24, false))];
     kernel
 }

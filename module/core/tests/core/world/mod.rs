@@ -104,6 +104,10 @@ pub struct World {
     /// There is a second path, which loses nothing.
     pub relay: bool,
     pub check_owners: bool,
+    /// Longest frame that is sent, in bytes.
+    pub room: usize,
+    /// The longest that was.
+    pub longest: usize,
     queue: BTreeMap<(Instant, u64), What>,
     count: u64,
     random: u64,
@@ -135,6 +139,8 @@ impl World {
             record: false,
             relay: false,
             check_owners: true,
+            room: FRAME_MAX,
+            longest: 0,
             queue: BTreeMap::new(),
             count: 0,
             random: 1000,
@@ -227,10 +233,11 @@ impl World {
     }
 
     fn drain(&mut self, index: usize) {
-        let mut buf = [0; FRAME_MAX];
+        let mut buf = vec![0; self.room];
         let mut frames = 0;
         while let Some(transmit) = self.nodes[index].poll_transmit(&mut buf, &self.keys[index]) {
             frames += 1;
+            self.longest = self.longest.max(transmit.len);
             assert!(frames < 400, "a node does not stop sending");
             let bytes = buf[..transmit.len].to_vec();
             if self.record {
