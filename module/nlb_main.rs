@@ -23,11 +23,13 @@ mod nlb_core;
 mod probe;
 mod quota;
 mod registry;
+mod set_back;
 mod sleep;
 mod stats;
 
 use kapi::address::AddressNotifier;
 use kapi::device_notifier::Notifier;
+use kapi::fork_notifier::ForkNotifier;
 use kapi::genetlink::{Family, Registration};
 use kapi::pernet::NamespaceNotifier;
 use kapi::pm_notifier::SleepNotifier;
@@ -47,10 +49,11 @@ module! {
 /// order, which is that of the teardown:
 ///
 /// 1. the netlink family: no request comes any more, so no cluster is made, and the ones under way have ended;
-/// 2. the notifiers of sleep, namespaces, addresses and devices, which have nothing to tell by then;
+/// 2. the notifiers of forks and sleep of the machine, namespaces, addresses and devices, which have nothing to tell by then;
 /// 3. the registry, empty by then.
 struct NlbModule {
     _registration: Registration<Registry>,
+    _forks: Pin<KBox<ForkNotifier<Registry>>>,
     _sleep: Pin<KBox<SleepNotifier<Registry>>>,
     _namespaces: Pin<KBox<NamespaceNotifier<Registry>>>,
     _addresses: Pin<KBox<AddressNotifier<AddressWatch>>>,
@@ -67,10 +70,12 @@ impl kernel::Module for NlbModule {
         let addresses = AddressNotifier::new(watch)?;
         let namespaces = NamespaceNotifier::new(registry.clone())?;
         let sleep = SleepNotifier::new(registry.clone())?;
+        let forks = ForkNotifier::new(registry.clone())?;
         // Last, for requests come from here on.
         let registration = Registration::new(family, registry.clone())?;
         Ok(Self {
             _registration: registration,
+            _forks: forks,
             _sleep: sleep,
             _namespaces: namespaces,
             _addresses: addresses,

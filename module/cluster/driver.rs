@@ -453,7 +453,7 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
             }
         }
         if let Some(told) = told {
-            happened(cluster, &told);
+            happened(cluster, timer, &told);
         }
         inner = cluster.inner.lock();
     }
@@ -464,9 +464,16 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
 }
 
 /// Does what an event asks of the module, and tells userspace.
-fn happened(cluster: &Cluster, told: &notify::Told) {
+fn happened(cluster: &Cluster, timer: &Timer<Cluster>, told: &notify::Told) {
     if let Event::DefaultHost { .. } | Event::Converged { .. } = told.event {
         announcements::begin(cluster);
     }
     notify::event(cluster, told);
+    if let Event::SetBack { draining } = told.event {
+        // Nobody else starts it: the administrator has not stopped it.
+        let _ = carry_out_command(cluster, timer, Command::Start);
+        if draining {
+            let _ = carry_out_command(cluster, timer, Command::Drain);
+        }
+    }
 }

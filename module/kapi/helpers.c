@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -532,6 +533,16 @@ int nlb_helper_pm_register(struct notifier_block *block)
 void nlb_helper_pm_unregister(struct notifier_block *block)
 {
 	unregister_pm_notifier(block);
+}
+
+int nlb_helper_vmfork_register(struct notifier_block *block)
+{
+	return register_random_vmfork_notifier(block);
+}
+
+void nlb_helper_vmfork_unregister(struct notifier_block *block)
+{
+	unregister_random_vmfork_notifier(block);
 }
 
 /* Whether the IP stack of a family runs on the device. Under the RTNL. */

@@ -153,6 +153,8 @@ u32 nlb_helper_param_user_clusters_max(void);
 /* sleep of the machine */
 int nlb_helper_pm_register(struct notifier_block *block);
 void nlb_helper_pm_unregister(struct notifier_block *block);
+int nlb_helper_vmfork_register(struct notifier_block *block);
+void nlb_helper_vmfork_unregister(struct notifier_block *block);
 
 /* this module */
 bool nlb_helper_this_module_get(void);

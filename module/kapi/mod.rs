@@ -15,6 +15,7 @@ pub(crate) mod conntrack;
 pub(crate) mod device_hooks;
 pub(crate) mod device_notifier;
 pub(crate) mod errand;
+pub(crate) mod fork_notifier;
 pub(crate) mod genetlink;
 pub(crate) mod hmac;
 pub(crate) mod hrtimer;

@@ -32,6 +32,7 @@ pub(crate) fn cluster(cluster: &Cluster, kind: EventKind) {
         EventKind::Delivered => "frames to the virtual MAC arrive again",
         EventKind::Unanswered => "no answer to ARP or ND questions for a VIP, though a member should give one",
         EventKind::Answered => "questions for all VIPs are answered again",
+        EventKind::SetBack => "set back to an earlier state, as by a snapshot: this host begins anew",
         EventKind::SessionsFull => "the session table is full: new sessions are served, but not remembered",
         _ => return,
     };

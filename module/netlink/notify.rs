@@ -105,6 +105,7 @@ pub(crate) fn event(cluster: &Cluster, told: &Told) {
             },
         ),
         Event::DefaultHost { .. } => (EventKind::DefaultHost, Fields::default()),
+        Event::SetBack { .. } => return cluster_event(cluster, EventKind::SetBack),
         // Rules are staged by whoever asked for it, who sees the generation change.
         Event::RulesActivated { .. } => return,
     };

@@ -50,6 +50,11 @@ pub enum Event {
         /// Sessions that are left, as far as they were counted: some if its time was up.
         left: u64,
     },
+    /// This host was set back to an earlier state. It has stopped, and the caller starts it: under a new incarnation.
+    SetBack {
+        /// It was draining, and is to do so again.
+        draining: bool,
+    },
     /// The staged rules are in force from this generation on: the caller must use them from now on.
     RulesActivated {
         /// Digest of the rules that are now in force.

@@ -626,6 +626,8 @@ named! {
         /// A station asks for a VIP again and again, though it is answered. Sent at most once in ten minutes for
         /// each.
         Asking = 16 "asking",
+        /// This host was set back to an earlier state, as a virtual machine is to a snapshot. It begins anew.
+        SetBack = 17 "set-back",
     }
 }
 

@@ -34,6 +34,7 @@ mod residue_frames;
 mod rules;
 mod segment;
 mod send;
+mod set_back;
 mod stance;
 mod starved;
 mod timer;
@@ -86,6 +87,8 @@ pub enum Command {
         /// What this host does about it.
         stance: Stance,
     },
+    /// The machine was set back to an earlier state, or is a copy of another one.
+    SetBack,
     /// Something of the segment reached this host that is no frame of the cluster. The caller may say so
     /// at most once in a period.
     SegmentSeen,
@@ -261,6 +264,8 @@ pub struct Node<S: Storage> {
     state: HostState,
     out: OutReason,
     incarnation: u64,
+    /// Goes into the next incarnation.
+    salt: u64,
     seq: u64,
     /// Version of the last frame that was sent.
     version: u8,
@@ -374,6 +379,7 @@ impl<S: Storage> Node<S> {
             state: HostState::Stopped,
             out: OutReason::None,
             incarnation: 0,
+            salt: 0,
             seq: 0,
             version: config.versions.0,
             epoch: 0,

@@ -68,7 +68,7 @@ impl<S: Storage> Node<S> {
             if path == Path::Segment {
                 self.note_segment();
             }
-            if was_due || !heard.quiet {
+            if self.takes_part() && (was_due || !heard.quiet) {
                 self.settle();
             }
         }

@@ -54,6 +54,7 @@ impl<S: Storage> Node<S> {
                 slot,
                 stance,
             } => self.take(rules, slot.into(), stance),
+            Command::SetBack => self.set_back(0),
             Command::SegmentSeen => self.note_segment(),
             Command::PeerSeen(host) => self.note_answer(host),
             Command::PeerAsked(host) => self.note_question(host),
@@ -127,7 +128,7 @@ impl<S: Storage> Node<S> {
         }
         self.forget_all();
         self.take_all();
-        self.incarnation = random;
+        self.incarnation = self.new_incarnation(random);
         self.seq = 0;
         self.marks_len = 0;
         self.draining = false;
@@ -213,7 +214,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Stops at once and without a word.
-    fn halt(&mut self) {
+    pub(super) fn halt(&mut self) {
         self.clear_owned();
         self.forget_all();
         self.leaving = None;

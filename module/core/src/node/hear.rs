@@ -44,6 +44,10 @@ impl<S: Storage> Node<S> {
         header: &Header,
         heartbeat: &Heartbeat<'_>,
     ) -> Heard {
+        if let Some(seq) = self.unsent_echo(heartbeat) {
+            self.set_back(seq);
+            return Heard::news(Received::NotFresh);
+        }
         let echoed = self.echo_time(header.host, heartbeat);
         let serving = matches!(
             heartbeat.said.state,

@@ -32,6 +32,7 @@ mod residue;
 mod rule_change;
 mod segment;
 mod session;
+mod set_back;
 mod short_frames;
 mod siphash_vectors;
 mod stance;

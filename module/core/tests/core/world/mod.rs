@@ -104,6 +104,8 @@ pub struct World {
     /// There is a second path, which loses nothing.
     pub relay: bool,
     pub check_owners: bool,
+    /// Nanoseconds by which the clock of each host is behind.
+    pub behind: Vec<u64>,
     /// Longest frame that is sent, in bytes.
     pub room: usize,
     /// The longest that was.
@@ -139,6 +141,7 @@ impl World {
             record: false,
             relay: false,
             check_owners: true,
+            behind: vec![0; hosts],
             room: FRAME_MAX,
             longest: 0,
             queue: BTreeMap::new(),
@@ -149,8 +152,9 @@ impl World {
 
     pub fn command(&mut self, index: usize, command: Command) {
         self.random += 7919;
+        let now = self.clock(index);
         self.nodes[index]
-            .handle_command(self.now, command, self.random)
+            .handle_command(now, command, self.random)
             .unwrap();
         self.drain(index);
     }
@@ -158,6 +162,7 @@ impl World {
     /// A host walks over its sessions: `found` tells the buckets of slot and word that have some.
     pub fn walk_with(&mut self, index: usize, found: impl Fn(u16, u16) -> u64) {
         self.nodes[index].begin_walk();
+        let now = self.clock(index);
         let node = &mut self.nodes[index];
         let slots = node.config().rules.slots;
         let places = (0..slots).flat_map(|slot| (0..4).map(move |word| (slot, word)));
@@ -166,7 +171,7 @@ impl World {
             sessions: sessions.sum(),
             more_may_come: false,
         };
-        node.end_walk(self.now, found, tally);
+        node.end_walk(now, found, tally);
         self.drain(index);
     }
 
@@ -177,6 +182,23 @@ impl World {
                 self.walk_with(index, |_, _| 0);
             }
         }
+    }
+
+    /// What the clock of a host shows.
+    fn clock(&self, index: usize) -> Instant {
+        Instant(self.now.0 - self.behind[index])
+    }
+
+    /// A host as it is, and what its clock shows.
+    pub fn save(&self, index: usize) -> (Node<Tables>, Instant) {
+        (self.nodes[index].clone(), self.clock(index))
+    }
+
+    /// A host goes on as it was when it was saved, and so does its clock.
+    pub fn set_back(&mut self, index: usize, (node, clock): &(Node<Tables>, Instant)) {
+        self.nodes[index] = node.clone();
+        self.behind[index] = self.now.since(*clock);
+        self.drain(index);
     }
 
     pub fn start_all(&mut self) {
@@ -199,9 +221,10 @@ impl World {
     }
 
     pub fn deliver(&mut self, to: usize, path: Path, bytes: &[u8]) -> Received {
+        let now = self.clock(to);
         let node = &mut self.nodes[to];
         let before = (node.ownership_changes(), node.poll_timeout());
-        let heard = node.hear(self.now, path, bytes, &self.keys[to]);
+        let heard = node.hear(now, path, bytes, &self.keys[to]);
         let received = heard.received;
         if heard.quiet {
             self.quiet += 1;
@@ -218,7 +241,8 @@ impl World {
 
     /// The timer of a host expires now, whenever it was due.
     pub fn expire(&mut self, index: usize) {
-        self.nodes[index].handle_timeout(self.now);
+        let now = self.clock(index);
+        self.nodes[index].handle_timeout(now);
         self.drain(index);
     }
 
@@ -257,6 +281,13 @@ impl World {
         }
         while let Some(event) = self.nodes[index].poll_event() {
             self.events[index].push(event);
+            if let Event::SetBack { draining } = event {
+                // As the module does.
+                self.command(index, Command::Start);
+                if draining {
+                    self.command(index, Command::Drain);
+                }
+            }
         }
         if self.check_owners {
             self.assert_one_owner();
@@ -285,7 +316,12 @@ impl World {
             assert!(steps < 3_000_000, "livelock at {:?}", self.now);
             let timer = (0..self.nodes.len())
                 .filter(|index| !self.crashed[*index])
-                .map(|index| (self.nodes[index].poll_timeout(), index))
+                .map(|index| {
+                    (
+                        self.nodes[index].poll_timeout().after(self.behind[index]),
+                        index,
+                    )
+                })
                 .min();
             let frame = self.queue.first_key_value().map(|(key, _)| key.0);
             let frame_first = match (frame, timer) {
@@ -310,7 +346,8 @@ impl World {
                 }
             } else {
                 let index = timer.unwrap().1;
-                self.nodes[index].handle_timeout(self.now);
+                let now = self.clock(index);
+                self.nodes[index].handle_timeout(now);
                 self.drain(index);
             }
         }
