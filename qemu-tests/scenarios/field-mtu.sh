@@ -67,6 +67,7 @@ owns() {
 	[ "$(shown 3 '.[0].buckets_owned')" -gt 0 ]
 }
 check "1279: the host gives its buckets up" wait_until 20 owns_nothing
+same "1279: for its interface" interface-cut "$(out_reason 3)"
 check "1279: and says why" grep -q "PROBLEM: the MTU of eth0 is 1279" <<<"$(adm h3 show eth0)"
 ip -n h3 link set eth0 mtu 1280
 check "1280: it is back" wait_until 20 owns

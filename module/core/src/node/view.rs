@@ -426,7 +426,8 @@ impl<S: Storage> Node<S> {
     }
 
     pub(super) fn own_out(&self) -> OutReason {
-        let blocked = if self.vip_missing {
+        // Through an interface that is unusable no VIP is delivered: it is the cause.
+        let blocked = if self.vip_missing && self.segment_up {
             OutReason::VipMissing
         } else {
             OutReason::InterfaceCut

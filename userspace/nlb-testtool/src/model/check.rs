@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nlb_core::limits::FRAME_MAX;
+use nlb_core::limits::MTU_MIN;
 use nlb_core::state::{HostState, OutReason};
 use nlb_netlink::object::Cluster;
 use nlb_netlink::{Client, NetlinkSocket, route::Route};
@@ -331,12 +331,12 @@ impl<'a> View<'a> {
             let is_port = self
                 .device(world, link)
                 .is_some_and(|(id, _)| world.is_port(id));
-            let fit = link.is_fit(FRAME_MAX as u32) && !is_port;
+            let fit = link.is_fit(MTU_MIN) && !is_port;
             let has_vips = self.with_vips.contains(index);
             let reason = cluster.out_reason.known();
             let right = match (has_vips, fit) {
-                (false, _) => reason == Some(OutReason::VipMissing),
-                (true, false) => reason == Some(OutReason::InterfaceCut),
+                (_, false) => reason == Some(OutReason::InterfaceCut),
+                (false, true) => reason == Some(OutReason::VipMissing),
                 (true, true) => reason != Some(OutReason::VipMissing),
             };
             if !right {
