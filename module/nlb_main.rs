@@ -12,6 +12,7 @@ use kernel::sync::Arc;
 
 mod cluster;
 mod datapath;
+mod fork;
 mod kapi;
 mod l2;
 mod namespace;
@@ -23,7 +24,6 @@ mod nlb_core;
 mod probe;
 mod quota;
 mod registry;
-mod set_back;
 mod sleep;
 mod stats;
 

@@ -122,6 +122,10 @@ def act(verb: str, words: list[str], directory: pathlib.Path) -> int:
         rejoin(running, number, words[1:])
     elif verb == "join":
         running.join(number, *words[1:])
+    elif verb == "snapshot":
+        running.snapshot(number)
+    elif verb == "revert":
+        running.revert(number, told=words[1:] == ["told"])
     elif verb in ("unplug", "plug"):
         running.set_cable(number, verb == "plug")
     else:
@@ -134,7 +138,7 @@ def main() -> int:
         prog="qemu-tests/lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dir", type=pathlib.Path, default=paths.BUILD / "lab", help=argparse.SUPPRESS)
-    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "unplug", "plug"]
+    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "snapshot", "revert", "unplug", "plug"]
     parser.add_argument("verb", choices=verbs)
     parser.add_argument("words", nargs=argparse.REMAINDER)
     args = parser.parse_args()

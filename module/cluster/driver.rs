@@ -328,7 +328,7 @@ impl Expire for Cluster {
         inquiry::act(self, role);
         if look_at_health {
             health::act(self, |command| {
-                let _ = carry_out_command(self, timer, command);
+                carry_out_command(self, timer, command).is_ok()
             });
         }
         conflict::expired(self);

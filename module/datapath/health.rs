@@ -11,10 +11,10 @@ use crate::netlink::notify;
 use crate::nlb_core::config::SlotSet;
 use crate::nlb_core::genl::{Health, HealthAction, Stance};
 use crate::nlb_core::health::{Sight, Sums, Watch};
-use crate::nlb_core::limits::HEALTH_LOOK_NS;
+use crate::nlb_core::limits::{HEALTH_LOOK_NS, SLOTS_MAX};
 use crate::nlb_core::node::Command;
 use crate::nlb_core::reason::Reason;
-use crate::nlb_core::stance::Memory;
+use crate::nlb_core::stance::{Memory, Others, Seen};
 use crate::nlb_core::time::Instant;
 use kernel::prelude::*;
 
@@ -112,10 +112,16 @@ impl Looked {
     }
 }
 
-/// Looks at the counters, tells what has changed, and hands the rules that are given up or taken again to `carry_out`.
-/// Context: any, without locks that a driver could take; one at a time.
+/// What this host does about its rules, as the node has it, and what the others do.
+struct Stances {
+    now: [Stance; SLOTS_MAX],
+    wanted: [Stance; SLOTS_MAX],
+}
+
+/// Looks at the counters, tells what has changed, and hands the rules that are given up or taken again to `carry_out`, which
+/// says whether it was done. Context: any, without locks that a driver could take; one at a time.
 #[inline(never)]
-pub(crate) fn act(cluster: &Cluster, carry_out: impl Fn(Command)) {
+pub(crate) fn act(cluster: &Cluster, carry_out: impl Fn(Command) -> bool) {
     let Some(looked) = Looked::of(cluster) else {
         return;
     };
@@ -127,20 +133,44 @@ pub(crate) fn act(cluster: &Cluster, carry_out: impl Fn(Command)) {
             is_rule: row != 0 || looked.rules == 0,
             asked_elsewhere: cluster.description().allow_other_interfaces,
         };
-        let rule = row.checked_sub(1).and_then(|rule| u16::try_from(rule).ok());
         if let Some((health, log)) = look(cluster, row, sight) {
-            notify::rule_health(cluster, rule, health, log);
+            notify::rule_health(cluster, rule_of(row), health, log);
         }
-        if let Some(slot) = rule.filter(|rule| looked.passive.contains(usize::from(*rule))) {
-            if let Some((health, stance)) = weigh(cluster, row, slot) {
-                let rules = looked.digest;
-                carry_out(Command::Take {
-                    rules,
-                    slot,
-                    stance,
-                });
-                notify::rule_stance(cluster, slot, health, stance);
-            }
+    }
+    if !looked.passive.is_empty() {
+        weigh_all(cluster, &looked, rows, carry_out);
+    }
+}
+
+/// The rule that a row is about; `None`: what no rule covers.
+fn rule_of(row: usize) -> Option<u16> {
+    row.checked_sub(1).and_then(|rule| u16::try_from(rule).ok())
+}
+
+/// Gives rules up and takes them again, all in one change.
+#[inline(never)]
+fn weigh_all(cluster: &Cluster, looked: &Looked, rows: usize, carry_out: impl Fn(Command) -> bool) {
+    let now = cluster.look(|node, _, _| *node.stances());
+    let mut stances = Stances { now, wanted: now };
+    for (row, (now, wanted)) in (1..rows).zip(stances.now.iter().zip(stances.wanted.iter_mut())) {
+        let Some(rule) = rule_of(row).filter(|rule| looked.passive.contains(usize::from(*rule)))
+        else {
+            continue;
+        };
+        let others = cluster.look(|node, _, _| node.others_in(usize::from(rule)));
+        *wanted = weigh(cluster, row, *now, others);
+    }
+    if stances.now == stances.wanted {
+        return;
+    }
+    let done = carry_out(Command::Take {
+        rules: looked.digest,
+        stances: stances.wanted,
+    });
+    for (row, (now, wanted)) in (1..rows).zip(stances.now.iter().zip(&stances.wanted)) {
+        if let Some(rule) = rule_of(row).filter(|_| done && now != wanted) {
+            let (health, log) = told(cluster, row);
+            notify::rule_stance(cluster, rule, health, *wanted, log);
         }
     }
 }
@@ -179,24 +209,30 @@ fn look(cluster: &Cluster, row: usize, sight: Sight) -> Option<(Health, bool)> {
     Some((after, !is_well(after) && watch.may_log()))
 }
 
-/// What is known of a rule, and what this host shall do about it, if that is something else than it does.
-fn weigh(cluster: &Cluster, row: usize, slot: u16) -> Option<(Health, Stance)> {
-    let (stance, others_take) = cluster.look(|node, _, _| {
-        let slot = usize::from(slot);
-        (node.stance(slot), node.others_take(slot))
-    });
+/// What this host shall do about a rule from now on.
+fn weigh(cluster: &Cluster, row: usize, stance: Stance, others: Others) -> Stance {
     let mut watches = cluster.healths().watches.lock();
     let Watches { rows, memories, .. } = &mut *watches;
-    let (watch, memory) = (rows.get_mut(row)?, memories.get_mut(row)?);
-    let health = watch.health();
-    let wanted = memory.look(stance, health, others_take);
-    if wanted == stance {
-        return None;
-    }
-    if wanted == Stance::Tries {
+    let (Some(watch), Some(memory)) = (rows.get_mut(row), memories.get_mut(row)) else {
+        return stance;
+    };
+    let seen = Seen {
+        health: watch.health(),
+        asked: watch.asked(),
+    };
+    let wanted = memory.look(stance, seen, others);
+    if wanted == Stance::Tries && stance != wanted {
         // What clients met before says nothing of those to come.
         let syns = watch.syns_lately();
         watch.begin_anew(cluster.stats().sums_of(row), syns);
     }
-    Some((watch.health(), wanted))
+    wanted
+}
+
+/// What is known of a rule, and whether the log shall have what became of it.
+fn told(cluster: &Cluster, row: usize) -> (Health, bool) {
+    let mut watches = cluster.healths().watches.lock();
+    let health = watches.rows.get(row).map_or(Health::Unknown, Watch::health);
+    let log = watches.memories.get_mut(row).is_some_and(Memory::may_log);
+    (health, log)
 }

@@ -172,8 +172,8 @@ impl Walker {
 
     /// Enters the connections of containers and guests behind the VIP, which have no socket here.
     fn walk_conntrack(&self, found: &mut Found) -> Result {
-        // What had no packet since this host began to serve was ended when it stopped before.
-        let serving_ms = self.cluster.look(|node, _, now| now.since(node.started())) / NS_PER_MS;
+        // What had no packet since this host began to take part is over, or nothing is lost if it is not waited for.
+        let serving_ms = self.cluster.look(|node, _, now| now.since(node.begun())) / NS_PER_MS;
         let serving_ms = u32::try_from(serving_ms).unwrap_or(u32::MAX);
         let Some(mut walk) = ConntrackWalk::new(serving_ms) else {
             return Ok(());

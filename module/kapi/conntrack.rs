@@ -198,8 +198,8 @@ pub(crate) struct ConntrackWalk {
 }
 
 impl ConntrackWalk {
-    /// At the beginning, of the connections that have had a packet within `since_ms`; nothing if connection tracking is not
-    /// loaded. Its module cannot go while this lives. Context: process.
+    /// At the beginning; nothing if connection tracking is not loaded. Connections without a packet for `since_ms` do not count
+    /// as living. Its module cannot go while this lives. Context: process.
     pub(crate) fn new(since_ms: u32) -> Option<Self> {
         // SAFETY: Plain data, for which zero means "not held".
         let mut table = unsafe { core::mem::zeroed() };

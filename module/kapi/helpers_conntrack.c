@@ -110,17 +110,19 @@ unsigned int nlb_helper_ct_lookup(void *find, const void *owner, const struct ne
 }
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, nlb_tcp_found found, void *context)
+static void nlb_show_tuple(const struct nf_conntrack_tuple *tuple, bool lives, nlb_tcp_found found,
+			   void *context)
 {
 	found(context, tuple->src.l3num == NFPROTO_IPV6, &tuple->src.u3,
 		    be16_to_cpu(tuple->src.u.tcp.port), &tuple->dst.u3,
-		    be16_to_cpu(tuple->dst.u.tcp.port), true);
+		    be16_to_cpu(tuple->dst.u.tcp.port), lives);
 }
 
 /*
  * Whether no packet of a connection has come for @since_ms: then this host has stopped since, which ended it, and its entry
  * stays for days. Its time to live is set anew by each packet. That of an entry which waits for an answer, or has a
- * policy of its own, tells nothing: it counts as one that lives, and most such entries go within minutes.
+ * policy or a fixed end of its own, tells nothing: it counts as one that lives, and most such entries go within minutes.
+ * One that is older than a longer nf_conntrack_tcp_timeout_established looks stale until its next packet.
  */
 static bool nlb_ct_is_stale(const struct net *net, const struct nf_conn *ct, u32 since_ms)
 {
@@ -129,8 +131,12 @@ static bool nlb_ct_is_stale(const struct net *net, const struct nf_conn *ct, u32
 	u32 left = nf_ct_expires(ct), whole;
 
 	if (state >= TCP_CONNTRACK_MAX || test_bit(IPS_OFFLOAD_BIT, &ct->status) ||
-	    test_bit(IPS_HW_OFFLOAD_BIT, &ct->status) || nf_ct_ext_exist(ct, NF_CT_EXT_TIMEOUT))
+	    test_bit(IPS_HW_OFFLOAD_BIT, &ct->status) || test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
 		return false;
+#ifdef CONFIG_NF_CONNTRACK_TIMEOUT
+	if (nf_ct_ext_exist(ct, NF_CT_EXT_TIMEOUT))
+		return false;
+#endif
 	whole = READ_ONCE(timeouts[state]);
 	if (left <= READ_ONCE(timeouts[TCP_CONNTRACK_UNACK]) ||
 	    left <= READ_ONCE(timeouts[TCP_CONNTRACK_RETRANS]) || left > whole)
@@ -143,16 +149,17 @@ static void nlb_show_ct(const struct net *net, const struct nf_conn *ct, u32 sin
 			nlb_tcp_found found, void *context)
 {
 	unsigned long status = READ_ONCE(ct->status);
+	bool lives;
 	u32 awaited;
 
 	if (nf_ct_protonum(ct) != IPPROTO_TCP ||
-	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE ||
-	    nlb_ct_is_stale(net, ct, since_ms))
+	    nlb_ct_state(ct, IP_CT_DIR_REPLY, &awaited) == NLB_CT_NONE)
 		return;
+	lives = !nlb_ct_is_stale(net, ct, since_ms);
 	if (status & IPS_DST_NAT)
-		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), found, context);
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), lives, found, context);
 	if (status & IPS_SRC_NAT)
-		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), found, context);
+		nlb_show_tuple(nf_ct_tuple(ct, IP_CT_DIR_REPLY), lives, found, context);
 }
 #endif
 
@@ -207,7 +214,7 @@ u32 nlb_helper_ct_parts(const struct nlb_ct_table *table, const struct net *net)
  * Shows the TCP connections of @net whose addresses this host translates, as far as they are in one part of the table:
  * the chains that share a lock. @seen is the table's address, NULL for the first part; false if the table is another
  * one by now, for it was resized: then connections may have moved from a part that is to come to one that was. Those
- * that have had no packet for @since_ms are left out. @found is called under the lock, with BH off, and must be short.
+ * that have had no packet for @since_ms do not count as living. @found is called under the lock, with BH off, and must be short.
  * Context: process, without locks.
  */
 bool nlb_helper_ct_walk(const struct nlb_ct_table *table, const struct net *net, u32 part,

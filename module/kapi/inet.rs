@@ -81,7 +81,7 @@ pub(crate) struct TcpFlow {
     pub(crate) client: (IpAddr, u16),
     /// Own address and port.
     pub(crate) local: (IpAddr, u16),
-    /// It is not in TIME_WAIT.
+    /// It is not in TIME_WAIT, nor is it an entry of connection tracking that is only waiting for its end.
     pub(crate) lives: bool,
 }
 

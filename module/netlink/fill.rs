@@ -234,7 +234,7 @@ fn rule_at(cluster: &Cluster, index: usize) -> Option<RuleAt> {
             waits,
             rule: *rule,
             share: *share,
-            stance: node.stance(usize::from(number)),
+            stance: *node.stances().get(usize::from(number))?,
             owned: words
                 .map(|word| node.owned_word(number, word).count_ones())
                 .fold(0, u32::wrapping_add),

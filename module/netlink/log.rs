@@ -82,7 +82,7 @@ pub(crate) fn health(cluster: &Cluster, rule: Option<u16>, health: Health) {
 /// This host gives a rule's buckets up, or takes them again. Context: any.
 pub(crate) fn stance(cluster: &Cluster, rule: u16, stance: Stance) {
     let text = match stance {
-        Stance::GaveUp => "given up while other hosts serve it",
+        Stance::GaveUp => "given up to hosts whose clients get answers, if there are any",
         Stance::Takes => "served again",
         Stance::Tries => return,
     };

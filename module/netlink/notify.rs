@@ -145,9 +145,12 @@ pub(crate) fn rule_health(cluster: &Cluster, rule: Option<u16>, health: Health, 
     send(cluster, EventKind::RuleHealth, None, &fields);
 }
 
-/// Tells that this host gives a rule's buckets up, tries a few, or takes its share again. Context: any.
-pub(crate) fn rule_stance(cluster: &Cluster, rule: u16, health: Health, stance: Stance) {
-    log::stance(cluster, rule, stance);
+/// Tells that this host gives a rule's buckets up, tries a few, or takes its share again; in the kernel's log too if `log`.
+/// Context: any.
+pub(crate) fn rule_stance(cluster: &Cluster, rule: u16, health: Health, stance: Stance, log: bool) {
+    if log {
+        log::stance(cluster, rule, stance);
+    }
     let fields = Fields {
         rule: Some(rule),
         health: Some(health),

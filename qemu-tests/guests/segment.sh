@@ -21,6 +21,16 @@ power_cut() {
 	lab cut "$1"
 }
 
+# snapshot N: save host N with its memory; it stands still meanwhile.
+snapshot() {
+	lab snapshot "$1"
+}
+
+# revert N [told]: set it back to that; the machine tells it so, or does not.
+revert() {
+	lab revert "$@"
+}
+
 unplug() {
 	lab unplug "$1"
 }

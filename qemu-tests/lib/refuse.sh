@@ -11,7 +11,7 @@ REFUSE=/sys/module/refuse/parameters
 # What nlb imports and may be refused, with what it answers then. ENOMEM is 12;
 # 0 is a null pointer, or false.
 REFUSABLE="
-nf_register_net_hook:-12 genl_register_family:-12 register_pernet_device:-12 register_pm_notifier:-12
+nf_register_net_hook:-12 genl_register_family:-12 register_pernet_device:-12 register_pm_notifier:-12 register_random_vmfork_notifier:-12
 register_netdevice_notifier:-12 register_inetaddr_notifier:-12 register_inet6addr_notifier:-12
 register_module_notifier:-12 rtnl_link_register:-12 alloc_netdev_mqs:0 register_netdevice:-12 netdev_rx_handler_register:-16 dev_open:-12 dev_mc_add:-12 dev_uc_add:-12 ipv6_dev_mc_inc:-12
 netlink_unicast:-105 netlink_broadcast_filtered:-105 nla_put:-90

@@ -69,6 +69,10 @@ class Shape:
     detached: bool = False
     # A file that somebody else keeps locked: the guest dies when that ends.
     lives_with: pathlib.Path | None = None
+    # What the machine says of its generation (VMGENID): another one, and it was set back or copied.
+    generation: str | None = None
+    # A state that was saved: the guest goes on from there.
+    saved: pathlib.Path | None = None
 
 
 def _drives(disks: list[pathlib.Path]) -> list[str]:
@@ -189,6 +193,10 @@ class Guest:
                 "-chardev", f"pipe,id={port},path={port}",
                 "-device", f"virtserialport,chardev={port},name=nlb.{port}",
             ]  # fmt: skip
+        if shape.generation:
+            command += ["-device", f"vmgenid,guid={shape.generation}"]
+        if shape.saved:
+            command += ["-incoming", f"exec:cat '{shape.saved}'"]
         if shape.plugin:
             command += ["-plugin", shape.plugin]
         command += self._disks(shape)
@@ -360,6 +368,32 @@ class Guest:
             if "error" in answer:
                 raise GuestError(f"{self.name}: {command}: {answer['error']['desc']}")
             return answer["return"]
+
+    def save(self, file: pathlib.Path) -> None:
+        """Save the guest as it is, with its memory. It stands still meanwhile, and then goes on."""
+        self.qmp("stop")
+        self.qmp("migrate", uri=f"exec:cat > '{file}'")
+        self._wait_status("query-migrate", "completed", "its state could not be saved")
+        self.qmp("cont")
+
+    def go_on(self) -> None:
+        """Run a guest that was started from a saved state: it stood still when that was saved."""
+        self._wait_status("query-status", "paused", "the saved state could not be read")
+        self.qmp("cont")
+
+    def _wait_status(self, question: str, wanted: str, failure: str) -> None:
+        deadline = time.monotonic() + 120
+        while (status := self._status(question)) != wanted:
+            if status == "failed" or time.monotonic() > deadline:
+                raise GuestError(f"{self.name}: {failure}: {status}")
+            time.sleep(0.1)
+
+    def _status(self, question: str) -> str | None:
+        try:
+            return self.qmp(question).get("status")
+        except (FileNotFoundError, ConnectionRefusedError):
+            # QEMU has only just been started.
+            return None
 
     def set_cable(self, plugged: bool, nic: int = 0) -> None:
         """Pull a network card's cable, or plug it in again."""

@@ -15,6 +15,9 @@ from . import guest, payload, programs, segment
 # Enough for the kernel, nginx and the module.
 MEMORY_MIB = 224
 
+# What machines say of their generation at first, and once they were told that they were set back.
+GENERATIONS = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
+
 
 class LabError(Exception):
     """The lab is not in the state that was asked for."""
@@ -107,6 +110,7 @@ class Lab:
             within=self.segment.command([]),
             detached=self.plan.detached,
             lives_with=self._owner() if self.attached else None,
+            generation=GENERATIONS[0],
         )
 
     # Single guests
@@ -115,15 +119,28 @@ class Lab:
         """The lock that the maker of an attended lab holds."""
         return None if self.plan.detached else self.dir / "owner"
 
-    def boot(self, number: int) -> None:
-        """Start one guest. What its last life left is kept beside it."""
+    def boot(self, number: int, **other) -> None:
+        """Start one guest, of another shape if so told. What its last life left is kept beside it."""
         machine = self.host(number)
         if machine.dir.exists():
             old = machine.dir.with_name(f"{machine.name}.before")
             shutil.rmtree(old, ignore_errors=True)
             machine.dir.rename(old)
             machine = self.guests[number] = self._guest(number)
-        machine.boot(self._shape(number))
+        machine.boot(dataclasses.replace(self._shape(number), **other))
+
+    def _saved(self, number: int) -> pathlib.Path:
+        return self.dir.absolute() / f"saved{number}"
+
+    def snapshot(self, number: int) -> None:
+        """Save a guest as it is."""
+        self.host(number).save(self._saved(number))
+
+    def revert(self, number: int, told: bool) -> None:
+        """Set a guest back to what was saved; the machine tells it so, or does not."""
+        self.host(number).power_cut()
+        self.boot(number, saved=self._saved(number), generation=GENERATIONS[told])
+        self.host(number).go_on()
 
     def remove(self) -> None:
         """End all guests and remove the segment."""

@@ -137,14 +137,14 @@ for n in 1 2; do
 done
 check "nobody: every bucket has an owner" [ $(($(share 1 0) + $(share 2 0))) = $((before * 2)) ]
 serve 1
-check "nobody: host 1 answers again" asked_until 30 stance_is 1 0 takes
+check "nobody: host 1 answers again" asked_until 60 stance_is 1 0 takes
 all_of "nobody-but-1" 1 80
 # And if it leaves, the other serves on.
 serve 2
 adm h1 stop eth0
 check "nobody: host 2 is the last" wait_until 20 share_is 2 0 $((before * 2))
 all_of "last" 2 80
-check "nobody: host 2 has found out" asked_until 30 stance_is 2 0 takes
+check "nobody: host 2 has found out" asked_until 60 stance_is 2 0 takes
 
 # A rule that only reports is not given up.
 adm h1 start eth0

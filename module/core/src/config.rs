@@ -40,7 +40,8 @@ impl SlotSet {
     }
 
     /// Whether no slot is in the set.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
     }
 

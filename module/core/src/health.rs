@@ -127,6 +127,8 @@ pub struct Watch {
     open_datagrams: [u64; 2],
     /// Resets since the last SYN-ACK.
     resets: u64,
+    /// Clients came since the look before.
+    asked: bool,
     /// SYNs of the last look that had no answer then.
     owed: u64,
     /// SYNs, and those that had no answer until the next look, in sixteenths and fading.
@@ -157,6 +159,7 @@ impl Watch {
             open: [0; 2],
             open_datagrams: [0; 2],
             resets: 0,
+            asked: false,
             owed: 0,
             faded: [0; 2],
             window: [[0; 2]; 2],
@@ -175,6 +178,12 @@ impl Watch {
         self.health
     }
 
+    /// Whether clients came since the look before the last one.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.asked
+    }
+
     /// Looks at the counters, once in [`super::limits::HEALTH_LOOK_NS`]; what is known of the rule then.
     pub fn look(&mut self, sums: &Sums, sight: Sight) -> Health {
         let new = sums.since(&self.before);
@@ -183,6 +192,7 @@ impl Watch {
         self.count_datagrams(&new);
         self.count_window(&new);
         let asked = new.syns.saturating_add(new.datagrams);
+        self.asked = asked != 0;
         self.quiet = if asked.saturating_add(new.syn_acks) == 0 {
             self.quiet.saturating_add(1)
         } else {

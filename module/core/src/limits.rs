@@ -224,8 +224,8 @@ pub const HEALTH_LOG_LOOKS: u32 = 60;
 /// Looks without a client after which nothing is known any more.
 pub const HEALTH_FORGET_LOOKS: u32 = 60;
 
-/// Looks in a row that find no answers before a host gives a rule's buckets up: the first of them has seen three SYNs that
-/// were a second old, and the second that it goes on.
+/// Looks with clients and without answers, one after the other, before a host gives a rule's buckets up: the first of them has
+/// seen three SYNs that were a second old, and the second that it goes on.
 pub const GIVE_UP_LOOKS: u32 = 2;
 
 /// Looks for which it gives them up the first time, longer than a service takes to start; twice as many each time that it

@@ -157,13 +157,11 @@ pub(super) struct Input<'a> {
 /// Inputs of so many members always fit a frame.
 pub(super) const INPUTS_PER_FRAME: usize = 8;
 
-/// Bytes of an element of a frame of weights with as many slots as there can be.
-const INPUT_MAX: usize = 16 + 2 * SLOTS_MAX;
-
 // Both kinds of frames go through the smallest MTU.
 const _: () = {
     let room = frame_room(MTU_MIN) - HEADER_LEN - TAG_LEN;
-    assert!(INPUTS_PER_FRAME * INPUT_MAX < room);
+    let input = 16 + 2 * SLOTS_MAX;
+    assert!(INPUTS_PER_FRAME * input < room);
     assert!(21 + PART_BUCKETS <= room);
 };
 

@@ -77,15 +77,12 @@ pub enum Command {
     /// Whether frames to a virtual MAC fail to reach this host, though heartbeats do. The host gives its buckets up while
     /// others are better off.
     Starved(bool),
-    /// Whether this host takes buckets of a slot; nothing changes if other rules than those of this digest are in force. Each
-    /// slot of new rules is taken, and so are all when the host starts.
+    /// Whether this host takes buckets of each slot. All slots of new rules are taken, and so are all when the host starts.
     Take {
-        /// Digest of the rules that the slot is of.
+        /// Digest of the rules that the slots are of.
         rules: u64,
-        /// Slot: below the number of slots in use.
-        slot: u16,
-        /// What this host does about it.
-        stance: Stance,
+        /// What this host does about each slot.
+        stances: [Stance; SLOTS_MAX],
     },
     /// The machine was set back to an earlier state, or is a copy of another one.
     SetBack,
@@ -130,7 +127,7 @@ pub enum CommandError {
     Stopped,
     /// `random` was 0: no incarnation can be made of it.
     Random,
-    /// There is no such slot.
+    /// There is no such slot, or other rules are in force by now.
     Slot,
     /// The weight is above 100, or the handling priority above 64.
     Weight,
@@ -266,6 +263,8 @@ pub struct Node<S: Storage> {
     incarnation: u64,
     /// Goes into the next incarnation.
     salt: u64,
+    /// When this host began to take part.
+    begun: Instant,
     seq: u64,
     /// Version of the last frame that was sent.
     version: u8,
@@ -380,6 +379,7 @@ impl<S: Storage> Node<S> {
             out: OutReason::None,
             incarnation: 0,
             salt: 0,
+            begun: Instant(0),
             seq: 0,
             version: config.versions.0,
             epoch: 0,
@@ -467,8 +467,8 @@ impl<S: Storage> Node<S> {
 
     /// When this host began to take part.
     #[must_use]
-    pub fn started(&self) -> Instant {
-        self.started
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Members of the committed generation.

@@ -79,12 +79,29 @@ impl<T: Transport> Connection<T> {
     where
         M: NetlinkSerializable + NetlinkDeserializable + AttributeNames + Clone,
     {
+        self.dump_of(message, |reply| [reply])
+    }
+
+    /// The same, of which only what `make` makes of each reply is kept: a list may be long.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::dump`].
+    pub fn dump_of<M, R, I>(
+        &mut self,
+        message: M,
+        mut make: impl FnMut(M) -> I,
+    ) -> Result<Vec<R>, Error>
+    where
+        M: NetlinkSerializable + NetlinkDeserializable + AttributeNames + Clone,
+        I: IntoIterator<Item = R>,
+    {
         for _ in 0..DUMP_TRIES {
             let request = self.send(message.clone(), NLM_F_REQUEST | NLM_F_DUMP)?;
             let mut replies = Vec::new();
             let result = self.receive(&request, &message, |step| match step {
                 Step::Reply(reply) => {
-                    replies.push(reply);
+                    replies.extend(make(reply));
                     false
                 }
                 Step::Finished => true,

@@ -117,15 +117,15 @@ impl<T: Transport> Sockets<T> {
     pub fn connections(&mut self, to: &[IpAddr]) -> Result<Vec<TcpConnection>, Error> {
         let mut found = Vec::new();
         for v6 in [false, true] {
-            let replies = self
-                .connection
-                .dump(DiagMessage::Request(Asked::All { v6 }))?;
-            found.extend(replies.iter().filter_map(|reply| match reply {
-                DiagMessage::Socket(socket) => connection(socket),
-                DiagMessage::Request(_) => None,
-            }));
+            let request = DiagMessage::Request(Asked::All { v6 });
+            found.extend(self.connection.dump_of(request, |reply| {
+                let found = match reply {
+                    DiagMessage::Socket(socket) => connection(&socket),
+                    DiagMessage::Request(_) => None,
+                };
+                found.filter(|it| to.contains(&it.local.ip()))
+            })?);
         }
-        found.retain(|it| to.contains(&it.local.ip()));
         Ok(found)
     }
 
@@ -202,10 +202,12 @@ impl<T: Transport> Tracking<T> {
         let mut found = Vec::new();
         for family in [NetfilterProtoFamily::IPv4, NetfilterProtoFamily::IPv6] {
             let message = tracked(family, ConntrackMessage::Get(Vec::new()));
-            let replies = self.connection.dump(message)?;
-            found.extend(replies.iter().flat_map(translated));
+            found.extend(self.connection.dump_of(message, |reply| {
+                let mut found = translated(&reply);
+                found.retain(|it| to.contains(&it.local.ip()));
+                found
+            })?);
         }
-        found.retain(|it| to.contains(&it.local.ip()));
         Ok(found)
     }
 

@@ -4,6 +4,7 @@
 
 use std::{net::IpAddr, path::Path};
 
+use crate::warn;
 use nlb_core::limits::KEY_LEN;
 use nlb_netlink::{
     Client, Error, NetlinkSocket,
@@ -197,7 +198,12 @@ impl Kernel for Linux {
         let mut found = self.sockets()?.connections(to)?;
         // To ask for it would load it.
         if Path::new(CONNTRACK).exists() {
-            found.extend(self.tracking()?.connections(to)?);
+            match self.tracking().and_then(|it| it.connections(to)) {
+                Ok(tracked) => found.extend(tracked),
+                Err(error) => warn(Some(format!(
+                    "connections of containers could not be seen: {error}"
+                ))),
+            }
         }
         Ok(found)
     }

@@ -49,11 +49,7 @@ impl<S: Storage> Node<S> {
                 self.inputs_changed(changed);
             }
             Command::Starved(starved) => self.note_starved(starved),
-            Command::Take {
-                rules,
-                slot,
-                stance,
-            } => self.take(rules, slot.into(), stance),
+            Command::Take { stances, .. } => self.take(&stances),
             Command::SetBack => self.set_back(0),
             Command::SegmentSeen => self.note_segment(),
             Command::PeerSeen(host) => self.note_answer(host),
@@ -102,7 +98,7 @@ impl<S: Storage> Node<S> {
                     return Err(CommandError::Weight);
                 }
             }
-            Command::Take { slot, .. } if usize::from(slot) >= self.slots() => {
+            Command::Take { rules, .. } if rules != self.config.rules.digest => {
                 return Err(CommandError::Slot)
             }
             Command::Stage(rules) => self.check_stage(Some(&rules))?,
@@ -133,6 +129,7 @@ impl<S: Storage> Node<S> {
         self.marks_len = 0;
         self.draining = false;
         self.started = self.now;
+        self.begun = self.now;
         self.last_beat = self.now;
         self.next_beat = self.now;
         self.note_segment();

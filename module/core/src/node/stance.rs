@@ -11,7 +11,8 @@
 
 use super::super::config::SlotKind;
 use super::super::genl::Stance;
-use super::super::host::{HostId, HostSet};
+use super::super::host::HostSet;
+use super::super::stance::Others;
 use super::super::store::Storage;
 use super::super::wire::Flags;
 use super::{Node, SLOTS_MAX};
@@ -49,17 +50,24 @@ fn told(weight: u8, kind: SlotKind, stance: Stance) -> u8 {
 }
 
 impl<S: Storage> Node<S> {
-    /// Whether this host takes buckets of a slot.
+    /// Whether this host takes buckets of each slot.
     #[must_use]
-    pub fn stance(&self, slot: usize) -> Stance {
-        self.stances.get(slot).copied().unwrap_or(Stance::Takes)
+    pub fn stances(&self) -> &[Stance; SLOTS_MAX] {
+        &self.stances
     }
 
-    /// Whether another member takes buckets of a slot, or would if it had to.
+    /// What the other members do about a slot, as the assignment sees them.
     #[must_use]
-    pub fn others_take(&self, slot: usize) -> bool {
-        let mut others = self.fit_others().iter();
-        others.any(|host| self.peer_takes(host, slot))
+    pub fn others_in(&self, slot: usize) -> Others {
+        let others = self.view.members.without(self.config.host).iter();
+        let told = others
+            .filter(|host| self.two_way(*host) && !self.peer(*host).idle)
+            .filter_map(|host| self.peer(host).weights.get(slot).copied());
+        told.fold(Others::Cannot, |so_far, told| match so_far {
+            _ if takes(told) => Others::Take,
+            Others::Cannot if weight_in(told) != 0 => Others::Could,
+            so_far => so_far,
+        })
     }
 
     /// Other members that get frames to the virtual MAC, and may own buckets.
@@ -78,20 +86,9 @@ impl<S: Storage> Node<S> {
         fit.fold(HostSet::EMPTY, HostSet::with)
     }
 
-    /// Whether a peer takes buckets of a slot.
-    pub(super) fn peer_takes(&self, host: HostId, slot: usize) -> bool {
-        let told = self.peer(host).weights.get(slot).copied();
-        told.is_some_and(takes)
-    }
-
-    /// Takes a slot, gives it up, or tries it again.
-    pub(super) fn take(&mut self, rules: u64, slot: usize, stance: Stance) {
-        if rules != self.config.rules.digest {
-            return;
-        }
-        if let Some(place) = self.stances.get_mut(slot) {
-            *place = stance;
-        }
+    /// Takes slots, gives them up, or tries them again.
+    pub(super) fn take(&mut self, stances: &[Stance; SLOTS_MAX]) {
+        self.stances = *stances;
         let before = self.weights;
         self.tell_weights();
         if self.weights != before {

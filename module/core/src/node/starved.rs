@@ -7,6 +7,7 @@
 //! What a host says of itself is authenticated, so a station without the key can bring nobody to step back.
 
 use super::super::store::Storage;
+use super::stance::weight_in;
 use super::{Node, Urgency};
 
 impl<S: Storage> Node<S> {
@@ -44,7 +45,14 @@ impl<S: Storage> Node<S> {
         !fed.is_empty()
             && (0..self.slots()).all(|slot| {
                 let own = self.config.rules.weights.get(slot).copied().unwrap_or(0);
-                own == 0 || fed.iter().any(|host| self.peer_takes(host, slot))
+                // One that gave the slot up serves it all the same if it is the last that may.
+                let has = |host| {
+                    self.peer(host)
+                        .weights
+                        .get(slot)
+                        .is_some_and(|told| weight_in(*told) > 0)
+                };
+                own == 0 || fed.iter().any(has)
             })
     }
 }

@@ -5,7 +5,9 @@
 use super::world::{config, owned, World, PERIOD, TOLERANCE};
 use nlb_core::config::SlotKind;
 use nlb_core::genl::Stance;
+use nlb_core::limits::SLOTS_MAX;
 use nlb_core::node::{Command, CommandError};
+use nlb_core::stance::Others;
 use nlb_core::state::Cause;
 
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
@@ -29,13 +31,19 @@ fn serving(hosts: usize, kind: SlotKind) -> World {
 }
 
 fn take(world: &mut World, index: usize, stance: Stance) {
-    let (rules, slot) = (world.nodes[index].config().rules.digest, 0);
-    let command = Command::Take {
-        rules,
-        slot,
-        stance,
-    };
-    world.command(index, command);
+    let rules = world.nodes[index].config().rules.digest;
+    world.command(index, command(rules, stance));
+}
+
+/// What is done about slot 0.
+fn command(rules: u64, stance: Stance) -> Command {
+    let mut stances = [Stance::Takes; SLOTS_MAX];
+    stances[0] = stance;
+    Command::Take { rules, stances }
+}
+
+fn others(world: &World, index: usize) -> Others {
+    world.nodes[index].others_in(0)
 }
 
 fn shares(world: &World) -> Vec<u32> {
@@ -49,8 +57,8 @@ fn a_slot_that_was_given_up_goes_to_the_others_and_is_tried_by_a_few_buckets() {
     world.run(5 * PERIOD);
     assert_eq!(shares(&world), [BUCKETS / 2, 0, BUCKETS / 2]);
     assert!(world.serves(&[0, 1, 2]), "it stays a member");
-    assert!(world.nodes[1].others_take(0) && world.nodes[0].others_take(0));
-    assert_eq!(world.nodes[1].stance(0), Stance::GaveUp);
+    assert_eq!([0, 1].map(|index| others(&world, index)), [Others::Take; 2]);
+    assert_eq!(world.nodes[1].stances()[0], Stance::GaveUp);
     let given_up = |world: &World| {
         let nodes = world.nodes.iter();
         let seen = nodes.map(|node| node.member(config(2).host).unwrap().rules_given_up);
@@ -102,7 +110,7 @@ fn the_last_host_keeps_the_slot_however_many_give_it_up_at_once() {
             world.assert_one_owner();
         }
         assert_eq!(shares(&world), before, "all gave it up, so nobody did");
-        assert!(!world.nodes[0].others_take(0));
+        assert_eq!(others(&world, 0), Others::Could);
         // Who is answered again takes all of it.
         take(&mut world, 2, Stance::Takes);
         world.run(5 * PERIOD);
@@ -119,7 +127,7 @@ fn a_host_that_drains_or_takes_nothing_is_nobody_to_give_up_for() {
     let mut world = serving(2, SlotKind::Weighted);
     world.command(0, Command::Drain);
     world.run(5 * PERIOD);
-    assert!(!world.nodes[1].others_take(0));
+    assert_eq!(others(&world, 1), Others::Cannot);
     take(&mut world, 1, Stance::GaveUp);
     world.run(5 * PERIOD);
     assert_eq!(shares(&world), [0, BUCKETS]);
@@ -127,7 +135,7 @@ fn a_host_that_drains_or_takes_nothing_is_nobody_to_give_up_for() {
     let mut world = serving(2, SlotKind::Weighted);
     world.command(0, Command::SetWeight { slot: 0, weight: 0 });
     world.run(5 * PERIOD);
-    assert!(!world.nodes[1].others_take(0));
+    assert_eq!(others(&world, 1), Others::Cannot);
     take(&mut world, 1, Stance::GaveUp);
     world.run(5 * PERIOD);
     assert_eq!(shares(&world), [0, BUCKETS]);
@@ -175,20 +183,43 @@ fn new_rules_are_taken_and_what_was_found_out_under_the_old_ones_changes_nothing
     world.run(5 * PERIOD);
     assert_eq!(world.nodes[1].config().rules.digest, 2);
     assert_eq!(shares(&world), [BUCKETS / 2; 2]);
-    let late = Command::Take {
-        rules: old.digest,
-        slot: 0,
-        stance: Stance::GaveUp,
-    };
-    world.command(1, late);
+    let (now, late) = (world.now, command(old.digest, Stance::GaveUp));
+    let refused = world.nodes[1].handle_command(now, late, 1);
+    assert_eq!(refused, Err(CommandError::Slot));
     world.run(5 * PERIOD);
     assert_eq!(shares(&world), [BUCKETS / 2; 2]);
-    let beyond = Command::Take {
-        rules: 2,
-        slot: 1,
-        stance: Stance::GaveUp,
-    };
-    let now = world.now;
-    let refused = world.nodes[1].handle_command(now, beyond, 1);
-    assert_eq!(refused, Err(CommandError::Slot));
+}
+
+#[test]
+fn a_starved_host_stays_back_though_the_others_gave_a_slot_up() {
+    for order in [true, false] {
+        let mut world = serving(2, SlotKind::Weighted);
+        let starve = |world: &mut World| {
+            world.command(1, Command::Starved(true));
+            world.run(3 * SILENCE);
+        };
+        let give_up = |world: &mut World| {
+            take(world, 0, Stance::GaveUp);
+            world.run(3 * SILENCE);
+        };
+        if order {
+            starve(&mut world);
+            give_up(&mut world);
+        } else {
+            give_up(&mut world);
+            starve(&mut world);
+        }
+        assert_eq!(shares(&world), [BUCKETS, 0], "starved first: {order}");
+        assert_eq!(others(&world, 0), Others::Cannot);
+    }
+}
+
+#[test]
+fn where_all_are_starved_the_others_count_as_they_serve() {
+    let mut world = serving(2, SlotKind::Weighted);
+    for index in 0..2 {
+        world.command(index, Command::Starved(true));
+    }
+    world.run(3 * SILENCE);
+    assert_eq!(others(&world, 0), Others::Take, "for nothing moves there");
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use nlb_core::genl::Control;
-use nlb_netlink::object::{Cluster, ClusterChange};
+use nlb_netlink::{
+    Error,
+    object::{Cluster, ClusterChange},
+};
 
 use crate::{
     cli::{Drainstop, Target},
@@ -31,13 +34,24 @@ pub(crate) fn run<K: Kernel + Host>(
             .map_err(|failure| failure.context(format!("start {}", cluster.ifname)))?;
     }
     let result = match control {
-        Control::Stop | Control::Suspend => super::stop(kernel, &cluster, control)
-            .map(|()| super::connections::end(kernel, &cluster)),
+        Control::Stop | Control::Suspend => {
+            super::stop(kernel, &cluster, control).and_then(|()| end_if_left(kernel, &cluster))
+        }
         _ => kernel.change(cluster.ifindex, ClusterChange::Control(control)),
     };
     result.map_err(|error| {
         Failure::from(error).context(format!("{} {}", control.name(), cluster.ifname))
     })
+}
+
+/// Ends the connections of a host that has left. Somebody may have started it meanwhile: then it serves them.
+fn end_if_left<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Error> {
+    let clusters = kernel.clusters()?;
+    let has_left = |it: &Cluster| it.ifindex == cluster.ifindex && super::is_idle(it);
+    if clusters.iter().any(has_left) {
+        super::connections::end(kernel, cluster);
+    }
+    Ok(())
 }
 
 /// Asks the module to drain this host and to stop it after the last connection, and waits for that if it is asked to.
