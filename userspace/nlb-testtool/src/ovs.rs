@@ -23,6 +23,7 @@ const NEW: u8 = 1;
 const DEL: u8 = 2;
 const DATAPATH_NAME: u16 = 1;
 const DATAPATH_UPCALL_PID: u16 = 2;
+const PORT_NO: u16 = 1;
 const PORT_TYPE: u16 = 2;
 const PORT_NAME: u16 = 3;
 const PORT_UPCALL_PID: u16 = 5;
@@ -61,10 +62,12 @@ pub(crate) fn delete(datapath: &str) -> anyhow::Result<()> {
     request("ovs_datapath", DEL, &index(datapath)?).context("the datapath")
 }
 
-/// Makes a device a port of a datapath.
+/// Makes a device a port of a datapath, whose number is the index of the device: the datapath finds no port by its name once
+/// the device has another one.
 pub(crate) fn add_port(datapath: &str, port: &str) -> anyhow::Result<()> {
     let body = [
         index(datapath)?.to_vec(),
+        attribute(PORT_NO, &index(port)?),
         attribute(PORT_TYPE, &TYPE_NETDEV.to_ne_bytes()),
         attribute(PORT_NAME, &text(port)),
         attribute(PORT_UPCALL_PID, &NO_PROCESS),
@@ -75,6 +78,6 @@ pub(crate) fn add_port(datapath: &str, port: &str) -> anyhow::Result<()> {
 
 /// Makes a port of a datapath an ordinary device.
 pub(crate) fn remove_port(datapath: &str, port: &str) -> anyhow::Result<()> {
-    let body = [index(datapath)?.to_vec(), attribute(PORT_NAME, &text(port))].concat();
+    let body = [index(datapath)?.to_vec(), attribute(PORT_NO, &index(port)?)].concat();
     request("ovs_vport", DEL, &body).context("the port")
 }
