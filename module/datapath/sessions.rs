@@ -47,12 +47,12 @@ struct Table {
 }
 
 impl Table {
-    /// Empty: a head of 0 is that of an empty cell. Context: process, may sleep. Errors: `ENOMEM`, `ECANCELED` if nobody
+    /// Empty: a head of 0 is that of an empty cell. Context: process, may sleep. Errors: `ENOMEM`, `EINTR` if nobody
     /// wants it any more.
     fn new(len: usize, closed: &Once<bool>) -> Result<Self> {
         let heads = zeroed_vec(len)?;
         if closed.load() {
-            return Err(ECANCELED);
+            return Err(EINTR);
         }
         let fields = zeroed_vec(len)?;
         Ok(Self { heads, fields })

@@ -126,7 +126,7 @@ impl Walker {
     }
 
     /// Walks once, if it is still wanted; says for how long, in nanoseconds. Errors: `ENOMEM`, `EAGAIN` if a table was
-    /// resized meanwhile, `ECANCELED` if the cluster is being taken down; then nothing has come of it.
+    /// resized meanwhile, `EINTR` if the cluster is being taken down; then nothing has come of it.
     fn walk(&self) -> Result<u64> {
         let cluster = &*self.cluster;
         let Some(slots) = cluster.wants_walk() else {
@@ -161,10 +161,10 @@ impl Walker {
         Ok(took)
     }
 
-    /// Lets others run after a slice. Errors: `ECANCELED` if the walk shall end.
+    /// Lets others run after a slice. Errors: `EINTR` if the walk shall end.
     fn pause(&self) -> Result {
         if self.cluster.is_closing() {
-            return Err(ECANCELED);
+            return Err(EINTR);
         }
         breathe();
         Ok(())
