@@ -106,7 +106,11 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Ip2mac(args) => print(json, &cmd::ip2mac::run(&args)),
         Verb::Relay(args) => return cmd::relay::run(kernel, json, &args),
         Verb::Completions { shell } => output::write(&cmd::completions::completions(shell)),
-        Verb::Man { verb } => output::write(&cmd::completions::man(verb.as_deref())?),
+        Verb::Man {
+            directory: Some(directory),
+            ..
+        } => return cmd::completions::write_pages(&directory),
+        Verb::Man { verb, .. } => output::write(&cmd::completions::man(verb.as_deref())?),
     };
     printed.map_err(Failure::from)
 }

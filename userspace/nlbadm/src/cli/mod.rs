@@ -118,6 +118,9 @@ pub(crate) enum Verb {
     Man {
         /// The verb
         verb: Option<String>,
+        /// Write all pages to files in this directory, which exists
+        #[arg(long, value_name = "DIR", conflicts_with = "verb", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
     },
 }
 
