@@ -83,7 +83,7 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoFamily`] if the module is not loaded.
+    /// [`Error::NoFamily`] if the module is not loaded, [`Error::OtherVersion`] if it is of another version.
     pub fn new(transport: T) -> Result<Self, Error> {
         let mut connection = Connection::new(transport);
         let family = Family::look_up(&mut connection)?;
@@ -423,6 +423,12 @@ impl Family {
         for attribute in replies.into_iter().flat_map(|reply| reply.payload.nlas) {
             match attribute {
                 GenlCtrlAttrs::FamilyId(id) => family.id = id,
+                GenlCtrlAttrs::Version(module) if module != u32::from(genl::VERSION) => {
+                    return Err(Error::OtherVersion {
+                        module,
+                        ours: genl::VERSION,
+                    });
+                }
                 GenlCtrlAttrs::McastGroups(groups) => {
                     family
                         .groups

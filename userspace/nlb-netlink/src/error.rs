@@ -14,6 +14,14 @@ pub enum Error {
     /// The kernel knows no family of this name: the module is not loaded.
     #[error("the kernel has no generic netlink family {0:?}")]
     NoFamily(&'static str),
+    /// The family is of another version than this library.
+    #[error("the module has version {module} of the netlink family, and this program {ours}")]
+    OtherVersion {
+        /// The module's.
+        module: u32,
+        /// This library's.
+        ours: u8,
+    },
     /// The family has no such multicast group.
     #[error("the generic netlink family has no multicast group {0:?}")]
     NoGroup(&'static str),

@@ -134,14 +134,15 @@ fn counter(name: &str, value: u64) -> NlbMessage {
     )
 }
 
-/// The controller's answer about the family.
-fn family() -> Answer {
-    Box::new(|request, sequence| {
+/// The controller's answer about the family, of this version.
+fn family(version: u32) -> Answer {
+    Box::new(move |request, sequence| {
         let message = GenlMessage::from_payload(GenlCtrl {
             cmd: GenlCtrlCmd::NewFamily,
             nlas: vec![
                 GenlCtrlAttrs::FamilyName("nlb".into()),
                 GenlCtrlAttrs::FamilyId(FAMILY),
+                GenlCtrlAttrs::Version(version),
                 GenlCtrlAttrs::McastGroups(vec![
                     vec![
                         McastGrpAttrs::Name("relay".into()),
@@ -162,7 +163,7 @@ fn family() -> Answer {
 /// A client whose kernel gives these answers once the family is known.
 fn client(answers: impl IntoIterator<Item = Answer>) -> (Client<Kernel>, Kernel) {
     let kernel = Kernel::default();
-    kernel.0.lock().unwrap().answers = [family()].into_iter().chain(answers).collect();
+    kernel.0.lock().unwrap().answers = [family(1)].into_iter().chain(answers).collect();
     (Client::new(kernel.clone()).unwrap(), kernel)
 }
 
@@ -182,6 +183,17 @@ fn a_missing_family_is_told_from_other_refusals() {
         assert_eq!(matches!(result, Err(Error::NoFamily("nlb"))), missing);
         assert!(result.is_err());
     }
+}
+
+#[test]
+fn a_module_of_another_version_is_told() {
+    let kernel = Kernel::default();
+    kernel.0.lock().unwrap().answers = [family(2)].into();
+    let error = Client::new(kernel).err().unwrap();
+    assert!(
+        matches!(error, Error::OtherVersion { module: 2, ours: 1 }),
+        "{error}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// An argument or a key file is not right.
     Usage = 2,
-    /// The module is not loaded, or this kernel cannot have it.
+    /// The module is not loaded, of another version, or this kernel cannot have it.
     NoModule = 3,
     /// Not permitted.
     NotPermitted = 4,
@@ -104,6 +104,11 @@ impl From<Error> for Failure {
         const ENODEV: i32 = 19;
         let exit = match &error {
             Error::NoFamily(_) => return Failure::new(Exit::NoModule, absent::reason()),
+            Error::OtherVersion { .. } => {
+                let remedy = "install module and tool of one release, stop the clusters \
+                              (`systemctl stop 'nlb@*'`), and run `rmmod nlb && modprobe nlb`";
+                return Failure::new(Exit::NoModule, format!("{error}: {remedy}"));
+            }
             Error::Refused(refusal) => match refusal.errno {
                 EPERM | EACCES => Exit::NotPermitted,
                 ENODEV => Exit::NoInterface,

@@ -25,7 +25,7 @@ Exit codes:
   0  done
   1  the kernel refused, or something failed
   2  wrong usage: an argument or a key file is not right
-  3  the module is not loaded, or this kernel cannot have it
+  3  the module is not loaded, of another version, or this kernel cannot have it
   4  not permitted
   5  no such interface
   6  no such cluster
