@@ -31,6 +31,14 @@ module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.3|generic|RELEASE) or f
 nlbadm: ## build the tool (userspace/target/release/nlbadm)
 	@scripts/cargo.sh build --release --manifest-path userspace/Cargo.toml -p nlbadm
 
+.PHONY: deb
+deb: ## Debian packages of tool, module and documentation (build/deb/; NLB_KERNEL)
+	@scripts/build-deb.sh
+
+.PHONY: apt-repo
+apt-repo: ## a signed apt repository of them (build/apt-repo/; NLB_SIGN_KEY=FILE)
+	@scripts/build-apt-repo.sh
+
 .PHONY: generate
 generate: ## make the files that depend on module/specs/nlb.yaml
 	@scripts/enter.sh python3 -B scripts/generate.py
@@ -63,7 +71,7 @@ lab-down: ## remove the lab
 ##@ Testing
 
 .PHONY: test
-test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|fresh; KERNEL=debug
+test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|install|fresh; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
 # How long make fuzz runs each target, and which ones.

@@ -31,7 +31,7 @@ files() {
 }
 
 without_spdx() {
-	files | grep -vE '(^|/)(LICENSE|Cargo\.lock)$|\.(snap|json|bin|hex|proptest-regressions)$' |
+	files | grep -vE '(^|/)(LICENSE|Cargo\.lock|changelog)$|^debian/source/format$|\.(snap|json|bin|hex|proptest-regressions)$' |
 		while IFS= read -r file; do
 			head -n 4 -- "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || echo "$file"
 		done
@@ -57,7 +57,8 @@ binaries() {
 }
 
 bad_bash() {
-	files '*.sh' .ci/run qemu-tests/{run,demo,lab,measure} | while IFS= read -r file; do
+	files '*.sh' .ci/run qemu-tests/{run,demo,lab,measure} debian/\*.{postinst,prerm,postrm} \
+		dist/modules-package/post{inst,rm} | while IFS= read -r file; do
 		bash -n "$file" 2>&1 || :
 	done
 }
@@ -178,6 +179,17 @@ wrong_uses() {
 	done
 }
 
+# What has another version than the tool, of what goes into its packages.
+other_versions() {
+	local version said
+	version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' userspace/Cargo.toml)
+	said=$(sed -nE '1s/^nlb \(([^)]+)\).*/\1/p' debian/changelog)
+	[ -n "$version" ] && [ "$said" = "$version" ] ||
+		echo "debian/changelog says $said, and userspace/Cargo.toml $version"
+	said=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' module/core/Cargo.toml)
+	[ "$said" = "$version" ] || echo "module/core/Cargo.toml says $said, and userspace/Cargo.toml $version"
+}
+
 verdict "each file has its licence line" "$(without_spdx)"
 verdict "unsafe only in module/kapi" "$(unsafe_outside_kapi)"
 verdict "the core forbids unsafe" "$(core_without_forbid)"
@@ -191,6 +203,7 @@ verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
 verdict "files that pages name exist" "$(unknown_files)"
 verdict "parts of the module use what docs/architecture.md says" "$(wrong_uses)"
+verdict "packages have the tool's version" "$(other_versions)"
 verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"
 verdict "tests that docs/security.md names exist" "$(unknown_tests)"
 verdict "what docs/security.md calls prevented is tested" "$(untested_claims)"

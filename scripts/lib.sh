@@ -27,6 +27,10 @@ export NLB_SUITE=trixie
 NLB_TREE_RECIPE="5 $NLB_SUITE ${tree_packages[*]}"
 NLB_TREE=$NLB_CACHE/trees/$(sha256sum <<<"$NLB_TREE_RECIPE" | cut -c1-12)
 
+# The tree in which Debian packages are made (setup-packaging.sh).
+NLB_PACKAGING_RECIPE="1 $NLB_SUITE ${packaging_packages[*]}"
+NLB_PACKAGING_TREE=$NLB_CACHE/trees/packaging-$(sha256sum <<<"$NLB_PACKAGING_RECIPE" | cut -c1-12)
+
 # So many builds of modules and programs are kept for other checkouts.
 KEEP_BUILDS=24
 

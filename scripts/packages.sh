@@ -36,6 +36,16 @@ tree_packages=(
 	git                                             # the list of tracked files (static checks)
 )
 
+# In a tree of its own, which only packages and their test need: what makes
+# Debian packages of this checkout, looks at them, and signs a repository.
+packaging_packages=(
+	build-essential debhelper dh-dkms # to make them
+	cargo rustc                       # nlbadm
+	ca-certificates                   # cargo's registry
+	lintian                           # to look at them
+	apt-utils gpg gpg-agent           # a repository of them
+)
+
 # In guests. Kernel packages and init systems have no place there: guests start
 # from an init of this project, so nothing may pull systemd in.
 guest_packages=(
