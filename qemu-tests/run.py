@@ -19,12 +19,14 @@ def main() -> int:
         prog="qemu-tests/run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
-    parser.add_argument("--systems", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--needs", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true", help="name the scenarios, run none")
     args = parser.parse_args()
     chosen = scenario.discover(args.patterns)
-    if args.systems:
-        print("\n".join(sorted({one.system for one in chosen if one.topology == "systemd"})))
+    if args.needs:
+        scripts = {f"setup-system.sh {one.system}" for one in chosen if one.topology == "systemd"}
+        scripts |= {"build-deb.sh" for one in chosen if one.packages == "debian"}
+        print("\n".join(sorted(scripts)))
         return 0
     if args.list:
         for one in chosen:

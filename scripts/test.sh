@@ -5,8 +5,9 @@
 #   T=PATTERN   only the scenarios whose name has the pattern; T=unit runs only
 #               the cargo tests and lints, T=static only the static checks,
 #               T=simulation only the simulator's share of seeds, T=flavours
-#               only the scenarios on the generic kernel, T=fresh only what the
-#               README says on a machine with nothing on it
+#               only the scenarios on the generic kernel, T=install only the
+#               Debian packages, T=fresh only what the README says on a machine
+#               with nothing on it
 # With NLB_KERNEL=debug the scenarios run, and nothing that is the same for
 # every kernel.
 # Logs are left in build/test/.
@@ -144,6 +145,8 @@ case ${T:-} in
 	*)
 		unit
 		simulation
+		# With LONG=1 a scenario loads the module that DKMS builds here.
+		NLB_PROFILE=guest summed packages scripts/test-packages.sh ${LONG:+dkms}
 		# The module is built by the scenarios' runner, and looked at after.
 		summed scenarios qemu-tests/run
 		flavours
@@ -156,6 +159,11 @@ unit) unit ;;
 simulation) simulation ;;
 static) summed static scripts/check-static.sh ;;
 flavours) flavours ;;
+install)
+	# The module that DKMS builds in the first half is loaded in the second.
+	summed packages scripts/test-packages.sh dkms
+	summed scenarios qemu-tests/run install
+	;;
 fresh) summed fresh scripts/fresh.sh ;;
 *)
 	# Several patterns are separated by spaces, and are no names of files here.

@@ -9,7 +9,7 @@ import re
 
 from . import paths
 
-_FIELD = re.compile(r"^# (title|topology|system|hosts|clock|timeout|long-timeout|cpus|pace|kernel|form): (.+)$")
+_FIELD = re.compile(r"^# (title|topology|system|hosts|clock|timeout|long-timeout|cpus|pace|kernel|form|packages): (.+)$")
 
 # "guests": three guests with our own initial file system; "systemd": guests that are
 # ordinary Debian systems (nlbtest/system.py).
@@ -20,6 +20,7 @@ CLOCKS = ("any", "real", "counted")
 KERNELS = ("any", "debug")
 # "long": for LONG=1 only, or when it is asked for by its name.
 FORMS = ("any", "long")
+PACKAGES = ("none", "debian")
 
 
 class HeadError(Exception):
@@ -47,6 +48,8 @@ class Scenario:
     # "debug": needs what only the debug kernel has.
     kernel: str = "any"
     form: str = "any"
+    # "debian": it installs Debian packages of the checkout (scripts/build-deb.sh).
+    packages: str = "none"
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ def load(path: pathlib.Path) -> Scenario:
         (scenario.clock, CLOCKS),
         (scenario.kernel, KERNELS),
         (scenario.form, FORMS),
+        (scenario.packages, PACKAGES),
     ):
         if value not in known:
             raise HeadError(f"{path}: {value} is none of {', '.join(known)}")
