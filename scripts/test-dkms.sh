@@ -32,9 +32,15 @@ test_missing() {
 		"apt-get install -y --no-install-recommends ./nlb-dkms_*_all.deb"
 	in_root dkms-no-source-state "dpkg waits for nlb-dkms alone" \
 		'[ "$(dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^ii ")" = "iF  nlb-dkms" ]'
-	# Its remedy, as printed.
-	in_root dkms-source "apt goes on with the sources: nlb-dkms is configured" \
-		"apt-get install -y --no-install-recommends linux-source-$series=$kernel_version"
+	# Its remedy, as printed; the power fails while the metadata is made.
+	in_root dkms-interrupted "killed in the middle of it: dpkg waits for nlb-dkms" "
+		unshare --mount --pid --fork --kill-child --mount-proc \
+			sh -c 'apt-get install -y --no-install-recommends linux-source-$series=$kernel_version; exit' &
+		until [ -d /var/cache/nlb-dkms/$release/build/rust ]; do kill -0 \$! || exit 1; sleep 0.1; done
+		kill -KILL \$!; ! wait \$!
+		! dpkg-query -W -f '\${db:Status-Abbrev}' nlb-dkms | grep -q '^ii'"
+	in_root dkms-source "dpkg and apt go on: nlb-dkms is configured" \
+		"dpkg --configure -a && apt-get install -f -y --no-install-recommends"
 	in_root dkms-installed "the module is installed" "dkms status -m nlb -k $release | grep -q ': installed'"
 
 	refused dkms-no-rust "^nlb: kernel ${old//+/.} is built without Rust \(CONFIG_RUST is off\).* boot one of trixie-backports" \
