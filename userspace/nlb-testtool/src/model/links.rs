@@ -208,7 +208,8 @@ fn enslave(name: &str, master: &str, sort: Sort) -> Result<()> {
         Sort::Ovs => ovs::add_port(master, name),
         _ => set_master(port, index(master)?),
     };
-    set(port, &Change::Up)?;
+    // A VLAN does not come up above an interface that is down; it is a port all the same.
+    let _ = set(port, &Change::Up);
     enslaved
 }
 
