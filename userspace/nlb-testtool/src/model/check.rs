@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -190,7 +189,7 @@ struct View<'a> {
     hooks: BTreeMap<u32, (usize, usize)>,
     stack: [usize; 2],
     arp_out: usize,
-    /// Whether the device of its VIPs has them all, in the VRF of its interface.
+    /// Whether a device in the VRF of its interface has each of its VIPs: its own, or that of another cluster with the same.
     with_vips: BTreeSet<u32>,
 }
 
@@ -210,14 +209,21 @@ impl<'a> View<'a> {
         }
         let mut with_vips = BTreeSet::new();
         let mut route = Route::new(NetlinkSocket::route()?);
+        let addresses = route.all_addresses()?;
         for cluster in &clusters {
-            let Some(device) = cluster.vip_ifindex else {
+            if cluster.vip_ifindex.is_none() {
                 continue;
-            };
-            let addresses = route.addresses(device)?;
-            let has = |vip: &IpAddr| addresses.iter().any(|it| it.address == *vip);
-            let reached = route.vrf_of(device)? == route.vrf_of(cluster.ifindex)?;
-            if reached && cluster.vips.iter().all(has) {
+            }
+            let vrf = route.vrf_of(cluster.ifindex)?;
+            let mut has_all = true;
+            for vip in &cluster.vips {
+                let mut reached = false;
+                for it in addresses.iter().filter(|it| it.address == *vip) {
+                    reached |= route.vrf_of(it.ifindex)? == vrf;
+                }
+                has_all &= reached;
+            }
+            if has_all {
                 with_vips.insert(cluster.ifindex);
             }
         }
