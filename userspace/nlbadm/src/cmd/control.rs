@@ -8,10 +8,7 @@ use std::{
 };
 
 use nlb_core::genl::Control;
-use nlb_netlink::{
-    Error,
-    object::{Cluster, ClusterChange},
-};
+use nlb_netlink::object::{Cluster, ClusterChange};
 
 use crate::{
     cli::{Drainstop, Target},
@@ -35,7 +32,7 @@ pub(crate) fn run<K: Kernel + Host>(
     }
     let result = match control {
         Control::Stop | Control::Suspend => {
-            super::stop(kernel, &cluster, control).and_then(|()| end_if_left(kernel, &cluster))
+            super::stop(kernel, &cluster, control).map(|()| end_if_left(kernel, &cluster))
         }
         _ => kernel.change(cluster.ifindex, ClusterChange::Control(control)),
     };
@@ -44,14 +41,17 @@ pub(crate) fn run<K: Kernel + Host>(
     })
 }
 
-/// Ends the connections of a host that has left. Somebody may have started it meanwhile: then it serves them.
-fn end_if_left<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<(), Error> {
-    let clusters = kernel.clusters()?;
+/// Ends the connections of a host that has left. Somebody may have started it meanwhile: then it serves them. The host has
+/// left in any case, so that this cannot be seen is no failure of it.
+fn end_if_left<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) {
     let has_left = |it: &Cluster| it.ifindex == cluster.ifindex && super::is_idle(it);
-    if clusters.iter().any(has_left) {
-        super::connections::end(kernel, cluster);
+    match kernel.clusters() {
+        Ok(clusters) if clusters.iter().any(has_left) => super::connections::end(kernel, cluster),
+        Ok(_) => {}
+        Err(error) => crate::warn(Some(format!(
+            "connections to the VIPs that remain here were not ended: {error}"
+        ))),
     }
-    Ok(())
 }
 
 /// Asks the module to drain this host and to stop it after the last connection, and waits for that if it is asked to.
