@@ -195,7 +195,9 @@ pub(crate) fn member(message: &mut Message, cluster: &Cluster, place: usize) -> 
     if let Some(since) = info.residue_since {
         message.put_u64(at::RESIDUE_MS, now.since(since) / NS_PER_MS)?;
     }
-    message.put_u16(at::RULES_GIVEN_UP, info.rules_given_up)?;
+    if info.rules_given_up != 0 {
+        message.put_u16(at::RULES_GIVEN_UP, info.rules_given_up)?;
+    }
     message.put_u64(at::PENDING, info.pending)
 }
 

@@ -285,7 +285,7 @@ pub mod member {
     pub const RESIDUE: u16 = 16;
     /// Milliseconds for which it has held such buckets without a break; absent if it holds none. `u64`.
     pub const RESIDUE_MS: u16 = 17;
-    /// Rules that it gave up because its clients got no answer. `u16`.
+    /// Rules that it gave up because its clients got no answer; absent if there are none. `u16`.
     pub const RULES_GIVEN_UP: u16 = 18;
     /// Highest number in use.
     pub const MAX: u16 = 18;

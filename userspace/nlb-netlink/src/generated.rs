@@ -245,7 +245,7 @@ attributes! {
         Residue(u32) = RESIDUE "residue",
         /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         ResidueMs(u64) = RESIDUE_MS "residue-ms",
-        /// Rules that it gave up because its clients got no answer.
+        /// Rules that it gave up because its clients got no answer; absent if there are none.
         RulesGivenUp(u16) = RULES_GIVEN_UP "rules-given-up",
     }
 }
@@ -598,7 +598,7 @@ reply! {
         residue: Option<u32> = Residue,
         /// Milliseconds for which it has held such buckets without a break; absent if it holds none.
         residue_ms: Option<u64> = ResidueMs,
-        /// Rules that it gave up because its clients got no answer.
+        /// Rules that it gave up because its clients got no answer; absent if there are none.
         rules_given_up: Option<u16> = RulesGivenUp,
     }
 }

@@ -457,7 +457,7 @@ impl<S: Storage> Node<S> {
                 peer.dedicated
             },
             weight: weight_in(weights.first().copied().unwrap_or(0)),
-            rules_given_up: given_up(weights),
+            rules_given_up: given_up(weights.get(..self.slots()).unwrap_or(&[])),
             buckets: if self.view.members.contains(host) {
                 peer.owned
             } else {
