@@ -470,7 +470,7 @@ fn happened(cluster: &Cluster, timer: &Timer<Cluster>, told: &notify::Told) {
     }
     notify::event(cluster, told);
     if let Event::SetBack { draining } = told.event {
-        // Nobody else starts it: the administrator has not stopped it.
+        // The administrator did not stop it, and will not start it.
         let _ = carry_out_command(cluster, timer, Command::Start);
         if draining {
             let _ = carry_out_command(cluster, timer, Command::Drain);

@@ -11,7 +11,7 @@ use crate::netlink::notify;
 use crate::nlb_core::config::SlotSet;
 use crate::nlb_core::genl::{Health, HealthAction, Stance};
 use crate::nlb_core::health::{Sight, Sums, Watch};
-use crate::nlb_core::limits::{HEALTH_LOOK_NS, SLOTS_MAX};
+use crate::nlb_core::limits::HEALTH_LOOK_NS;
 use crate::nlb_core::node::Command;
 use crate::nlb_core::reason::Reason;
 use crate::nlb_core::stance::{Memory, Others, Seen};
@@ -112,12 +112,6 @@ impl Looked {
     }
 }
 
-/// What this host does about its rules, as the node has it, and what the others do.
-struct Stances {
-    now: [Stance; SLOTS_MAX],
-    wanted: [Stance; SLOTS_MAX],
-}
-
 /// Looks at the counters, tells what has changed, and hands the rules that are given up or taken again to `carry_out`, which
 /// says whether it was done. Context: any, without locks that a driver could take; one at a time.
 #[inline(never)]
@@ -150,27 +144,27 @@ fn rule_of(row: usize) -> Option<u16> {
 /// Gives rules up and takes them again, all in one change.
 #[inline(never)]
 fn weigh_all(cluster: &Cluster, looked: &Looked, rows: usize, carry_out: impl Fn(Command) -> bool) {
-    let now = cluster.look(|node, _, _| *node.stances());
-    let mut stances = Stances { now, wanted: now };
-    for (row, (now, wanted)) in (1..rows).zip(stances.now.iter().zip(stances.wanted.iter_mut())) {
+    let before = cluster.look(|node, _, _| *node.stances());
+    let mut stances = before;
+    for (row, stance) in (1..rows).zip(stances.iter_mut()) {
         let Some(rule) = rule_of(row).filter(|rule| looked.passive.contains(usize::from(*rule)))
         else {
             continue;
         };
         let others = cluster.look(|node, _, _| node.others_in(usize::from(rule)));
-        *wanted = weigh(cluster, row, *now, others);
+        *stance = weigh(cluster, row, *stance, others);
     }
-    if stances.now == stances.wanted {
+    if stances == before {
         return;
     }
     let done = carry_out(Command::Take {
         rules: looked.digest,
-        stances: stances.wanted,
+        stances,
     });
-    for (row, (now, wanted)) in (1..rows).zip(stances.now.iter().zip(&stances.wanted)) {
-        if let Some(rule) = rule_of(row).filter(|_| done && now != wanted) {
+    for (row, (before, stance)) in (1..rows).zip(before.iter().zip(&stances)) {
+        if let Some(rule) = rule_of(row).filter(|_| done && before != stance) {
             let (health, log) = told(cluster, row);
-            notify::rule_stance(cluster, rule, health, *wanted, log);
+            notify::rule_stance(cluster, rule, health, *stance, log);
         }
     }
 }

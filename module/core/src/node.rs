@@ -110,7 +110,7 @@ pub enum Command {
 /// What a walk over the tables of sessions came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Sessions that live. One in TIME_WAIT is over: its bucket is found, and nobody waits for it.
+    /// Sessions that live. One in TIME_WAIT does not: its bucket is found, and a drain does not wait for it.
     pub sessions: u64,
     /// There may be sessions that no table has yet.
     pub more_may_come: bool,

@@ -47,7 +47,7 @@ struct SlotWeights<'a> {
 }
 
 impl SlotWeights<'_> {
-    /// The same, without hosts that gave the slot up, unless nobody else takes it.
+    /// The same, without hosts that gave the slot up, unless all of them did.
     fn of_takers(self) -> Self {
         let takers = self.eligible.iter().filter(|host| takes(self.told(*host)));
         let takers = takers.fold(HostSet::EMPTY, HostSet::with);

@@ -2,9 +2,9 @@
 
 //! A host that was set back to an earlier state, as a virtual machine is to a snapshot with its memory, or copied.
 //!
-//! It goes on where it was: with buckets that others own by now, and with sequences that the others have heard before, so
-//! that nobody listens to it. Two things show it. The machine may say so. And a peer echoes a sequence of this incarnation
-//! that was never sent: nobody but this host, in the time that was undone, can have sent it.
+//! It goes on where it was: with buckets that others own by now, and with sequences that the others have heard before and
+//! therefore ignore. The machine may report it. Otherwise a peer's heartbeat proves it, by the echo of a sequence that this
+//! incarnation has not sent yet: only this host can have sent it, in the time that was undone.
 //!
 //! It lets go of everything at once and begins anew, for its incarnation is used up.
 

@@ -3,7 +3,7 @@
 //! A host whose clients of a rule get no answer gives the rule's buckets up, while another host takes them.
 //!
 //! The weight of a slot that was given up is told with a mark. The mark is one of the inputs of a change, so all members
-//! leave the same hosts out of the assignment; if every host that may own buckets has it, nobody is left out. So the last
+//! leave the same hosts out of the assignment; if all hosts that may own buckets have it, all stay in. So the last
 //! host never gives up, however many find out at the same moment that they get no answers.
 //!
 //! Only rules that say so have marks, and the digest of such rules is another one: a host of a version that knows no marks
@@ -11,10 +11,8 @@
 
 use super::super::config::SlotKind;
 use super::super::genl::Stance;
-use super::super::host::HostSet;
 use super::super::stance::Others;
 use super::super::store::Storage;
-use super::super::wire::Flags;
 use super::{Node, SLOTS_MAX};
 
 /// Marks a weight: its host gave the slot up. Above all load weights and handling priorities.
@@ -68,22 +66,6 @@ impl<S: Storage> Node<S> {
             Others::Cannot if weight_in(told) != 0 => Others::Could,
             so_far => so_far,
         })
-    }
-
-    /// Other members that get frames to the virtual MAC, and may own buckets.
-    pub(super) fn fit_others(&self) -> HostSet {
-        let unfit = [
-            Flags::STARVED,
-            Flags::IDLE,
-            Flags::LEAVING,
-            Flags::DUPLICATE,
-        ];
-        let others = self.view.members.without(self.config.host);
-        let fit = others.iter().filter(|host| {
-            let flags = self.peer(*host).said.flags;
-            self.two_way(*host) && !unfit.iter().any(|flag| flags.has(*flag))
-        });
-        fit.fold(HostSet::EMPTY, HostSet::with)
     }
 
     /// Takes slots, gives them up, or tries them again.

@@ -6,7 +6,9 @@
 //! Where no host gets any, the switch is at fault and not a port: then nothing changes, for nobody would serve better.
 //! What a host says of itself is authenticated, so a station without the key can bring nobody to step back.
 
+use super::super::host::HostSet;
 use super::super::store::Storage;
+use super::super::wire::Flags;
 use super::stance::weight_in;
 use super::{Node, Urgency};
 
@@ -54,5 +56,21 @@ impl<S: Storage> Node<S> {
                 };
                 own == 0 || fed.iter().any(has)
             })
+    }
+
+    /// Other members that get frames to the virtual MAC, and may own buckets.
+    fn fit_others(&self) -> HostSet {
+        let unfit = [
+            Flags::STARVED,
+            Flags::IDLE,
+            Flags::LEAVING,
+            Flags::DUPLICATE,
+        ];
+        let others = self.view.members.without(self.config.host);
+        let fit = others.iter().filter(|host| {
+            let flags = self.peer(*host).said.flags;
+            self.two_way(*host) && !unfit.iter().any(|flag| flags.has(*flag))
+        });
+        fit.fold(HostSet::EMPTY, HostSet::with)
     }
 }

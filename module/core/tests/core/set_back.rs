@@ -10,15 +10,6 @@ use nlb_core::state::HostState;
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 const SECOND: u64 = 1_000_000_000;
 
-fn serving(hosts: usize) -> World {
-    let mut world = World::new(hosts);
-    let all: Vec<usize> = (0..hosts).collect();
-    world.start_all();
-    world.run_to(20 * PERIOD, |world| world.serves(&all));
-    world.run(5 * PERIOD);
-    world
-}
-
 fn was_set_back(world: &World, index: usize) -> usize {
     let events = world.events[index].iter();
     events
@@ -29,7 +20,7 @@ fn was_set_back(world: &World, index: usize) -> usize {
 #[test]
 fn a_host_that_was_set_back_notices_with_the_first_heartbeat_and_joins_anew() {
     for hosts in [2, 3, 8] {
-        let mut world = serving(hosts);
+        let mut world = World::serving(hosts);
         let all: Vec<usize> = (0..hosts).collect();
         let saved = world.save(1);
         let incarnation = world.nodes[1].incarnation();
@@ -50,7 +41,7 @@ fn a_host_that_was_set_back_notices_with_the_first_heartbeat_and_joins_anew() {
 
 #[test]
 fn the_machine_may_say_so_before_any_heartbeat() {
-    let mut world = serving(2);
+    let mut world = World::serving(2);
     world.command(1, Command::Drain);
     world.run(5 * PERIOD);
     let incarnation = world.nodes[1].incarnation();
@@ -75,7 +66,7 @@ fn the_machine_may_say_so_before_any_heartbeat() {
 
 #[test]
 fn one_that_is_set_back_twice_to_the_same_state_never_serves_beside_the_others_for_long() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     let saved = world.save(1);
     world.run(5 * SECOND);
     for round in 1..=3 {
@@ -94,7 +85,7 @@ fn one_that_is_set_back_twice_to_the_same_state_never_serves_beside_the_others_f
 
 #[test]
 fn genuine_heartbeats_show_nothing_to_a_host_that_was_not_set_back() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     world.record = true;
     world.run(20 * PERIOD);
     // Late, twice, and by another way.

@@ -22,12 +22,7 @@ fn serving(hosts: usize, kind: SlotKind) -> World {
         }
         config
     });
-    let mut world = World::with(configs.collect());
-    let all: Vec<usize> = (0..hosts).collect();
-    world.start_all();
-    world.run_to(20 * PERIOD, |world| world.serves(&all));
-    world.run(5 * PERIOD);
-    world
+    World::with(configs.collect()).into_serving()
 }
 
 fn take(world: &mut World, index: usize, stance: Stance) {

@@ -10,15 +10,6 @@ use nlb_core::state::OutReason;
 const SILENCE: u64 = PERIOD * TOLERANCE as u64;
 const BUCKETS: u32 = 256;
 
-fn serving(hosts: usize) -> World {
-    let mut world = World::new(hosts);
-    let all: Vec<usize> = (0..hosts).collect();
-    world.start_all();
-    world.run_to(20 * PERIOD, |world| world.serves(&all));
-    world.run(5 * PERIOD);
-    world
-}
-
 fn shares(world: &World) -> Vec<u32> {
     world.nodes.iter().map(owned).collect()
 }
@@ -32,7 +23,7 @@ fn said_of(world: &World, index: usize) -> Vec<OutReason> {
 
 #[test]
 fn a_starved_host_gives_its_buckets_up_and_all_name_it() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     world.command(1, Command::Starved(true));
     // A heartbeat later all know; until the others have said whether they are, nothing moves.
     world.run(PERIOD);
@@ -64,7 +55,7 @@ fn a_starved_host_gives_its_buckets_up_and_all_name_it() {
 fn where_all_are_starved_nothing_moves() {
     // One after the other, as their probes are missed: in less than the silence that counts as death.
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
-        let mut world = serving(3);
+        let mut world = World::serving(3);
         let (generation, before) = (world.nodes[0].generation(), shares(&world));
         for index in order {
             world.command(index, Command::Starved(true));
@@ -81,7 +72,7 @@ fn where_all_are_starved_nothing_moves() {
 
 #[test]
 fn when_all_are_fed_again_nothing_moves() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     let (generation, before) = (world.nodes[0].generation(), shares(&world));
     for starved in [true, false] {
         for index in 0..3 {
@@ -97,7 +88,7 @@ fn when_all_are_fed_again_nothing_moves() {
 
 #[test]
 fn the_last_that_is_fed_never_steps_back_and_the_first_return_when_it_starves() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     for index in [0, 1] {
         world.command(index, Command::Starved(true));
         world.run(3 * SILENCE);
@@ -115,14 +106,14 @@ fn the_last_that_is_fed_never_steps_back_and_the_first_return_when_it_starves() 
 
 #[test]
 fn nobody_steps_back_for_a_host_that_drains_or_is_gone() {
-    let mut world = serving(2);
+    let mut world = World::serving(2);
     world.command(0, Command::Drain);
     world.run(5 * PERIOD);
     world.command(1, Command::Starved(true));
     world.run(3 * SILENCE);
     assert_eq!(shares(&world), [0, BUCKETS]);
 
-    let mut world = serving(2);
+    let mut world = World::serving(2);
     world.command(1, Command::Starved(true));
     world.run(3 * SILENCE);
     assert_eq!(shares(&world), [BUCKETS, 0]);
@@ -132,7 +123,7 @@ fn nobody_steps_back_for_a_host_that_drains_or_is_gone() {
 
 #[test]
 fn nobody_steps_back_for_a_host_that_takes_nothing_of_a_rule() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     for index in [0, 2] {
         world.command(index, Command::SetWeight { slot: 0, weight: 0 });
     }
@@ -152,7 +143,7 @@ fn nobody_steps_back_for_a_host_that_takes_nothing_of_a_rule() {
 
 #[test]
 fn a_host_that_starves_now_and_then_moves_nothing() {
-    let mut world = serving(3);
+    let mut world = World::serving(3);
     let generation = world.nodes[0].generation();
     for _ in 0..50 {
         world.command(1, Command::Starved(true));
@@ -165,7 +156,7 @@ fn a_host_that_starves_now_and_then_moves_nothing() {
 
 #[test]
 fn a_starved_host_that_starts_anew_waits_for_its_frames() {
-    let mut world = serving(2);
+    let mut world = World::serving(2);
     world.command(1, Command::Starved(true));
     world.run(3 * SILENCE);
     world.command(1, Command::Stop);

@@ -150,6 +150,20 @@ impl World {
         }
     }
 
+    /// Hosts that all serve, and have nothing under way.
+    pub fn serving(hosts: usize) -> World {
+        World::new(hosts).into_serving()
+    }
+
+    /// The same of hosts that were made already.
+    pub fn into_serving(mut self) -> World {
+        let all: Vec<usize> = (0..self.nodes.len()).collect();
+        self.start_all();
+        self.run_to(20 * PERIOD, |world| world.serves(&all));
+        self.run(5 * PERIOD);
+        self
+    }
+
     pub fn command(&mut self, index: usize, command: Command) {
         self.random += 7919;
         let now = self.clock(index);
