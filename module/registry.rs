@@ -163,7 +163,9 @@ impl Registry {
         notify::cluster_event(driver.cluster(), EventKind::ClusterNew);
         driver.look_for_dedicated();
         // A node that is stopped takes it.
-        let _ = driver.command(vip_watch::look(driver.cluster()));
+        for command in vip_watch::look(driver.cluster()) {
+            let _ = driver.command(command);
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 
 use crate::cluster::keyring::Keyring;
 use crate::cluster::rules::RuleList;
+use crate::cluster::settings::Settings;
 use crate::cluster::snapshot::{Base, Snapshot};
 use crate::cluster::tables::NodeTables;
 use crate::datapath::cookies::Cookies;
@@ -33,12 +34,12 @@ use crate::netlink::notify;
 use crate::nlb_core::config::Config;
 use crate::nlb_core::delivery::Delivery;
 use crate::nlb_core::filter::FilterError;
-use crate::nlb_core::genl::{Echo, Mode, Responder};
+use crate::nlb_core::genl::Mode;
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::limits::{frame_room, FRAME_MAX, FRAME_SENT_MAX};
 use crate::nlb_core::node::{Command, CommandError, Node};
 use crate::nlb_core::rules::kept;
-use crate::nlb_core::time::{Instant, NS_PER_MS};
+use crate::nlb_core::time::Instant;
 use crate::nlb_core::transport::Transports;
 use crate::probe::segment::{Asked, Watch};
 use crate::probe::virtual_mac::Probed;
@@ -48,32 +49,22 @@ use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex, MutexGuard};
 
-/// What was asked for when the cluster was made, and does not change.
+/// What was asked for when the cluster was made, and does not change. What does is in the snapshot's settings.
 pub(crate) struct Description {
     /// Name of the cluster, NUL-padded.
     pub(crate) name: [u8; 32],
     /// Cluster mode.
     pub(crate) mode: Mode,
-    /// The VIPs, the primary first.
-    pub(crate) vips: KVec<IpAddr>,
     /// The dedicated IP that was asked for, or that of the interface at that time.
     pub(crate) dedicated: Option<IpAddr>,
     /// It follows the addresses of the interface.
     pub(crate) dedicated_follows: bool,
-    /// Milliseconds between two heartbeats.
-    pub(crate) period_ms: u32,
-    /// Heartbeats that may be missed.
-    pub(crate) tolerance: u32,
     /// The MAC that heartbeats are sent to.
     pub(crate) heartbeat_mac: [u8; 6],
     /// The cluster has no key.
     pub(crate) no_key: bool,
     /// Packets for a VIP are served whichever interface they arrive on.
     pub(crate) allow_other_interfaces: bool,
-    /// What becomes of echo requests.
-    pub(crate) echo: Echo,
-    /// Who answers ARP requests and neighbour solicitations.
-    pub(crate) responder: Responder,
     /// Sessions that are remembered at most, as was asked for at first.
     pub(crate) sessions_max: u32,
 }
@@ -132,6 +123,7 @@ pub(crate) struct Cluster {
     closing: Once<bool>,
     asked: Asked,
     probed: Probed,
+    #[pin]
     memberships: Memberships,
     family: Arc<Family>,
     #[pin]
@@ -208,7 +200,7 @@ impl Cluster {
                 closing: Once::new(false),
                 asked: Asked::nobody(),
                 probed: Probed::never(),
-                memberships: Memberships::none(),
+                memberships <- Memberships::none(),
                 family,
                 conflicts <- Conflicts::new(),
                 announcements <- Announcements::new(),
@@ -255,18 +247,15 @@ impl Cluster {
         self.weight.store(weight);
     }
 
-    /// Compiles a list of rules for this cluster. Context: process. Errors: `ENOMEM`, or what is wrong with them.
+    /// Compiles settings and a list of rules for this cluster. Context: process. Errors: `ENOMEM`, or what is wrong with
+    /// them.
     pub(crate) fn compile(
         &self,
+        settings: Settings,
         rules: RuleList,
     ) -> Result<core::result::Result<KBox<Snapshot>, FilterError>> {
         self.stats.expect_rules(rules.rules().len());
-        Snapshot::new(
-            &self.base,
-            &self.description.vips,
-            self.description.mode,
-            rules,
-        )
+        Snapshot::new(&self.base, settings, self.description.mode, rules)
     }
 
     /// The counters.
@@ -366,25 +355,33 @@ impl Cluster {
         &self.description
     }
 
-    /// The time between two heartbeats, in nanoseconds.
+    /// The time between two heartbeats, in nanoseconds. Context: any.
     pub(crate) fn period_ns(&self) -> u64 {
-        u64::from(self.description.period_ms).saturating_mul(NS_PER_MS)
+        let side = read_lock();
+        self.snapshot(&side)
+            .map_or(0, |snapshot| snapshot.terms.timing.period_ns)
     }
 
-    /// The silence after which a host counts as dead, in nanoseconds.
+    /// The silence after which a host counts as dead, in nanoseconds. Context: any.
     pub(crate) fn silence_ns(&self) -> u64 {
-        self.period_ns()
-            .saturating_mul(self.description.tolerance.into())
+        let side = read_lock();
+        self.snapshot(&side)
+            .map_or(0, |snapshot| snapshot.terms.timing.silence_ns())
     }
 
-    /// The VIPs, the primary first.
-    pub(crate) fn vips(&self) -> &[IpAddr] {
-        &self.description.vips
+    /// The VIPs in force, the primary first. Context: any.
+    pub(crate) fn vips<'a>(&'a self, side: &'a ReadSide) -> &'a [IpAddr] {
+        self.snapshot(side)
+            .map_or(&[], |snapshot| snapshot.settings.vips())
     }
 
-    /// Those of the VIPs that have their bit set, by their place in the list.
-    pub(crate) fn vips_of(&self, bits: u64) -> impl Iterator<Item = IpAddr> + '_ {
-        let vips = self.vips().iter().zip(0u32..64);
+    /// Those of the VIPs that have their bit set, by their place in the list. Context: any.
+    pub(crate) fn vips_of<'a>(
+        &'a self,
+        side: &'a ReadSide,
+        bits: u64,
+    ) -> impl Iterator<Item = IpAddr> + 'a {
+        let vips = self.vips(side).iter().zip(0u32..64);
         vips.filter(move |(_, place)| bits.wrapping_shr(*place) & 1 != 0)
             .map(|(vip, _)| *vip)
     }
@@ -406,7 +403,9 @@ impl Cluster {
         let given = self.description.dedicated;
         let mut own = self.device.own_v4();
         let found = if self.description.dedicated_follows {
-            own.find(|it| !self.vips().contains(&IpAddr::V4(*it)))
+            let side = read_lock();
+            let filter = self.snapshot(&side).map(|snapshot| &snapshot.filter);
+            own.find(|it| !filter.is_some_and(|filter| filter.is_vip(IpAddr::V4(*it))))
         } else {
             own.find(|it| Some(IpAddr::V4(*it)) == given)
         };
@@ -452,6 +451,7 @@ impl Cluster {
         let digest = inner.node.config().rules.digest;
         if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {
             new.owners.follow(&inner.node);
+            self.presence.note_vips();
             // Nothing was there, see `retired`. What is dropped waits, and this can be a softirq: it would rather be lost.
             let before = core::mem::replace(&mut inner.retired, self.snapshot.swap(new));
             core::mem::forget(before);
@@ -523,12 +523,12 @@ impl Cluster {
     }
 }
 
-/// Why rules were not taken. It changed nothing.
+/// Why rules or settings were not taken. It changed nothing.
 #[derive(Clone, Copy)]
 pub(crate) enum Refused {
-    /// Other rules wait for the other hosts.
+    /// Other rules or settings wait for the other hosts.
     Waiting,
-    /// The rules in force are others by now.
+    /// Those in force are others by now.
     Replaced,
     /// What was swapped out before has to be freed first.
     Unfreed,
@@ -538,14 +538,15 @@ pub(crate) enum Refused {
 
 impl Inner {
     /// Whether what is sent now is sent inside IP too, and whether to ask for the same. Context: under the lock.
-    pub(crate) fn wraps(&mut self, cluster: &Cluster) -> Option<bool> {
+    pub(crate) fn wraps(&mut self) -> Option<bool> {
         let expected = self.node.expected_on_segment();
+        let period_ns = self.node.period_ns();
         self.transports
-            .sends(Instant(now_ns()), cluster.period_ns(), expected)
+            .sends(Instant(now_ns()), period_ns, expected)
     }
 
     /// Hands the rules of `new` to the node, which is given the larger tables if it needs them. What is left in
-    /// `larger` and `new` is to be freed. Context: under the lock.
+    /// `larger` and `new` is to be freed. `held`: this host lacks what they need. Context: under the lock.
     #[inline(never)]
     pub(crate) fn stage(
         &mut self,
@@ -554,6 +555,7 @@ impl Inner {
         larger: &mut Option<NodeTables>,
         new: &mut Option<KBox<Snapshot>>,
         only: Option<u64>,
+        held: bool,
     ) -> core::result::Result<(), Refused> {
         let Some(rules) = new.as_deref() else {
             return Ok(());
@@ -561,7 +563,7 @@ impl Inner {
         if self.retired.is_some() {
             return Err(Refused::Unfreed);
         }
-        let (in_force, waiting) = (self.node.config().rules.digest, self.node.pending());
+        let (in_force, waiting) = (self.node.config().rules.digest, self.node.staged());
         if only.is_some_and(|digest| digest != in_force) {
             return Err(Refused::Replaced);
         }
@@ -574,14 +576,14 @@ impl Inner {
             .snapshot(&side)
             .map_or(&[][..], |old| old.rules.rules());
         let kept = kept(before, rules.rules.rules());
-        let for_node = rules
-            .rules
-            .for_node(self.node.config().host, cluster.weight(), kept);
+        let for_node = rules.for_node(self.node.config().host, cluster.weight(), kept);
         if self.node.slots_room() < rules.owners.slots() {
             *larger = larger.take().map(|tables| match self.node.enlarge(tables) {
                 Ok(old) | Err(old) => old,
             });
         }
+        // Possible in every state; and it concerns nothing but what is staged now.
+        let _ = self.node.handle_command(now, Command::Hold(held), 0);
         self.node
             .handle_command(now, Command::Stage(for_node), 0)
             .map_err(Refused::Node)?;

@@ -12,6 +12,8 @@
 //! module, so `rmmod` is refused while a cluster exists.
 
 use crate::cluster::context::{Cluster, Inner, Refused};
+use crate::cluster::rule_change::Refusal;
+use crate::cluster::settings_change::{self, SettingsChange};
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tables::NodeTables;
 use crate::datapath::health;
@@ -22,6 +24,7 @@ use crate::kapi::hrtimer::{Expire, Timer};
 use crate::kapi::module::ModuleRef;
 use crate::kapi::netfilter::Verdict;
 use crate::kapi::random::random_u64;
+use crate::kapi::rcu::read_lock;
 use crate::kapi::skb::Skb;
 use crate::kapi::work::Work;
 use crate::l2::announcements;
@@ -167,27 +170,15 @@ impl Driver {
         new: KBox<Snapshot>,
         only: Option<u64>,
     ) -> Result<core::result::Result<(), Refused>> {
-        let cluster = self.cluster();
-        let slots = new.owners.slots();
-        let mut larger = None;
-        if cluster.look(|node, _, _| node.slots_room()) < slots {
-            larger = Some(NodeTables::new(slots)?);
-        }
-        let mut new = Some(new);
-        let result = loop {
-            cluster.free_retired();
-            let result = drive(&self.cluster, &self.timer, |inner, now| {
-                inner.stage(cluster, now, &mut larger, &mut new, only)
-            });
-            // Rules that waited can have come into force in between, but only once: nothing waits after that.
-            if !matches!(result, Err(Refused::Unfreed)) {
-                break result;
-            }
-        };
-        // What was not needed, or is not any more, is freed outside the lock.
-        drop((new, larger));
-        cluster.free_retired();
-        Ok(result)
+        install(&self.cluster, &self.timer, new, only)
+    }
+
+    /// Stages other settings, see `settings_change.rs`. Context: process, may sleep.
+    pub(crate) fn change_settings(
+        &self,
+        change: SettingsChange,
+    ) -> core::result::Result<(), Refusal> {
+        settings_change::change(&self.cluster, &self.timer, change)
     }
 
     /// Hands a frame of the protocol to the node. The EtherType is one for experiments: a frame of another
@@ -242,8 +233,9 @@ impl Driver {
     #[cold]
     fn other_cluster(&self, skb: &Skb) {
         let cluster = self.cluster();
+        let side = read_lock();
         let (Some([to @ .., _, _, _, _, _, _, _, _]), Some(&vip)) =
-            (skb.ethernet(), cluster.vips().first())
+            (skb.ethernet(), cluster.vips(&side).first())
         else {
             return;
         };
@@ -285,7 +277,7 @@ impl Driver {
             Way::Relay => node.hear(now, Path::Relay, frame, keys),
         };
         if let (Way::Segment(transport, needed), Some(host)) = (way, sender(frame)) {
-            let period_ns = self.cluster.period_ns();
+            let period_ns = node.period_ns();
             transports.came(now, period_ns, host, transport, needed, heard.received);
         }
         self.cluster.stats().received(heard.received);
@@ -298,9 +290,15 @@ impl Driver {
 
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
-        if let Some(command) = vip_watch::look_again(self) {
+        if let Some(commands) = vip_watch::look_again(self) {
             tell_dedicated(self, timer);
-            let _ = carry_out_command(self, timer, command);
+            for command in commands {
+                let _ = carry_out_command(self, timer, command);
+            }
+        }
+        if self.presence().take_vips_changed() {
+            self.inquiries().forget();
+            self.conflicts().forget();
         }
         announcements::expired(self);
         let mut probes = Probes::default();
@@ -364,6 +362,39 @@ fn carry_out_command(
         }
         inner.node.handle_command(now, command, random)
     })
+}
+
+/// See [`Driver::install`].
+pub(crate) fn install(
+    cluster: &Cluster,
+    timer: &Timer<Cluster>,
+    new: KBox<Snapshot>,
+    only: Option<u64>,
+) -> Result<core::result::Result<(), Refused>> {
+    let slots = new.owners.slots();
+    let mut larger = None;
+    if cluster.look(|node, _, _| node.slots_room()) < slots {
+        larger = Some(NodeTables::new(slots)?);
+    }
+    let mut new = Some(new);
+    let held = vip_watch::is_held(cluster);
+    let result = loop {
+        cluster.free_retired();
+        let result = drive(cluster, timer, |inner, now| {
+            inner.stage(cluster, now, &mut larger, &mut new, only, held)
+        });
+        // Rules that waited can have come into force in between, but only once: nothing waits after that.
+        if !matches!(result, Err(Refused::Unfreed)) {
+            break result;
+        }
+    };
+    // What was not needed, or is not any more, is freed outside the lock.
+    drop((new, larger));
+    cluster.free_retired();
+    // Addresses that came meanwhile are looked at once more.
+    cluster.presence().note();
+    timer.start(now_ns());
+    Ok(result)
 }
 
 /// A walk over the tables of sessions has ended: in which buckets there were some, and how many live. Context: process.
@@ -441,7 +472,7 @@ fn send_all<'a>(cluster: &'a Cluster, timer: &Timer<Cluster>, mut inner: BhLockG
             return;
         }
         let told = event.map(|event| notify::Told::of(&inner.node, event));
-        let wraps = inner.wraps(cluster);
+        let wraps = inner.wraps();
         drop(inner);
         if let Some((mut frame, len)) = frame {
             let bytes = frame.payload().get(..len).unwrap_or_default();

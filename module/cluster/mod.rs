@@ -10,5 +10,7 @@ pub(crate) mod driver;
 pub(crate) mod keyring;
 pub(crate) mod rule_change;
 pub(crate) mod rules;
+pub(crate) mod settings;
+pub(crate) mod settings_change;
 pub(crate) mod snapshot;
 pub(crate) mod tables;

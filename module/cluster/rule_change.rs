@@ -8,6 +8,7 @@
 use crate::cluster::context::{Cluster, Refused};
 use crate::cluster::driver::Driver;
 use crate::cluster::rules::RuleList;
+use crate::cluster::settings::Settings;
 use crate::kapi::rcu::read_lock;
 use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::rules::RuleState;
@@ -22,6 +23,10 @@ pub(crate) enum Refusal {
     Now(Refused),
     /// There is no rule with this number.
     NoRule,
+    /// The primary VIP cannot change.
+    Primary,
+    /// A VIP is the dedicated IP of this host.
+    Dedicated,
     /// There is no memory.
     Memory(Error),
 }
@@ -50,50 +55,83 @@ pub(crate) struct RuleControl {
 pub(crate) fn replace(driver: &Driver, mut list: RuleList, told: impl Fn(usize) -> bool) -> Result {
     let cluster = driver.cluster();
     let _changes = cluster.changes();
-    if let Some(snapshot) = cluster.snapshot(&read_lock()) {
-        list.take_states(&snapshot.rules, told);
-    }
-    install(driver, list, None)
+    let now = in_force(cluster)?;
+    list.take_states(&now.rules, told);
+    install(driver, now.settings, list, None)
 }
 
 /// Changes what this host does about a rule in force; at once. Context: process, may sleep.
 pub(crate) fn control(driver: &Driver, number: usize, control: RuleControl) -> Result {
     let cluster = driver.cluster();
     let _changes = cluster.changes();
-    let (mut list, digest) = in_force(cluster)?;
+    let InForce {
+        rules: mut list,
+        settings,
+        digest,
+    } = in_force(cluster)?;
     let (state, share) = list.get_mut(number).ok_or(Refusal::NoRule)?;
     *state = control.state.unwrap_or(*state);
     share.weight = control.weight.or(share.weight);
     share.priority = control.priority.or(share.priority);
-    install(driver, list, Some(digest))
+    install(driver, settings, list, Some(digest))
 }
 
 /// Changes the load weight of this host in all rules that do not name one; at once. Context: process, may sleep.
 pub(crate) fn set_weight(driver: &Driver, weight: u8) -> Result {
     let cluster = driver.cluster();
     let _changes = cluster.changes();
-    let (list, digest) = in_force(cluster)?;
+    let now = in_force(cluster)?;
     let before = cluster.weight();
     cluster.set_weight(weight);
-    let result = install(driver, list, Some(digest));
+    let result = install(driver, now.settings, now.rules, Some(now.digest));
     if result.is_err() {
         cluster.set_weight(before);
     }
     result
 }
 
-/// The rules in force, and their digest.
-fn in_force(cluster: &Cluster) -> Result<(RuleList, u64)> {
-    let mut list = RuleList::new()?;
-    let side = read_lock();
-    let digest = cluster.snapshot(&side).map_or(0, |snapshot| {
-        list.extend(&snapshot.rules);
-        snapshot.digest
-    });
-    Ok((list, digest))
+/// Rules and settings in force, and their digest.
+pub(crate) struct InForce {
+    pub(crate) rules: RuleList,
+    pub(crate) settings: Settings,
+    pub(crate) digest: u64,
 }
 
-fn install(driver: &Driver, list: RuleList, only: Option<u64>) -> Result {
-    let new = driver.cluster().compile(list)?.map_err(Refusal::Filter)?;
+impl InForce {
+    /// The same rules once more. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn rules_again(&self) -> Result<RuleList> {
+        let mut rules = RuleList::new()?;
+        rules.extend(&self.rules);
+        Ok(rules)
+    }
+
+    /// The same settings once more. Context: process. Errors: `ENOMEM`.
+    pub(crate) fn settings_again(&self) -> Result<Settings> {
+        let mut settings = Settings::unknown()?;
+        settings.copy(&self.settings);
+        Ok(settings)
+    }
+}
+
+/// What is in force. Context: process, under [`Cluster::changes`]. Errors: `ENOMEM`.
+pub(crate) fn in_force(cluster: &Cluster) -> Result<InForce> {
+    let mut now = InForce {
+        rules: RuleList::new()?,
+        settings: Settings::unknown()?,
+        digest: 0,
+    };
+    if let Some(snapshot) = cluster.snapshot(&read_lock()) {
+        now.rules.extend(&snapshot.rules);
+        now.settings.copy(&snapshot.settings);
+        now.digest = snapshot.digest;
+    }
+    Ok(now)
+}
+
+/// What waits is withdrawn or other than this, so no VIP waits.
+fn install(driver: &Driver, mut settings: Settings, list: RuleList, only: Option<u64>) -> Result {
+    let cluster = driver.cluster();
+    settings.nothing_waits();
+    let new = cluster.compile(settings, list)?.map_err(Refusal::Filter)?;
     driver.install(new, only)?.map_err(Refusal::Now)
 }

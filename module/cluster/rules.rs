@@ -85,12 +85,13 @@ impl RuleList {
         rules_digest(&self.rules)
     }
 
-    /// What the node has to know of the rules: kinds of the slots, and what this host may take of each.
+    /// What the node has to know of the rules by themselves: kinds of the slots, and what this host may take of each.
     ///
     /// `weight` is the load weight of this host for rules that do not name one.
     pub(crate) fn for_node(&self, host: HostId, weight: u8, kept: SlotSet) -> Rules {
         let mut rules = Rules {
             digest: self.digest(),
+            terms: None,
             slots: Slots::of(&self.rules).count(),
             kinds: [SlotKind::Single; SLOTS_MAX],
             // The slot after the last rule is for what no rule covers: its owner is the default host.

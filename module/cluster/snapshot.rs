@@ -11,22 +11,23 @@
 //! old rules reads the bits of the old slots, from which everything that another host may have taken is gone.
 
 use crate::cluster::rules::RuleList;
+use crate::cluster::settings::Settings;
 use crate::cluster::tables::NodeTables;
 use crate::kapi::array::boxed_array;
 use crate::kapi::hmac::{overwrite, wipe};
 use crate::kapi::once::Once;
 use crate::kapi::vector::Grow;
+use crate::nlb_core::config::{Rules, SlotSet, Terms};
 use crate::nlb_core::decide::Buckets;
 use crate::nlb_core::filter::{
-    self, Filter, FilterError, PlaceV4, PlaceV6, Responder, RuleEntry, Settings, StorageLen,
-    RULE_ENTRIES, VIP_SLOTS,
+    self, Filter, FilterError, PlaceV4, PlaceV6, RuleEntry, StorageLen, RULE_ENTRIES, VIP_SLOTS,
 };
-use crate::nlb_core::genl::{Echo, Mode};
+use crate::nlb_core::genl::Mode;
+use crate::nlb_core::host::HostId;
 use crate::nlb_core::limits::{BUCKET_WORDS, SEED_LEN};
 use crate::nlb_core::node::Node;
 use crate::nlb_core::rules::{Rule, Slots};
 use crate::nlb_core::siphash::SipKey;
-use core::net::IpAddr;
 use kernel::prelude::*;
 
 /// The tables of a filter, in memory of their own.
@@ -90,7 +91,11 @@ pub(crate) struct Snapshot {
     pub(crate) owners: Owners,
     /// The rules as they were asked for.
     pub(crate) rules: RuleList,
-    /// Digest of what all hosts say alike of them.
+    /// The settings as they were asked for.
+    pub(crate) settings: Settings,
+    /// What the node has to know of these.
+    pub(crate) terms: Terms,
+    /// Digest of what all hosts say alike of both.
     pub(crate) digest: u64,
 }
 
@@ -101,16 +106,12 @@ impl Drop for Snapshot {
     }
 }
 
-/// Of what a filter is made besides the VIPs, the cluster mode and the rules: the same for all rules.
+/// Of what a filter is made besides the cluster mode, the settings and the rules: it never changes.
 pub(crate) struct Base {
     /// The hash seed, a secret; wiped when dropped.
     pub(crate) seed: [u8; SEED_LEN],
     /// The virtual MAC, where it was chosen by hand.
     pub(crate) virtual_mac: Option<[u8; 6]>,
-    /// What becomes of echo requests.
-    pub(crate) echo: Echo,
-    /// Who answers ARP requests and neighbour solicitations.
-    pub(crate) responder: Responder,
 }
 
 impl Drop for Base {
@@ -123,48 +124,61 @@ impl Base {
     /// What a filter is made of.
     pub(crate) fn settings<'a>(
         &'a self,
-        vips: &'a [IpAddr],
+        settings: &'a Settings,
         mode: Mode,
         rules: &'a [Rule],
-    ) -> Settings<'a> {
+    ) -> filter::Settings<'a> {
         let slots = Slots::of(rules);
-        Settings {
-            vips,
+        filter::Settings {
+            vips: settings.vips(),
+            guarded: settings.guarded(),
             rules,
             seed: &self.seed,
             mode,
             virtual_mac: self.virtual_mac,
             default_slot: slots.default,
             spread_slot: slots.spread,
-            echo: self.echo,
-            responder: self.responder,
+            echo: settings.echo,
+            responder: settings.responder,
         }
     }
 }
 
 impl Snapshot {
-    /// Compiles a list of rules; nothing is owned yet. Context: process. Errors: `ENOMEM`, or what is wrong with the
-    /// settings.
+    /// Compiles settings and a list of rules; nothing is owned yet. Context: process. Errors: `ENOMEM`, or what is wrong
+    /// with them.
     #[inline(never)]
     pub(crate) fn new(
         base: &Base,
-        vips: &[IpAddr],
+        settings: Settings,
         mode: Mode,
         rules: RuleList,
     ) -> Result<core::result::Result<KBox<Self>, FilterError>> {
-        let settings = base.settings(vips, mode, rules.rules());
-        let tables = Tables::new(filter::storage_len(&settings))?;
-        let filter = match Filter::build(&settings, tables) {
+        let all = base.settings(&settings, mode, rules.rules());
+        let tables = Tables::new(filter::storage_len(&all))?;
+        let filter = match Filter::build(&all, tables) {
             Ok(filter) => filter,
             Err(error) => return Ok(Err(error)),
         };
+        let terms = settings.terms(base, mode);
         let snapshot = Self {
             filter,
             owners: Owners::new(usize::from(Slots::of(rules.rules()).count()))?,
-            digest: rules.digest(),
+            digest: filter::digest_together(rules.digest(), terms.settings),
+            terms,
+            settings,
             rules,
         };
         Ok(Ok(KBox::new(snapshot, GFP_KERNEL_ACCOUNT)?))
+    }
+
+    /// What the node has to know of rules and settings, see [`RuleList::for_node`]. Context: any.
+    pub(crate) fn for_node(&self, host: HostId, weight: u8, kept: SlotSet) -> Rules {
+        Rules {
+            digest: self.digest,
+            terms: Some(self.terms),
+            ..self.rules.for_node(host, weight, kept)
+        }
     }
 }
 

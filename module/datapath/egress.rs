@@ -123,6 +123,10 @@ fn from_vip(
             // was sent before may have arrived.
             return swallowed(Reason::DroppedLateSynAck);
         }
+        Leaving::NotInForce => {
+            cluster.stats().reason(Reason::DroppedNotInForce);
+            return dropped(Reason::DroppedNotInForce);
+        }
         // Those of containers have no socket here either, and no cookie that this host could check: connection
         // tracking knows such a connection from its SYN-ACK on.
         Leaving::SynAck(_) if !skb.has_socket() && !skb.was_received() => cluster.cookies().give(),

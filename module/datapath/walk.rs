@@ -9,14 +9,17 @@
 
 use crate::cluster::context::Cluster;
 use crate::cluster::driver;
+use crate::cluster::settings_change;
 use crate::cluster::snapshot::Snapshot;
 use crate::kapi::clock::now_ns;
 use crate::kapi::conntrack::ConntrackWalk;
 use crate::kapi::hrtimer::Timer;
 use crate::kapi::inet::{TcpFlow, TcpWalk};
+use crate::kapi::netdevice::Rtnl;
 use crate::kapi::once::Once;
 use crate::kapi::rcu::{read_lock, GracePeriod};
 use crate::kapi::work::{breathe, Job};
+use crate::l2::mac_filter;
 use crate::nlb_core::decide::place_of;
 use crate::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
 use crate::nlb_core::node::Tally;
@@ -229,8 +232,28 @@ impl Walker {
     }
 }
 
+impl Walker {
+    /// Forgets VIPs that are gone, and what was joined for them.
+    fn tidy(&self) {
+        if !settings_change::is_untidy(&self.cluster) {
+            return;
+        }
+        // Who takes the cluster down holds the RTNL and waits for this function.
+        let Some(rtnl) = Rtnl::try_lock() else {
+            return;
+        };
+        if self.cluster.is_closing() {
+            return;
+        }
+        settings_change::tidy(&self.cluster, &self.timer);
+        // Without memory, groups are kept that nobody needs.
+        let _ = mac_filter::keep_joined(&rtnl, &self.cluster);
+    }
+}
+
 impl Job for Walker {
     fn run(&self) -> u32 {
+        self.tidy();
         if !self.begun.load() {
             let begun = self.begin();
             self.begun.store(begun);

@@ -72,7 +72,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
 /// Tells the segment which MAC the VIPs resolve to, and asks for them in this host's own name: if a stranger answers,
 /// that is a conflict. Context: any.
 pub(crate) fn announce(cluster: &Cluster, snapshot: &Snapshot) {
-    for vip in cluster.vips() {
+    for vip in snapshot.settings.vips() {
         announce_one(cluster, snapshot, *vip);
         if let IpAddr::V4(vip) = vip {
             ask(cluster, *vip);

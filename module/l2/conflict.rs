@@ -78,6 +78,15 @@ impl Conflicts {
         Instant(self.due.load())
     }
 
+    /// Defends nothing that was claimed until now: other VIPs are in force, at other places. Context: any but hard
+    /// interrupts.
+    pub(crate) fn forget(&self) {
+        self.defend(|defence, _| {
+            *defence = Defence::new();
+            0
+        });
+    }
+
     /// Lets the defence decide; the VIPs to be announced now, a bit for each, and whether something is due sooner
     /// than it was.
     fn defend(&self, decide: impl FnOnce(&mut Defence, Instant) -> u64) -> (u64, bool) {
@@ -162,7 +171,8 @@ pub(crate) fn beside(cluster: &Cluster, vip: IpAddr, station: Option<Mac>) {
 pub(crate) fn claimed(driver: &Driver, snapshot: &Snapshot, vip: IpAddr, mac: Mac) {
     let cluster = driver.cluster();
     report(cluster, vip, mac);
-    let place = cluster.vips().iter().position(|one| *one == vip);
+    let mut vips = snapshot.settings.vips().iter();
+    let place = vips.position(|one| *one == vip);
     let (true, Some(place)) = (cluster.is_default_host(), place) else {
         return;
     };
@@ -191,7 +201,8 @@ pub(crate) fn expired(cluster: &Cluster) {
 }
 
 fn announce(cluster: &Cluster, snapshot: &Snapshot, vips: u64) {
-    for vip in cluster.vips_of(vips) {
+    let side = read_lock();
+    for vip in cluster.vips_of(&side, vips) {
         cluster.stats().event(Event::VipDefended);
         arp::announce_one(cluster, snapshot, vip);
     }

@@ -57,6 +57,15 @@ impl Inquiries {
         let _ = before & vips == vips || self.heard.exchange(before, before | vips);
     }
 
+    /// Forgets what is known of each VIP: others are in force, at other places. Context: any but hard interrupts.
+    pub(crate) fn forget(&self) {
+        let mut inquiry = self.inquiry.lock();
+        *inquiry = Inquiry::new();
+        self.take_heard();
+        self.unanswered.store(0);
+        self.due.store(inquiry.due().0);
+    }
+
     /// Takes what was heard.
     fn take_heard(&self) -> u64 {
         let heard = self.heard.load();
@@ -77,7 +86,8 @@ pub(crate) fn heard(cluster: &Cluster, vip: IpAddr) {
 
 /// The VIPs of a kind, as bits.
 fn places(cluster: &Cluster, is_it: impl Fn(IpAddr) -> bool) -> u64 {
-    let vips = cluster.vips().iter().zip(0u32..64);
+    let side = read_lock();
+    let vips = cluster.vips(&side).iter().zip(0u32..64);
     vips.filter(|(vip, _)| is_it(**vip))
         .fold(0, |bits, (_, place)| bits | 1u64.wrapping_shl(place))
 }
@@ -127,7 +137,7 @@ pub(crate) fn act(cluster: &Cluster, role: Role) {
         inquiries.due.store(inquiry.due().0);
         step
     };
-    for vip in cluster.vips_of(step.ask) {
+    for vip in cluster.vips_of(&side, step.ask) {
         match vip {
             IpAddr::V4(vip) => arp::ask(cluster, vip),
             IpAddr::V6(vip) => ndisc::ask(cluster, &side, vip),

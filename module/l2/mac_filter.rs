@@ -16,15 +16,16 @@ use crate::cluster::context::Cluster;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
+use crate::kapi::vector::Grow;
 use crate::kapi::work::{Job, Work};
 use crate::nlb_core::genl::Mode;
-use crate::nlb_core::limits::{GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS, MTU_MIN};
+use crate::nlb_core::limits::{GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS, MTU_MIN, VIPS_MAX};
 use crate::nlb_core::mac::{group_of, Mac};
 use crate::nlb_core::nd::solicited_node;
 use crate::sleep::is_asleep;
 use core::net::IpAddr;
 use kernel::prelude::*;
-use kernel::sync::Arc;
+use kernel::sync::{Arc, Mutex};
 
 /// A MAC that the interface must receive frames to.
 #[derive(Clone, Copy)]
@@ -49,62 +50,37 @@ impl Wanted {
     }
 }
 
-/// A family of IP addresses.
-#[derive(Clone, Copy)]
-enum Ip {
-    V4,
-    V6,
-}
-
-/// Of which families' groups a cluster holds the memberships now, of all or of none, and whether its interface is usable,
-/// so that the groups are reported when it becomes so. Written under the RTNL.
+/// The groups that a cluster has joined and its interface has not lost since, and whether its interface is usable, so that
+/// the groups are reported when it becomes so. Written under the RTNL.
+#[pin_data]
 pub(crate) struct Memberships {
-    v4: Once<bool>,
-    v6: Once<bool>,
+    #[pin]
+    joined: Mutex<KVec<IpAddr>>,
     usable: Once<bool>,
 }
 
 impl Memberships {
     /// Of none.
-    pub(crate) const fn none() -> Self {
-        Self {
-            v4: Once::new(false),
-            v6: Once::new(false),
+    pub(crate) fn none() -> impl PinInit<Self> {
+        pin_init!(Self {
+            joined <- kernel::new_mutex!(KVec::new(), "nlb::Memberships"),
             usable: Once::new(true),
-        }
-    }
-
-    fn of(&self, family: Ip) -> &Once<bool> {
-        match family {
-            Ip::V4 => &self.v4,
-            Ip::V6 => &self.v6,
-        }
+        })
     }
 }
 
-/// Joins all groups of a family. Errors: `ENODEV` if the family does not run on the interface, `ENOMEM`; then none is
-/// joined.
-fn join(rtnl: &Rtnl, cluster: &Cluster, family: Ip) -> Result {
-    // With a range, whose end cannot be reached, where `enumerate` could overflow.
-    for (done, group) in (0..usize::MAX).zip(groups(cluster, family)) {
-        if let Err(error) = cluster.device().join(rtnl, group) {
-            for group in groups(cluster, family).take(done) {
-                cluster.device().leave(group);
-            }
-            return Err(error);
-        }
-    }
-    cluster.memberships().of(family).store(true);
+/// Joins a group, and remembers it. Errors: `ENODEV` if its family does not run on the interface, `ENOMEM`.
+fn join(rtnl: &Rtnl, cluster: &Cluster, joined: &mut KVec<IpAddr>, group: IpAddr) -> Result {
+    joined.room_for(1, GFP_KERNEL_ACCOUNT)?;
+    cluster.device().join(rtnl, group)?;
+    let _ = joined.push_within_capacity(group);
     Ok(())
 }
 
-/// Leaves them, if they are joined: memberships that were lost with the family are not to be given back a second time, for
-/// others may have joined the groups since.
-fn leave(cluster: &Cluster, family: Ip) {
-    let joined = cluster.memberships().of(family);
-    if joined.load() {
-        joined.store(false);
-        for group in groups(cluster, family) {
+/// Leaves all groups of a list for which `unwanted` says so.
+fn leave(cluster: &Cluster, joined: &mut KVec<IpAddr>, unwanted: impl Fn(IpAddr) -> bool) {
+    while let Some(place) = joined.iter().position(|group| unwanted(*group)) {
+        if let Ok(group) = joined.remove(place) {
             cluster.device().leave(group);
         }
     }
@@ -124,8 +100,9 @@ pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
 /// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined
 /// again, and all are reported if it has become so. Context: process, RTNL.
 pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
-    keep_joined(rtnl, cluster, Ip::V4);
-    keep_joined(rtnl, cluster, Ip::V6);
+    if keep_joined(rtnl, cluster).is_err() {
+        pr_warn!("no memory to join the groups of a cluster again; the next change tries again\n");
+    }
     let usable = is_usable(rtnl, cluster.device());
     let before = &cluster.memberships().usable;
     if usable && !before.load() {
@@ -171,18 +148,26 @@ impl Job for Reporter {
     }
 }
 
-/// Joins the groups of a family again that had left the interface. What the family does comes before this: its notifier was
-/// registered first, and its coming and going are events of their own, so that none of them is missed.
-fn keep_joined(rtnl: &Rtnl, cluster: &Cluster, family: Ip) {
-    let Some(group) = groups(cluster, family).next() else {
-        return;
-    };
-    let joined = cluster.memberships().of(family);
-    if !cluster.device().has_family(rtnl, group) {
-        joined.store(false);
-    } else if !joined.load() && join(rtnl, cluster, family).is_err() {
-        pr_warn!("no memory to join the groups of a cluster again; the next change tries again\n");
+/// Joins the groups that are wanted and that the interface does not have, and leaves the others: VIPs came or went, or a
+/// family had left the interface. What the family does comes before this: its notifier was registered first, and its coming
+/// and going are events of their own, so that none of them is missed. Context: process, RTNL, for a cluster that is
+/// attached. Errors: `ENOMEM`.
+pub(crate) fn keep_joined(rtnl: &Rtnl, cluster: &Cluster) -> Result {
+    let device = cluster.device();
+    let wanted = groups(cluster)?;
+    let mut joined = cluster.memberships().joined.lock();
+    // Memberships that were lost with the family are not to be given back a second time, for others may have joined the
+    // groups since.
+    while let Some(lost) = joined.iter().position(|it| !device.has_family(rtnl, *it)) {
+        let _ = joined.remove(lost);
     }
+    leave(cluster, &mut joined, |group| !wanted.contains(&group));
+    for group in &wanted {
+        if device.has_family(rtnl, *group) && !joined.contains(group) {
+            join(rtnl, cluster, &mut joined, *group)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack
@@ -198,14 +183,21 @@ pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
             return Err(error);
         }
     }
-    let joined = join(rtnl, cluster, Ip::V4).and_then(|()| join(rtnl, cluster, Ip::V6));
-    joined.inspect_err(|_| close(cluster))
+    join_all(rtnl, cluster).inspect_err(|_| close(cluster))
+}
+
+/// Joins all groups of a cluster that has none. Errors: as [`join`].
+fn join_all(rtnl: &Rtnl, cluster: &Cluster) -> Result {
+    let wanted = groups(cluster)?;
+    let mut joined = cluster.memberships().joined.lock();
+    wanted
+        .iter()
+        .try_for_each(|group| join(rtnl, cluster, &mut joined, *group))
 }
 
 /// Undoes one [`open`]. Context: process, RTNL.
 pub(crate) fn close(cluster: &Cluster) {
-    leave(cluster, Ip::V4);
-    leave(cluster, Ip::V6);
+    leave(cluster, &mut cluster.memberships().joined.lock(), |_| true);
     for one in wanted(cluster).into_iter().flatten() {
         one.del(cluster.device());
     }
@@ -214,7 +206,7 @@ pub(crate) fn close(cluster: &Cluster) {
 /// The MACs that heartbeats are sent to, and that the VIPs resolve to unless they are groups that the stack joins.
 fn wanted(cluster: &Cluster) -> [Option<Wanted>; 2] {
     let description = cluster.description();
-    let (mac, _) = virtual_macs(cluster);
+    let mac = virtual_mac(cluster);
     [
         Some(Wanted::Multicast(description.heartbeat_mac)),
         // Both families share one virtual MAC in these two modes.
@@ -226,37 +218,39 @@ fn wanted(cluster: &Cluster) -> [Option<Wanted>; 2] {
     ]
 }
 
-/// The groups of a family that the interface must receive packets to.
-fn groups(cluster: &Cluster, family: Ip) -> impl Iterator<Item = IpAddr> + '_ {
-    let (mac_v4, mac_v6) = virtual_macs(cluster);
-    let mac = match family {
-        Ip::V4 => mac_v4,
-        Ip::V6 => mac_v6,
+/// The groups that the interface must receive packets to, for the VIPs and those that wait. Context: process. Errors:
+/// `ENOMEM`.
+fn groups(cluster: &Cluster) -> Result<KVec<IpAddr>> {
+    let mut groups = KVec::with_capacity(VIPS_MAX.saturating_add(2), GFP_KERNEL_ACCOUNT)?;
+    let side = read_lock();
+    let Some(snapshot) = cluster.snapshot(&side) else {
+        return Ok(groups);
     };
-    let is_igmp = cluster.description().mode == Mode::Igmp;
-    let of_family = move |vip: &&IpAddr| vip.is_ipv6() == matches!(family, Ip::V6);
-    let mut vips = cluster.vips().iter().filter(of_family);
-    let of_mode = mac
-        .filter(|_| is_igmp && vips.next().is_some())
-        .and_then(group_of);
-    let solicited = cluster
-        .vips()
-        .iter()
-        .filter(of_family)
-        .filter_map(|vip| match vip {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(vip) => Some(IpAddr::V6(solicited_node(*vip))),
-        });
-    // Not as a method, which pin_init's prelude has by the same name.
-    Iterator::chain(of_mode.into_iter(), solicited)
+    let mut add = |group: IpAddr| {
+        if !groups.contains(&group) {
+            // There is room: for a group of each family, and one of each VIP.
+            let _ = groups.push_within_capacity(group);
+        }
+    };
+    for vip in snapshot.settings.known() {
+        if cluster.description().mode == Mode::Igmp {
+            let mac = if vip.is_ipv6() {
+                snapshot.filter.mac_v6()
+            } else {
+                snapshot.filter.mac_v4()
+            };
+            group_of(mac).into_iter().for_each(&mut add);
+        }
+        if let IpAddr::V6(vip) = vip {
+            add(solicited_node(vip).into());
+        }
+    }
+    Ok(groups)
 }
 
-/// What the VIPs of each family resolve to. They do not change while the cluster stands.
-fn virtual_macs(cluster: &Cluster) -> (Option<Mac>, Option<Mac>) {
+/// What the IPv4 VIPs resolve to. It does not change while the cluster stands.
+fn virtual_mac(cluster: &Cluster) -> Option<Mac> {
     let side = read_lock();
-    let filter = cluster.snapshot(&side).map(|snapshot| &snapshot.filter);
-    (
-        filter.map(|filter| filter.mac_v4()),
-        filter.map(|filter| filter.mac_v6()),
-    )
+    let snapshot = cluster.snapshot(&side);
+    snapshot.map(|snapshot| snapshot.filter.mac_v4())
 }

@@ -17,14 +17,17 @@ use crate::kapi::address::AddressWatcher;
 use crate::kapi::bh_lock::BhGuard;
 use crate::kapi::netdevice::DeviceRef;
 use crate::kapi::once::Once;
+use crate::kapi::rcu::read_lock;
 use crate::kapi::vector::Grow;
 use crate::nlb_core::node::Command;
+use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::{Arc, SpinLock};
 
-/// Whether addresses of the interface came or went since they were looked at.
+/// Whether addresses of the interface came or went since they were looked at, or other VIPs came into force.
 pub(crate) struct Presence {
     changed: Once<bool>,
+    vips_changed: Once<bool>,
 }
 
 impl Presence {
@@ -32,7 +35,23 @@ impl Presence {
     pub(crate) const fn new() -> Self {
         Self {
             changed: Once::new(false),
+            vips_changed: Once::new(false),
         }
+    }
+
+    /// Other settings are in force, with other VIPs perhaps. Context: as [`Presence::note`].
+    pub(crate) fn note_vips(&self) {
+        self.vips_changed.store(true);
+        self.note();
+    }
+
+    /// Whether that was noted since this was called last. Context: any, one at a time.
+    pub(crate) fn take_vips_changed(&self) -> bool {
+        let changed = self.vips_changed.load();
+        if changed {
+            self.vips_changed.store(false);
+        }
+        changed
     }
 
     /// Something is to be looked at. Context: any; the timer of the cluster is to expire soon.
@@ -46,16 +65,30 @@ impl Presence {
     }
 }
 
+/// Whether packets to an address are delivered on this host. Context: process or softirq.
+pub(crate) fn is_here(cluster: &Cluster, address: IpAddr) -> bool {
+    cluster.device().delivers(address)
+}
+
+/// Whether VIPs that wait for the other hosts are missing here. Context: process or softirq.
+pub(crate) fn is_held(cluster: &Cluster) -> bool {
+    let side = read_lock();
+    let settings = cluster.snapshot(&side).map(|snapshot| &snapshot.settings);
+    let waiting = settings.map_or(&[][..], |settings| settings.waiting());
+    !waiting.iter().all(|vip| is_here(cluster, *vip))
+}
+
 /// What the node is to be told of the addresses. Context: process or softirq, not under the lock of the node.
-pub(crate) fn look(cluster: &Cluster) -> Command {
-    let has = |vip| cluster.device().delivers(vip);
-    let all = cluster.vip_device().is_up() && cluster.vips().iter().copied().all(has);
+pub(crate) fn look(cluster: &Cluster) -> [Command; 2] {
+    let side = read_lock();
+    let mut vips = cluster.vips(&side).iter();
+    let all = cluster.vip_device().is_up() && vips.all(|vip| is_here(cluster, *vip));
     // A node that takes no part keeps it in mind for when it does.
-    Command::VipMissing(!all)
+    [Command::VipMissing(!all), Command::Hold(is_held(cluster))]
 }
 
 /// The same, if they have changed since the last time. Context: as [`look`], from one context at a time.
-pub(crate) fn look_again(cluster: &Cluster) -> Option<Command> {
+pub(crate) fn look_again(cluster: &Cluster) -> Option<[Command; 2]> {
     let presence = cluster.presence();
     if !presence.has_changed() {
         return None;

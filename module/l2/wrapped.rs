@@ -30,7 +30,7 @@ impl<'a> WrappedFrame<'a> {
         let side = read_lock();
         let filter = &cluster.snapshot(&side)?.filter;
         let device = cluster.device().as_device_ref();
-        cluster.vips().iter().find_map(|vip| match *vip {
+        cluster.vips(&side).iter().find_map(|vip| match *vip {
             IpAddr::V4(vip) => {
                 let head = head_v4(arp::dedicated(cluster)?, vip, bytes.len(), needed)?;
                 Self::new(cluster, filter.mac_v4(), ETHERTYPE_IPV4, &head, bytes)

@@ -8,14 +8,15 @@
 use crate::cluster::context::{Cluster, Description};
 use crate::cluster::keyring::Keyring;
 use crate::cluster::rules::{RuleList, Share};
+use crate::cluster::settings::Settings;
 use crate::cluster::snapshot::{Base, Snapshot};
 use crate::kapi::genetlink::Request;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::netlink::not_supported;
 use crate::kapi::vector::Grow;
 use crate::netlink::rule_request::{self, RuleRequest};
-use crate::nlb_core::config::{cluster_id, Config, Dedicated, SlotKind, SlotSet};
-use crate::nlb_core::filter::{FilterError, Settings};
+use crate::nlb_core::config::{cluster_id, Config, Dedicated, Rules, SlotKind, SlotSet};
+use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::genl::{cluster, Affinity, Echo, Mode, Responder};
 use crate::nlb_core::host::HostId;
 use crate::nlb_core::limits::{
@@ -25,9 +26,7 @@ use crate::nlb_core::limits::{
 };
 use crate::nlb_core::mac::{is_of_mode, virtual_mac};
 use crate::nlb_core::rules::Rule;
-use crate::nlb_core::time::NS_PER_MS;
 use crate::nlb_core::wire::VERSIONS;
-use crate::nlb_core::{filter, siphash::SipKey};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use kernel::c_str;
 use kernel::prelude::*;
@@ -102,25 +101,21 @@ impl NewCluster {
         let base = Base {
             seed: *secrets.seed,
             virtual_mac,
-            echo: request.named(
-                request.get(cluster::ECHO),
-                Echo::DefaultHost,
-                Echo::from_u8,
-                c_str!("no such way with echo requests"),
-            )?,
-            responder: request.named(
-                request.get(cluster::RESPONDER),
-                Responder::DefaultHost,
-                Responder::from_u8,
-                c_str!("nobody of that number answers questions for a VIP"),
-            )?,
         };
-        let settings = base.settings(&vips, mode, list.rules());
-        let settings = settings_digest(&settings, period_ms, tolerance);
-        let for_node = list.for_node(host, weight, SlotSet::EMPTY);
-        let snapshot = match Snapshot::new(&base, &vips, mode, list)? {
+        let mut settings = Settings::new(
+            period_ms.unwrap_or(PERIOD_MS_DEFAULT),
+            tolerance.unwrap_or(TOLERANCE_DEFAULT),
+            echo(request)?.unwrap_or(Echo::DefaultHost),
+            responder(request)?.unwrap_or(Responder::DefaultHost),
+        )?;
+        settings.set_vips(&vips)?;
+        let snapshot = match Snapshot::new(&base, settings, mode, list)? {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(refuse_filter(request, error)),
+        };
+        let for_node = Rules {
+            terms: None,
+            ..snapshot.for_node(host, weight, SlotSet::EMPTY)
         };
         let primary = vips.first().copied().ok_or(EINVAL)?;
         let mut buffer = [0u8; 16];
@@ -128,10 +123,8 @@ impl NewCluster {
             Config {
                 cluster_id: cluster_id(text(&name)),
                 host,
-                period_ns: u64::from(period_ms).saturating_mul(NS_PER_MS),
-                tolerance,
                 buckets: BUCKETS as u16,
-                settings,
+                terms: snapshot.terms,
                 rules: for_node,
                 // One of IPv4 is looked for on the interface, when the cluster is attached to it.
                 dedicated: dedicated
@@ -151,17 +144,12 @@ impl NewCluster {
             description: Description {
                 name,
                 mode,
-                vips,
                 dedicated,
                 dedicated_follows: request.has(cluster::DEDICATED_FOLLOWS),
-                period_ms,
-                tolerance,
                 // Heartbeats go to the multicast MAC of the primary VIP in every mode: in unicast mode the
                 // virtual MAC would do, but then every bystander's NIC would have to look at them too.
                 heartbeat_mac: virtual_mac_multicast(primary),
                 no_key,
-                echo: base.echo,
-                responder: base.responder,
                 allow_other_interfaces: request.has(cluster::ALLOW_OTHER_INTERFACES),
                 sessions_max,
             },
@@ -285,7 +273,8 @@ fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
     Ok(mode)
 }
 
-fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
+/// The VIPs that are told.
+pub(crate) fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
     let mut vips = KVec::new();
     for attribute in request.attributes().filter(|a| a.kind == cluster::VIP) {
         let vip = match address(attribute.payload) {
@@ -327,7 +316,7 @@ fn dedicated(request: &Request<'_>, vips: &[IpAddr]) -> Result<Option<IpAddr>> {
     Ok(Some(dedicated))
 }
 
-/// The rules; the default rule if the request says nothing of any, with the affinity that it names.
+/// The rules of a new cluster; the default rule if the request says nothing of any, with the affinity that it names.
 fn rules(request: &Request<'_>) -> Result<RuleList> {
     let affinity = request.get(cluster::AFFINITY);
     if request.has(cluster::NO_RULES) {
@@ -362,21 +351,20 @@ fn rules(request: &Request<'_>) -> Result<RuleList> {
     Ok(list)
 }
 
-fn timing(request: &Request<'_>) -> Result<(u32, u32)> {
-    let period_ms = request
-        .get(cluster::PERIOD_MS)
-        .map_or(PERIOD_MS_DEFAULT, |a| a.u32());
-    if !(PERIOD_MS_MIN..=PERIOD_MS_MAX).contains(&period_ms) {
+/// Period and tolerance, as far as they are told.
+pub(crate) fn timing(request: &Request<'_>) -> Result<(Option<u32>, Option<u32>)> {
+    let period_ms = request.get(cluster::PERIOD_MS).map(|a| a.u32());
+    let periods = PERIOD_MS_MIN..=PERIOD_MS_MAX;
+    if period_ms.is_some_and(|period_ms| !periods.contains(&period_ms)) {
         return Err(request.refuse_at(
             cluster::PERIOD_MS,
             EINVAL,
             c_str!("the heartbeat period must be 10 to 10000 ms"),
         ));
     }
-    let tolerance = request
-        .get(cluster::TOLERANCE)
-        .map_or(TOLERANCE_DEFAULT, |a| a.u32());
-    if !(TOLERANCE_MIN..=TOLERANCE_MAX).contains(&tolerance) {
+    let tolerance = request.get(cluster::TOLERANCE).map(|a| a.u32());
+    let tolerances = TOLERANCE_MIN..=TOLERANCE_MAX;
+    if tolerance.is_some_and(|tolerance| !tolerances.contains(&tolerance)) {
         return Err(request.refuse_at(
             cluster::TOLERANCE,
             EINVAL,
@@ -384,6 +372,22 @@ fn timing(request: &Request<'_>) -> Result<(u32, u32)> {
         ));
     }
     Ok((period_ms, tolerance))
+}
+
+/// What becomes of echo requests, if that is told.
+pub(crate) fn echo(request: &Request<'_>) -> Result<Option<Echo>> {
+    let text = c_str!("no such way with echo requests");
+    let told = request.get(cluster::ECHO);
+    told.map(|it| request.named(Some(it), Echo::DefaultHost, Echo::from_u8, text))
+        .transpose()
+}
+
+/// Who answers questions for a VIP, if that is told.
+pub(crate) fn responder(request: &Request<'_>) -> Result<Option<Responder>> {
+    let text = c_str!("nobody of that number answers questions for a VIP");
+    let told = request.get(cluster::RESPONDER);
+    told.map(|it| request.named(Some(it), Responder::DefaultHost, Responder::from_u8, text))
+        .transpose()
 }
 
 /// How many sessions are remembered at most. Errors: as refused.
@@ -482,13 +486,16 @@ fn secrets<'a>(request: &Request<'a>) -> Result<Secrets<'a>> {
 }
 
 /// What the core found wrong with VIPs, rules or virtual MAC.
-fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
+pub(crate) fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
     if let FilterError::Rule(error) = error {
         return rule_request::refuse(request, cluster::RULE, error);
     }
     let (kind, text) = match error {
         FilterError::NoVip => (cluster::VIP, c_str!("a cluster needs a VIP")),
-        FilterError::TooManyVips => (cluster::VIP, c_str!("a cluster has at most 64 VIPs")),
+        FilterError::TooManyVips => (
+            cluster::VIP,
+            c_str!("a cluster has at most 64 VIPs, with those that wait and those that are on their way out"),
+        ),
         FilterError::DuplicateVip(_) => (cluster::VIP, c_str!("a VIP is given twice")),
         FilterError::BadVip(_) => (
             cluster::VIP,
@@ -504,11 +511,4 @@ fn refuse_filter(request: &Request<'_>, error: FilterError) -> Error {
         ),
     };
     request.refuse_at(kind, EINVAL, text)
-}
-
-/// Digest of what all hosts must share. The seed is in it as the key, so that hosts with other seeds see that
-/// they differ, and nobody learns the seed.
-fn settings_digest(settings: &Settings<'_>, period_ms: u32, tolerance: u32) -> u64 {
-    let timing = u64::from(period_ms) << 32 | u64::from(tolerance);
-    filter::settings_digest(settings) ^ SipKey::new(settings.seed).hash(&timing.to_le_bytes())
 }

@@ -5,11 +5,13 @@
 
 use crate::cluster::context::Cluster;
 use crate::cluster::rules::Share;
+use crate::cluster::settings::Settings;
 use crate::cluster::snapshot::Snapshot;
 use crate::datapath::lookup::{imagined, trace};
 use crate::kapi::genetlink::Request;
 use crate::kapi::netlink::Message;
 use crate::kapi::rcu::read_lock;
+use crate::l2::vip_watch::is_held;
 use crate::netlink::cluster_request::{address, address_bytes};
 use crate::netlink::sent::{
     bucket_get as bucket, counter_get as counter, history_get as past, owner_get as own,
@@ -42,9 +44,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     message.put_text(at::IFNAME, &device.name())?;
     message.put_text(at::NAME, &description.name)?;
     message.put_u8(at::MODE, description.mode as u8)?;
-    for vip in cluster.vips() {
-        message.put(at::VIP, address_bytes(*vip, &mut buffer))?;
-    }
+    settings(message, cluster)?;
     if let Some(ifindex) = cluster.vip_device().ifindex() {
         message.put_u32(at::VIP_IFINDEX, ifindex)?;
     }
@@ -60,16 +60,12 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
         message.put_u16(at::RULES, rules.len() as u16)
     })?;
     message.put_u8(at::WEIGHT, cluster.weight())?;
-    message.put_u32(at::PERIOD_MS, description.period_ms)?;
-    message.put_u32(at::TOLERANCE, description.tolerance)?;
     virtual_macs(message, cluster)?;
     message.put_flag(at::NO_KEY, description.no_key)?;
     message.put_flag(
         at::ALLOW_OTHER_INTERFACES,
         description.allow_other_interfaces,
     )?;
-    message.put_u8(at::ECHO, description.echo as u8)?;
-    message.put_u8(at::RESPONDER, description.responder as u8)?;
     message.put_u32(at::SESSIONS_MAX, cluster.sessions().max())?;
     if admin {
         message.put_u32(at::SESSIONS, cluster.sessions().count())?;
@@ -82,7 +78,7 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     if let Some(mac) = cluster.askers().last() {
         message.put(at::ASKING_MAC, &mac)?;
     }
-    for vip in cluster.vips_of(cluster.inquiries().unanswered()) {
+    for vip in cluster.vips_of(&read_lock(), cluster.inquiries().unanswered()) {
         message.put(at::UNANSWERED_VIP, address_bytes(vip, &mut buffer))?;
     }
     message.put_u8(at::HEALTH, cluster.healths().of(None) as u8)?;
@@ -91,6 +87,55 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
         message.put_u8(at::STARVED, starved)?;
     }
     node_of(message, cluster)
+}
+
+/// Writes the settings in force, and of those that wait what is other.
+fn settings(message: &mut Message, cluster: &Cluster) -> Result {
+    use crate::netlink::sent::cluster_get as at;
+    cluster.look_at_rules(|pending, in_force, _| {
+        let Some(now) = in_force.map(|snapshot| &snapshot.settings) else {
+            return Ok(());
+        };
+        vips(message, at::VIP, now.vips())?;
+        message.put_u32(at::PERIOD_MS, now.period_ms)?;
+        message.put_u32(at::TOLERANCE, now.tolerance)?;
+        message.put_u8(at::ECHO, now.echo as u8)?;
+        message.put_u8(at::RESPONDER, now.responder as u8)?;
+        vips(message, at::FORMER_VIP, now.former())?;
+        match pending {
+            Some(pending) => staged(message, &pending.settings, now),
+            None => Ok(()),
+        }
+    })?;
+    message.put_flag(at::HELD, is_held(cluster))
+}
+
+fn vips(message: &mut Message, kind: u16, vips: &[IpAddr]) -> Result {
+    let mut buffer = [0u8; 16];
+    for vip in vips {
+        message.put(kind, address_bytes(*vip, &mut buffer))?;
+    }
+    Ok(())
+}
+
+fn staged(message: &mut Message, next: &Settings, now: &Settings) -> Result {
+    use crate::netlink::sent::cluster_get as at;
+    if next.vips() != now.vips() {
+        vips(message, at::STAGED_VIP, next.vips())?;
+    }
+    if next.period_ms != now.period_ms {
+        message.put_u32(at::STAGED_PERIOD_MS, next.period_ms)?;
+    }
+    if next.tolerance != now.tolerance {
+        message.put_u32(at::STAGED_TOLERANCE, next.tolerance)?;
+    }
+    if next.echo != now.echo {
+        message.put_u8(at::STAGED_ECHO, next.echo as u8)?;
+    }
+    if next.responder != now.responder {
+        message.put_u8(at::STAGED_RESPONDER, next.responder as u8)?;
+    }
+    Ok(())
 }
 
 /// Writes what the VIPs resolve to: one MAC for each family that they are of, once if it is the same.
@@ -102,7 +147,8 @@ fn virtual_macs(message: &mut Message, cluster: &Cluster) -> Result {
     let Some((v4, v6)) = macs else {
         return Ok(());
     };
-    let has = |family: fn(&IpAddr) -> bool| cluster.vips().iter().any(family);
+    let side = read_lock();
+    let has = |family: fn(&IpAddr) -> bool| cluster.vips(&side).iter().any(family);
     if !has(IpAddr::is_ipv4) {
         return message.put(at::VIRTUAL_MAC, &v6);
     }
@@ -124,7 +170,7 @@ fn node_of(message: &mut Message, cluster: &Cluster) -> Result {
         message.put_u64(at::GENERATION, node.generation().number)?;
         message.put_u8(at::DEFAULT_HOST, node.default_host().map_or(0, HostId::get))?;
         message.put_u64(at::MEMBERS, node.view_members().0)?;
-        message.put_u64(at::PENDING, node.pending())?;
+        message.put_u64(at::PENDING, node.staged())?;
         if keys.authenticated() {
             message.put_u8(at::KEY_ID, keys.key_id())?;
         }

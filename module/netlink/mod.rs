@@ -14,3 +14,4 @@ pub(crate) mod operations;
 pub(crate) mod policy;
 pub(crate) mod rule_request;
 pub(crate) mod sent;
+pub(crate) mod settings_request;

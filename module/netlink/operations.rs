@@ -22,7 +22,7 @@ use crate::kapi::param;
 use crate::kapi::user::User;
 use crate::l2::announcements;
 use crate::l2::mac_filter;
-use crate::netlink::cluster_request::{refuse_second, sessions_max, NewCluster};
+use crate::netlink::cluster_request::{refuse_filter, refuse_second, sessions_max, NewCluster};
 pub(crate) use crate::netlink::dumps::{
     bucket_dump, cluster_dump, counter_dump, history_dump, member_dump, rule_dump,
 };
@@ -30,6 +30,7 @@ use crate::netlink::fill;
 pub(crate) use crate::netlink::key_request::{key_del, key_dump, key_set};
 use crate::netlink::policy;
 use crate::netlink::rule_request::{self, RuleRequest};
+use crate::netlink::settings_request;
 use crate::nlb_core::config::SlotKind;
 use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::genl::{self, cluster, heartbeat, key, rule, Command, Control, HostState};
@@ -41,8 +42,9 @@ use kernel::c_str;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// Room for the attributes of a cluster with 64 IPv6 VIPs that nobody answers for: 2 × 64 × 20 bytes, and the rest.
-const CLUSTER_SIZE: usize = 3584;
+/// Room for the attributes of a cluster with 64 IPv6 VIPs that nobody answers for, and as many that wait: 3 × 64 × 20
+/// bytes, and the rest.
+const CLUSTER_SIZE: usize = 4864;
 
 /// Room for the answer to who owns a flow.
 const OWNER_SIZE: usize = 512;
@@ -298,6 +300,16 @@ fn refuse(request: &Request<'_>, kind: u16, error: node::CommandError) -> Error 
 fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Memory(error) => error,
+        Refusal::Primary => request.refuse_at(
+            kind,
+            not_supported(),
+            c_str!("the primary VIP gives the virtual MAC and the MAC of heartbeats, and stays: take the cluster down and up again for another"),
+        ),
+        Refusal::Dedicated => request.refuse_at(
+            kind,
+            EINVAL,
+            c_str!("the dedicated IP must not be a VIP"),
+        ),
         Refusal::NoRule => {
             request.refuse_at(kind, EINVAL, c_str!("there is no rule with this number"))
         }
@@ -312,13 +324,13 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
             kind,
             EBUSY,
             c_str!(
-                "other rules wait for the other hosts; apply those in force again to withdraw them"
+                "other rules or settings wait for the other hosts; `nlbadm set --withdraw` forgets them"
             ),
         ),
         Refusal::Now(Refused::Replaced | Refused::Unfreed) => request.refuse_at(
             kind,
             EBUSY,
-            c_str!("other rules have just come into force: look at them and try again"),
+            c_str!("other rules or settings have just come into force: look at them and try again"),
         ),
     }
 }
@@ -328,6 +340,23 @@ pub(crate) fn rule_set(registry: &Registry, request: &Request<'_>) -> Result {
     let RuleRequest { list, told } = RuleRequest::read(request, rule::RULE)?;
     rule_change::replace(&driver, list, |number| told.contains(number))
         .map_err(|refusal| refuse_change(request, rule::RULE, refusal))
+}
+
+pub(crate) fn settings_set(registry: &Registry, request: &Request<'_>) -> Result {
+    let driver = find(registry, request)?;
+    let change = settings_request::read(request)?;
+    driver
+        .change_settings(change)
+        .map_err(|refusal| match refusal {
+            Refusal::Filter(error) => refuse_filter(request, error),
+            _ => refuse_change(request, cluster::VIP, refusal),
+        })?;
+    // Which groups it needs depends on the VIPs. Under the RTNL nobody takes it down meanwhile.
+    let rtnl = Rtnl::lock();
+    if driver.cluster().is_closing() {
+        return Ok(());
+    }
+    mac_filter::keep_joined(&rtnl, driver.cluster())
 }
 
 pub(crate) fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {

@@ -11,7 +11,7 @@ use crate::kapi::netlink::{policy, Policy};
 use crate::netlink::operations::{
     bucket_dump, cluster_del, cluster_dump, cluster_get, cluster_new, cluster_set, counter_dump,
     heartbeat_in, history_dump, key_del, key_dump, key_set, member_dump, owner_get, rule_control,
-    rule_dump, rule_set,
+    rule_dump, rule_set, settings_set,
 };
 use crate::nlb_core::genl::{
     self, bucket, cluster, counter, heartbeat, history, key, member, owner, rule, Command,
@@ -201,6 +201,22 @@ pub(crate) const OPERATIONS: &[Operation<Registry>] = &[
             rule::STATE => Policy::U8,
         ),
         answer: Some(rule_control),
+        dump: None,
+    },
+    Operation {
+        command: Command::SettingsSet as u8,
+        admin: true,
+        policy: policy!(cluster::MAX;
+            cluster::IFINDEX => Policy::U32,
+            cluster::VIP => Policy::bytes(4, 16),
+            cluster::PERIOD_MS => Policy::U32,
+            cluster::TOLERANCE => Policy::U32,
+            cluster::ECHO => Policy::U8,
+            cluster::RESPONDER => Policy::U8,
+            cluster::RULE => Policy::nested(NEW_RULE),
+            cluster::NO_RULES => Policy::FLAG,
+        ),
+        answer: Some(settings_set),
         dump: None,
     },
 ];

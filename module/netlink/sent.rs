@@ -51,6 +51,13 @@ pub(crate) mod cluster_get {
     pub(crate) const WALK_SEEN: u16 = at::WALK_SEEN;
     pub(crate) const RULES: u16 = at::RULES;
     pub(crate) const HEALTH: u16 = at::HEALTH;
+    pub(crate) const STAGED_VIP: u16 = at::STAGED_VIP;
+    pub(crate) const STAGED_PERIOD_MS: u16 = at::STAGED_PERIOD_MS;
+    pub(crate) const STAGED_TOLERANCE: u16 = at::STAGED_TOLERANCE;
+    pub(crate) const STAGED_ECHO: u16 = at::STAGED_ECHO;
+    pub(crate) const STAGED_RESPONDER: u16 = at::STAGED_RESPONDER;
+    pub(crate) const HELD: u16 = at::HELD;
+    pub(crate) const FORMER_VIP: u16 = at::FORMER_VIP;
 }
 
 /// Notifications `event-ntf`.

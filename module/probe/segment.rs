@@ -67,7 +67,7 @@ impl Watch {
         stats: &Stats,
         now: Instant,
     ) -> Probes {
-        let period = node.config().period_ns;
+        let period = node.beat_ns();
         let since = now.since(self.looked);
         // Timers are a little early or late against each other.
         if since < period.saturating_sub(period / 8) || node.unheard_on_segment(now).is_empty() {

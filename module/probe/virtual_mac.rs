@@ -69,18 +69,17 @@ pub(crate) fn look(
     node: &Node<NodeTables>,
     now: Instant,
 ) -> Option<Look> {
-    let config = node.config();
-    let period_ns = config.period_ns;
-    delivery.look(now, period_ns, || {
-        let tolerance = cluster.description().tolerance;
+    let period_ns = node.period_ns();
+    delivery.look(now, node.beat_ns(), || {
         let [v4, v6] = &cluster.probed().at;
-        let has = |family: fn(&IpAddr) -> bool| cluster.vips().iter().any(family);
+        let side = read_lock();
+        let has = |family: fn(&IpAddr) -> bool| cluster.vips(&side).iter().any(family);
         Sight {
             period_ns,
-            tolerance,
-            own: config.host,
+            silence_ns: node.silence_ns(),
+            own: node.config().host,
             members: node.view_members(),
-            heard: node.heartbeats_on_segment(now, period_ns.saturating_mul(tolerance.into())),
+            heard: node.heartbeats_on_segment(now, node.silence_ns()),
             heard_lately: node.heartbeats_on_segment(now, period_ns.saturating_add(period_ns / 4)),
             probed: [Instant(v4.load()), Instant(v6.load())],
             families: if has(IpAddr::is_ipv4) { FAMILY_V4 } else { 0 }
@@ -117,11 +116,11 @@ pub(crate) fn act(cluster: &Cluster, look: Look) -> bool {
 }
 
 fn send(cluster: &Cluster, snapshot: &Snapshot, side: &ReadSide) {
-    let v4 = cluster.vips().iter().find_map(|vip| match vip {
+    let v4 = cluster.vips(side).iter().find_map(|vip| match vip {
         IpAddr::V4(vip) => Some(*vip),
         IpAddr::V6(_) => None,
     });
-    let v6 = cluster.vips().iter().find_map(|vip| match vip {
+    let v6 = cluster.vips(side).iter().find_map(|vip| match vip {
         IpAddr::V6(vip) => Some(*vip),
         IpAddr::V4(_) => None,
     });

@@ -59,15 +59,15 @@ h2 weight = 0
 h3 sessions-max = 1000
 END
 check "host 1: new rules" apply 1
-check "it says whom they wait for" applied 'changed while the host serves; its rules wait for hosts 2, 3: apply the same file there'
+check "it says whom they wait for" applied 'changed while the host serves; it waits for hosts 2, 3: apply the same file there'
 check "and shows the difference" applied '-affinity = "single"'
 check "in both directions" applied '+ports = 80, affinity = "none"'
 check "host 1, again: nothing, and it still waits" apply 1
-check "and says so" applied 'nothing to do: h1 is what the file says; its rules wait for hosts 2, 3: apply the same file there'
+check "and says so" applied 'nothing to do: h1 is what the file says; it waits for hosts 2, 3: apply the same file there'
 check "host 2: rules and weight" apply 2
 check "the weight is in the difference" applied '+weight = 0'
 check "host 3: the last one" apply 3
-check "its rules wait for nobody" applied 'changed while the host serves'
+check "it waits for nobody" applied 'changed while the host serves'
 check "the rules are in force on all hosts" wait_until 10 in_force 2
 weightless() {
 	[ "$(adm h2 -j rules | jq '.rules[1].buckets')" = 0 ]

@@ -81,14 +81,14 @@ refused "no key" 2 'the key file .* cannot be read' adm h1 apply "$CONFIG" --hos
 mv "$KEY_FILE.away" "$KEY_FILE"
 
 # What cannot change while the host serves; what could does not, beside it.
-config 2 'period = "100ms"' <<'END'
+config 2 'mode = "unicast"' <<'END'
 [[rule]]
 ports = 80
 h1 weight = 7
 END
-bad "another period" 9 'period cannot change while the host serves; nothing was changed. With --restart'
-config 2 'echo = "all"' 'responder = "all"' </dev/null
-bad "echo and responder" 9 'hosts that differ in echo, responder do not serve together'
+bad "another mode" 9 'mode cannot change while the host serves; nothing was changed. With --restart'
+config 2 'mode = "igmp"' 'allow-other-interfaces = true' </dev/null
+bad "mode and other interfaces" 9 'hosts that differ in mode, allow-other-interfaces do not serve together'
 config 2 'key-id = 2' </dev/null
 bad "another key id" 9 'nlbadm key'
 config 2 'name = "other"' </dev/null

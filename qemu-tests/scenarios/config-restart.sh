@@ -46,24 +46,24 @@ touch /run/test/held.end
 finish held || :
 
 # A setting of all hosts: they serve together when both have it.
-config 2 'tolerance = 7' </dev/null
-check "host 2: another tolerance" apply 2 --restart --drain-timeout 1s
+config 2 'mode = "igmp"' </dev/null
+check "host 2: another mode" apply 2 --restart --drain-timeout 1s
 check "host 1: the same" apply 1 --restart --drain-timeout 1s
 check "both are members with it" wait_agree 30 1 2
-same "it is in force" 7 "$(shown 1 '.[0].tolerance')"
+same "it is in force" igmp "$(shown 1 '.[0].mode')"
 
 # One that the interface cannot have: the old cluster comes back.
-config 2 'tolerance = 7' 'mode = "unicast"' 'virtual-mac = "02:00:00:00:00:02"' </dev/null
+config 2 'mode = "unicast"' 'virtual-mac = "02:00:00:00:00:02"' </dev/null
 code=0
 apply 2 --restart --drain-timeout 1s || code=$?
 same "a virtual MAC that is the interface's own: exit code" 1 "$code"
 check "it says what has become of the host" grep -q 'the host is in the cluster as before' /run/test/applied
 check "both are members as before" wait_agree 30 1 2
-same "in the old mode" multicast "$(shown 2 '.[0].mode')"
+same "in the old mode" igmp "$(shown 2 '.[0].mode')"
 
 # What was stopped is stopped afterwards.
 adm h2 stop eth0
-config 2 'tolerance = 7' <<<'h2 dedicated = "10.0.0.2"'
+config 2 'mode = "igmp"' <<<'h2 dedicated = "10.0.0.2"'
 check "a host that was stopped" apply 2 --restart
 same "is stopped" stopped "$(state 2)"
 adm h2 start eth0

@@ -94,6 +94,13 @@ pub fn arrived<S: Storage>(filter: &Filter<S>, is_default_host: bool, bytes: &[u
             .vip_v4(u32::from_ne_bytes(address.octets()))
             .is_some()
     };
+    // Whose answer it is will be told when the address is a VIP. The stack must not answer, for it may have the address.
+    if message.operation == REQUEST && filter.is_guarded(message.target.into()) {
+        return ArpVerdict::Drop(Reason::ArpNotResponder);
+    }
+    if filter.is_guarded(message.sender.into()) {
+        return ArpVerdict::Pass(Reason::ArpForeign);
+    }
     let about_sender = is_vip(message.sender);
     if about_sender {
         return if message.sender_mac == filter.mac_v4() {

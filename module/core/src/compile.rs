@@ -35,7 +35,7 @@ pub(super) fn build<S: Storage>(
     settings: &Settings<'_>,
     mut storage: S,
 ) -> Result<Filter<S>, FilterError> {
-    check_vips(settings.vips)?;
+    check_vips(settings.vips, settings.guarded)?;
     rules::check(settings.rules, settings.vips)?;
     let (mac_v4, mac_v6) = virtual_macs(settings)?;
     let need = storage_len(settings);
@@ -47,7 +47,10 @@ pub(super) fn build<S: Storage>(
     let shared = pages
         .add_tables(storage.index_mut(), None)
         .ok_or(FilterError::Storage)?;
-    let multipliers = find_multipliers(settings.vips, &mut storage)?;
+    let multipliers = find_multipliers([settings.vips, settings.guarded], &mut storage)?;
+    for &address in settings.guarded {
+        put_vip(address, VipEntry::GUARDED, &multipliers, &mut storage);
+    }
     for &vip in settings.vips {
         let entry = if has_own_rules(settings.rules, vip) {
             pages
@@ -62,7 +65,7 @@ pub(super) fn build<S: Storage>(
         storage,
         key: SipKey::new(settings.seed),
         multipliers,
-        has_v6: settings.vips.iter().any(IpAddr::is_ipv6),
+        has_v6: all_of([settings.vips, settings.guarded]).any(|vip| vip.is_ipv6()),
         mac_v4,
         mac_v6,
         mac_words: [mac_v4, mac_v6].map(|[a, b, c, d, e, f]| mac_word([a, b, c, d, e, f, 0, 0])),
@@ -132,12 +135,17 @@ fn mixed_pages(rule: &Rule) -> usize {
     }
 }
 
+/// The addresses of both lists.
+fn all_of<'a>(lists: [&'a [IpAddr]; 2]) -> impl Iterator<Item = IpAddr> + 'a {
+    lists.into_iter().flatten().copied()
+}
+
 /// Refuses addresses that cannot be VIPs.
-fn check_vips(vips: &[IpAddr]) -> Result<(), FilterError> {
+fn check_vips(vips: &[IpAddr], guarded: &[IpAddr]) -> Result<(), FilterError> {
     if vips.is_empty() {
         return Err(FilterError::NoVip);
     }
-    if vips.len() > VIPS_MAX {
+    if vips.len().saturating_add(guarded.len()) > VIPS_MAX {
         return Err(FilterError::TooManyVips);
     }
     for (at, vip) in vips.iter().enumerate() {
@@ -266,7 +274,7 @@ fn mask_v6(bits: u8) -> [u64; 2] {
 
 /// Searches for multipliers that keep the VIPs apart, and clears the two VIP tables.
 fn find_multipliers<S: Storage>(
-    vips: &[IpAddr],
+    vips: [&[IpAddr]; 2],
     storage: &mut S,
 ) -> Result<Multipliers, FilterError> {
     let mut random = SplitMix(0);
@@ -304,9 +312,9 @@ fn find_multipliers<S: Storage>(
 ///
 /// A free place holds an address that is looked up elsewhere. The unspecified address is looked up in place 0, so all
 /// others hold that; it is no VIP.
-fn place_v4(vips: &[IpAddr], multipliers: &Multipliers, table: &mut [PlaceV4]) -> bool {
+fn place_v4(vips: [&[IpAddr]; 2], multipliers: &Multipliers, table: &mut [PlaceV4]) -> bool {
     table.fill(PlaceV4::EMPTY);
-    for &vip in vips {
+    for vip in all_of(vips) {
         let IpAddr::V4(address) = vip else {
             continue;
         };
@@ -326,9 +334,9 @@ fn place_v4(vips: &[IpAddr], multipliers: &Multipliers, table: &mut [PlaceV4]) -
 }
 
 /// The same for IPv6.
-fn place_v6(vips: &[IpAddr], multipliers: &Multipliers, table: &mut [PlaceV6]) -> bool {
+fn place_v6(vips: [&[IpAddr]; 2], multipliers: &Multipliers, table: &mut [PlaceV6]) -> bool {
     table.fill(PlaceV6::EMPTY);
-    for &vip in vips {
+    for vip in all_of(vips) {
         let IpAddr::V6(address) = vip else {
             continue;
         };

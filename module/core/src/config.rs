@@ -53,11 +53,47 @@ impl SlotSet {
     }
 }
 
+/// The settings that can change while the cluster serves, as far as a node has to know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// Digest of the settings that all hosts must share (mode, VIPs, hash seed, timing).
+    pub settings: u64,
+    /// The rhythm of the heartbeats.
+    pub timing: Timing,
+}
+
+/// The rhythm of the heartbeats, the same on all hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timing {
+    /// Nanoseconds between two heartbeats. Not 0.
+    pub period_ns: u64,
+    /// Heartbeats that may be missed before a host counts as dead. Not 0.
+    pub tolerance: u32,
+}
+
+impl Timing {
+    /// Nanoseconds of silence after which a host counts as dead: tolerance × period.
+    #[must_use]
+    pub const fn silence_ns(&self) -> u64 {
+        self.period_ns.saturating_mul(self.tolerance as u64)
+    }
+
+    /// Checks the ranges.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.period_ns == 0 || self.tolerance == 0 {
+            return Err(ConfigError::Timing);
+        }
+        Ok(())
+    }
+}
+
 /// The bucket maps that a rule set needs: one slot for each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
-    /// Digest of the rule set. Hosts with different digests never serve together.
+    /// Digest of the rule set, and of the settings that go with it. Hosts with different digests never serve together.
     pub digest: u64,
+    /// For rules that are staged: the settings that come into force with them; `None` if these stay as they are.
+    pub terms: Option<Terms>,
     /// Slots in use: 1 to [`SLOTS_MAX`].
     pub slots: u16,
     /// Kind of each slot.
@@ -75,6 +111,7 @@ impl Rules {
     pub const fn one(digest: u64, weight: u8) -> Rules {
         let mut rules = Rules {
             digest,
+            terms: None,
             slots: 1,
             kinds: [SlotKind::Weighted; SLOTS_MAX],
             weights: [0; SLOTS_MAX],
@@ -88,6 +125,9 @@ impl Rules {
 
     /// Checks the ranges.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if let Some(terms) = &self.terms {
+            terms.timing.check()?;
+        }
         let slots = usize::from(self.slots);
         if slots == 0 || slots > SLOTS_MAX {
             return Err(ConfigError::Slots);
@@ -159,14 +199,10 @@ pub struct Config {
     pub cluster_id: u64,
     /// This host.
     pub host: HostId,
-    /// Nanoseconds between two heartbeats.
-    pub period_ns: u64,
-    /// Heartbeats that may be missed before a host counts as dead.
-    pub tolerance: u32,
     /// Buckets of a slot: [`BUCKETS`], or fewer in a model. 1 to [`BUCKETS`].
     pub buckets: u16,
-    /// Digest of the settings that all hosts must share (mode, VIPs, hash seed, timing).
-    pub settings: u64,
+    /// The settings in force.
+    pub terms: Terms,
     /// The rules in force.
     pub rules: Rules,
     /// This host's dedicated IP.
@@ -193,10 +229,10 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Nanoseconds of silence after which a host counts as dead: tolerance × period.
+    /// Nanoseconds of silence after which a host counts as dead.
     #[must_use]
     pub const fn silence_ns(&self) -> u64 {
-        self.period_ns.saturating_mul(self.tolerance as u64)
+        self.terms.timing.silence_ns()
     }
 
     /// For how long frames that nobody can prove keep a host that is in no view from leading one: [`HOLD_SILENCES`] times
@@ -216,9 +252,7 @@ impl Config {
         if self.buckets == 0 || usize::from(self.buckets) > BUCKETS {
             return Err(ConfigError::Buckets);
         }
-        if self.period_ns == 0 || self.tolerance == 0 {
-            return Err(ConfigError::Timing);
-        }
+        self.terms.timing.check()?;
         let (low, high) = self.versions;
         let (min, max) = super::wire::VERSIONS;
         if low < min || high > max || low > high {

@@ -95,13 +95,13 @@ pub struct Delivery {
 pub struct Sight {
     /// Nanoseconds between two heartbeats.
     pub period_ns: u64,
-    /// Heartbeats that may be missed.
-    pub tolerance: u32,
+    /// Nanoseconds of silence after which a host counts as dead.
+    pub silence_ns: u64,
     /// This host.
     pub own: HostId,
     /// Members of the committed generation.
     pub members: HostSet,
-    /// Hosts whose heartbeats arrive on the segment: one within the last `tolerance` periods.
+    /// Hosts whose heartbeats arrive on the segment: one within the last `silence_ns`.
     pub heard: HostSet,
     /// Those of them of which one came within the last period or so.
     pub heard_lately: HostSet,
@@ -160,10 +160,7 @@ impl Delivery {
             self.starved = 0;
             return;
         };
-        let patience = sight
-            .period_ns
-            .saturating_mul(u64::from(sight.tolerance))
-            .saturating_add(sight.period_ns / 4);
+        let patience = sight.silence_ns.saturating_add(sight.period_ns / 4);
         for (family, probed) in [FAMILY_V4, FAMILY_V6].into_iter().zip(sight.probed) {
             let silent = now.since(probed.max(due_since)) > patience;
             if sight.families & family == 0 || !silent {

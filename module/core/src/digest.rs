@@ -64,6 +64,16 @@ pub fn settings_digest(settings: &Settings<'_>) -> u64 {
     digest.finish().max(1)
 }
 
+/// Digest of the rules and the settings that come into force together; `settings` is the digest of all settings, the
+/// timing included.
+#[must_use]
+pub fn digest_together(rules: u64, settings: u64) -> u64 {
+    let mut digest = Digest::new(&SipKey::new(&RULES_KEY));
+    digest.word(rules);
+    digest.word(settings);
+    digest.finish().max(1)
+}
+
 fn add_address(digest: &mut Digest, address: IpAddr) {
     match address {
         IpAddr::V4(address) => digest.bytes(&address.octets()),

@@ -45,6 +45,9 @@ pub fn explain<S: Storage>(filter: &Filter<S>, flow: &Flow) -> Explanation {
     let Some(vip) = entry else {
         return nowhere(None, "not-a-vip");
     };
+    if vip.is_guarded() {
+        return nowhere(None, "vip-is-not-in-force");
+    }
     if matches!(flow.protocol, PROTO_ICMP | PROTO_ICMPV6) {
         match filter.echo {
             Echo::All => return nowhere(None, "every-host-answers-echo"),

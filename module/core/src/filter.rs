@@ -14,7 +14,7 @@
 //! Entry 0 of the rules stands for "no rule": its bucket map has one owner, the default host.
 
 use super::compile;
-pub use super::digest::{rules_digest, settings_digest};
+pub use super::digest::{digest_together, rules_digest, settings_digest};
 pub use super::genl::Responder;
 use super::genl::{Echo, Mode};
 use super::limits::{SEED_LEN, VIPS_MAX};
@@ -56,6 +56,16 @@ pub struct VipEntry {
 
 impl VipEntry {
     const EMPTY: VipEntry = VipEntry { tables: 0 };
+
+    /// Of an address that is guarded and not served. No index has a table of these numbers, so that the packet path
+    /// finds no rule for it and takes the closer look that every odd packet takes.
+    pub(super) const GUARDED: VipEntry = VipEntry { tables: u32::MAX };
+
+    /// Whether the address is guarded and not served.
+    #[inline]
+    pub(super) fn is_guarded(&self) -> bool {
+        *self == VipEntry::GUARDED
+    }
 
     /// With these port tables.
     pub(super) fn new(tcp: u16, udp: u16) -> VipEntry {
@@ -242,6 +252,10 @@ pub struct StorageLen {
 pub struct Settings<'a> {
     /// The VIPs; the first is the primary. 1 to [`VIPS_MAX`].
     pub vips: &'a [IpAddr],
+    /// Addresses that nobody serves now, and that no host may answer for: VIPs of staged settings, which hosts have before
+    /// they are in force, and those that were VIPs, which hosts may have still. None is in `vips`; with these
+    /// [`VIPS_MAX`] at most.
+    pub guarded: &'a [IpAddr],
     /// The rules; the place in the list is number and slot.
     pub rules: &'a [Rule],
     /// The hash seed.
@@ -424,13 +438,23 @@ impl<S: Storage> Filter<S> {
         mac_word(head) == mac
     }
 
-    /// Whether an address is a VIP of this cluster.
+    /// Whether an address is a VIP of this cluster, or guarded like one.
     #[must_use]
     pub fn is_vip(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => self.vip_v4(u32::from_ne_bytes(address.octets())).is_some(),
             IpAddr::V6(address) => self.vip_v6(words_ne(&address.octets())).is_some(),
         }
+    }
+
+    /// Whether an address is guarded like a VIP, and not served.
+    #[must_use]
+    pub fn is_guarded(&self, address: IpAddr) -> bool {
+        let entry = match address {
+            IpAddr::V4(address) => self.vip_v4(u32::from_ne_bytes(address.octets())),
+            IpAddr::V6(address) => self.vip_v6(words_ne(&address.octets())),
+        };
+        entry.is_some_and(VipEntry::is_guarded)
     }
 
     /// The VIP with this address, its bytes read in native order.

@@ -79,6 +79,11 @@ named! {
         /// Enable, disable or drain one port rule on this host, or change its weight or priority here. Attributes:
         /// [`rule`]. Needs CAP_NET_ADMIN.
         RuleControl = 18 "rule-control",
+        /// Change settings of a cluster that all hosts must share, and its rules if the request has any. What it does
+        /// not tell stays as it is. As new rules do, they wait until all hosts have the same, and come into force as
+        /// one change; those in force are nothing to wait for and withdraw those that wait. VIPs are told all or not
+        /// at all, and the primary stays. Attributes: [`cluster`]. Needs CAP_NET_ADMIN.
+        SettingsSet = 19 "settings-set",
     }
 }
 
@@ -134,7 +139,7 @@ pub mod cluster {
     pub const CAUSE: u16 = 24;
     /// Take part at once (requests to make a cluster); without it the cluster starts stopped. `flag`.
     pub const START: u16 = 25;
-    /// Digest of rules that wait for the other hosts, 0 if none (replies). `u64`.
+    /// Digest of rules and settings that wait for the other hosts, 0 if none (replies). `u64`.
     pub const PENDING: u16 = 26;
     /// A port rule (requests to make a cluster); the default rule if there is neither one nor `no-rules`. `nest`,
     /// attributes [`super::rule`], repeated.
@@ -192,8 +197,27 @@ pub mod cluster {
     /// The MAC of a station that asked for a VIP again and again within the last ten minutes (replies). `binary`, 6
     /// bytes.
     pub const ASKING_MAC: u16 = 49;
+    /// A VIP of the settings that wait for the other hosts, where these have other VIPs; the first is the primary
+    /// (replies). `binary`, 4 or 16 bytes, repeated.
+    pub const STAGED_VIP: u16 = 50;
+    /// The period of settings that wait for the other hosts, where it is another (replies). `u32`.
+    pub const STAGED_PERIOD_MS: u16 = 51;
+    /// The tolerance of settings that wait for the other hosts, where it is another (replies). `u32`.
+    pub const STAGED_TOLERANCE: u16 = 52;
+    /// Which host answers echo requests by the settings that wait for the other hosts, where it is another (replies).
+    /// `u8`, [`super::Echo`].
+    pub const STAGED_ECHO: u16 = 53;
+    /// Which host answers ARP requests and neighbour solicitations by the settings that wait for the other hosts,
+    /// where it is another (replies). `u8`, [`super::Responder`].
+    pub const STAGED_RESPONDER: u16 = 54;
+    /// This host lacks the address of a VIP of the settings that wait, and the other hosts wait for it (replies).
+    /// `flag`.
+    pub const HELD: u16 = 55;
+    /// An address that was a VIP, and that this host has still: it is kept from answering for it (replies). `binary`,
+    /// 4 or 16 bytes, repeated.
+    pub const FORMER_VIP: u16 = 56;
     /// Highest number in use.
-    pub const MAX: u16 = 49;
+    pub const MAX: u16 = 56;
 }
 
 /// Attributes of a port rule. Without other attributes, a rule is the default rule: all VIPs, both protocols, all
@@ -753,5 +777,7 @@ named! {
         Recovered = 10 "recovered",
         /// A member gave a rule up because its clients got no answer, tries it again, or took it again.
         Health = 11 "health",
+        /// The settings changed (VIPs, timing, echo, responder).
+        Settings = 12 "settings",
     }
 }

@@ -130,6 +130,13 @@ pub(super) fn packet<S: Storage, B: Buckets>(
     vip: &VipEntry,
     l3: &[u8],
 ) -> Verdict {
+    if vip.is_guarded() {
+        return Verdict::Drop {
+            reason: Reason::DroppedNotInForce,
+            rule: NO_RULE,
+            fragment: false,
+        };
+    }
     let extent = Extent::frame(meta);
     let located = match meta.ethertype {
         ETHERTYPE_IPV6 => locate_v6(l3, extent),

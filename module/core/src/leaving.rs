@@ -25,6 +25,8 @@ pub enum Leaving {
     /// A SYN-ACK of a bucket that this host does not own (any more). The new owner answers the client, and would
     /// be answered twice: dropped. The number of the rule.
     LateSynAck(u8),
+    /// It comes from an address that is guarded like a VIP and not served: dropped.
+    NotInForce,
     /// A reset that answers a SYN: no service listens. It goes its way. The number of the rule.
     Reset(u8),
     /// It goes its way, and what answers it is this host's. The caller sees to it that this host is known to hold
@@ -102,6 +104,9 @@ pub fn leaving<S: Storage, B: Buckets>(filter: &Filter<S>, buckets: &B, l3: &[u8
     let (Some(vip), Ok(it)) = (source(filter, l3), locate(l3, Extent::judged())) else {
         return Leaving::Untouched;
     };
+    if vip.is_guarded() {
+        return Leaving::NotInForce;
+    }
     if matches!(it.fragment, Fragment::Later { .. }) {
         return Leaving::Untouched;
     }

@@ -92,6 +92,12 @@ pub fn arrived<S: Storage>(
     let Some((kind, src, target)) = glance(l3) else {
         return NdVerdict::Pass(Reason::NdForeign);
     };
+    if filter.is_guarded(target.into()) && matches!(kind, SOLICITATION | ADVERTISEMENT) {
+        return NdVerdict::Drop(Reason::NdNotResponder);
+    }
+    if filter.is_guarded(src.into()) {
+        return NdVerdict::Pass(Reason::NdForeign);
+    }
     let claims = is_vip(filter, src);
     let about = is_vip(filter, target) && matches!(kind, SOLICITATION | ADVERTISEMENT);
     if !claims && !about {

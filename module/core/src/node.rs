@@ -38,10 +38,12 @@ mod set_back;
 mod stance;
 mod starved;
 mod timer;
+mod timing;
 mod view;
 mod walk;
 
 use residue::Residual;
+use timing::Former;
 
 /// Something that the caller wants of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +103,11 @@ pub enum Command {
     },
     /// This host id was asked on the segment, by whatever it must answer.
     PeerAsked(HostId),
-    /// The rules that shall be in force as soon as all members have staged the same.
+    /// The rules, and the settings that go with them, that shall be in force as soon as all members have staged the same.
     Stage(Rules),
+    /// Whether something that the staged rules need is still missing here, as a VIP's address: the others wait for
+    /// this host as if it had staged nothing. What is staged while it takes no part waits for nothing.
+    Hold(bool),
     /// Forget the staged rules.
     Unstage,
 }
@@ -252,6 +257,12 @@ pub struct Node<S: Storage> {
     storage: S,
     config: Config,
     staged: Option<Rules>,
+    /// What the staged rules need here is missing still: the others are not told of them.
+    held: bool,
+    /// The timing that was in force before, as long as it matters.
+    former: Option<Former>,
+    /// The silence after which a host counted as dead when that was last looked at.
+    patience: u64,
     /// Whether this host takes buckets of each slot.
     stances: [Stance; SLOTS_MAX],
     /// Its inputs last changed for what its clients met.
@@ -372,6 +383,9 @@ impl<S: Storage> Node<S> {
             storage,
             config: *config,
             staged: None,
+            held: false,
+            former: None,
+            patience: 0,
             stances: [Stance::Takes; SLOTS_MAX],
             by_health: false,
             weights: config.rules.weights,
@@ -515,8 +529,18 @@ impl<S: Storage> Node<S> {
 
     /// Digest of the staged rules; 0 if none are.
     #[must_use]
+    pub fn staged(&self) -> u64 {
+        self.staged.as_ref().map_or(0, |rules| rules.digest)
+    }
+
+    /// Digest of the staged rules, once this host is ready for them; 0 if there are none.
+    #[must_use]
     pub fn pending(&self) -> u64 {
-        self.staged.map_or(0, |rules| rules.digest)
+        if self.held && !self.has_acknowledged_staged() {
+            0
+        } else {
+            self.staged()
+        }
     }
 
     /// The default host of the committed generation.

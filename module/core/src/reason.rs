@@ -75,7 +75,7 @@ named! {
         MalformedTransport = 29 "malformed-transport",
         /// An ARP request for a VIP, answered by this host.
         ArpReplied = 30 "arp-replied",
-        /// An ARP request for a VIP that another host answers.
+        /// An ARP request for a VIP that another host answers, or for one that is not in force.
         ArpNotResponder = 31 "arp-not-responder",
         /// An ARP message of a foreign station that claims a VIP for another MAC.
         ArpConflict = 32 "arp-conflict",
@@ -91,7 +91,7 @@ named! {
         ArpLeakMended = 37 "arp-leak-mended",
         /// A neighbour solicitation for a VIP, answered by this host.
         NdReplied = 38 "nd-replied",
-        /// A neighbour solicitation for a VIP that another host answers.
+        /// A neighbour solicitation for a VIP that another host answers, or for one that is not in force.
         NdNotResponder = 39 "nd-not-responder",
         /// A neighbour advertisement of a foreign station that claims a VIP for another MAC.
         NdConflict = 40 "nd-conflict",
@@ -113,6 +113,8 @@ named! {
         ProbeHeard = 48 "probe-heard",
         /// An outgoing SYN-ACK of a bucket that this host does not own any more: its new owner answers.
         DroppedLateSynAck = 49 "dropped-late-syn-ack",
+        /// To or from an address that no settings in force name: it is to become a VIP, or was one until lately.
+        DroppedNotInForce = 50 "dropped-not-in-force",
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     message::{Attributes, NlbMessage},
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Event, Heartbeat, Key,
-        Member, NewCluster, NewRule, PortRule, Question, RuleChange,
+        Member, NewCluster, NewRule, PortRule, Question, RuleChange, SettingsChange,
     },
     transport::Transport,
 };
@@ -308,6 +308,17 @@ impl<T: Transport> Client<T> {
     /// As [`Connection::request`].
     pub fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error> {
         self.request(Command::RuleSet, NewRule::list(ifindex, rules))
+            .map(drop)
+    }
+
+    /// Changes settings that all hosts of a cluster share, and its rules if any are given: they come into force when all
+    /// hosts have the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`].
+    pub fn change_settings(&mut self, ifindex: u32, change: &SettingsChange) -> Result<(), Error> {
+        self.request(Command::SettingsSet, change.to_attributes(ifindex))
             .map(drop)
     }
 

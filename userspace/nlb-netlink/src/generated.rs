@@ -99,7 +99,7 @@ attributes! {
         Cause(Code<Cause>) = CAUSE "cause",
         /// Take part at once (requests to make a cluster); without it the cluster starts stopped.
         Start(()) = START "start",
-        /// Digest of rules that wait for the other hosts, 0 if none (replies).
+        /// Digest of rules and settings that wait for the other hosts, 0 if none (replies).
         Pending(u64) = PENDING "pending",
         /// A port rule (requests to make a cluster); the default rule if there is neither one nor `no-rules`.
         Rule(Nest<RuleAttribute>) = RULE "rule",
@@ -152,6 +152,23 @@ attributes! {
         Health(Code<Health>) = HEALTH "health",
         /// The MAC of a station that asked for a VIP again and again within the last ten minutes (replies).
         AskingMac([u8; 6]) = ASKING_MAC "asking-mac",
+        /// A VIP of the settings that wait for the other hosts, where these have other VIPs; the first is the primary
+        /// (replies).
+        StagedVip(IpAddr) = STAGED_VIP "staged-vip",
+        /// The period of settings that wait for the other hosts, where it is another (replies).
+        StagedPeriodMs(u32) = STAGED_PERIOD_MS "staged-period-ms",
+        /// The tolerance of settings that wait for the other hosts, where it is another (replies).
+        StagedTolerance(u32) = STAGED_TOLERANCE "staged-tolerance",
+        /// Which host answers echo requests by the settings that wait for the other hosts, where it is another
+        /// (replies).
+        StagedEcho(Code<Echo>) = STAGED_ECHO "staged-echo",
+        /// Which host answers ARP requests and neighbour solicitations by the settings that wait for the other hosts,
+        /// where it is another (replies).
+        StagedResponder(Code<Responder>) = STAGED_RESPONDER "staged-responder",
+        /// This host lacks the address of a VIP of the settings that wait, and the other hosts wait for it (replies).
+        Held(()) = HELD "held",
+        /// An address that was a VIP, and that this host has still: it is kept from answering for it (replies).
+        FormerVip(IpAddr) = FORMER_VIP "former-vip",
     }
 }
 
@@ -415,7 +432,7 @@ attributes! {
 }
 
 message! {
-    Cluster(ClusterAttribute): ClusterGet | ClusterNew | ClusterDel | ClusterSet,
+    Cluster(ClusterAttribute): ClusterGet | ClusterNew | ClusterDel | ClusterSet | SettingsSet,
     Rule(RuleAttribute): RuleGet | RuleSet | RuleControl,
     Member(MemberAttribute): MemberGet,
     Owner(OwnerAttribute): OwnerGet,
@@ -504,7 +521,7 @@ reply! {
         buckets_owned: Option<u32> = BucketsOwned,
         /// Cause of the last convergence (replies).
         cause: Option<Code<Cause>> = Cause,
-        /// Digest of rules that wait for the other hosts, 0 if none (replies).
+        /// Digest of rules and settings that wait for the other hosts, 0 if none (replies).
         pending: Option<u64> = Pending,
         /// Sessions of the cluster that the last walk over the tables found here; absent before the first (replies).
         walk_found: Option<u64> = WalkFound,
@@ -518,6 +535,23 @@ reply! {
         rules: Option<u16> = Rules,
         /// Whether what this host serves as the default host, which no rule covers, is answered (replies).
         health: Option<Code<Health>> = Health,
+        /// A VIP of the settings that wait for the other hosts, where these have other VIPs; the first is the primary
+        /// (replies).
+        staged_vip: Vec<IpAddr> = StagedVip,
+        /// The period of settings that wait for the other hosts, where it is another (replies).
+        staged_period_ms: Option<u32> = StagedPeriodMs,
+        /// The tolerance of settings that wait for the other hosts, where it is another (replies).
+        staged_tolerance: Option<u32> = StagedTolerance,
+        /// Which host answers echo requests by the settings that wait for the other hosts, where it is another
+        /// (replies).
+        staged_echo: Option<Code<Echo>> = StagedEcho,
+        /// Which host answers ARP requests and neighbour solicitations by the settings that wait for the other hosts,
+        /// where it is another (replies).
+        staged_responder: Option<Code<Responder>> = StagedResponder,
+        /// This host lacks the address of a VIP of the settings that wait, and the other hosts wait for it (replies).
+        held: bool = Held,
+        /// An address that was a VIP, and that this host has still: it is kept from answering for it (replies).
+        former_vip: Vec<IpAddr> = FormerVip,
     }
 }
 

@@ -190,6 +190,18 @@ impl<T: Transport> Route<T> {
             )
             .map(drop)
     }
+
+    /// Takes an address away that [`Route::add_address`] added.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::request`]; `EADDRNOTAVAIL` if the interface does not have it.
+    pub fn remove_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        let message = host_address(ifindex, address);
+        self.connection
+            .request(RouteNetlinkMessage::DelAddress(message), 0)
+            .map(drop)
+    }
 }
 
 fn set_header(message: &mut AddressMessage, ifindex: u32, address: IpAddr) {

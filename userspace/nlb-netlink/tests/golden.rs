@@ -20,7 +20,7 @@ use nlb_netlink::{
     message::{Attributes, NlbMessage},
     object::{
         Answer, BucketMap, Claim, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Event,
-        Heartbeat, Key, Member, NewCluster, NewRule, PortRule, Question, RuleChange,
+        Heartbeat, Key, Member, NewCluster, NewRule, PortRule, Question, RuleChange, Staged,
     },
 };
 
@@ -274,6 +274,9 @@ fn cluster_get() {
         unanswered_vips: Vec::new(),
         asking_mac: None,
         health: Health::Unknown.into(),
+        staged: Staged::default(),
+        held: false,
+        former_vips: Vec::new(),
     };
     let cluster = Cluster::from_attributes(attributes).unwrap();
     assert_eq!(cluster, expected);

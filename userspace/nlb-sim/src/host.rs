@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet, Terms, Timing};
 use nlb_core::host::HostId;
 use nlb_core::limits::SLOTS_MAX;
 use nlb_core::node::{Command, Node};
@@ -159,7 +159,7 @@ impl Host {
     /// It has waited for the others to take over for as long as it has to: twice the silence, by its own clock. One that
     /// was not asked to leave had nothing to wait for.
     pub(crate) fn has_waited(&self, now: u64) -> bool {
-        let silence = self.config.period_ns * u64::from(self.config.tolerance);
+        let silence = self.config.silence_ns();
         self.leaving_since
             .is_none_or(|since| self.clock(now).0 - self.clock(since).0 >= 2 * silence)
     }
@@ -196,10 +196,14 @@ fn config(plan: &Plan, index: usize, id: HostId) -> Config {
     Config {
         cluster_id: 0x6e6c_6200 ^ plan.seed,
         host: id,
-        period_ns: plan.period_ns,
-        tolerance: plan.tolerance,
         buckets: u16::try_from(plan.buckets).expect("a plan has at most 4096 buckets"),
-        settings: SETTINGS,
+        terms: Terms {
+            settings: SETTINGS,
+            timing: Timing {
+                period_ns: plan.period_ns,
+                tolerance: plan.tolerance,
+            },
+        },
         rules: rules(plan, index, 1),
         dedicated: Dedicated::new(&[10, 0, 0, id.get()]).expect("four bytes are an address"),
         versions: match plan.versions {
@@ -230,6 +234,7 @@ pub(crate) fn rules(plan: &Plan, index: usize, digest: u64) -> Rules {
     };
     Rules {
         digest,
+        terms: None,
         slots: plan.slots.len() as u16,
         kinds,
         weights,

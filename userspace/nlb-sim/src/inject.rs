@@ -459,7 +459,7 @@ impl World<'_> {
             }
             match role {
                 Role::OtherRules => config.rules.digest ^= 0x5555_0000,
-                Role::OtherSettings => config.settings ^= 0x5555,
+                Role::OtherSettings => config.terms.settings ^= 0x5555,
                 Role::OtherVersion => config.versions = (2, 2),
                 _ => {}
             }

@@ -198,10 +198,10 @@ impl World<'_> {
         if !node.generation().is_none() {
             return false;
         }
-        let own = (node.config().rules.digest, node.config().settings);
+        let own = (node.config().rules.digest, node.config().terms.settings);
         let reached = self.calm.component[host] & self.calm.running & !one(host);
         let others = each(reached).filter_map(|other| self.hosts[other].node.as_ref());
         let mut serving = others.filter(|node| !node.generation().is_none());
-        serving.any(|node| (node.config().rules.digest, node.config().settings) != own)
+        serving.any(|node| (node.config().rules.digest, node.config().terms.settings) != own)
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context, Result, bail, ensure};
 use nlb_core::auth::{Authenticator, Verified};
-use nlb_core::config::{Config, Dedicated, Rules, SlotKind, cluster_id};
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind, Terms, Timing, cluster_id};
 use nlb_core::host::HostId;
 use nlb_core::limits::{BUCKETS, ETHERTYPE, FRAME_MAX, HOSTS_MAX, TAG_LEN};
 use nlb_core::node::{Command, Node};
@@ -257,10 +257,14 @@ impl Company {
             let config = Config {
                 cluster_id: cluster_id(args.cluster.as_bytes()),
                 host,
-                period_ns,
-                tolerance: args.tolerance,
                 buckets: u16::try_from(BUCKETS)?,
-                settings: word(SETTINGS_AT)?,
+                terms: Terms {
+                    settings: word(SETTINGS_AT)?,
+                    timing: Timing {
+                        period_ns,
+                        tolerance: args.tolerance,
+                    },
+                },
                 rules: rules(word(RULES_AT)?, slots, host),
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,

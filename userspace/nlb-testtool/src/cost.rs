@@ -9,7 +9,7 @@ use std::time::Instant as Clock;
 use anyhow::{Result, ensure};
 use nlb_core::assign::{Weights, assign};
 use nlb_core::auth::{Authenticator, NoKey};
-use nlb_core::config::{Config, Dedicated, Rules, SlotKind};
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind, Terms, Timing};
 use nlb_core::host::{HostId, HostSet};
 use nlb_core::limits::{BUCKETS, FRAME_MAX, HOSTS_MAX, KEY_LEN};
 use nlb_core::node::{Command, Node};
@@ -124,10 +124,14 @@ impl World {
             let config = Config {
                 cluster_id: 1,
                 host,
-                period_ns: PERIOD_NS,
-                tolerance: 3,
                 buckets: u16::try_from(BUCKETS)?,
-                settings: 1,
+                terms: Terms {
+                    settings: 1,
+                    timing: Timing {
+                        period_ns: PERIOD_NS,
+                        tolerance: 3,
+                    },
+                },
                 rules: Rules::one(1, 50),
                 dedicated: Dedicated::new(&[10, 0, 0, host.get()]).unwrap_or(Dedicated::NONE),
                 versions: VERSIONS,

@@ -20,7 +20,7 @@ use nlb_netlink::{
     device::{Filter, Link},
     object::{
         Answer, BucketMap, Cluster, ClusterChange, ClusterKey, Convergence, Counter, Key, Member,
-        NewCluster, NewRule, PortRule, Question, RuleChange,
+        NewCluster, NewRule, PortRule, Question, RuleChange, SettingsChange, Staged,
     },
     route::{Address, Interface},
     tcp::{Table, TcpConnection},
@@ -256,7 +256,32 @@ pub(crate) fn cluster(ifindex: u32, ifname: &str) -> Cluster {
         unanswered_vips: Vec::new(),
         asking_mac: None,
         health: Health::Unknown.into(),
+        staged: Staged::default(),
+        held: false,
+        former_vips: Vec::new(),
     }
+}
+
+/// What a change of settings tells, in words.
+fn told(change: &SettingsChange) -> String {
+    let vips = change.vips.as_deref().map(|vips| {
+        let vips: Vec<_> = vips.iter().map(ToString::to_string).collect();
+        format!(" vips {}", vips.join(" "))
+    });
+    let parts = [
+        vips,
+        change.period_ms.map(|period| format!(" period {period}")),
+        change.tolerance.map(|it| format!(" tolerance {it}")),
+        change.echo.map(|echo| format!(" echo {}", echo.name())),
+        change
+            .responder
+            .map(|it| format!(" responder {}", it.name())),
+        change
+            .rules
+            .as_ref()
+            .map(|it| format!(" {} rules", it.len())),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// A rule for a range of ports of all VIPs, in force on this host.
@@ -383,6 +408,14 @@ impl Kernel for Fake {
         if exists { Err(refusal(17)) } else { Ok(()) }
     }
 
+    fn remove_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        Fake::change(self, format!("remove {address} from {ifindex}"))?;
+        for cluster in &mut self.clusters {
+            cluster.former_vips.retain(|vip| *vip != address);
+        }
+        Ok(())
+    }
+
     fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error> {
         Fake::change(self, format!("set up {ifindex} beside {other}"))
     }
@@ -471,6 +504,25 @@ impl Kernel for Fake {
 
     fn rules(&mut self, _ifindex: u32) -> Result<Vec<PortRule>, Error> {
         Ok(self.rules.clone())
+    }
+
+    fn change_settings(&mut self, ifindex: u32, change: &SettingsChange) -> Result<(), Error> {
+        Fake::change(self, format!("settings{} on {ifindex}", told(change)))?;
+        for cluster in self.clusters.iter_mut().filter(|c| c.ifindex == ifindex) {
+            if let Some(vips) = &change.vips {
+                let gone = cluster.vips.iter().filter(|vip| !vips.contains(vip));
+                cluster.former_vips.extend(gone);
+                cluster.vips = vips.clone();
+            }
+            cluster.period_ms = change.period_ms.unwrap_or(cluster.period_ms);
+            cluster.tolerance = change.tolerance.unwrap_or(cluster.tolerance);
+            cluster.echo = change.echo.map_or(cluster.echo, Into::into);
+            cluster.responder = change.responder.map_or(cluster.responder, Into::into);
+        }
+        if let Some(rules) = &change.rules {
+            self.rules = listed(rules);
+        }
+        Ok(())
     }
 
     fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use nlb_netlink::{
     device::Devices,
     object::{
         Answer, BucketMap, Cluster, ClusterChange, Convergence, Counter, Key, Member, NewCluster,
-        NewRule, PortRule, Question, RuleChange,
+        NewRule, PortRule, Question, RuleChange, SettingsChange,
     },
     route::{Address, Interface, Route},
     tcp::{Sockets, Table, TcpConnection, Tracking},
@@ -24,6 +24,7 @@ pub(crate) trait Kernel {
     fn addresses(&mut self, ifindex: u32) -> Result<Vec<Address>, Error>;
     fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error>;
     fn add_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
+    fn remove_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error>;
     fn set_up_beside(&mut self, ifindex: u32, other: u32) -> Result<(), Error>;
 
     fn clusters(&mut self) -> Result<Vec<Cluster>, Error>;
@@ -38,6 +39,7 @@ pub(crate) trait Kernel {
     fn rules(&mut self, ifindex: u32) -> Result<Vec<PortRule>, Error>;
     fn set_rules(&mut self, ifindex: u32, rules: &[NewRule]) -> Result<(), Error>;
     fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error>;
+    fn change_settings(&mut self, ifindex: u32, change: &SettingsChange) -> Result<(), Error>;
     fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error>;
     fn add_key(&mut self, ifindex: u32, id: u8, key: [u8; KEY_LEN]) -> Result<(), Error>;
     fn use_key(&mut self, ifindex: u32, id: u8) -> Result<(), Error>;
@@ -122,6 +124,10 @@ impl Kernel for Linux {
         self.route()?.add_address(ifindex, address)
     }
 
+    fn remove_address(&mut self, ifindex: u32, address: IpAddr) -> Result<(), Error> {
+        self.route()?.remove_address(ifindex, address)
+    }
+
     fn interface_at(&mut self, ifindex: u32) -> Result<Option<Interface>, Error> {
         self.route()?.interface_at(ifindex)
     }
@@ -176,6 +182,10 @@ impl Kernel for Linux {
 
     fn change_rule(&mut self, ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error> {
         self.client()?.change_rule(ifindex, number, change)
+    }
+
+    fn change_settings(&mut self, ifindex: u32, change: &SettingsChange) -> Result<(), Error> {
+        self.client()?.change_settings(ifindex, change)
     }
 
     fn keys(&mut self, ifindex: u32) -> Result<Vec<Key>, Error> {

@@ -86,7 +86,11 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
         Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
         Verb::Announce(target) => return cmd::control::run(kernel, &target, Control::Announce),
-        Verb::Set(args) => return cmd::set::run(kernel, &args),
+        Verb::Set(args) => match cmd::set::run(kernel, &args)? {
+            Some(settings) => print(json, &settings),
+            None => Ok(()),
+        },
+        Verb::Vip(verb) => print(json, &cmd::settings::vip(kernel, &verb)?),
         Verb::Owner(args) => return cmd::owner::run(kernel, json, &args),
         Verb::Doctor(target) => {
             let (checkup, end) = cmd::doctor::run(kernel, &target)?;

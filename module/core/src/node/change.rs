@@ -104,7 +104,7 @@ impl<S: Storage> Node<S> {
         self.fetched = PartSet::EMPTY;
         self.ask = false;
         self.lead = None;
-        let wait = self.config.period_ns.wrapping_shr(3);
+        let wait = self.period_ns().wrapping_shr(3);
         let has_base = self.has_base(head.base);
         self.prepared = Some(Prepared {
             id,

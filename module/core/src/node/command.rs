@@ -55,6 +55,7 @@ impl<S: Storage> Node<S> {
             Command::PeerSeen(host) => self.note_answer(host),
             Command::PeerAsked(host) => self.note_question(host),
             Command::Opened { slot, bucket } => self.hold(slot.into(), bucket.into()),
+            Command::Hold(held) => self.held = held,
             Command::Stage(rules) => self.stage(Some(rules)),
             Command::Unstage => self.stage(None),
         }

@@ -48,7 +48,7 @@ impl<S: Storage> Node<S> {
     /// Asks for what is missing, again and again while it is.
     pub(super) fn ask_again(&mut self) {
         let now = self.now;
-        let pause = self.config.period_ns.wrapping_shr(2).max(1);
+        let pause = self.period_ns().wrapping_shr(2).max(1);
         let Some(prepared) = &mut self.prepared else {
             return;
         };
@@ -96,7 +96,7 @@ impl<S: Storage> Node<S> {
         }
         if request.inputs && self.lead.is_some() && self.now >= self.inputs_after {
             // One answer serves all who have asked for the same.
-            self.inputs_after = self.now.after(self.config.period_ns.wrapping_shr(3));
+            self.inputs_after = self.now.after(self.period_ns().wrapping_shr(3));
             self.inputs_wanted = true;
             self.inputs_sent = HostSet::EMPTY;
         }

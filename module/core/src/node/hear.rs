@@ -170,7 +170,7 @@ impl<S: Storage> Node<S> {
         if self.beat || self.urgency != Urgency::Idle {
             return;
         }
-        let interval = self.config.period_ns.saturating_mul(EARLY_PERIODS);
+        let interval = self.period_ns().saturating_mul(EARLY_PERIODS);
         if self.early_budget.take(self.now, interval, EARLY_BURST) {
             self.hurry(Urgency::Soon);
         }
@@ -199,7 +199,7 @@ impl<S: Storage> Node<S> {
     /// frames of old incarnations take turns with a live one and cannot shut it out.
     fn place_candidate(&mut self, header: &Header, serving: bool) -> bool {
         let now = self.now;
-        let period = self.config.period_ns;
+        let period = self.period_ns();
         let (incarnation, seq) = (header.incarnation, header.seq);
         let Some(peer) = self.peer_mut(header.host) else {
             return false;

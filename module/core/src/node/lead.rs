@@ -102,7 +102,7 @@ impl<S: Storage> Node<S> {
 
     /// Whether hosts that join keep a proposal from being prepared for too long.
     fn is_stalled(&self, lead: &Lead, prepared: &Prepared) -> bool {
-        let patience = self.config.period_ns.saturating_mul(JOIN_PERIODS);
+        let patience = self.period_ns().saturating_mul(JOIN_PERIODS);
         let late = self.in_view() && self.now.since(prepared.since) >= patience;
         late && !self.stalling_joiners(lead, prepared).is_empty()
     }
@@ -125,7 +125,7 @@ impl<S: Storage> Node<S> {
         let peer = self.peer(host);
         if peer.said.flags.has(Flags::DUPLICATE) {
             Some(OutReason::DuplicateId)
-        } else if peer.said.settings != self.config.settings {
+        } else if self.has_other_settings(host, peer) {
             Some(OutReason::SettingsDiffer)
         } else if self.has_other_rules(host, peer) {
             Some(OutReason::RulesDiffer)
@@ -138,11 +138,20 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    /// Whether the rules of a host differ from those in force. A member that has not yet committed the generation that
-    /// brings them in has the old ones for a moment.
+    /// Whether a host is a member that has not yet committed the generation of this one. If that brings other rules or
+    /// settings in, it has the old ones for a moment.
+    fn is_behind(&self, host: HostId, peer: &Peer) -> bool {
+        self.is_member(host, peer) && peer.said.committed != self.view.id
+    }
+
+    /// Whether the rules of a host differ from those in force.
     fn has_other_rules(&self, host: HostId, peer: &Peer) -> bool {
-        let behind = self.is_member(host, peer) && peer.said.committed != self.view.id;
-        peer.said.rules != self.config.rules.digest && !behind
+        peer.said.rules != self.config.rules.digest && !self.is_behind(host, peer)
+    }
+
+    /// Whether the settings of a host differ from those in force.
+    fn has_other_settings(&self, host: HostId, peer: &Peer) -> bool {
+        peer.said.settings != self.config.terms.settings && !self.is_behind(host, peer)
     }
 
     /// Whether a change is needed, and starts it.
@@ -168,7 +177,10 @@ impl<S: Storage> Node<S> {
         let of_host = target
             .iter()
             .find_map(|host| Some((self.change_for(host)?, Some(host))));
-        of_host.or_else(|| self.all_staged(target).then_some((Cause::Rules, None)))
+        of_host.or_else(|| {
+            let cause = self.cause_of_staged();
+            self.all_staged(target).then_some((cause, None))
+        })
     }
 
     fn cause_of_loss(&self, host: HostId) -> Cause {
@@ -201,7 +213,7 @@ impl<S: Storage> Node<S> {
         if epoch != member.1 {
             return Some(self.cause_of_inputs(flags));
         }
-        let patience = self.config.period_ns.saturating_mul(LAG_PERIODS);
+        let patience = self.period_ns().saturating_mul(LAG_PERIODS);
         let behind = !own && peer.said.committed != self.view.id;
         let dropped = peer.said.prepared != self.view.id && peer.heard > self.view.since;
         let late = self.now.since(self.view.since) > patience && !self.is_telling(host);
@@ -229,6 +241,15 @@ impl<S: Storage> Node<S> {
             Cause::Health
         } else {
             Cause::Weight
+        }
+    }
+
+    /// What a change is for that puts the staged rules in force.
+    fn cause_of_staged(&self) -> Cause {
+        if self.settings_change() && !self.slots_change() {
+            Cause::Settings
+        } else {
+            Cause::Rules
         }
     }
 
@@ -263,7 +284,7 @@ impl<S: Storage> Node<S> {
         }
         // A member whose commit is on its way may serve already, without having said so.
         let alive = serving.union(members);
-        let staged = cause == Cause::Rules && self.all_staged(members);
+        let staged = matches!(cause, Cause::Rules | Cause::Settings) && self.all_staged(members);
         self.start_next(self.in_view());
         let computed = self.compute_next(staged, members, alive);
         let default_host = self.not_idle(members).lowest();
@@ -443,7 +464,7 @@ impl<S: Storage> Node<S> {
         let aside = if stalled {
             self.silence_ns()
         } else {
-            self.config.period_ns
+            self.period_ns()
         };
         let until = self.now.after(aside);
         for host in self.stalling_joiners(lead, prepared).iter() {
@@ -460,7 +481,7 @@ impl<S: Storage> Node<S> {
     /// members need a change without them: each could stall the next proposal in its turn, and a host that has died would
     /// be replaced only after all of them.
     fn set_newcomers_aside(&mut self, prepared: &Prepared) {
-        let until = self.now.after(self.config.period_ns);
+        let until = self.now.after(self.period_ns());
         let me = self.config.host;
         let known = self.view.members.iter();
         // Whoever has restarted since it was a member joins like any other.
@@ -537,7 +558,7 @@ impl<S: Storage> Node<S> {
             return;
         }
         let waiting = !self.waited_for(&lead, &prepared).is_empty();
-        let period = self.config.period_ns;
+        let period = self.period_ns();
         let first = period.checked_div(RESEND_PART).unwrap_or(period).max(1);
         let pause = if lead.sent < RESENDS_OFTEN {
             first

@@ -33,17 +33,12 @@ impl<S: Storage> Node<S> {
         self.ids.without(self.config.host).iter()
     }
 
-    /// Silence after which a host counts as dead.
-    pub(super) fn silence_ns(&self) -> u64 {
-        self.config.silence_ns()
-    }
-
     /// How old what a host echoes of us may be. An echo is up to a period older than the frame that brings it, and
     /// what it echoes was sent up to a period before that; marks are that coarse, too.
     pub(super) fn echo_age_ns(&self) -> u64 {
         let base = self
             .silence_ns()
-            .saturating_add(self.config.period_ns.saturating_mul(2));
+            .saturating_add(self.period_ns().saturating_mul(2));
         base.saturating_add(self.mark_ns())
     }
 
@@ -51,7 +46,7 @@ impl<S: Storage> Node<S> {
     fn mark_ns(&self) -> u64 {
         let base = self
             .silence_ns()
-            .saturating_add(self.config.period_ns.saturating_mul(2));
+            .saturating_add(self.period_ns().saturating_mul(2));
         base.checked_div((MARKS as u64).saturating_sub(3))
             .unwrap_or(base)
     }
@@ -63,12 +58,20 @@ impl<S: Storage> Node<S> {
             Some((_, at)) => now.since(at) >= self.mark_ns(),
             None => true,
         };
-        if !due {
-            return;
+        if due {
+            self.mark(seq, now);
         }
+    }
+
+    /// Remembers that all sequences that follow are sent after this.
+    pub(super) fn mark_next(&mut self) {
+        self.mark(self.seq.saturating_add(1), self.now);
+    }
+
+    fn mark(&mut self, seq: u64, at: Instant) {
         self.marks.rotate_right(1);
         if let Some(first) = self.marks.first_mut() {
-            *first = (seq, now);
+            *first = (seq, at);
         }
         self.marks_len = self.marks_len.saturating_add(1).min(MARKS as u8);
     }

@@ -436,7 +436,7 @@ impl<S: Storage> Node<S> {
 
     /// A difference is usually one that a frame under way ends; what lasts is asked for.
     fn ask_for_residue(&mut self, unclear: HostSet) {
-        let again = self.now.after(self.config.period_ns);
+        let again = self.now.after(self.period_ns());
         self.residual.unclear = unclear;
         if unclear.is_empty() {
             self.residual.ask_at = Instant::NEVER;

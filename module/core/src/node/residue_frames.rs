@@ -60,7 +60,7 @@ impl<S: Storage> Node<S> {
         }
         if self.now >= self.residual.answer_after {
             // One answer serves all who have asked for the same.
-            let pause = self.config.period_ns.wrapping_shr(2);
+            let pause = self.period_ns().wrapping_shr(2);
             self.residual.answer_after = self.now.after(pause);
             for slot in 0..self.slots() {
                 self.residual.tell.insert(slot as u16);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Rules that are staged, and how they come into force.
+//! Rules that are staged, and how they come into force; with them, settings, if others are staged.
 //!
 //! Staged rules wait until all members have staged the same digest; then a change of their own puts them in force.
 //! The slots of the old rules and those of the new ones are the same only as far as [`super::Rules::kept`] says.
@@ -26,9 +26,7 @@ impl<S: Storage> Node<S> {
             }
         }
         // The others may have committed already what this host has acknowledged.
-        let acknowledged = self
-            .prepared
-            .filter(|prepared| is_ready(prepared.phase) && self.brings_rules(prepared));
+        let acknowledged = self.prepared.filter(|_| self.has_acknowledged_staged());
         match acknowledged {
             Some(prepared) if rules.is_none_or(|rules| rules.digest != prepared.rules) => {
                 Err(CommandError::Changing)
@@ -47,6 +45,7 @@ impl<S: Storage> Node<S> {
         };
         let mut changed = self.staged != rules;
         self.staged = rules;
+        self.timing_staged();
         if let Some(same) = same {
             changed |= self.config.rules.weights != same.weights;
             self.config.rules.weights = same.weights;
@@ -63,7 +62,19 @@ impl<S: Storage> Node<S> {
 
     /// Whether a proposal puts the staged rules in force.
     pub(super) fn brings_rules(&self, prepared: &Prepared) -> bool {
-        prepared.rules != self.config.rules.digest && prepared.rules == self.pending()
+        prepared.rules != self.config.rules.digest && prepared.rules == self.staged()
+    }
+
+    /// Whether this host has acknowledged a proposal that does.
+    pub(super) fn has_acknowledged_staged(&self) -> bool {
+        self.prepared
+            .is_some_and(|prepared| is_ready(prepared.phase) && self.brings_rules(&prepared))
+    }
+
+    /// Whether the staged rules bring other settings.
+    pub(super) fn settings_change(&self) -> bool {
+        let staged = self.staged.as_ref().and_then(|rules| rules.terms);
+        staged.is_some_and(|terms| terms != self.config.terms)
     }
 
     /// The slots that a proposal keeps: all, unless it brings new rules.
@@ -97,7 +108,13 @@ impl<S: Storage> Node<S> {
             return SlotSet::ALL;
         };
         self.staged = None;
-        self.config.rules = rules;
+        let before = self.config.terms;
+        self.config.terms = rules.terms.unwrap_or(before);
+        self.config.rules = Rules {
+            terms: None,
+            ..rules
+        };
+        self.timing_changed(before.timing);
         self.take_all();
         self.event(Event::RulesActivated { digest });
         self.forget_slots(rules.kept, tell);

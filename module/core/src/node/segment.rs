@@ -90,7 +90,7 @@ impl<S: Storage> Node<S> {
     /// Where no question could be sent, twice the silence will do.
     fn asked_in_vain(&self, asked: Option<Instant>, last: Option<Instant>) -> bool {
         let silence = self.silence_ns();
-        let patience = silence.saturating_sub(self.config.period_ns.saturating_mul(2));
+        let patience = silence.saturating_sub(self.period_ns().saturating_mul(2));
         match asked.filter(|asked| Some(*asked) > last) {
             Some(asked) => self.now.since(asked) >= patience,
             None => last.is_none_or(|last| self.now.since(last) >= silence.saturating_mul(2)),
@@ -142,7 +142,7 @@ impl<S: Storage> Node<S> {
     /// Hosts that are heard on the second path, and nothing of them on the segment for more than a period: to be asked
     /// there, see [`super::Command::PeerAsked`].
     pub fn unheard_on_segment(&self, now: Instant) -> HostSet {
-        let period = self.config.period_ns;
+        let period = self.period_ns();
         let patience = period.saturating_add(period.wrapping_shr(2));
         let within = |at: Option<Instant>, ns: u64| at.is_some_and(|at| now.since(at) < ns);
         let unheard = self.others().filter(|host| {

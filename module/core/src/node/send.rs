@@ -166,7 +166,7 @@ impl<S: Storage> Node<S> {
     fn farewell_sent(&mut self) {
         self.beat = false;
         self.farewells = self.farewells.saturating_sub(1);
-        let pause = self.config.period_ns.wrapping_shr(2);
+        let pause = self.period_ns().wrapping_shr(2);
         self.next_beat = if self.farewells > 0 {
             self.now.after(pause)
         } else {
@@ -206,7 +206,7 @@ impl<S: Storage> Node<S> {
             digest: self.view.digest,
             prepared,
             phase,
-            settings: self.config.settings,
+            settings: self.config.terms.settings,
             rules: self.config.rules.digest,
             pending: self.pending(),
             residue: self.residual.own.digest,

@@ -95,10 +95,11 @@ impl<S: Storage> Node<S> {
         if !self.takes_part() {
             return;
         }
-        if !pause_matters(self.now.since(self.last_beat), self.silence_ns()) {
+        self.note_patience();
+        if !pause_matters(self.now.since(self.last_beat), self.pause_ns()) {
             // A heartbeat that waits to be sent was late once, and that has been counted.
             let late = self.now.since(self.next_beat);
-            if !self.beat && lateness_matters(late, self.config.period_ns) {
+            if !self.beat && lateness_matters(late, self.beat_ns()) {
                 self.excuse_silence(late);
             }
             return;
@@ -130,7 +131,7 @@ impl<S: Storage> Node<S> {
 
     /// Takes off so much of everybody's silence.
     #[cold]
-    fn excuse_silence(&mut self, late: u64) {
+    pub(super) fn excuse_silence(&mut self, late: u64) {
         let now = self.now;
         let later = |at: Instant| at.after(late).min(now);
         self.segment_seen = self.segment_seen.map(later);
@@ -147,7 +148,7 @@ impl<S: Storage> Node<S> {
 
     /// When an early heartbeat may go out.
     fn soon_at(&self) -> Instant {
-        let part = self.config.period_ns.checked_div(SOON_PART).unwrap_or(0);
+        let part = self.beat_ns().checked_div(SOON_PART).unwrap_or(0);
         self.last_beat.after(part).min(self.next_beat)
     }
 
@@ -166,7 +167,7 @@ impl<S: Storage> Node<S> {
 
     /// A heartbeat was sent: when is the next?
     pub(super) fn beat_sent(&mut self) {
-        let period = self.config.period_ns;
+        let period = self.beat_ns();
         self.beat = false;
         self.urgency = Urgency::Idle;
         self.last_beat = self.now;

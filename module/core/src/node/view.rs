@@ -292,7 +292,7 @@ impl<S: Storage> Node<S> {
         };
         let ended = self.link_ends(self.peer(leader));
         let tells = peer.heard > ended || self.now < ended;
-        tells && self.now.since(peer.heard) <= self.config.period_ns.saturating_mul(2)
+        tells && self.now.since(peer.heard) <= self.period_ns().saturating_mul(2)
     }
 
     /// A host with a link both ways that is in the best of all views.
@@ -323,7 +323,7 @@ impl<S: Storage> Node<S> {
     /// Whether somebody that has not proved itself says steadily, under this host id, that it serves.
     fn claims_to_serve(&self, host: HostId) -> bool {
         let claims = &self.peer(host).claims;
-        claims.is_steady(self.now, self.config.period_ns)
+        claims.is_steady(self.now, self.period_ns())
     }
 
     /// Whether anybody does so, under any id.
@@ -390,7 +390,7 @@ impl<S: Storage> Node<S> {
     /// Whether a joining host has listened, and what its settings and rules are.
     fn cold_digests(&self, host: HostId) -> Option<(bool, (u64, u64))> {
         if host == self.config.host {
-            let digests = (self.config.settings, self.config.rules.digest);
+            let digests = (self.config.terms.settings, self.config.rules.digest);
             return self.leaving.is_none().then_some((self.listened, digests));
         }
         let said = &self.peer(host).said;

@@ -23,7 +23,7 @@ fn sight(own: u8, members: &[u8], probed: [Instant; 2]) -> Sight {
     let heard = set(members).without(own);
     Sight {
         period_ns: PERIOD,
-        tolerance: TOLERANCE,
+        silence_ns: PERIOD * u64::from(TOLERANCE),
         own,
         members: set(members),
         heard,

@@ -316,7 +316,8 @@ fn the_core_judges_as_the_table_says() {
             "dropped-other-interface",
             "dropped-virtual-source",
             "probe-heard",
-            "dropped-late-syn-ack"
+            "dropped-late-syn-ack",
+            "dropped-not-in-force"
         ]
     );
 }

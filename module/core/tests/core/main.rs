@@ -33,6 +33,7 @@ mod rule_change;
 mod segment;
 mod session;
 mod set_back;
+mod settings;
 mod short_frames;
 mod siphash_vectors;
 mod stance;

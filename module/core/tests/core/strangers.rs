@@ -3,7 +3,7 @@
 //! Hosts that are kept out by name cost the others nothing but their own heartbeats.
 
 use super::world::{config, World, PERIOD};
-use nlb_core::config::Config;
+use nlb_core::config::{Config, Terms};
 use nlb_core::node::Command;
 use nlb_core::state::OutReason;
 
@@ -35,7 +35,10 @@ fn a_host_that_is_kept_out_makes_nobody_beat_faster() {
         ..config(9)
     };
     let other_settings = Config {
-        settings: 2,
+        terms: Terms {
+            settings: 2,
+            ..config(9).terms
+        },
         ..config(9)
     };
     for (stranger, why) in [

@@ -11,7 +11,7 @@ use nlb_core::{
     state::{Cause, HostState, OutReason},
 };
 
-use super::{NewRule, required};
+use super::{NewRule, Staged, required};
 use crate::{attribute::ClusterAttribute, code::Code, reply::ClusterGet};
 
 /// A cluster as one host sees it.
@@ -59,7 +59,7 @@ pub struct Cluster {
     pub buckets_owned: u32,
     /// Why the cluster converged last.
     pub cause: Option<Code<Cause>>,
-    /// Digest of rules that wait for the other hosts.
+    /// Digest of rules and settings that wait for the other hosts.
     pub pending: Option<u64>,
     /// Number of port rules in force.
     pub rules: Option<u16>,
@@ -95,6 +95,12 @@ pub struct Cluster {
     pub asking_mac: Option<[u8; 6]>,
     /// Whether what no rule covers is answered.
     pub health: Code<Health>,
+    /// Settings that wait for the other hosts.
+    pub staged: Staged,
+    /// This host lacks the address of a VIP of these, and the others wait for it.
+    pub held: bool,
+    /// Addresses of this host that were VIPs.
+    pub former_vips: Vec<IpAddr>,
 }
 
 /// Another station claims a VIP.
@@ -165,6 +171,15 @@ impl Cluster {
             unanswered_vips: reply.unanswered_vip,
             asking_mac: reply.asking_mac,
             health: reply.health.unwrap_or(Health::Unknown.into()),
+            staged: Staged {
+                vips: reply.staged_vip,
+                period_ms: reply.staged_period_ms,
+                tolerance: reply.staged_tolerance,
+                echo: reply.staged_echo,
+                responder: reply.staged_responder,
+            },
+            held: reply.held,
+            former_vips: reply.former_vip,
         })
     }
 

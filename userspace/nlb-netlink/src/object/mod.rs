@@ -15,6 +15,7 @@ mod key;
 mod member;
 mod owner;
 mod rule;
+mod settings;
 
 pub use bucket::{BucketMap, Residue};
 pub use cluster::{Claim, Cluster, ClusterChange, ClusterKey, NewCluster, host_ids};
@@ -26,6 +27,7 @@ pub use key::Key;
 pub use member::Member;
 pub use owner::{Answer, Question};
 pub use rule::{NewRule, PortRule, RuleChange};
+pub use settings::{SettingsChange, Staged};
 
 use netlink_packet_core::DecodeError;
 

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use nlb_core::auth::NoKey;
-use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet};
+use nlb_core::config::{Config, Dedicated, Rules, SlotKind, SlotSet, Terms, Timing};
 use nlb_core::host::HostId;
 use nlb_core::limits::{FRAME_MAX, SLOTS_MAX};
 use nlb_core::node::{Command, Node};
@@ -145,12 +145,17 @@ fn config(host: usize) -> Config {
     Config {
         cluster_id: 1,
         host: HostId::from_index(host).expect("a model has three hosts at most"),
-        period_ns: PERIOD,
-        tolerance: TOLERANCE,
         buckets: BUCKETS,
-        settings: 1,
+        terms: Terms {
+            settings: 1,
+            timing: Timing {
+                period_ns: PERIOD,
+                tolerance: TOLERANCE,
+            },
+        },
         rules: Rules {
             digest: 1,
+            terms: None,
             slots: 1,
             kinds,
             weights,

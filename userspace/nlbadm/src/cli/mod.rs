@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use nlb_core::limits::TOLERANCE_DEFAULT;
 
 pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, ResponderArg};
+pub(crate) use self::value::Addresses;
 use self::value::{
-    cluster_name, host_id, key_id, mac, period, seconds, sessions_max, tolerance, weight,
+    addresses, cluster_name, host_id, key_id, mac, new_vips, period, seconds, sessions_max,
+    tolerance, weight,
 };
 use crate::{
     endpoint::{Endpoint, usable_vip},
@@ -83,8 +85,12 @@ pub(crate) enum Verb {
     Disable(OneRule),
     /// Show, check or replace the port rules of a cluster
     Rules(Rules),
-    /// Change a parameter of this host while it serves
+    /// Change parameters of this host, or settings that all hosts share, while the cluster serves
+    #[command(after_help = SET_HELP)]
     Set(Set),
+    /// Add VIPs or take them away, while the cluster serves
+    #[command(subcommand, after_help = SET_HELP)]
+    Vip(VipVerb),
     /// Tell which host serves a connection, and why
     Owner(Owner),
     /// Check what on this host keeps clients from being served; of an interface without a cluster too
@@ -404,12 +410,62 @@ pub(crate) struct Set {
     pub(crate) target: Target,
 
     /// Load weight of this host, 0 to 100; with 0 it takes no new connections
-    #[arg(long, value_name = "N", value_parser = weight, required_unless_present = "sessions_max")]
+    #[arg(long, value_name = "N", value_parser = weight, conflicts_with_all = SHARED)]
+    #[arg(required_unless_present_any = ["sessions_max", "withdraw", "period", "tolerance", "echo", "responder"])]
     pub(crate) weight: Option<u8>,
 
     /// Sessions without a socket that are remembered at most, 0 to 1048576: tracked UDP, tunnels, SCTP
-    #[arg(long, value_name = "N", value_parser = sessions_max)]
+    #[arg(long, value_name = "N", value_parser = sessions_max, conflicts_with_all = SHARED)]
     pub(crate) sessions_max: Option<u32>,
+
+    /// Of the cluster: time between two heartbeats, with a unit: 10ms to 10s
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    pub(crate) period: Option<Duration>,
+
+    /// Of the cluster: heartbeats that may be missed, 3 to 100
+    #[arg(long, value_name = "N", value_parser = tolerance)]
+    pub(crate) tolerance: Option<u32>,
+
+    /// Of the cluster: who answers echo requests to a VIP
+    #[arg(long, value_enum)]
+    pub(crate) echo: Option<EchoArg>,
+
+    /// Of the cluster: who answers ARP and neighbour discovery for a VIP
+    #[arg(long, value_enum)]
+    pub(crate) responder: Option<ResponderArg>,
+
+    /// Of the cluster: forget the rules and settings that wait for other hosts
+    #[arg(long, conflicts_with_all = SHARED)]
+    pub(crate) withdraw: bool,
+}
+
+/// What of `set` all hosts share.
+const SHARED: [&str; 4] = ["period", "tolerance", "echo", "responder"];
+
+const SET_HELP: &str = "\
+What all hosts share waits until every member has been told the same, and comes into force as one change: run the command
+on each of them. No connection breaks. Until then `show` says what waits, and for which hosts, and `set --withdraw` forgets
+it. The primary VIP, the mode and the virtual MAC cannot change while the cluster serves.";
+
+/// Verbs of `vip`.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum VipVerb {
+    /// Add VIPs: they are addresses of this host at once, and served when all hosts have them
+    Add {
+        /// Addresses, with commas between them
+        #[arg(value_name = "ADDR[,ADDR...]", value_parser = new_vips)]
+        vips: Addresses,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Take VIPs away; what connections they have end
+    Del {
+        /// Addresses, with commas between them
+        #[arg(value_name = "ADDR[,ADDR...]", value_parser = addresses)]
+        vips: Addresses,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 /// Arguments of `owner`.

@@ -2,8 +2,9 @@
 
 //! Arguments that are numbers, times, names and addresses: how they are read, and what is wrong with them.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
+use crate::endpoint::usable_vip;
 use nlb_core::limits::{
     HOSTS_MAX, NAME_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SESSIONS_MAX_MAX, TOLERANCE_MAX,
     TOLERANCE_MIN,
@@ -109,6 +110,31 @@ pub(crate) fn period(text: &str) -> Result<Duration, String> {
     } else {
         Ok(duration)
     }
+}
+
+/// Addresses in one argument, with commas between them; one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
+
+/// Addresses that can be VIPs.
+pub(super) fn new_vips(text: &str) -> Result<Addresses, String> {
+    split(text, usable_vip)
+}
+
+/// Any addresses.
+pub(super) fn addresses(text: &str) -> Result<Addresses, String> {
+    split(text, |one| {
+        one.parse()
+            .map_err(|_| "not an IPv4 or IPv6 address".to_owned())
+    })
+}
+
+fn split(text: &str, parse: impl Fn(&str) -> Result<IpAddr, String>) -> Result<Addresses, String> {
+    let one = |text: &str| parse(text.trim()).map_err(|why| format!("{text:?}: {why}"));
+    text.split(',')
+        .map(one)
+        .collect::<Result<_, _>>()
+        .map(Addresses)
 }
 
 #[cfg(test)]

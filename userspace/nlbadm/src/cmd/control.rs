@@ -28,6 +28,7 @@ pub(crate) fn run<K: Kernel + Host>(
     // A host without a VIP serves nothing, and whoever starts the host wants it to serve.
     if control == Control::Start {
         super::vips::put(kernel, &cluster)
+            .and_then(|()| super::vips::tidy(kernel, cluster.ifindex))
             .map_err(|failure| failure.context(format!("start {}", cluster.ifname)))?;
     }
     let result = match control {

@@ -21,6 +21,7 @@ pub(crate) mod owner;
 pub(crate) mod relay;
 pub(crate) mod rules;
 pub(crate) mod set;
+pub(crate) mod settings;
 pub(crate) mod show;
 pub(crate) mod up;
 mod vips;

@@ -2,6 +2,7 @@
 
 //! `nlbadm up`: makes a cluster and adds its VIPs to this host, or leaves everything as it was.
 
+use std::time::Duration;
 use std::{net::IpAddr, path::Path};
 
 use nlb_core::{genl::Control, limits::VIPS_MAX};
@@ -47,7 +48,7 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, args: &Up) -> Result<(), Fai
         dedicated_ip: None,
         dedicated_follows: args.dedicated.is_none(),
         affinity: args.affinity.into(),
-        period_ms: u32::try_from(args.period.as_millis()).unwrap_or(u32::MAX),
+        period_ms: milliseconds(args.period),
         tolerance: args.tolerance,
         weight: args.weight,
         key,
@@ -155,6 +156,11 @@ fn complete(kernel: &mut impl Kernel, ifindex: u32, state: InitialState) -> Resu
     kernel
         .change(ifindex, ClusterChange::Control(control))
         .map_err(|error| Failure::from(error).context(format!("the host could not be {what}")))
+}
+
+/// A time in milliseconds, as netlink tells it.
+pub(super) fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// The key that the arguments name, and a warning if others may read its file.

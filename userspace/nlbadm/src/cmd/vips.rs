@@ -18,6 +18,19 @@ const EEXIST: i32 = 17;
 
 /// Puts the VIPs that are missing on the device, and sets that up, in the VRF of the cluster interface.
 pub(super) fn put(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Failure> {
+    // Those that wait are to be here before they are in force.
+    let waiting = cluster.staged.vips.iter();
+    let waiting = waiting.filter(|vip| !cluster.vips.contains(vip));
+    let vips: Vec<_> = cluster.vips.iter().chain(waiting).copied().collect();
+    put_all(kernel, cluster, &vips)
+}
+
+/// The same for these addresses, which are VIPs or shall be some.
+pub(super) fn put_all(
+    kernel: &mut impl Kernel,
+    cluster: &Cluster,
+    vips: &[IpAddr],
+) -> Result<(), Failure> {
     let Some(device) = cluster.vip_ifindex else {
         return Err(Failure::new(
             Exit::Failed,
@@ -27,12 +40,45 @@ pub(super) fn put(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Fai
     kernel
         .set_up_beside(device, cluster.ifindex)
         .map_err(|error| failed(error, "the device of the VIPs could not be set up"))?;
-    for &vip in &cluster.vips {
+    for &vip in vips {
         match kernel.add_address(device, vip) {
             Ok(()) => {}
             Err(error) if error.errno() == Some(EEXIST) => {}
             Err(error) => {
                 return Err(failed(error, &format!("the VIP {vip} could not be added")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `EADDRNOTAVAIL`: the device does not have the address.
+const EADDRNOTAVAIL: i32 = 99;
+
+/// Takes addresses off the device that are VIPs no more, and ends what connections they have: nobody serves them.
+pub(super) fn tidy<K: Kernel + Host>(kernel: &mut K, ifindex: u32) -> Result<(), Failure> {
+    let clusters = kernel.clusters()?;
+    let Some(cluster) = clusters.iter().find(|it| it.ifindex == ifindex) else {
+        return Ok(());
+    };
+    let Some(device) = cluster
+        .vip_ifindex
+        .filter(|_| !cluster.former_vips.is_empty())
+    else {
+        return Ok(());
+    };
+    let former = Cluster {
+        vips: cluster.former_vips.clone(),
+        ..cluster.clone()
+    };
+    super::connections::end(kernel, &former);
+    for &vip in &former.vips {
+        match kernel.remove_address(device, vip) {
+            Ok(()) => {}
+            // Another interface has it: `show` says so.
+            Err(error) if error.errno() == Some(EADDRNOTAVAIL) => {}
+            Err(error) => {
+                return Err(failed(error, &format!("{vip} could not be taken off")));
             }
         }
     }

@@ -41,10 +41,10 @@ const fn live(row: Row) -> Row {
 /// All settings but the rules, in the order of the file.
 pub(super) const ROWS: [Row; 16] = [
     row(Side::Cluster, "name", |it| Some(text::quoted(&it.cluster))),
-    row(Side::Cluster, "vips", |it| {
+    live(row(Side::Cluster, "vips", |it| {
         let vips: Vec<_> = it.vips.iter().map(text::quoted).collect();
         Some(format!("[{}]", vips.join(", ")))
-    }),
+    })),
     row(Side::Cluster, "mode", |it| {
         Some(text::quoted(it.mode.name()))
     }),
@@ -52,18 +52,18 @@ pub(super) const ROWS: [Row; 16] = [
         it.virtual_mac
             .map(|mac| text::quoted(crate::output::text::mac(mac)))
     }),
-    row(Side::Cluster, "period", |it| {
+    live(row(Side::Cluster, "period", |it| {
         Some(text::quoted(format!("{}ms", it.period_ms)))
-    }),
-    row(Side::Cluster, "tolerance", |it| {
+    })),
+    live(row(Side::Cluster, "tolerance", |it| {
         Some(it.tolerance.to_string())
-    }),
-    row(Side::Cluster, "echo", |it| {
+    })),
+    live(row(Side::Cluster, "echo", |it| {
         Some(text::quoted(it.echo.name()))
-    }),
-    row(Side::Cluster, "responder", |it| {
+    })),
+    live(row(Side::Cluster, "responder", |it| {
         Some(text::quoted(it.responder.name()))
-    }),
+    })),
     row(Side::Cluster, "allow-other-interfaces", |it| {
         it.allow_other_interfaces.then(|| "true".into())
     }),
@@ -154,10 +154,12 @@ fn change(row: &Row, running: Option<&Settings>, wanted: &Settings) -> Option<Ch
         return None;
     }
     let (before, after) = (running.and_then(row.write), (row.write)(wanted));
+    // Virtual MAC and heartbeat MAC are made of the primary VIP.
+    let same_primary = running.is_none_or(|it| it.vips.first() == wanted.vips.first());
     (before != after).then_some(Change {
         key: row.key,
         shared: row.side == Side::Cluster,
-        live: row.live,
+        live: row.live && (row.key != "vips" || same_primary),
         running: before,
         wanted: after,
     })

@@ -11,7 +11,7 @@ use nlb_core::{
 };
 use nlb_netlink::{
     Code, Named,
-    object::{Cluster, ClusterKey, NewCluster, NewRule, PortRule},
+    object::{Cluster, ClusterKey, NewCluster, NewRule, PortRule, SettingsChange},
 };
 
 use crate::failure::{Exit, Failure};
@@ -51,7 +51,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What the module has. Where rules wait for the other hosts, it is these: they were asked for last.
+    /// What the module has. Where rules and settings wait for the other hosts, it is these: they were asked for last.
     ///
     /// # Errors
     ///
@@ -59,18 +59,22 @@ impl Settings {
     pub(crate) fn running(cluster: &Cluster, rules: &[PortRule]) -> Result<Self, Failure> {
         let mode = known(cluster.mode, "mode")?;
         let waiting = cluster.pending.is_some();
+        let staged = &cluster.staged;
         let rules = rules.iter().filter(|rule| rule.pending == waiting);
         Ok(Settings {
             cluster: cluster.name.clone(),
             interface: cluster.ifname.clone(),
             host_id: cluster.host_id,
-            vips: cluster.vips.clone(),
+            vips: match staged.vips.as_slice() {
+                [] => cluster.vips.clone(),
+                vips => vips.to_vec(),
+            },
             mode,
             virtual_mac: given_mac(cluster, mode),
-            period_ms: cluster.period_ms,
-            tolerance: cluster.tolerance,
-            echo: known(cluster.echo, "echo")?,
-            responder: known(cluster.responder, "responder")?,
+            period_ms: staged.period_ms.unwrap_or(cluster.period_ms),
+            tolerance: staged.tolerance.unwrap_or(cluster.tolerance),
+            echo: known(staged.echo.unwrap_or(cluster.echo), "echo")?,
+            responder: known(staged.responder.unwrap_or(cluster.responder), "responder")?,
             allow_other_interfaces: cluster.allow_other_interfaces,
             sessions_max: cluster.sessions_max.unwrap_or_default(),
             dedicated: match (cluster.dedicated_follows, cluster.dedicated_ip) {
@@ -106,6 +110,23 @@ impl Settings {
             responder: self.responder,
             sessions_max: Some(self.sessions_max),
         }
+    }
+
+    /// The change of what all hosts share that makes these settings of others, with the rules; none if all of that is the
+    /// same, or the rules alone are not.
+    pub(crate) fn shared_change(&self, from: &Settings) -> Option<SettingsChange> {
+        let change = SettingsChange {
+            vips: (self.vips != from.vips).then(|| self.vips.clone()),
+            period_ms: (self.period_ms != from.period_ms).then_some(self.period_ms),
+            tolerance: (self.tolerance != from.tolerance).then_some(self.tolerance),
+            echo: (self.echo != from.echo).then_some(self.echo),
+            responder: (self.responder != from.responder).then_some(self.responder),
+            rules: None,
+        };
+        (!change.is_empty()).then(|| SettingsChange {
+            rules: (self.rules != from.rules).then(|| self.rules.clone()),
+            ..change
+        })
     }
 
     /// The same, without a virtual MAC if it is the one that mode and VIPs lead to anyway.

@@ -19,6 +19,7 @@ use super::{
     Report,
     buckets::share_percent,
     rules::{waiting, waiting_hosts},
+    settings::StagedShape,
     table::table,
     text::{hex, ids, list, mac, milliseconds, percent},
 };
@@ -76,6 +77,10 @@ pub(crate) struct ClusterShape {
     pub(crate) pending: Option<String>,
     /// The members that have not staged the rules that wait here.
     pub(crate) pending_hosts: Vec<u8>,
+    /// Settings that wait for other hosts; null if none do.
+    pub(crate) staged: Option<StagedShape>,
+    /// Addresses of this host that were VIPs.
+    pub(crate) former_vips: Vec<IpAddr>,
     /// Number of port rules in force.
     pub(crate) rules: Option<u16>,
     pub(crate) hosts: Vec<HostShape>,
@@ -174,6 +179,8 @@ impl ClusterShape {
             buckets_owned: cluster.buckets_owned,
             pending: cluster.pending.map(hex),
             pending_hosts: waiting_hosts(cluster, members),
+            staged: StagedShape::new(cluster),
+            former_vips: cluster.former_vips.clone(),
             rules: cluster.rules,
             hosts: members.iter().map(HostShape::new).collect(),
             connections: cluster.walk_found,
@@ -293,10 +300,12 @@ fn cluster(cluster: &ClusterShape) -> String {
         None | Some(1) => {}
         Some(number) => lines.push(format!("  rules: {number}; `nlbadm rules` shows them")),
     }
-    if cluster.pending.is_some() {
+    lines.extend(staged(cluster));
+    if !cluster.former_vips.is_empty() {
         lines.push(format!(
-            "  new rules: they {}",
-            waiting(&cluster.pending_hosts)
+            "  no vip any more: {}, still on this host; `nlbadm start {}` takes it off",
+            list(&cluster.former_vips),
+            cluster.interface
         ));
     }
     if let Some(buckets) = cluster.residue.filter(|&buckets| buckets != 0) {
@@ -316,6 +325,27 @@ fn cluster(cluster: &ClusterShape) -> String {
         text.push_str(&hosts(&cluster.hosts));
     }
     text
+}
+
+/// What waits for other hosts.
+fn staged(cluster: &ClusterShape) -> Vec<String> {
+    let Some(settings) = &cluster.staged else {
+        let rules = cluster.pending.iter();
+        let rules = rules.map(|_| format!("  new rules: they {}", waiting(&cluster.pending_hosts)));
+        return rules.collect();
+    };
+    let mut lines = vec![format!(
+        "  new settings ({}): they {}",
+        settings.text(),
+        waiting(&cluster.pending_hosts)
+    )];
+    if settings.held {
+        lines.push(format!(
+            "  held here: the address of a new VIP is missing on this host; `nlbadm start {}` puts it in place",
+            cluster.interface
+        ));
+    }
+    lines
 }
 
 /// What a host says whose questions for VIPs are not answered, and what mostly is the cause.

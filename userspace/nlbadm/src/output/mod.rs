@@ -19,6 +19,7 @@ pub(crate) mod macs;
 pub(crate) mod owner;
 pub(crate) mod relay;
 pub(crate) mod rules;
+pub(crate) mod settings;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ pub(super) fn hex(value: u64) -> String {
     format!("{value:#018x}")
 }
 
-pub(super) fn list<T: ToString>(items: &[T]) -> String {
+pub(crate) fn list<T: ToString>(items: &[T]) -> String {
     if items.is_empty() {
         return "none".into();
     }

@@ -72,6 +72,7 @@ pub const DEFAULT_SLOT: u16 = 64;
 pub fn settings<'a>(vips: &'a [IpAddr], rules: &'a [Rule]) -> Settings<'a> {
     Settings {
         vips,
+        guarded: &[],
         rules,
         seed: &SEED,
         mode: Mode::Multicast,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use nlb_core::auth::{Authenticator, Verified};
-use nlb_core::config::{cluster_id, Config, Dedicated, Rules};
+use nlb_core::config::{cluster_id, Config, Dedicated, Rules, Terms, Timing};
 use nlb_core::event::Event;
 use nlb_core::host::HostId;
 use nlb_core::limits::FRAME_MAX;
@@ -66,10 +66,14 @@ pub fn config(host: u8) -> Config {
     Config {
         cluster_id: cluster_id(b"test"),
         host: HostId::new(host).unwrap(),
-        period_ns: PERIOD,
-        tolerance: TOLERANCE,
         buckets: 256,
-        settings: 1,
+        terms: Terms {
+            settings: 1,
+            timing: Timing {
+                period_ns: PERIOD,
+                tolerance: TOLERANCE,
+            },
+        },
         rules: Rules::one(1, 50),
         dedicated: Dedicated::NONE,
         versions: (1, 1),

@@ -4,10 +4,10 @@
 
 use nlb_netlink::{
     Error,
-    object::{ClusterChange, NewRule},
+    object::{ClusterChange, NewRule, SettingsChange},
 };
 
-use super::Running;
+use super::{super::vips, Running};
 use crate::{config::Settings, failure::Failure, kernel::Kernel, warn};
 
 /// One request, and the one that undoes it.
@@ -20,6 +20,11 @@ enum Step<'a> {
         to: &'a [NewRule],
         back: &'a [NewRule],
     },
+    /// What all hosts share, the rules as well if others are wanted.
+    Settings {
+        to: SettingsChange,
+        back: SettingsChange,
+    },
 }
 
 /// Makes the changes. If one is refused, those before it are undone.
@@ -31,17 +36,25 @@ pub(super) fn run(
     let ifindex = running.cluster.ifindex;
     let steps = steps(running, wanted);
     for (number, step) in steps.iter().enumerate() {
-        let Err(error) = step.forth(kernel, ifindex) else {
-            continue;
-        };
-        for done in steps[..number].iter().rev() {
-            if let Err(error) = done.back(kernel, ifindex) {
-                warn(Some(format!("a change could not be undone: {error}")));
-            }
+        if let Err(error) = step.forth(kernel, ifindex) {
+            undo(kernel, ifindex, &steps[..number]);
+            return Err(Failure::from(error).context(step.name()));
         }
-        return Err(Failure::from(error).context(step.name()));
     }
-    Ok(())
+    if running.settings.vips == wanted.vips {
+        return Ok(());
+    }
+    vips::put_all(kernel, &running.cluster, &wanted.vips)
+        .inspect_err(|_| undo(kernel, ifindex, &steps))
+}
+
+/// Takes back what was done, the last first.
+fn undo(kernel: &mut impl Kernel, ifindex: u32, steps: &[Step<'_>]) {
+    for done in steps.iter().rev() {
+        if let Err(error) = done.back(kernel, ifindex) {
+            warn(Some(format!("a change could not be undone: {error}")));
+        }
+    }
 }
 
 /// The changes in an order in which each can be made.
@@ -60,13 +73,17 @@ fn steps<'a>(running: &'a Running, wanted: &'a Settings) -> Vec<Step<'a>> {
             back: ClusterChange::SessionsMax(now.sessions_max),
         });
     }
-    if now.rules != wanted.rules {
-        let rules = Step::Rules {
-            to: &wanted.rules,
-            back: &now.rules,
+    let shared = wanted.shared_change(now).zip(now.shared_change(wanted));
+    if now.rules != wanted.rules || shared.is_some() {
+        let rules = match shared {
+            Some((to, back)) => Step::Settings { to, back },
+            None => Step::Rules {
+                to: &wanted.rules,
+                back: &now.rules,
+            },
         };
-        // While rules wait for other hosts no weight can change: they are withdrawn first. New rules come last, for they
-        // are what may have to wait.
+        // While rules or settings wait for other hosts no weight can change: they are withdrawn first. New ones come last,
+        // for they are what may have to wait.
         let at = if running.cluster.pending.is_some() {
             0
         } else {
@@ -86,6 +103,7 @@ impl Step<'_> {
             } => "weight",
             Step::Set { .. } => "sessions-max",
             Step::Rules { .. } => "rules",
+            Step::Settings { .. } => "settings",
         }
     }
 
@@ -93,6 +111,7 @@ impl Step<'_> {
         match self {
             Step::Set { to, .. } => kernel.change(ifindex, *to),
             Step::Rules { to, .. } => kernel.set_rules(ifindex, to),
+            Step::Settings { to, .. } => kernel.change_settings(ifindex, to),
         }
     }
 
@@ -100,6 +119,7 @@ impl Step<'_> {
         match self {
             Step::Set { back, .. } => kernel.change(ifindex, *back),
             Step::Rules { back, .. } => kernel.set_rules(ifindex, back),
+            Step::Settings { back, .. } => kernel.change_settings(ifindex, back),
         }
     }
 }

@@ -19,7 +19,7 @@ use nlb_core::{
 };
 use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 
-use super::{control, rules, up};
+use super::{control, rules, up, vips};
 use crate::{
     cli::{Apply, Target},
     config::{Config, Dedicated, Difference, InitialState, Machine, Settings},
@@ -144,6 +144,9 @@ fn perform<K: Kernel + Host>(
     }
     if let Some(running) = running {
         report.waits_for = rules::settle(kernel, running.cluster.clone())?;
+        if !args.dry_run {
+            vips::tidy(kernel, running.cluster.ifindex)?;
+        }
     }
     Ok(())
 }
@@ -274,13 +277,10 @@ fn wait_for_interface(kernel: &mut impl Kernel, name: &str, seconds: u64) -> Res
     Ok(())
 }
 
-/// What to say of hosts that have not the same rules yet.
+/// What to say of hosts that have not the same rules and settings yet.
 pub(crate) fn waiting(hosts: &[u8]) -> String {
     match hosts {
-        [] => "its rules are about to come into force".into(),
-        hosts => format!(
-            "its rules wait for {}: apply the same file there",
-            named(hosts)
-        ),
+        [] => "it is about to come into force".into(),
+        hosts => format!("it waits for {}: apply the same file there", named(hosts)),
     }
 }

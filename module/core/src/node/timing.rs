@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The rhythm of the heartbeats, also while it changes.
+//!
+//! Timing is staged and comes into force as the rules do. Not all hosts commit at the same moment, and a host that has the
+//! shorter silence already must not take one for dead that still has the longer period. So a host lives by both, from when it
+//! has staged another timing until everybody has it: it sends by the shorter period and is patient by the longer
+//! silence. A host commits only when all members have staged the same, and whoever it hears after the window has heard of
+//! the commit or is heard to lag and is told again; nobody else is a member.
+
+use super::super::config::{Config, Timing};
+use super::super::store::Storage;
+use super::super::time::Instant;
+use super::Node;
+
+/// The timing that was in force before, and how long some host may still live by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Former {
+    timing: Timing,
+    until: Instant,
+}
+
+impl<S: Storage> Node<S> {
+    /// The timings that a host of this cluster may live by now, that in force first.
+    fn timings(&self) -> impl Iterator<Item = Timing> + '_ {
+        let staged = self.staged.as_ref().and_then(|rules| rules.terms);
+        let former = self.former.filter(|former| self.now < former.until);
+        core::iter::once(self.config.terms.timing)
+            .chain(staged.map(|terms| terms.timing))
+            .chain(former.map(|former| former.timing))
+    }
+
+    /// The longest period that a host may have now, in nanoseconds: what others are waited for.
+    #[must_use]
+    pub fn period_ns(&self) -> u64 {
+        self.timings()
+            .fold(0, |longest, timing| longest.max(timing.period_ns))
+    }
+
+    /// Silence after which a host counts as dead, in nanoseconds: the longest that a host may have now.
+    #[must_use]
+    pub fn silence_ns(&self) -> u64 {
+        self.timings()
+            .fold(0, |longest, timing| longest.max(timing.silence_ns()))
+    }
+
+    /// The time between two heartbeats of this host, in nanoseconds: the shortest that a host may count on now.
+    #[must_use]
+    pub fn beat_ns(&self) -> u64 {
+        self.timings()
+            .fold(u64::MAX, |shortest, timing| shortest.min(timing.period_ns))
+    }
+
+    /// How long this host may send nothing, in nanoseconds, before others may take it for dead.
+    pub(super) fn pause_ns(&self) -> u64 {
+        self.timings().fold(u64::MAX, |shortest, timing| {
+            shortest.min(timing.silence_ns())
+        })
+    }
+
+    /// Another timing may apply from now on: the next heartbeat is not later than that.
+    pub(super) fn timing_staged(&mut self) {
+        let soonest = self.now.after(self.beat_ns());
+        self.next_beat = self.next_beat.min(soonest);
+        self.note_patience();
+    }
+
+    /// Notices that a host counts as dead sooner than it did until now, as when the former timing is over. The silence
+    /// until now was no sign of it, and what is known of when a sequence was sent is too coarse for the shorter silence.
+    pub(super) fn note_patience(&mut self) {
+        let patience = self.silence_ns();
+        if patience < self.patience {
+            self.former = self.former.filter(|former| self.now < former.until);
+            self.excuse_silence(u64::MAX);
+            self.touched.0 = self.ids;
+            self.mark_next();
+        }
+        self.patience = patience;
+    }
+
+    /// Another timing is in force in place of this one.
+    pub(super) fn timing_changed(&mut self, before: Timing) {
+        if before == self.config.terms.timing {
+            return;
+        }
+        self.former = Some(Former {
+            timing: before,
+            until: self.now.after(window_ns(&self.config, before)),
+        });
+        self.timing_staged();
+    }
+}
+
+/// For how long a host may still live by the timing that was in force before: it hears of the change within the longer
+/// silence, or counts as dead; twice that, for the one that tells it may hear of it as late.
+fn window_ns(config: &Config, before: Timing) -> u64 {
+    let longer = config.silence_ns().max(before.silence_ns());
+    longer.saturating_mul(2)
+}
