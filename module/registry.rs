@@ -163,9 +163,8 @@ impl Registry {
         notify::cluster_event(driver.cluster(), EventKind::ClusterNew);
         driver.look_for_dedicated();
         // A node that is stopped takes it.
-        for command in vip_watch::look(driver.cluster()) {
-            let _ = driver.command(command);
-        }
+        let missing = vip_watch::look(driver.cluster()).missing;
+        let _ = driver.command(Command::VipMissing(missing));
         Ok(())
     }
 

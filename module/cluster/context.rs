@@ -451,10 +451,10 @@ impl Cluster {
         let digest = inner.node.config().rules.digest;
         if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {
             new.owners.follow(&inner.node);
-            self.presence.note_vips();
             // Nothing was there, see `retired`. What is dropped waits, and this can be a softirq: it would rather be lost.
             let before = core::mem::replace(&mut inner.retired, self.snapshot.swap(new));
             core::mem::forget(before);
+            self.presence.note_vips();
         } else if changes == inner.applied {
             return;
         } else if let Some(snapshot) = self.snapshot(&read_lock()) {
@@ -582,8 +582,11 @@ impl Inner {
                 Ok(old) | Err(old) => old,
             });
         }
-        // Possible in every state; and it concerns nothing but what is staged now.
+        // Possible in every state. What was staged before, and was held, may come into force by this.
         let _ = self.node.handle_command(now, Command::Hold(held), 0);
+        if self.node.config().rules.digest != in_force {
+            return Err(Refused::Replaced);
+        }
         self.node
             .handle_command(now, Command::Stage(for_node), 0)
             .map_err(Refused::Node)?;

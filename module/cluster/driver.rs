@@ -170,7 +170,7 @@ impl Driver {
         new: KBox<Snapshot>,
         only: Option<u64>,
     ) -> Result<core::result::Result<(), Refused>> {
-        install(&self.cluster, &self.timer, new, only)
+        install(&self.cluster, &self.timer, new, only, false)
     }
 
     /// Stages other settings, see `settings_change.rs`. Context: process, may sleep.
@@ -290,15 +290,15 @@ impl Driver {
 
 impl Expire for Cluster {
     fn expire(&self, timer: &Timer<Self>) {
-        if let Some(commands) = vip_watch::look_again(self) {
+        if let Some(found) = vip_watch::look_again(self) {
             tell_dedicated(self, timer);
-            for command in commands {
-                let _ = carry_out_command(self, timer, command);
-            }
+            let _ = carry_out_command(self, timer, Command::VipMissing(found.missing));
+            let _ = carry_out_command(self, timer, Command::Hold(found.held));
         }
         if self.presence().take_vips_changed() {
-            self.inquiries().forget();
+            inquiry::forget(self);
             self.conflicts().forget();
+            self.probed().forget();
         }
         announcements::expired(self);
         let mut probes = Probes::default();
@@ -364,12 +364,13 @@ fn carry_out_command(
     })
 }
 
-/// See [`Driver::install`].
+/// See [`Driver::install`]; `held`: this host lacks an address that the new settings need.
 pub(crate) fn install(
     cluster: &Cluster,
     timer: &Timer<Cluster>,
     new: KBox<Snapshot>,
     only: Option<u64>,
+    held: bool,
 ) -> Result<core::result::Result<(), Refused>> {
     let slots = new.owners.slots();
     let mut larger = None;
@@ -377,7 +378,6 @@ pub(crate) fn install(
         larger = Some(NodeTables::new(slots)?);
     }
     let mut new = Some(new);
-    let held = vip_watch::is_held(cluster);
     let result = loop {
         cluster.free_retired();
         let result = drive(cluster, timer, |inner, now| {

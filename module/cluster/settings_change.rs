@@ -16,9 +16,10 @@ use crate::cluster::driver::install;
 use crate::cluster::rule_change::{in_force, InForce, Refusal};
 use crate::cluster::rules::RuleList;
 use crate::cluster::settings::Settings;
+use crate::cluster::snapshot::Snapshot;
 use crate::kapi::hrtimer::Timer;
 use crate::kapi::rcu::read_lock;
-use crate::l2::vip_watch::is_here;
+use crate::l2::vip_watch::{is_held, is_here};
 use crate::nlb_core::config::SlotSet;
 use crate::nlb_core::genl::{Echo, Responder};
 use core::net::IpAddr;
@@ -75,20 +76,35 @@ pub(crate) fn change(cluster: &Cluster, timer: &Timer<Cluster>, change: Settings
         }
         None => now.rules_again()?,
     };
-    if cluster
-        .dedicated()
-        .is_some_and(|it| next.vips().contains(&it))
-    {
+    let dedicated = [cluster.dedicated(), cluster.description().dedicated];
+    let is_dedicated = |vip: &IpAddr| dedicated.contains(&Some(*vip));
+    if next.vips().iter().any(is_dedicated) {
         return Err(Refusal::Dedicated);
     }
     let mut guarding = now.settings_again()?;
-    guarding.guard(next.vips(), &now.settings, |vip| is_here(cluster, vip))?;
+    guarding.guard(next.vips(), &now.settings, |vip| may_be_here(cluster, vip))?;
     next.guard(&[], &guarding, |_| true)?;
     let new = cluster.compile(next, rules)?.map_err(Refusal::Filter)?;
+    if moves_a_mac(cluster, &new) {
+        return Err(Refusal::Primary);
+    }
     if new.digest != now.digest && guarding.waiting() != now.settings.waiting() {
         put_in_force_again(cluster, timer, &now, guarding)?;
     }
-    install(cluster, timer, new, None)?.map_err(Refusal::Now)
+    let held = is_held(cluster);
+    install(cluster, timer, new, None, held)?.map_err(Refusal::Now)
+}
+
+/// Whether a VIP that stays would resolve to another MAC: in IGMP mode the first VIP of each family gives that.
+fn moves_a_mac(cluster: &Cluster, new: &Snapshot) -> bool {
+    let side = read_lock();
+    let Some(now) = cluster.snapshot(&side) else {
+        return false;
+    };
+    let mut stay = now.settings.vips().iter().copied();
+    stay.any(|vip| {
+        new.settings.vips().contains(&vip) && now.filter.mac_of(vip) != new.filter.mac_of(vip)
+    })
 }
 
 /// Puts what is in force in force once more, with other addresses guarded.
@@ -101,17 +117,26 @@ fn put_in_force_again(
     let again = cluster
         .compile(settings, now.rules_again()?)?
         .map_err(Refusal::Filter)?;
-    install(cluster, timer, again, Some(now.digest))?.map_err(Refusal::Now)
+    install(cluster, timer, again, Some(now.digest), false)?.map_err(Refusal::Now)
 }
 
-/// Whether something is guarded that is not on this host any more, or was staged and is not. Context: any.
+/// Whether an address may be on this host: while the device of the VIPs is down, nothing tells. Context: process or softirq.
+fn may_be_here(cluster: &Cluster, address: IpAddr) -> bool {
+    is_here(cluster, address) || !cluster.vip_device().is_up()
+}
+
+/// Whether something is guarded that is not on this host any more, or waits though nothing is staged. Context: process.
 pub(crate) fn is_untidy(cluster: &Cluster) -> bool {
+    // It could not be mended meanwhile.
+    if cluster.look(|node, _, _| node.staged()) != 0 {
+        return false;
+    }
     let side = read_lock();
     let Some(snapshot) = cluster.snapshot(&side) else {
         return false;
     };
-    let gone = |vip: &IpAddr| !is_here(cluster, *vip);
-    snapshot.settings.former().iter().any(gone)
+    let mut former = snapshot.settings.former().iter();
+    !snapshot.settings.waiting().is_empty() || former.any(|vip| !may_be_here(cluster, *vip))
 }
 
 /// Guards no longer what is not on this host any more. Context: process, may sleep.
@@ -119,10 +144,10 @@ pub(crate) fn tidy(cluster: &Cluster, timer: &Timer<Cluster>) {
     let _changes = cluster.changes();
     let tidied = in_force(cluster).and_then(|now| {
         let mut settings = now.settings_again()?;
-        settings.guard(&[], &now.settings, |vip| is_here(cluster, vip))?;
+        settings.guard(&[], &now.settings, |vip| may_be_here(cluster, vip))?;
         put_in_force_again(cluster, timer, &now, settings)
     });
-    // While other settings wait it cannot be done, and is not needed: it is tried again.
+    // If other settings have been staged meanwhile, it is tried again when they are in force.
     if let Err(Refusal::Memory(_)) = tidied {
         pr_warn!("no memory to forget a VIP that is gone; this is tried again\n");
     }

@@ -66,13 +66,13 @@ impl InputHook for Stray {
         // A host may have one VIP in several clusters, each on an interface of its own.
         let mut stray_of = None;
         for cluster in guarded.clusters(side) {
-            let is_vip = cluster
-                .snapshot(side)
-                .is_some_and(|snapshot| snapshot.filter.is_vip(destination));
-            if !is_vip {
+            let filter = cluster.snapshot(side).map(|snapshot| &snapshot.filter);
+            let Some(filter) = filter.filter(|filter| filter.is_vip(destination)) else {
                 continue;
-            }
-            if device.is(cluster.device()) || cluster.description().allow_other_interfaces {
+            };
+            let allowed =
+                cluster.description().allow_other_interfaces && !filter.is_guarded(destination);
+            if device.is(cluster.device()) || allowed {
                 return Verdict::Accept;
             }
             stray_of = Some(cluster);

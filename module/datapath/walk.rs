@@ -246,8 +246,7 @@ impl Walker {
             return;
         }
         settings_change::tidy(&self.cluster, &self.timer);
-        // Without memory, groups are kept that nobody needs.
-        let _ = mac_filter::keep_joined(&rtnl, &self.cluster);
+        mac_filter::keep_joined_or_warn(&rtnl, &self.cluster);
     }
 }
 

@@ -57,13 +57,15 @@ impl Inquiries {
         let _ = before & vips == vips || self.heard.exchange(before, before | vips);
     }
 
-    /// Forgets what is known of each VIP: others are in force, at other places. Context: any but hard interrupts.
-    pub(crate) fn forget(&self) {
+    /// Forgets what is known of each VIP; whether some were unanswered.
+    fn forget(&self) -> bool {
         let mut inquiry = self.inquiry.lock();
         *inquiry = Inquiry::new();
         self.take_heard();
-        self.unanswered.store(0);
         self.due.store(inquiry.due().0);
+        let unanswered = self.unanswered.load() != 0;
+        self.unanswered.store(0);
+        unanswered
     }
 
     /// Takes what was heard.
@@ -74,6 +76,14 @@ impl Inquiries {
         } else {
             0
         }
+    }
+}
+
+/// Other VIPs are in force, at other places: what is known of each is forgotten. Context: any but hard interrupts, without
+/// locks.
+pub(crate) fn forget(cluster: &Cluster) {
+    if cluster.inquiries().forget() {
+        notify::cluster_event(cluster, EventKind::Answered);
     }
 }
 

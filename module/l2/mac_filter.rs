@@ -13,6 +13,7 @@
 //! has a querier. So the groups are reported, unasked, when the interface becomes usable and every minute.
 
 use crate::cluster::context::Cluster;
+use crate::cluster::snapshot::Snapshot;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
@@ -100,9 +101,7 @@ pub(crate) fn is_usable(rtnl: &Rtnl, device: &Device) -> bool {
 /// Looks at the interface of a cluster after a change: whether it is usable. Groups that were lost meanwhile are joined
 /// again, and all are reported if it has become so. Context: process, RTNL.
 pub(crate) fn look(rtnl: &Rtnl, cluster: &Cluster) -> bool {
-    if keep_joined(rtnl, cluster).is_err() {
-        pr_warn!("no memory to join the groups of a cluster again; the next change tries again\n");
-    }
+    keep_joined_or_warn(rtnl, cluster);
     let usable = is_usable(rtnl, cluster.device());
     let before = &cluster.memberships().usable;
     if usable && !before.load() {
@@ -148,11 +147,18 @@ impl Job for Reporter {
     }
 }
 
+/// As [`keep_joined`]; without memory the next change of the interface tries again. Context: as there.
+pub(crate) fn keep_joined_or_warn(rtnl: &Rtnl, cluster: &Cluster) {
+    if keep_joined(rtnl, cluster).is_err() {
+        pr_warn!("no memory to join the groups of a cluster again; the next change tries again\n");
+    }
+}
+
 /// Joins the groups that are wanted and that the interface does not have, and leaves the others: VIPs came or went, or a
 /// family had left the interface. What the family does comes before this: its notifier was registered first, and its coming
 /// and going are events of their own, so that none of them is missed. Context: process, RTNL, for a cluster that is
 /// attached. Errors: `ENOMEM`.
-pub(crate) fn keep_joined(rtnl: &Rtnl, cluster: &Cluster) -> Result {
+fn keep_joined(rtnl: &Rtnl, cluster: &Cluster) -> Result {
     let device = cluster.device();
     let wanted = groups(cluster)?;
     let mut joined = cluster.memberships().joined.lock();
@@ -218,37 +224,43 @@ fn wanted(cluster: &Cluster) -> [Option<Wanted>; 2] {
     ]
 }
 
-/// The groups that the interface must receive packets to, for the VIPs and those that wait. Context: process. Errors:
-/// `ENOMEM`.
+/// The groups that the interface must receive packets to: for the VIPs, and for those of settings that wait, which may come
+/// into force where nothing can be joined. Context: process. Errors: `ENOMEM`.
 fn groups(cluster: &Cluster) -> Result<KVec<IpAddr>> {
-    let mut groups = KVec::with_capacity(VIPS_MAX.saturating_add(2), GFP_KERNEL_ACCOUNT)?;
-    let side = read_lock();
-    let Some(snapshot) = cluster.snapshot(&side) else {
-        return Ok(groups);
-    };
+    let mut groups = KVec::with_capacity(GROUPS_MAX, GFP_KERNEL_ACCOUNT)?;
+    let is_igmp = cluster.description().mode == Mode::Igmp;
+    cluster.look_at_rules(|pending, in_force, _| {
+        for snapshot in [in_force, pending].into_iter().flatten() {
+            add_groups(&mut groups, snapshot, is_igmp);
+        }
+    });
+    Ok(groups)
+}
+
+/// Groups of two settings: one of each VIP, and one of each family where the stack joins that.
+const GROUPS_MAX: usize = 2 * (VIPS_MAX + 2);
+
+/// Adds the groups that these settings need, each once. There is room. Context: any.
+fn add_groups(groups: &mut KVec<IpAddr>, snapshot: &Snapshot, is_igmp: bool) {
     let mut add = |group: IpAddr| {
         if !groups.contains(&group) {
-            // There is room: for a group of each family, and one of each VIP.
             let _ = groups.push_within_capacity(group);
         }
     };
     for vip in snapshot.settings.known() {
-        if cluster.description().mode == Mode::Igmp {
-            let mac = if vip.is_ipv6() {
-                snapshot.filter.mac_v6()
-            } else {
-                snapshot.filter.mac_v4()
-            };
-            group_of(mac).into_iter().for_each(&mut add);
+        if is_igmp {
+            group_of(snapshot.filter.mac_of(vip))
+                .into_iter()
+                .for_each(&mut add);
         }
         if let IpAddr::V6(vip) = vip {
             add(solicited_node(vip).into());
         }
     }
-    Ok(groups)
 }
 
-/// What the IPv4 VIPs resolve to. It does not change while the cluster stands.
+/// What the VIPs resolve to, in the modes in which that is one MAC for both families. It does not change while the cluster
+/// stands.
 fn virtual_mac(cluster: &Cluster) -> Option<Mac> {
     let side = read_lock();
     let snapshot = cluster.snapshot(&side);

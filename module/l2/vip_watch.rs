@@ -19,7 +19,6 @@ use crate::kapi::netdevice::DeviceRef;
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
 use crate::kapi::vector::Grow;
-use crate::nlb_core::node::Command;
 use core::net::IpAddr;
 use kernel::prelude::*;
 use kernel::sync::{Arc, SpinLock};
@@ -78,17 +77,29 @@ pub(crate) fn is_held(cluster: &Cluster) -> bool {
     !waiting.iter().all(|vip| is_here(cluster, *vip))
 }
 
-/// What the node is to be told of the addresses. Context: process or softirq, not under the lock of the node.
-pub(crate) fn look(cluster: &Cluster) -> [Command; 2] {
+/// What the node is to be told of the addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    /// A VIP is missing.
+    pub(crate) missing: bool,
+    /// A VIP that waits is missing.
+    pub(crate) held: bool,
+}
+
+/// Looks at the addresses. A node that takes no part keeps it in mind for when it does. Context: process or softirq, not under
+/// the lock of the node.
+pub(crate) fn look(cluster: &Cluster) -> Found {
     let side = read_lock();
     let mut vips = cluster.vips(&side).iter();
     let all = cluster.vip_device().is_up() && vips.all(|vip| is_here(cluster, *vip));
-    // A node that takes no part keeps it in mind for when it does.
-    [Command::VipMissing(!all), Command::Hold(is_held(cluster))]
+    Found {
+        missing: !all,
+        held: is_held(cluster),
+    }
 }
 
 /// The same, if they have changed since the last time. Context: as [`look`], from one context at a time.
-pub(crate) fn look_again(cluster: &Cluster) -> Option<[Command; 2]> {
+pub(crate) fn look_again(cluster: &Cluster) -> Option<Found> {
     let presence = cluster.presence();
     if !presence.has_changed() {
         return None;

@@ -303,7 +303,7 @@ fn refuse_change(request: &Request<'_>, kind: u16, refusal: Refusal) -> Error {
         Refusal::Primary => request.refuse_at(
             kind,
             not_supported(),
-            c_str!("the primary VIP gives the virtual MAC and the MAC of heartbeats, and stays: take the cluster down and up again for another"),
+            c_str!("the primary VIP (in IGMP mode the first one of each family) gives the virtual MAC, and stays: take the cluster down and up again for another"),
         ),
         Refusal::Dedicated => request.refuse_at(
             kind,
@@ -353,10 +353,10 @@ pub(crate) fn settings_set(registry: &Registry, request: &Request<'_>) -> Result
         })?;
     // Which groups it needs depends on the VIPs. Under the RTNL nobody takes it down meanwhile.
     let rtnl = Rtnl::lock();
-    if driver.cluster().is_closing() {
-        return Ok(());
+    if !driver.cluster().is_closing() {
+        mac_filter::keep_joined_or_warn(&rtnl, driver.cluster());
     }
-    mac_filter::keep_joined(&rtnl, driver.cluster())
+    Ok(())
 }
 
 pub(crate) fn rule_control(registry: &Registry, request: &Request<'_>) -> Result {

@@ -42,6 +42,13 @@ impl Probed {
         }
     }
 
+    /// Other VIPs are in force, of other families perhaps: the time without a probe begins now. Context: any.
+    pub(crate) fn forget(&self) {
+        let [v4, v6] = &self.at;
+        v4.store(now_ns());
+        v6.store(now_ns());
+    }
+
     /// Families of whose VIPs no frame reaches this host, as bits. Context: any.
     pub(crate) fn starved(&self) -> u8 {
         self.starved.load()

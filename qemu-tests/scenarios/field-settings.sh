@@ -188,6 +188,46 @@ capture_end wire
 same "failed requests" 0 "$(field busy '.requests - .answered')"
 no_reset wire "resets on the wire"
 
+# The first IPv6 VIP of a cluster in IGMP mode has a group of its own: the hosts join it before
+# the VIP is in force. The group of the others stays, so the first one does too.
+for n in 1 2 3; do
+	leave "$n"
+done
+ip -n h3 link set eth0 down
+for n in 1 2; do
+	join "$n" --mode igmp
+done
+check "igmp: both are members" wait_agree 20 1 2
+in_group() {
+	ip -n "h$1" maddr show dev eth0 | grep -q "inet6 ff12:"
+}
+check "igmp: no group of IPv6 yet" [ "$(in_group 1 && echo joined)" = '' ]
+vip_on 1 add "$NEW6"
+check "igmp: the first host has joined it" in_group 1
+vip_on 2 add "$NEW6"
+check "igmp: in force" wait_until 10 in_force 1 '.vips | length' 2
+check "igmp: the second host has joined it" in_group 2
+on c tt connect --to "[$NEW6]:80" --from fd01::/64 --count 40 >/run/test/igmp.json
+same "igmp: clients are served" 40 "$(field igmp .answered)"
+for n in 1 2; do
+	vip_on "$n" add "$VIP6"
+done
+check "igmp: one more" wait_until 10 in_force 1 '.vips | length' 3
+refuses 1 'in IGMP mode the first one of each family' vip_on 1 del "$NEW6"
+for n in 1 2; do
+	leave "$n"
+	join "$n" --vip "$VIP6" --vip "$NEW6"
+done
+ip -n h3 link set eth0 up
+join 3 --vip "$VIP6" --vip "$NEW6"
+check "igmp: over" wait_agree 20 1 2 3
+
+# An address that the host has anyway is no new VIP.
+refuses 7 'is an address of eth0' vip_on 1 add 10.0.0.1
+ip -n h1 addr add 10.0.0.201/24 dev eth0
+refuses 7 'is an address of eth0' vip_on 1 add 10.0.0.201
+ip -n h1 addr del 10.0.0.201/24 dev eth0
+
 # What waits can be withdrawn, and nothing else can be staged beside it.
 set_on 1 --period 50ms
 refuses 7 'wait for the other hosts' set_on 1 --period 60ms
@@ -207,6 +247,5 @@ refuses 2 'is a VIP of test already' vip_on 1 add "$VIP"
 refuses 2 'is no VIP of test' vip_on 1 del 10.0.0.99
 refuses 1 'the primary VIP' vip_on 1 del "$VIP"
 refuses 2 'not an IPv4' vip_on 1 add nonsense
-refuses 1 'dedicated IP' vip_on 1 add 10.0.0.1
 refuses 2 'cannot be used with' set_on 1 --weight 10 --period 100ms
 same "bad input changes nothing" "$before" "$(shown 1 '.[0] | "\(.vips) \(.period_ms)"')"

@@ -98,11 +98,8 @@ pub fn arrived<S: Storage>(filter: &Filter<S>, is_default_host: bool, bytes: &[u
     if message.operation == REQUEST && filter.is_guarded(message.target.into()) {
         return ArpVerdict::Drop(Reason::ArpNotResponder);
     }
-    if filter.is_guarded(message.sender.into()) {
-        return ArpVerdict::Pass(Reason::ArpForeign);
-    }
-    let about_sender = is_vip(message.sender);
-    if about_sender {
+    // What is no VIP any more may be another station's by now.
+    if is_vip(message.sender) && !filter.is_guarded(message.sender.into()) {
         return if message.sender_mac == filter.mac_v4() {
             ArpVerdict::Drop(Reason::ArpPeer)
         } else {

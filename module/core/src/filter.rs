@@ -408,6 +408,15 @@ impl<S: Storage> Filter<S> {
         self.mac_v6
     }
 
+    /// The virtual MAC that a VIP of this family resolves to.
+    #[must_use]
+    pub fn mac_of(&self, vip: IpAddr) -> Mac {
+        match vip {
+            IpAddr::V4(_) => self.mac_v4,
+            IpAddr::V6(_) => self.mac_v6,
+        }
+    }
+
     /// Whether there are IPv6 VIPs.
     #[inline(always)]
     #[must_use]

@@ -101,12 +101,15 @@ fn source<'a, S: Storage>(filter: &'a Filter<S>, l3: &[u8]) -> Option<&'a VipEnt
 /// Decides about a packet that leaves by the cluster interface; `l3` are its bytes from the network header on, at
 /// least [`super::packet::SNAP_LEN`] or all.
 pub fn leaving<S: Storage, B: Buckets>(filter: &Filter<S>, buckets: &B, l3: &[u8]) -> Leaving {
-    let (Some(vip), Ok(it)) = (source(filter, l3), locate(l3, Extent::judged())) else {
+    let Some(vip) = source(filter, l3) else {
         return Leaving::Untouched;
     };
     if vip.is_guarded() {
         return Leaving::NotInForce;
     }
+    let Ok(it) = locate(l3, Extent::judged()) else {
+        return Leaving::Untouched;
+    };
     if matches!(it.fragment, Fragment::Later { .. }) {
         return Leaving::Untouched;
     }

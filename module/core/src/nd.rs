@@ -95,10 +95,8 @@ pub fn arrived<S: Storage>(
     if filter.is_guarded(target.into()) && matches!(kind, SOLICITATION | ADVERTISEMENT) {
         return NdVerdict::Drop(Reason::NdNotResponder);
     }
-    if filter.is_guarded(src.into()) {
-        return NdVerdict::Pass(Reason::NdForeign);
-    }
-    let claims = is_vip(filter, src);
+    // What is no VIP any more may be another station's by now.
+    let claims = is_vip(filter, src) && !filter.is_guarded(src.into());
     let about = is_vip(filter, target) && matches!(kind, SOLICITATION | ADVERTISEMENT);
     if !claims && !about {
         return NdVerdict::Pass(Reason::NdForeign);

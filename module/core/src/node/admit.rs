@@ -142,7 +142,7 @@ impl<S: Storage> Node<S> {
     /// Draws on the budget that the frame's header entitles it to.
     fn pay_for_digest(&mut self, header: &Header) -> bool {
         let now = self.now;
-        let period = self.period_ns();
+        let period = self.beat_ns();
         let interval = |per_period: u64| period.checked_div(per_period).unwrap_or(1).max(1);
         if let Some(peer) = self.peer_mut(header.host) {
             let ahead = header.seq.saturating_sub(peer.seq);

@@ -62,6 +62,8 @@ impl<S: Storage> Node<S> {
     pub(super) fn timing_staged(&mut self) {
         let soonest = self.now.after(self.beat_ns());
         self.next_beat = self.next_beat.min(soonest);
+        // Nobody has judged by a shorter silence yet: the last heartbeat may be older than that.
+        self.last_beat = self.now;
         self.note_patience();
     }
 

@@ -211,3 +211,45 @@ proptest! {
         }
     }
 }
+
+const GUARDED: [u8; 4] = [192, 0, 2, 20];
+
+fn guarding() -> Filter<Heap> {
+    let (vips, guarded) = ([VIP.into()], [GUARDED.into()]);
+    build(&Settings {
+        guarded: &guarded,
+        responder: Responder::All,
+        ..settings(&vips, &[])
+    })
+}
+
+#[test]
+fn nobody_answers_for_an_address_that_is_guarded() {
+    let filter = guarding();
+    let question = message(1, (CLIENT_MAC, CLIENT), (NONE, GUARDED));
+    assert_eq!(
+        arrived(&filter, true, &question),
+        ArpVerdict::Drop(Reason::ArpNotResponder)
+    );
+    // The stack of this host may have it, and is not heard.
+    let mut answer = message(2, (OWN, GUARDED), (CLIENT_MAC, CLIENT));
+    let out = leaving(&filter, &mut answer, OWN, Some(DEDICATED));
+    assert_eq!(out, ArpOut::Drop);
+}
+
+#[test]
+fn a_station_that_has_an_address_that_was_a_vip_is_no_conflict() {
+    let filter = guarding();
+    let announcement = message(2, (CLIENT_MAC, GUARDED), (NONE, GUARDED));
+    assert_eq!(
+        arrived(&filter, true, &announcement),
+        ArpVerdict::Pass(Reason::ArpForeign)
+    );
+    // And it is told of the others.
+    let question = message(1, (CLIENT_MAC, GUARDED), (NONE, VIP));
+    let ArpVerdict::Reply { to, bytes } = arrived(&filter, true, &question) else {
+        panic!("it is answered");
+    };
+    assert_eq!(to, CLIENT_MAC);
+    assert_eq!(bytes[..], message(2, (VIRTUAL, VIP), (CLIENT_MAC, GUARDED)));
+}

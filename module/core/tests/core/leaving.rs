@@ -260,3 +260,16 @@ fn an_answer_is_of_the_session_that_was_remembered() {
     };
     assert!(!asked.mine);
 }
+
+#[test]
+fn nothing_leaves_from_an_address_that_is_guarded() {
+    let (vips, guarded) = (vips(), [[192, 0, 2, 77].into()]);
+    let filter = build(&nlb_core::filter::Settings {
+        guarded: &guarded,
+        ..settings(&vips, &[])
+    });
+    let syn_ack = ipv4([192, 0, 2, 77], CLIENT4, 6, &tcp(80, 40000, SYN | ACK));
+    for packet in [&syn_ack[..], &syn_ack[..21]] {
+        assert_eq!(leaving(&filter, &Words::ALL, packet), Leaving::NotInForce);
+    }
+}

@@ -25,6 +25,7 @@ pub(super) fn change<K: Kernel + Host>(
     change: &SettingsChange,
 ) -> Result<SettingsShape, Failure> {
     let context = format!("settings of {}", cluster.ifname);
+    vips::check_new(kernel, cluster, change.vips.as_deref().unwrap_or_default())?;
     kernel
         .change_settings(cluster.ifindex, change)
         .map_err(|error| Failure::from(error).context(&context))?;
@@ -44,8 +45,16 @@ pub(super) fn change<K: Kernel + Host>(
     Ok(SettingsShape {
         interface: cluster.ifname.clone(),
         in_force: waits_for.is_none(),
+        held: is_held(kernel, cluster)?,
         waits_for: waits_for.unwrap_or_default(),
     })
+}
+
+/// Whether the others wait for an address on this host.
+fn is_held<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<bool, Failure> {
+    let clusters = kernel.clusters()?;
+    let mut same = clusters.iter().filter(|it| it.ifindex == cluster.ifindex);
+    Ok(same.any(|it| it.held))
 }
 
 /// Withdraws rules and settings that wait: those in force are asked for again.

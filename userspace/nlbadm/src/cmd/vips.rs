@@ -55,7 +55,8 @@ pub(super) fn put_all(
 /// `EADDRNOTAVAIL`: the device does not have the address.
 const EADDRNOTAVAIL: i32 = 99;
 
-/// Takes addresses off the device that are VIPs no more, and ends what connections they have: nobody serves them.
+/// Takes addresses off the device that are VIPs no more, and ends what connections they have, for nobody serves them. One
+/// that another interface has as well is left alone: it is an address of its own, or the VIP of another cluster.
 pub(super) fn tidy<K: Kernel + Host>(kernel: &mut K, ifindex: u32) -> Result<(), Failure> {
     let clusters = kernel.clusters()?;
     let Some(cluster) = clusters.iter().find(|it| it.ifindex == ifindex) else {
@@ -67,18 +68,49 @@ pub(super) fn tidy<K: Kernel + Host>(kernel: &mut K, ifindex: u32) -> Result<(),
     else {
         return Ok(());
     };
-    let former = Cluster {
-        vips: cluster.former_vips.clone(),
-        ..cluster.clone()
-    };
-    super::connections::end(kernel, &former);
-    for &vip in &former.vips {
+    for &vip in &cluster.former_vips {
         match kernel.remove_address(device, vip) {
             Ok(()) => {}
-            // Another interface has it: `show` says so.
             Err(error) if error.errno() == Some(EADDRNOTAVAIL) => {}
             Err(error) => {
                 return Err(failed(error, &format!("{vip} could not be taken off")));
+            }
+        }
+    }
+    let left: Vec<_> = kernel.all_addresses()?;
+    let has = |vip: &IpAddr| left.iter().any(|it| it.address == *vip);
+    let gone = cluster.former_vips.iter().filter(|vip| !has(vip));
+    let gone = Cluster {
+        vips: gone.copied().collect(),
+        ..cluster.clone()
+    };
+    super::connections::end(kernel, &gone);
+    Ok(())
+}
+
+/// Refuses addresses as new VIPs that this host has already, but for those on a loopback device or on that of the VIPs of a
+/// cluster: they are addresses of its own, whose traffic would be dropped until the VIP is in force on all hosts.
+pub(super) fn check_new<K: Kernel + Host>(
+    kernel: &mut K,
+    cluster: &Cluster,
+    wanted: &[IpAddr],
+) -> Result<(), Failure> {
+    let devices: Vec<_> = kernel.clusters()?;
+    let devices: Vec<_> = devices.iter().filter_map(|it| it.vip_ifindex).collect();
+    for address in kernel.all_addresses()? {
+        let new = wanted.contains(&address.address) && !cluster.vips.contains(&address.address);
+        if !new || devices.contains(&address.ifindex) {
+            continue;
+        }
+        if let Some(interface) = kernel.interface_at(address.ifindex)? {
+            if !interface.loopback {
+                return Err(Failure::new(
+                    Exit::Exists,
+                    format!(
+                        "{} is an address of {}: nothing was changed; take it off there first, if it shall be a VIP",
+                        address.address, interface.name
+                    ),
+                ));
             }
         }
     }

@@ -112,8 +112,19 @@ impl Settings {
         }
     }
 
-    /// The change of what all hosts share that makes these settings of others, with the rules; none if all of that is the
-    /// same, or the rules alone are not.
+    /// All that all hosts share and that can change while the cluster serves, as one change.
+    pub(crate) fn shared(&self) -> SettingsChange {
+        SettingsChange {
+            vips: Some(self.vips.clone()),
+            period_ms: Some(self.period_ms),
+            tolerance: Some(self.tolerance),
+            echo: Some(self.echo),
+            responder: Some(self.responder),
+            rules: Some(self.rules.clone()),
+        }
+    }
+
+    /// What of that is other than in these settings; none if nothing but the rules is.
     pub(crate) fn shared_change(&self, from: &Settings) -> Option<SettingsChange> {
         let change = SettingsChange {
             vips: (self.vips != from.vips).then(|| self.vips.clone()),

@@ -19,7 +19,7 @@ use super::{
     Report,
     buckets::share_percent,
     rules::{waiting, waiting_hosts},
-    settings::StagedShape,
+    settings::{StagedShape, held},
     table::table,
     text::{hex, ids, list, mac, milliseconds, percent},
 };
@@ -340,10 +340,7 @@ fn staged(cluster: &ClusterShape) -> Vec<String> {
         waiting(&cluster.pending_hosts)
     )];
     if settings.held {
-        lines.push(format!(
-            "  held here: the address of a new VIP is missing on this host; `nlbadm start {}` puts it in place",
-            cluster.interface
-        ));
+        lines.push(format!("  {}", held(&cluster.interface)));
     }
     lines
 }

@@ -15,16 +15,27 @@ pub(crate) struct SettingsShape {
     pub(crate) interface: String,
     pub(crate) in_force: bool,
     pub(crate) waits_for: Vec<u8>,
+    /// This host lacks the address of a new VIP, and the others wait for it.
+    pub(crate) held: bool,
 }
 
 impl Report for SettingsShape {
     fn human(&self) -> String {
         if self.in_force {
             "in force\n".into()
+        } else if self.held {
+            format!("staged, and {}\n", held(&self.interface))
         } else {
             format!("staged; they {}\n", waiting(&self.waits_for))
         }
     }
+}
+
+/// What to do about an address that is missing.
+pub(super) fn held(interface: &str) -> String {
+    format!(
+        "held here: the address of a new VIP is missing on this host; `nlbadm start {interface}` puts it in place"
+    )
 }
 
 /// Settings that wait for other hosts; null where a setting stays.

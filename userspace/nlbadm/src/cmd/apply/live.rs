@@ -8,7 +8,7 @@ use nlb_netlink::{
 };
 
 use super::{super::vips, Running};
-use crate::{config::Settings, failure::Failure, kernel::Kernel, warn};
+use crate::{config::Settings, failure::Failure, host::Host, kernel::Kernel, warn};
 
 /// One request, and the one that undoes it.
 enum Step<'a> {
@@ -28,12 +28,13 @@ enum Step<'a> {
 }
 
 /// Makes the changes. If one is refused, those before it are undone.
-pub(super) fn run(
-    kernel: &mut impl Kernel,
+pub(super) fn run<K: Kernel + Host>(
+    kernel: &mut K,
     running: &Running,
     wanted: &Settings,
 ) -> Result<(), Failure> {
     let ifindex = running.cluster.ifindex;
+    vips::check_new(kernel, &running.cluster, &wanted.vips)?;
     let steps = steps(running, wanted);
     for (number, step) in steps.iter().enumerate() {
         if let Err(error) = step.forth(kernel, ifindex) {
@@ -73,7 +74,13 @@ fn steps<'a>(running: &'a Running, wanted: &'a Settings) -> Vec<Step<'a>> {
             back: ClusterChange::SessionsMax(now.sessions_max),
         });
     }
+    let waits = running.cluster.pending.is_some();
     let shared = wanted.shared_change(now).zip(now.shared_change(wanted));
+    // What a request does not tell stays as it is in force, and that is not what `now` says where other settings wait.
+    let shared = match waits && (now.rules != wanted.rules || shared.is_some()) {
+        true => Some((wanted.shared(), now.shared())),
+        false => shared,
+    };
     if now.rules != wanted.rules || shared.is_some() {
         let rules = match shared {
             Some((to, back)) => Step::Settings { to, back },
@@ -84,11 +91,7 @@ fn steps<'a>(running: &'a Running, wanted: &'a Settings) -> Vec<Step<'a>> {
         };
         // While rules or settings wait for other hosts no weight can change: they are withdrawn first. New ones come last,
         // for they are what may have to wait.
-        let at = if running.cluster.pending.is_some() {
-            0
-        } else {
-            steps.len()
-        };
+        let at = if waits { 0 } else { steps.len() };
         steps.insert(at, rules);
     }
     steps

@@ -376,8 +376,33 @@ fn rules_that_wait_are_what_is_compared() {
     desk.apply(&host("weight = 30"), "").unwrap();
     assert_eq!(
         desk.kernel.changes,
-        ["rules 0-65535 on 2", "weight 30 on 2"]
+        [
+            "settings vips 192.0.2.10 2001:db8::10 period 200 tolerance 5 echo default-host responder default-host 1 rules \
+             on 2",
+            "weight 30 on 2"
+        ]
     );
+}
+
+/// What a request does not tell stays as it is in force, and not as it waits.
+#[test]
+fn beside_settings_that_wait_all_is_told() {
+    let mut desk = Desk::serving();
+    desk.kernel.clusters[0].pending = Some(7);
+    desk.kernel.clusters[0].staged.period_ms = Some(100);
+    desk.kernel.clusters[0].staged.tolerance = Some(9);
+    let mut waiting = desk.kernel.rules[0].clone();
+    waiting.pending = true;
+    desk.kernel.rules.push(waiting);
+    desk.kernel.members = Fake::in_cluster().members;
+    let asked_for = cluster("period = \"100ms\"\ntolerance = 9");
+    desk.apply(&asked_for, "").unwrap();
+    assert_eq!(desk.kernel.changes, [""; 0], "it is asked for already");
+    desk.apply(&cluster("period = \"100ms\""), "").unwrap();
+    let [one] = desk.kernel.changes.as_slice() else {
+        panic!("{:?}", desk.kernel.changes);
+    };
+    assert!(one.contains("period 100 tolerance 5"), "{one}");
 }
 
 #[test]
