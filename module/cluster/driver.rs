@@ -501,10 +501,17 @@ fn happened(cluster: &Cluster, timer: &Timer<Cluster>, told: &notify::Told) {
     }
     notify::event(cluster, told);
     if let Event::SetBack { draining } = told.event {
-        // The administrator did not stop it, and will not start it.
-        let _ = carry_out_command(cluster, timer, Command::Start);
-        if draining {
-            let _ = carry_out_command(cluster, timer, Command::Drain);
-        }
+        start_again(cluster, timer, draining);
+    }
+}
+
+/// Starts a host that was set back: the administrator did not stop it, and will not start it. Out of line, for a command is
+/// large.
+#[cold]
+#[inline(never)]
+fn start_again(cluster: &Cluster, timer: &Timer<Cluster>, draining: bool) {
+    let _ = carry_out_command(cluster, timer, Command::Start);
+    if draining {
+        let _ = carry_out_command(cluster, timer, Command::Drain);
     }
 }

@@ -5,7 +5,6 @@
 //! They belong to the snapshot that the packet path reads, and come into force with it: `settings_change.rs`.
 
 use crate::cluster::snapshot::Base;
-use crate::kapi::vector::Grow;
 use crate::nlb_core::config::{Terms, Timing};
 use crate::nlb_core::filter;
 use crate::nlb_core::genl::{Echo, Mode, Responder};
@@ -60,10 +59,8 @@ impl Settings {
         )
     }
 
-    /// Takes over what other settings say. Context: any; no memory is asked for.
+    /// Takes over what other settings say, where these have no VIPs yet. Context: any; no memory is asked for.
     pub(crate) fn copy(&mut self, from: &Settings) {
-        self.vips.clear();
-        self.guarded.clear();
         for vip in &from.vips {
             let _ = self.vips.push_within_capacity(*vip);
         }
@@ -84,10 +81,11 @@ impl Settings {
 
     /// Takes other VIPs. Context: process. Errors: `ENOMEM`.
     pub(crate) fn set_vips(&mut self, vips: &[IpAddr]) -> Result {
-        self.vips.clear();
+        let mut list = KVec::with_capacity(VIPS_MAX, GFP_KERNEL_ACCOUNT)?;
         for vip in vips {
-            self.vips.append(*vip, GFP_KERNEL_ACCOUNT)?;
+            push(&mut list, *vip)?;
         }
+        self.vips = list;
         Ok(())
     }
 
@@ -125,19 +123,20 @@ impl Settings {
         before: &Settings,
         is_here: impl Fn(IpAddr) -> bool,
     ) -> Result {
-        self.guarded.clear();
-        for vip in next {
-            if !self.vips.contains(vip) {
-                self.guarded.append(*vip, GFP_KERNEL_ACCOUNT)?;
-            }
+        // More than there is room for are too many in any case.
+        let room = VIPS_MAX.saturating_mul(2);
+        let mut guarded = KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
+        for vip in next.iter().filter(|vip| !self.vips.contains(vip)) {
+            push(&mut guarded, *vip)?;
         }
-        self.waiting = self.guarded.len();
+        self.waiting = guarded.len();
         for vip in before.known() {
-            let served = self.vips.contains(&vip) || self.guarded.contains(&vip);
+            let served = self.vips.contains(&vip) || guarded.contains(&vip);
             if !served && is_here(vip) {
-                self.guarded.append(vip, GFP_KERNEL_ACCOUNT)?;
+                push(&mut guarded, vip)?;
             }
         }
+        self.guarded = guarded;
         Ok(())
     }
 
@@ -159,4 +158,10 @@ impl Settings {
         let rest = filter::settings_digest(&base.settings(self, mode, &[]));
         rest ^ SipKey::new(&base.seed).hash(&timing.to_le_bytes())
     }
+}
+
+/// Adds an address to a list that has room. Errors: `ENOMEM`, which cannot be.
+#[inline(never)]
+fn push(list: &mut KVec<IpAddr>, address: IpAddr) -> Result {
+    list.push_within_capacity(address).map_err(|_| ENOMEM)
 }

@@ -12,6 +12,7 @@ use crate::nlb_core::config::SlotSet;
 use crate::nlb_core::genl::{Health, HealthAction, Stance};
 use crate::nlb_core::health::{Sight, Sums, Watch};
 use crate::nlb_core::limits::HEALTH_LOOK_NS;
+use crate::nlb_core::limits::SLOTS_MAX;
 use crate::nlb_core::node::Command;
 use crate::nlb_core::reason::Reason;
 use crate::nlb_core::stance::{Memory, Others, Seen};
@@ -157,16 +158,22 @@ fn weigh_all(cluster: &Cluster, looked: &Looked, rows: usize, carry_out: impl Fn
     if stances == before {
         return;
     }
-    let done = carry_out(Command::Take {
-        rules: looked.digest,
-        stances,
-    });
+    let done = take(looked.digest, &stances, carry_out);
     for (row, (before, stance)) in (1..rows).zip(before.iter().zip(&stances)) {
         if let Some(rule) = rule_of(row).filter(|_| done && before != stance) {
             let (health, log) = told(cluster, row);
             notify::rule_stance(cluster, rule, health, *stance, log);
         }
     }
+}
+
+/// Takes these stances. Out of line, for a command is large, and is not needed any more when it was carried out.
+#[inline(never)]
+fn take(rules: u64, stances: &[Stance; SLOTS_MAX], carry_out: impl Fn(Command) -> bool) -> bool {
+    carry_out(Command::Take {
+        rules,
+        stances: *stances,
+    })
 }
 
 /// Forgets what is known of other rules, or of a time before this host served.

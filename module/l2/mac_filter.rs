@@ -17,7 +17,6 @@ use crate::cluster::snapshot::Snapshot;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::once::Once;
 use crate::kapi::rcu::read_lock;
-use crate::kapi::vector::Grow;
 use crate::kapi::work::{Job, Work};
 use crate::nlb_core::genl::Mode;
 use crate::nlb_core::limits::{GROUP_REPORT_AGAIN_MS, GROUP_REPORT_MS, MTU_MIN, VIPS_MAX};
@@ -70,21 +69,21 @@ impl Memberships {
     }
 }
 
-/// Joins a group, and remembers it. Errors: `ENODEV` if its family does not run on the interface, `ENOMEM`.
-fn join(rtnl: &Rtnl, cluster: &Cluster, joined: &mut KVec<IpAddr>, group: IpAddr) -> Result {
-    joined.room_for(1, GFP_KERNEL_ACCOUNT)?;
-    cluster.device().join(rtnl, group)?;
-    let _ = joined.push_within_capacity(group);
-    Ok(())
-}
-
-/// Leaves all groups of a list for which `unwanted` says so.
-fn leave(cluster: &Cluster, joined: &mut KVec<IpAddr>, unwanted: impl Fn(IpAddr) -> bool) {
-    while let Some(place) = joined.iter().position(|group| unwanted(*group)) {
-        if let Ok(group) = joined.remove(place) {
-            cluster.device().leave(group);
+/// Joins groups, and remembers them in a list that has room. Errors: `ENODEV` if a family does not run on the interface,
+/// `ENOMEM`; those before are joined then.
+fn join(
+    rtnl: &Rtnl,
+    device: &Device,
+    joined: &mut KVec<IpAddr>,
+    wanted: impl Iterator<Item = IpAddr>,
+) -> Result {
+    for group in wanted {
+        if !joined.contains(&group) {
+            device.join(rtnl, group)?;
+            let _ = joined.push_within_capacity(group);
         }
     }
+    Ok(())
 }
 
 /// Whether the interface can serve a cluster now: it has a carrier, and is still what `up` demands of it. One that became a
@@ -161,19 +160,22 @@ pub(crate) fn keep_joined_or_warn(rtnl: &Rtnl, cluster: &Cluster) {
 fn keep_joined(rtnl: &Rtnl, cluster: &Cluster) -> Result {
     let device = cluster.device();
     let wanted = groups(cluster)?;
+    let mut kept = KVec::with_capacity(GROUPS_MAX, GFP_KERNEL_ACCOUNT)?;
     let mut joined = cluster.memberships().joined.lock();
     // Memberships that were lost with the family are not to be given back a second time, for others may have joined the
     // groups since.
-    while let Some(lost) = joined.iter().position(|it| !device.has_family(rtnl, *it)) {
-        let _ = joined.remove(lost);
-    }
-    leave(cluster, &mut joined, |group| !wanted.contains(&group));
-    for group in &wanted {
-        if device.has_family(rtnl, *group) && !joined.contains(group) {
-            join(rtnl, cluster, &mut joined, *group)?;
+    for group in joined.iter().filter(|it| device.has_family(rtnl, **it)) {
+        if wanted.contains(group) {
+            let _ = kept.push_within_capacity(*group);
+        } else {
+            device.leave(*group);
         }
     }
-    Ok(())
+    let can_be = wanted.iter().copied();
+    let can_be = can_be.filter(|group| device.has_family(rtnl, *group));
+    let result = join(rtnl, device, &mut kept, can_be);
+    *joined = kept;
+    result
 }
 
 /// Lets the interface receive what the cluster needs. Context: process, RTNL. Errors: `ENODEV` if the IP stack
@@ -195,15 +197,18 @@ pub(crate) fn open(rtnl: &Rtnl, cluster: &Cluster) -> Result {
 /// Joins all groups of a cluster that has none. Errors: as [`join`].
 fn join_all(rtnl: &Rtnl, cluster: &Cluster) -> Result {
     let wanted = groups(cluster)?;
-    let mut joined = cluster.memberships().joined.lock();
-    wanted
-        .iter()
-        .try_for_each(|group| join(rtnl, cluster, &mut joined, *group))
+    let mut all = KVec::with_capacity(GROUPS_MAX, GFP_KERNEL_ACCOUNT)?;
+    let result = join(rtnl, cluster.device(), &mut all, wanted.iter().copied());
+    *cluster.memberships().joined.lock() = all;
+    result
 }
 
 /// Undoes one [`open`]. Context: process, RTNL.
 pub(crate) fn close(cluster: &Cluster) {
-    leave(cluster, &mut cluster.memberships().joined.lock(), |_| true);
+    let joined = core::mem::take(&mut *cluster.memberships().joined.lock());
+    for group in &joined {
+        cluster.device().leave(*group);
+    }
     for one in wanted(cluster).into_iter().flatten() {
         one.del(cluster.device());
     }

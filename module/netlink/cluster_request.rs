@@ -13,7 +13,6 @@ use crate::cluster::snapshot::{Base, Snapshot};
 use crate::kapi::genetlink::Request;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::netlink::not_supported;
-use crate::kapi::vector::Grow;
 use crate::netlink::rule_request::{self, RuleRequest};
 use crate::nlb_core::config::{cluster_id, Config, Dedicated, Rules, SlotKind, SlotSet};
 use crate::nlb_core::filter::FilterError;
@@ -275,7 +274,7 @@ fn mode(request: &Request<'_>, rtnl: &Rtnl, device: &Device) -> Result<Mode> {
 
 /// The VIPs that are told.
 pub(crate) fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
-    let mut vips = KVec::new();
+    let mut vips = KVec::with_capacity(VIPS_MAX, GFP_KERNEL_ACCOUNT)?;
     for attribute in request.attributes().filter(|a| a.kind == cluster::VIP) {
         let vip = match address(attribute.payload) {
             Some(vip) => vip,
@@ -290,7 +289,7 @@ pub(crate) fn vips(request: &Request<'_>) -> Result<KVec<IpAddr>> {
         if vips.len() >= VIPS_MAX {
             return Err(refuse_filter(request, FilterError::TooManyVips));
         }
-        vips.append(vip, GFP_KERNEL_ACCOUNT)?;
+        vips.push_within_capacity(vip).map_err(|_| ENOMEM)?;
     }
     Ok(vips)
 }

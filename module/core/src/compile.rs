@@ -136,7 +136,7 @@ fn mixed_pages(rule: &Rule) -> usize {
 }
 
 /// The addresses of both lists.
-fn all_of<'a>(lists: [&'a [IpAddr]; 2]) -> impl Iterator<Item = IpAddr> + 'a {
+fn all_of(lists: [&[IpAddr]; 2]) -> impl Iterator<Item = IpAddr> + '_ {
     lists.into_iter().flatten().copied()
 }
 

@@ -457,6 +457,7 @@ impl<S: Storage> Filter<S> {
     }
 
     /// Whether an address is guarded like a VIP, and not served.
+    #[inline(never)]
     #[must_use]
     pub fn is_guarded(&self, address: IpAddr) -> bool {
         let entry = match address {

@@ -89,27 +89,16 @@ pub fn arrived<S: Storage>(
     from: Mac,
     l3: &[u8],
 ) -> NdVerdict {
-    let Some((kind, src, target)) = glance(l3) else {
-        return NdVerdict::Pass(Reason::NdForeign);
+    let (spoken_for, vip) = match subject(filter, l3) {
+        Subject::Foreign => return NdVerdict::Pass(Reason::NdForeign),
+        Subject::NotInForce => return NdVerdict::Drop(Reason::NdNotResponder),
+        Subject::Vip { spoken_for, vip } => (spoken_for, vip),
     };
-    if filter.is_guarded(target.into()) && matches!(kind, SOLICITATION | ADVERTISEMENT) {
-        return NdVerdict::Drop(Reason::NdNotResponder);
-    }
-    // What is no VIP any more may be another station's by now.
-    let claims = is_vip(filter, src) && !filter.is_guarded(src.into());
-    let about = is_vip(filter, target) && matches!(kind, SOLICITATION | ADVERTISEMENT);
-    if !claims && !about {
-        return NdVerdict::Pass(Reason::NdForeign);
-    }
     let Some(message) = Message::check(l3) else {
         return NdVerdict::Drop(Reason::NdMalformed);
     };
-    if claims || kind == ADVERTISEMENT {
-        return claimed(
-            filter,
-            if claims { src } else { target },
-            message.mac.unwrap_or(from),
-        );
+    if spoken_for {
+        return claimed(filter, vip, message.mac.unwrap_or(from));
     }
     if !mac::is_station(message.mac.unwrap_or(from)) {
         return NdVerdict::Drop(Reason::NdMalformed);
@@ -118,6 +107,42 @@ pub fn arrived<S: Storage>(
         return NdVerdict::Drop(Reason::NdNotResponder);
     }
     answer(filter, &message, from)
+}
+
+/// What a message that arrived is about.
+enum Subject {
+    /// No VIP.
+    Foreign,
+    /// An address that is guarded like a VIP. The stack must not answer, for it may have it.
+    NotInForce,
+    /// A VIP; whether its sender speaks for it.
+    Vip { spoken_for: bool, vip: Ipv6Addr },
+}
+
+// Out of line, for the stack of the caller holds a copy of the message.
+#[inline(never)]
+fn subject<S: Storage>(filter: &Filter<S>, l3: &[u8]) -> Subject {
+    let Some((kind, src, target)) = glance(l3) else {
+        return Subject::Foreign;
+    };
+    let about = is_vip(filter, target) && matches!(kind, SOLICITATION | ADVERTISEMENT);
+    if about && filter.is_guarded(target.into()) {
+        return Subject::NotInForce;
+    }
+    // What is no VIP any more may be another station's by now.
+    if is_vip(filter, src) && !filter.is_guarded(src.into()) {
+        return Subject::Vip {
+            spoken_for: true,
+            vip: src,
+        };
+    }
+    if !about {
+        return Subject::Foreign;
+    }
+    Subject::Vip {
+        spoken_for: kind == ADVERTISEMENT,
+        vip: target,
+    }
 }
 
 /// Another station speaks for a VIP: a host of this cluster, or a stranger.
@@ -257,10 +282,7 @@ fn mend(l3: &mut [u8], source: Ipv6Addr, own_mac: Mac) -> Option<()> {
 const CHECKSUM_AT: usize = V6_HEADER + 2;
 
 fn is_vip<S: Storage>(filter: &Filter<S>, address: Ipv6Addr) -> bool {
-    match Address::from(IpAddr::V6(address)) {
-        Address::V6(words) => filter.vip_v6(words).is_some(),
-        Address::V4(_) => false,
-    }
+    filter.is_vip(IpAddr::V6(address))
 }
 
 /// Kind, source and target of a neighbour message, unchecked; the target is that of solicitations and

@@ -32,6 +32,7 @@ impl<S: Storage> Node<S> {
 
     /// The longest period that a host may have now, in nanoseconds: what others are waited for.
     #[must_use]
+    #[inline(never)]
     pub fn period_ns(&self) -> u64 {
         self.timings()
             .fold(0, |longest, timing| longest.max(timing.period_ns))
@@ -39,6 +40,7 @@ impl<S: Storage> Node<S> {
 
     /// Silence after which a host counts as dead, in nanoseconds: the longest that a host may have now.
     #[must_use]
+    #[inline(never)]
     pub fn silence_ns(&self) -> u64 {
         self.timings()
             .fold(0, |longest, timing| longest.max(timing.silence_ns()))
@@ -46,12 +48,14 @@ impl<S: Storage> Node<S> {
 
     /// The time between two heartbeats of this host, in nanoseconds: the shortest that a host may count on now.
     #[must_use]
+    #[inline(never)]
     pub fn beat_ns(&self) -> u64 {
         self.timings()
             .fold(u64::MAX, |shortest, timing| shortest.min(timing.period_ns))
     }
 
     /// How long this host may send nothing, in nanoseconds, before others may take it for dead.
+    #[inline(never)]
     pub(super) fn pause_ns(&self) -> u64 {
         self.timings().fold(u64::MAX, |shortest, timing| {
             shortest.min(timing.silence_ns())
