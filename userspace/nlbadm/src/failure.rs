@@ -27,7 +27,7 @@ pub(crate) enum Exit {
     NoCluster = 6,
     /// Exists already, or busy.
     Exists = 7,
-    /// Checks have found a problem.
+    /// Checks have found a problem, or not all of a text was understood.
     Unwell = 8,
     /// The host would have to leave and join again.
     NeedsRestart = 9,

@@ -11,6 +11,7 @@ mod failure;
 #[cfg(test)]
 mod fake;
 mod host;
+mod import;
 mod kernel;
 mod keyfile;
 mod obstacle;
@@ -55,6 +56,11 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
         Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
         Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
+        Verb::Import(args) => {
+            let (imports, end) = cmd::import::run(&args)?;
+            print(json, &imports)?;
+            return end;
+        }
         Verb::Down(args) => return cmd::down::run(kernel, &args),
         Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
         Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),

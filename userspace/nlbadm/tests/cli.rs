@@ -207,3 +207,89 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stderr, b"");
 }
+
+/// A sample of another system's configuration.
+fn sample(name: &str) -> String {
+    format!("{}/src/import/samples/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn import_writes_a_file_that_check_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.toml");
+    for name in [
+        "cib.xml",
+        "director.conf",
+        "display.txt",
+        "several.conf --cluster inside",
+    ] {
+        let file = succeeds(&format!("import {}", sample(name)));
+        std::fs::write(&path, file).unwrap();
+        let checked = succeeds(&format!("check {}", path.display()));
+        assert!(
+            checked.contains("nothing wrong with it"),
+            "{name}: {checked}"
+        );
+    }
+}
+
+#[test]
+fn import_tells_what_it_does_not_understand() {
+    let output = nlbadm(&format!("import {}", sample("balanced.crm")));
+    assert_eq!(output.status.code(), Some(8));
+    let error = String::from_utf8(output.stderr).unwrap();
+    let line = format!(
+        "warning: {} line 33: the statement \"frobnicate\"",
+        sample("balanced.crm")
+    );
+    assert!(error.contains(&line), "{error}");
+    let file = String::from_utf8(output.stdout).unwrap();
+    assert!(file.contains("# - line 33: the statement"), "{file}");
+    let json = nlbadm(&format!("-j import {}", sample("balanced.crm")));
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json[0]["from"], "pacemaker");
+    assert_eq!(json[0]["file"], file);
+    assert_eq!(json[0]["notes"][0]["kind"], "not-understood");
+    assert_eq!(json[0]["notes"][0]["lines"][0], 33);
+}
+
+#[test]
+fn import_refuses_what_it_cannot_make_a_file_of() {
+    let error = fails(&format!("import {}", sample("several.conf")), 2);
+    assert!(error.contains("outside (eth0), inside (eth1)"), "{error}");
+    let error = fails(
+        &format!("import {} --cluster web", sample("several.conf")),
+        2,
+    );
+    assert!(error.contains("no cluster of that name"), "{error}");
+    let error = fails(&format!("import {} --from windows", sample("cib.xml")), 2);
+    assert!(error.contains("no virtual address is in it"), "{error}");
+    let error = fails("import /nonexistent", 2);
+    assert!(error.contains("cannot be read"), "{error}");
+    let error = fails("import -", 2);
+    assert!(error.contains("say which it is with --from"), "{error}");
+}
+
+#[test]
+fn import_changes_no_file_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let arguments = format!(
+        "import {} --directory {}",
+        sample("several.conf"),
+        directory.path().display()
+    );
+    succeeds(&arguments);
+    for name in ["outside.toml", "inside.toml"] {
+        succeeds(&format!("check {}", path(name).display()));
+    }
+    std::fs::write(path("inside.toml"), "mine").unwrap();
+    std::fs::remove_file(path("outside.toml")).unwrap();
+    let error = fails(&arguments, 7);
+    assert!(error.contains("inside.toml"), "{error}");
+    assert_eq!(
+        std::fs::read_to_string(path("inside.toml")).unwrap(),
+        "mine"
+    );
+    assert!(!path("outside.toml").exists());
+}

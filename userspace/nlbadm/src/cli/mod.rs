@@ -18,6 +18,7 @@ use self::value::{
 };
 use crate::{
     endpoint::{Endpoint, usable_vip},
+    import::Format,
     rulename::RuleName,
 };
 
@@ -32,7 +33,7 @@ Exit codes:
   5  no such interface
   6  no such cluster
   7  exists already, or busy
-  8  doctor has found a problem
+  8  doctor has found a problem, or import has words that it does not understand
   9  apply needs --restart";
 
 /// Configures and shows nlb clusters: many hosts, one virtual IP address, no balancer in front.
@@ -63,6 +64,9 @@ pub(crate) enum Verb {
     Check(Check),
     /// Print the running state of a cluster as a file, which changes nothing when it is applied
     Export(Export),
+    /// Make the file of a cluster from a configuration of Pacemaker, keepalived or Windows
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
     /// Leave the cluster of an interface, or all clusters, and remove it from this host
     Down(Down),
     /// Take part in the cluster
@@ -298,6 +302,36 @@ pub(crate) struct Export {
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
 }
+
+/// Arguments of `import`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Import {
+    /// What the other system has or prints; - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// The system that it is of [default: guessed]
+    #[arg(long, value_name = "SYSTEM", value_enum)]
+    pub(crate) from: Option<Format>,
+
+    /// The cluster to write, where there are several: one for each interface
+    #[arg(long, value_name = "NAME", conflicts_with = "directory")]
+    pub(crate) cluster: Option<String>,
+
+    /// Write each cluster to a file NAME.toml in this directory, which exists; none that is there is changed
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+const IMPORT_HELP: &str = "\
+Comments at the head of the file, and warnings, tell by line what was not understood, what is to be decided, what behaves in
+another way, and what has no counterpart. The exit code is 8 if there were words that were not understood.
+
+    crm configure show | nlbadm import - >web.toml       # or: pcs cluster cib
+    nlbadm import /etc/keepalived/keepalived.conf >web.toml
+    nlbadm import params-of-all-hosts.txt >web.toml      # Windows: nlb params, or Get-NlbCluster… | Format-List *
+
+Nothing is changed on this host. `nlbadm check` tells what is still to be filled in.";
 
 /// Arguments of `down`.
 #[derive(Args, Clone, Debug)]

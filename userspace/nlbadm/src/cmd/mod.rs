@@ -14,6 +14,7 @@ pub(crate) mod down;
 pub(crate) mod export;
 pub(crate) mod genkey;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod ip2mac;
 pub(crate) mod key;
 pub(crate) mod monitor;

@@ -38,7 +38,7 @@ pub(crate) use self::{
     example::EXAMPLE,
     machine::Machine,
     settings::{Dedicated, Settings},
-    text::export,
+    text::{export, header, keys as rule_keys, quoted},
     value::InitialState,
 };
 use crate::{cli::value::cluster_name, failure::Failure, rulefile::RuleFile, source::Source};

@@ -18,12 +18,12 @@ use super::{
 };
 
 /// A text in quotes.
-pub(super) fn quoted(text: impl ToString) -> String {
+pub(crate) fn quoted(text: impl ToString) -> String {
     Value::String(text.to_string()).to_string()
 }
 
 /// A key of a table header: bare where that is allowed.
-fn header(name: &str) -> String {
+pub(crate) fn header(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !name.is_empty() && name.chars().all(bare) {
         name.into()
@@ -33,7 +33,7 @@ fn header(name: &str) -> String {
 }
 
 /// The keys of a rule as a host says it, each with its value; what is the default is left out, but never all of it.
-pub(super) fn keys(new: &NewRule, host: u8) -> Vec<(&'static str, String)> {
+pub(crate) fn keys(new: &NewRule, host: u8) -> Vec<(&'static str, String)> {
     let rule = &new.rule;
     let mut keys = Vec::new();
     if let Some(vip) = rule.vip {

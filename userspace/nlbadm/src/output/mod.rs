@@ -14,6 +14,7 @@ pub(crate) mod counters;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod macs;
 pub(crate) mod owner;
