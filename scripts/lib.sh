@@ -31,6 +31,10 @@ NLB_TREE=$NLB_CACHE/trees/$(sha256sum <<<"$NLB_TREE_RECIPE" | cut -c1-12)
 NLB_PACKAGING_RECIPE="1 $NLB_SUITE ${packaging_packages[*]}"
 NLB_PACKAGING_TREE=$NLB_CACHE/trees/packaging-$(sha256sum <<<"$NLB_PACKAGING_RECIPE" | cut -c1-12)
 
+# The tree in which the dissector is tried (test-dissector.sh).
+NLB_DISSECTOR_RECIPE="1 $NLB_SUITE ${dissector_packages[*]}"
+NLB_DISSECTOR_TREE=$NLB_CACHE/trees/dissector-$(sha256sum <<<"$NLB_DISSECTOR_RECIPE" | cut -c1-12)
+
 # So many builds of modules and programs are kept for other checkouts.
 KEEP_BUILDS=24
 

@@ -44,6 +44,13 @@ packaging_packages=(
 	ca-certificates                   # cargo's registry
 	lintian                           # to look at them
 	apt-utils gpg gpg-agent           # a repository of them
+	rpm                               # dist/nlb.spec is tried with it
+)
+
+# In a tree of its own, which only the test of the dissector needs: Wireshark
+# without windows.
+dissector_packages=(
+	tshark
 )
 
 # In guests. Kernel packages and init systems have no place there: guests start

@@ -52,8 +52,11 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
     let printed = match verb {
         Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
+        Verb::Display(target) => print(json, &cmd::display::run(kernel, &target)?),
+        Verb::Queryport(args) => print(json, &cmd::queryport::run(kernel, &args)?),
         Verb::Up(args) => return cmd::up::run(kernel, &args),
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
+        Verb::Reload(target) => return cmd::reload::run(kernel, json, &target),
         Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
         Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
         Verb::Import(args) => {

@@ -194,6 +194,40 @@ fn every_verb_has_a_manual_page_and_completions() {
     fails("man frobnicate", 2);
 }
 
+/// Whoever comes from Windows finds the verbs of its tool.
+#[test]
+fn the_verbs_of_windows_are_known() {
+    for verb in [
+        "query",
+        "display",
+        "params",
+        "start",
+        "stop",
+        "drain",
+        "drainstop",
+        "suspend",
+        "resume",
+        "enable",
+        "disable",
+        "reload",
+        "ip2mac",
+        "queryport",
+    ] {
+        assert!(
+            succeeds(&format!("{verb} --help")).contains("Usage: nlbadm"),
+            "{verb}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_coloured_in_a_pipe() {
+    let text = succeeds("doctor lo --help");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    let output = nlbadm("-j import /dev/null");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains('\u{1b}'));
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_nlbadm"))

@@ -53,16 +53,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Show the clusters of this host, or that of one interface
+    #[command(visible_alias = "query")]
     Show(Target),
+    /// Print all about a cluster: what show, rules, history and counters print
+    Display(Target),
     /// Make a cluster on an interface, or let this host join one
     Up(Up),
     /// Make this host what the file of a cluster says, by the smallest change, and print that as a diff
     #[command(after_help = APPLY_HELP)]
     Apply(Apply),
+    /// Apply the file of a cluster that exists, /etc/nlb/NAME.toml, again
+    Reload(Target),
     /// Check the file of a cluster, without the kernel and without privileges
     #[command(after_help = CHECK_HELP.as_str())]
     Check(Check),
     /// Print the running state of a cluster as a file, which changes nothing when it is applied
+    #[command(visible_alias = "params")]
     Export(Export),
     /// Make the file of a cluster from a configuration of Pacemaker, keepalived or Windows
     #[command(after_help = IMPORT_HELP)]
@@ -87,6 +93,8 @@ pub(crate) enum Verb {
     Enable(OneRule),
     /// Serve nothing of a rule on this host, old connections included
     Disable(OneRule),
+    /// Show the state of one rule on this host, and its packets
+    Queryport(OneRule),
     /// Show, check or replace the port rules of a cluster
     Rules(Rules),
     /// Change parameters of this host, or settings that all hosts share, while the cluster serves

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{
     Report,
     buckets::share_percent,
+    paint::{paint, show_line},
     rules::{waiting, waiting_hosts},
     settings::{StagedShape, held},
     table::table,
@@ -229,33 +230,25 @@ pub(super) fn out_reason(code: Code<OutReason>) -> Option<String> {
 }
 
 impl Report for Clusters {
+    fn painted(&self) -> String {
+        paint(&self.human(), show_line)
+    }
+
     fn human(&self) -> String {
         if self.0.is_empty() {
             return "no clusters on this host; `nlbadm up --help` tells how to make one\n".into();
         }
-        let clusters: Vec<_> = self.0.iter().map(cluster).collect();
+        // Who has many reads those first that something is wrong with.
+        let mut clusters: Vec<_> = self.0.iter().collect();
+        clusters.sort_by_key(|cluster| trouble(cluster).is_empty() && cluster.out_reason.is_none());
+        let clusters: Vec<_> = clusters.into_iter().map(cluster).collect();
         clusters.join("\n")
     }
 }
 
-fn cluster(cluster: &ClusterShape) -> String {
-    let mut lines = vec![
-        format!("cluster: {}", cluster.name),
-        format!("  interface: {}", cluster.interface),
-        format!("  host: {} ({})", cluster.host_id, standing(cluster)),
-        format!("  mode: {}", cluster.mode),
-        format!("  vip: {}", list(&cluster.vips)),
-    ];
-    if let Some(remedy) = cluster.out_reason.as_deref().and_then(remedy) {
-        let remedy = remedy.replace("IFACE", &cluster.interface);
-        lines.insert(3, format!("  remedy: {remedy}"));
-    }
-    if let Some(mac) = &cluster.virtual_mac {
-        lines.push(match &cluster.virtual_mac_v6 {
-            Some(v6) => format!("  virtual mac: {mac}, for IPv6 {v6}"),
-            None => format!("  virtual mac: {mac}"),
-        });
-    }
+/// What is wrong, each with what helps; nothing if all is well.
+fn trouble(cluster: &ClusterShape) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(claim) = &cluster.conflict {
         lines.push(format!(
             "  CONFLICT: {} claimed {} {} s ago; no other station may have a VIP of this cluster",
@@ -272,6 +265,32 @@ fn cluster(cluster: &ClusterShape) -> String {
     }
     if let Some(station) = &cluster.asking {
         lines.extend(asking(cluster, station));
+    }
+    for finding in &cluster.obstacles {
+        let verdict = finding.verdict.name().to_uppercase();
+        lines.push(format!("  {verdict}: {}", finding.line()));
+    }
+    lines
+}
+
+fn cluster(cluster: &ClusterShape) -> String {
+    let mut lines = vec![
+        format!("cluster: {}", cluster.name),
+        format!("  interface: {}", cluster.interface),
+        format!("  host: {} ({})", cluster.host_id, standing(cluster)),
+    ];
+    if let Some(remedy) = cluster.out_reason.as_deref().and_then(remedy) {
+        let remedy = remedy.replace("IFACE", &cluster.interface);
+        lines.push(format!("  remedy: {remedy}"));
+    }
+    lines.extend(trouble(cluster));
+    lines.push(format!("  mode: {}", cluster.mode));
+    lines.push(format!("  vip: {}", list(&cluster.vips)));
+    if let Some(mac) = &cluster.virtual_mac {
+        lines.push(match &cluster.virtual_mac_v6 {
+            Some(v6) => format!("  virtual mac: {mac}, for IPv6 {v6}"),
+            None => format!("  virtual mac: {mac}"),
+        });
     }
     if let Some(address) = cluster.dedicated_ip {
         lines.push(format!("  dedicated ip: {address}"));
@@ -313,10 +332,6 @@ fn cluster(cluster: &ClusterShape) -> String {
             "  residue: {}",
             residue(buckets, cluster.connections)
         ));
-    }
-    for finding in &cluster.obstacles {
-        let verdict = finding.verdict.name().to_uppercase();
-        lines.push(format!("  {verdict}: {}", finding.line()));
     }
     let mut text = lines.join("\n");
     text.push('\n');

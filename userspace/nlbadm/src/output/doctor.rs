@@ -4,7 +4,11 @@
 
 use serde::Serialize;
 
-use super::{Report, table::layout};
+use super::{
+    Report,
+    paint::{doctor_line, paint},
+    table::layout,
+};
 use crate::obstacle::{Finding, Verdict};
 
 /// Answer of `doctor`.
@@ -36,6 +40,10 @@ impl Checkup {
 }
 
 impl Report for Checkup {
+    fn painted(&self) -> String {
+        paint(&self.human(), doctor_line)
+    }
+
     fn human(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .checks

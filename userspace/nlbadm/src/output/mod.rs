@@ -11,6 +11,7 @@ pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod counters;
+pub(crate) mod display;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod history;
@@ -18,6 +19,8 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod macs;
 pub(crate) mod owner;
+mod paint;
+pub(crate) mod port;
 pub(crate) mod relay;
 pub(crate) mod rules;
 pub(crate) mod settings;
@@ -34,6 +37,11 @@ use serde::Serialize;
 pub(crate) trait Report: Serialize {
     /// The text for people, with its last line break.
     fn human(&self) -> String;
+
+    /// The same, coloured for a terminal.
+    fn painted(&self) -> String {
+        self.human()
+    }
 }
 
 /// Prints an answer: text, or indented JSON.
@@ -42,10 +50,17 @@ pub(crate) fn print(json: bool, report: &impl Report) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(report)?;
         text.push('\n');
         text
+    } else if has_colours() {
+        report.painted()
     } else {
         report.human()
     };
     write(&text)
+}
+
+/// Whether the standard output is a terminal that shows colours, and the user has not said no (`NO_COLOR`).
+fn has_colours() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 /// Prints one answer of many: text, or one line of JSON. It is out before this returns.
