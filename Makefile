@@ -71,7 +71,7 @@ lab-down: ## remove the lab
 ##@ Testing
 
 .PHONY: test
-test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|install|fresh; KERNEL=debug
+test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|install|dissector|fresh; KERNEL=debug
 	@T='$(T)' scripts/test.sh
 
 # How long make fuzz runs each target, and which ones.

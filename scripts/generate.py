@@ -11,7 +11,7 @@ Runs in the Debian 13 tree (scripts/enter.sh), whose rustfmt formats the result.
 import pathlib
 import sys
 
-from specgen import core, kernel, page, privileges, userspace
+from specgen import core, kernel, page, privileges, userspace, wireshark
 from specgen.spec import Spec, SpecError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -23,6 +23,7 @@ OUTPUTS = {
     "module/netlink/sent.rs": kernel.sent,
     "userspace/nlb-netlink/src/generated.rs": userspace.types,
     "docs/netlink.md": page.reference,
+    "dist/wireshark/nlb.lua": wireshark.dissector,
 }
 
 

@@ -6,8 +6,8 @@
 #               the cargo tests and lints, T=static only the static checks,
 #               T=simulation only the simulator's share of seeds, T=flavours
 #               only the scenarios on the generic kernel, T=install only the
-#               Debian packages, T=fresh only what the README says on a machine
-#               with nothing on it
+#               packages, T=dissector only Wireshark's dissector, T=fresh only
+#               what the README says on a machine with nothing on it
 # With NLB_KERNEL=debug the scenarios run, and nothing that is the same for
 # every kernel.
 # Logs are left in build/test/.
@@ -147,6 +147,7 @@ case ${T:-} in
 		simulation
 		# With LONG=1 a scenario loads the module that DKMS builds here.
 		NLB_PROFILE=guest summed packages scripts/test-packages.sh ${LONG:+dkms}
+		summed dissector scripts/test-dissector.sh
 		# The module is built by the scenarios' runner, and looked at after.
 		summed scenarios qemu-tests/run
 		flavours
@@ -164,6 +165,7 @@ install)
 	summed packages scripts/test-packages.sh dkms
 	summed scenarios qemu-tests/run install
 	;;
+dissector) summed dissector scripts/test-dissector.sh ;;
 fresh) summed fresh scripts/fresh.sh ;;
 *)
 	# Several patterns are separated by spaces, and are no names of files here.

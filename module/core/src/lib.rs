@@ -25,6 +25,8 @@ pub mod askers;
 pub mod assign;
 pub mod auth;
 mod budget;
+#[cfg(test)]
+mod capture;
 pub mod change;
 mod claim;
 mod compile;
