@@ -273,7 +273,7 @@ fn import_tells_what_it_does_not_understand() {
     assert_eq!(output.status.code(), Some(8));
     let error = String::from_utf8(output.stderr).unwrap();
     let line = format!(
-        "warning: {} line 33: the statement \"frobnicate\"",
+        "warning: {}: line 33: not understood: the statement \"frobnicate\"",
         sample("balanced.crm")
     );
     assert!(error.contains(&line), "{error}");

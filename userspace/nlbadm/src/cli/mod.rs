@@ -332,14 +332,15 @@ pub(crate) struct Import {
 }
 
 const IMPORT_HELP: &str = "\
-Comments at the head of the file, and warnings, tell by line what was not understood, what is to be decided, what behaves in
-another way, and what has no counterpart. The exit code is 8 if there were words that were not understood.
+Nothing is changed on this host. Comments at the head of the file tell, by line of the input, what was not understood,
+what is to be decided, what is different under nlb, and what has no counterpart; warnings tell the first two as well.
+The exit code is 8 if there were words that were not understood. `nlbadm check` tells what is still to be filled in.
 
-    crm configure show | nlbadm import - >web.toml       # or: pcs cluster cib
+    crm configure show | nlbadm import - >web.toml
+    pcs cluster cib | nlbadm import - >web.toml
     nlbadm import /etc/keepalived/keepalived.conf >web.toml
-    nlbadm import params-of-all-hosts.txt >web.toml      # Windows: nlb params, or Get-NlbCluster… | Format-List *
 
-Nothing is changed on this host. `nlbadm check` tells what is still to be filled in.";
+Of Windows: the output of `nlb params` of each host, one after the other in a file.";
 
 /// Arguments of `down`.
 #[derive(Args, Clone, Debug)]

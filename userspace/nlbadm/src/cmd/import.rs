@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Import) -> Result<(Imports, Result<(), Failure>), Failu
         false => args.file.display().to_string(),
     };
     let wrong = |why: String| Failure::usage(format!("{name}: {why}"));
-    let text = import::decode(&bytes(&args.file)?).map_err(wrong)?;
+    let text = import::decode(&bytes(&args.file, &name)?).map_err(wrong)?;
     let format = match args.from {
         Some(format) => format,
         None => import::guess(&text).map_err(wrong)?,
@@ -39,7 +39,17 @@ pub(crate) fn run(args: &Import) -> Result<(Imports, Result<(), Failure>), Failu
     for draft in &drafts {
         let (file, notes) = import::write(draft, format, &name);
         for note in &notes {
-            warn(Some(format!("{name} {}{}", note.place(), note.text)));
+            let what = match note.kind {
+                Kind::NotUnderstood => "not understood",
+                Kind::Decide => "to decide",
+                // The file tells them; there are many.
+                Kind::Differs | Kind::NoCounterpart => continue,
+            };
+            warn(Some(format!(
+                "{name}: {}{what}: {}",
+                note.place(),
+                note.text
+            )));
         }
         unknown += notes
             .iter()
@@ -66,8 +76,7 @@ pub(crate) fn run(args: &Import) -> Result<(Imports, Result<(), Failure>), Failu
     Ok((Imports(imports), end))
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let name = path.display();
+fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
     let input: io::Result<Box<dyn Read>> = if path.as_os_str() == "-" {
         Ok(Box::new(io::stdin()))
     } else {

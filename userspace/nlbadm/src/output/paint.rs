@@ -4,6 +4,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::obstacle::Verdict;
+
 const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -46,17 +48,18 @@ pub(super) fn show_line(line: &str) -> Option<(&str, Style)> {
     }
 }
 
-/// A line of `doctor`: the verdict is its first word.
+/// A line of `doctor`: the verdict is what it begins with.
 pub(super) fn doctor_line(line: &str) -> Option<(&str, Style)> {
-    let word = line.split_whitespace().next()?;
-    let style = match word {
-        "ok" => GOOD,
-        "warning" => DOUBTFUL,
-        "problem" => BAD,
-        "not-checked" => FAINT,
-        _ => return None,
-    };
-    Some((word, style))
+    let styles = [
+        (Verdict::Ok, GOOD),
+        (Verdict::Warning, DOUBTFUL),
+        (Verdict::Problem, BAD),
+        (Verdict::NotChecked, FAINT),
+    ];
+    let (verdict, style) = styles
+        .into_iter()
+        .find(|(verdict, _)| line.starts_with(&format!("{}  ", verdict.name())))?;
+    Some((line.get(..verdict.name().len())?, style))
 }
 
 fn state_style(state: &str) -> Style {
@@ -100,6 +103,10 @@ mod tests {
         );
         assert_eq!(show_line("  host: 1 (suspended)"), Some(("suspended", BAD)));
         assert_eq!(doctor_line("problem  eth0  mtu  x"), Some(("problem", BAD)));
+        assert_eq!(
+            doctor_line("not checked  lo  x"),
+            Some(("not checked", FAINT))
+        );
         assert_eq!(doctor_line("nlbadm 0.1.0 on Linux"), None);
     }
 }
