@@ -40,6 +40,9 @@ fn read(resources: &mut Resources, element: Element<'_, '_>) {
             id: id.parse().ok(),
             name: attribute(element, "uname"),
         }),
+        "nvpair" if element.attribute("name") == Some("cluster-name") => {
+            resources.name = Some(attribute(element, "value"));
+        }
         "primitive" => resources.primitives.push(Primitive {
             line: line(element),
             id,

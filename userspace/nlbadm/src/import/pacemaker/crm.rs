@@ -112,6 +112,9 @@ fn read(resources: &mut Resources, head: &Word, rest: &[Word]) {
             });
         }
         _ if QUIET.contains(&head.text.as_str()) => {
+            let mut pairs = rest.iter().filter_map(Word::pair);
+            let name = pairs.find(|pair| pair.key == "cluster-name");
+            resources.name = name.map(|pair| pair.value).or(resources.name.take());
             let text = format!("{}: it is about the cluster manager", head.text);
             resources.notes.at(Kind::NoCounterpart, head.line, text);
         }

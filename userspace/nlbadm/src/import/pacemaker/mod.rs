@@ -23,6 +23,8 @@ use super::{
 /// What both forms of the configuration tell.
 #[derive(Debug, Default)]
 struct Resources {
+    /// What Pacemaker calls the cluster.
+    name: Option<String>,
     nodes: Vec<Node>,
     primitives: Vec<Primitive>,
     clones: Vec<Cloned>,
@@ -134,9 +136,10 @@ impl Resources {
                 interfaces.push(interface);
             }
         }
+        let name = self.name.as_deref().filter(|_| interfaces.len() == 1);
         interfaces
             .into_iter()
-            .map(|it| self.draft(it, &addresses))
+            .map(|it| self.draft(it, name, &addresses))
             .collect()
     }
 
@@ -161,14 +164,19 @@ impl Resources {
         }
     }
 
-    /// The cluster of an interface.
-    fn draft(&self, interface: Option<&str>, addresses: &[Address<'_>]) -> Draft {
+    /// The cluster of an interface; without a name it has that of its first address.
+    fn draft(
+        &self,
+        interface: Option<&str>,
+        name: Option<&str>,
+        addresses: &[Address<'_>],
+    ) -> Draft {
         let own: Vec<_> = addresses
             .iter()
             .filter(|it| it.interface() == interface)
             .collect();
         let first = own.first().map_or("imported", |it| it.name());
-        let mut draft = Draft::new(first);
+        let mut draft = Draft::new(name.unwrap_or(first));
         draft.interface = interface.map(str::to_owned);
         draft.notes.extend(&self.notes);
         let mut rules = Vec::new();
