@@ -39,6 +39,26 @@ deb: ## Debian packages of tool, module and documentation (build/deb/; NLB_KERNE
 apt-repo: ## a signed apt repository of them (build/apt-repo/; NLB_SIGN_KEY=FILE)
 	@scripts/build-apt-repo.sh
 
+.PHONY: rpm
+rpm: ## RPM packages of dist/nlb.spec, tool and module sources (build/rpm/)
+	@scripts/build-rpm.sh
+
+# Where make install puts things; libdir, sbindir, datadir, mandir, docdir,
+# unitdir and wiresharkdir follow prefix. MODULE is dkms, built (for NLB_KERNEL
+# or KDIR) or none.
+prefix ?= /usr/local
+MODULE ?= $(if $(NLB_KERNEL)$(KDIR),built,dkms)
+INSTALL = $(foreach name,DESTDIR prefix libdir sbindir datadir mandir docdir unitdir wiresharkdir NLBADM MODULE, \
+	$(name)='$($(name))') scripts/install.sh
+
+.PHONY: install
+install: ## the tool, its units and the module, on any distribution (prefix=/usr/local DESTDIR= MODULE=dkms|built|none)
+	@$(INSTALL) install
+
+.PHONY: uninstall
+uninstall: ## remove what make install has put there (prefix, DESTDIR)
+	@$(INSTALL) uninstall
+
 .PHONY: generate
 generate: ## make the files that depend on module/specs/nlb.yaml
 	@scripts/enter.sh python3 -B scripts/generate.py

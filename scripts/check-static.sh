@@ -186,6 +186,8 @@ other_versions() {
 	said=$(sed -nE '1s/^nlb \(([^)]+)\).*/\1/p' debian/changelog)
 	[ -n "$version" ] && [ "$said" = "$version" ] ||
 		echo "debian/changelog says $said, and userspace/Cargo.toml $version"
+	said=$(sed -nE 's/^Version: +//p' dist/nlb.spec)
+	[ "$said" = "$version" ] || echo "dist/nlb.spec says $said, and userspace/Cargo.toml $version"
 	said=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' module/core/Cargo.toml)
 	[ "$said" = "$version" ] || echo "module/core/Cargo.toml says $said, and userspace/Cargo.toml $version"
 }

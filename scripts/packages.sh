@@ -44,7 +44,7 @@ packaging_packages=(
 	ca-certificates                   # cargo's registry
 	lintian                           # to look at them
 	apt-utils gpg gpg-agent           # a repository of them
-	rpm                               # dist/nlb.spec is tried with it
+	rpm rpmlint                       # dist/nlb.spec is tried with it
 )
 
 # In a tree of its own, which only the test of the dissector needs: Wireshark

@@ -3,7 +3,8 @@
 #
 # Do the Debian packages of this checkout hold what they promise? What needs no
 # guest: "make test T=install" runs it before the scenario of that name, as root.
-#   test-packages.sh         lintian; installed on a plain Debian 13, removed, purged
+#   test-packages.sh         lintian; make install and RPM packages; installed on a plain
+#                            Debian 13, removed, purged
 #   test-packages.sh dkms    also: DKMS builds the module there for a stock kernel
 #                            (NLB_KERNEL), and says what is missing; its nlb.ko is
 #                            left in build/test/packages/RELEASE/
@@ -14,6 +15,7 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-apt.sh"
+. "$(dirname "$0")/test-make-install.sh"
 
 # What a build by DKMS may take on two processors, the Rust metadata included,
 # and one that finds the metadata there. Shown; the machine decides nothing.
@@ -152,7 +154,8 @@ test_tool() {
 		nlbadm check --host web2 /usr/share/doc/nlbadm/examples/web.toml
 		bash -n /usr/share/bash-completion/completions/nlbadm
 		for page in nlbadm nlbadm-up nlbadm-rules-apply; do [ -s /usr/share/man/man8/$page.8.gz ]; done
-		[ -s /usr/lib/systemd/system/nlb@.service ] && [ -s /usr/share/nlb/nlb.schema.json ]
+		for file in /usr/lib/systemd/system/nlb@.service /usr/share/nlb/nlb.schema.json \
+			/usr/lib/*/wireshark/plugins/nlb.lua; do [ -s $file ]; done
 		[ "$(stat -c "%a %U" /etc/nlb)" = "755 root" ]'
 	# What an operator leaves: a file, a key, an enabled unit.
 	attempt operator "a file, a key, an enabled cluster" inside 'set -e
@@ -192,6 +195,8 @@ all() {
 	mkdir -p "$logs"
 	debs=$("$NLB_ROOT/scripts/build-deb.sh")
 	test_lintian
+	test_make_install
+	test_rpm
 	new_root
 	test_tool
 	test_repository
