@@ -155,7 +155,7 @@ test_tool() {
 		bash -n /usr/share/bash-completion/completions/nlbadm
 		for page in nlbadm nlbadm-up nlbadm-rules-apply; do [ -s /usr/share/man/man8/$page.8.gz ]; done
 		for file in /usr/lib/systemd/system/nlb@.service /usr/share/nlb/nlb.schema.json \
-			/usr/lib/*/wireshark/plugins/nlb.lua; do [ -s $file ]; done
+			/usr/lib/*/wireshark/plugins/nlb.lua /usr/share/doc/nlbadm/examples/ansible/site.yml; do [ -s $file ]; done
 		[ "$(stat -c "%a %U" /etc/nlb)" = "755 root" ]'
 	# What an operator leaves: a file, a key, an enabled unit.
 	attempt operator "a file, a key, an enabled cluster" inside 'set -e
@@ -203,6 +203,8 @@ all() {
 	if [ "${1:-}" = dkms ]; then
 		. "$NLB_ROOT/scripts/test-dkms.sh"
 		test_dkms
+		. "$NLB_ROOT/scripts/test-ansible.sh"
+		test_ansible
 	fi
 	if [ -n "${NLB_KEEP:-}" ]; then
 		say "packages: kept: $root"
