@@ -94,7 +94,7 @@ finds() {
 	fi
 }
 
-# What others.pcap has is in module/core/src/capture.rs.
+# What others.pcap has is in module/core/src/capture/mod.rs.
 test_others() {
 	local expected
 	finds well-formed frames.pcap 'nlb.malformed || nlb.cut_short || nlbwrap.malformed || nlbwrap.routed || nlbprobe.routed' ''
