@@ -96,7 +96,7 @@ finds() {
 
 # What others.pcap has is in module/core/src/capture/mod.rs.
 test_others() {
-	local expected
+	local found expected
 	finds well-formed frames.pcap 'nlb.malformed || nlb.cut_short || nlbwrap.malformed || nlbwrap.routed || nlbprobe.routed' ''
 	finds cut-short others.pcap 'nlb.cut_short && !nlb.malformed' 1
 	finds routed others.pcap nlbwrap.routed 2
@@ -106,6 +106,9 @@ test_others() {
 	expected=$(awk -F'\t' -v OFS= 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "nlb.heartbeat.links.host") at = i }
 		NR > 1 && "," $at "," ~ /,3,/ { print NR - 1 }' "$dir/frames.expected" | paste -sd' ')
 	finds host-in-set frames.pcap 'nlb.heartbeat.links.host == 3' "$expected"
+	found=$(dissect frames.pcap --disable-heuristic nlb_udp -d udp.port==7946,nlb -Y 'udp && nlb' | wc -l)
+	expected=$(dissect frames.pcap -Y udp | wc -l)
+	verdict decode-as "$((found == 0 || found != expected))" "$found of $expected datagrams, told to be of a relay"
 	if grep -iE 'lua|error' "$dir/dissector.log" >&2; then
 		verdict lua 1 "Lua tells of errors"
 	else
