@@ -45,7 +45,10 @@ make_key
 mkdir -p /etc/nlb
 
 { params 1 75 && params 2 25; } >/run/test/params
-check "it is understood whole" nlbadm import /run/test/params >"$CONFIG"
+imported() {
+	nlbadm import /run/test/params >"$CONFIG"
+}
+check "it is understood whole" imported
 note "$(cat "$CONFIG")"
 check "the file is right as it is" nlbadm check "$CONFIG"
 # What the operator decides: names, and where the key is.
@@ -55,14 +58,17 @@ for k in 1 2; do
 done
 check "all are members" wait_agree 30 1 2
 check "load weights are those of Windows" wait_until 10 weighed
-same "and so are handling priorities" "1 2" \
-	"$(adm h2 -j queryport all:443 | jq -r '.rule.priority') $(adm h1 -j queryport all:443 | jq -r '.rule.priority')"
+priority() {
+	adm "h$1" -j queryport all:443 | jq -r .rule.priority
+}
+same "and so is the handling priority of host 1" 2 "$(priority 1)"
+same "and of host 2" 1 "$(priority 2)"
 
 same "query is show" test "$(adm h1 -j query | jq -r '.[0].name')"
 same "params is export" "" "$(diff <(adm h1 params) <(adm h1 export))"
 adm h1 display eth0 >/run/test/display
 note "$(cat /run/test/display)"
-for word in '^cluster: test' '^rule ' '^generation ' 'heartbeat-sent\|heard'; do
+for word in '^cluster: test' '^rule ' '^generation ' ' heartbeat$'; do
 	check "display has $word" grep -q "$word" /run/test/display
 done
 requests 60 first
@@ -86,12 +92,18 @@ check "the shares are even" wait_until 10 even
 rm /etc/nlb/test.toml
 
 adm h1 drain all:80
-check "a rule is drained as Windows has it" wait_until 10 eval '[ "$(adm h1 -j queryport all:80 | jq -r .rule.state)" = draining ]'
+rule_drains() {
+	[ "$(adm h1 -j queryport all:80 | jq -r .rule.state)" = draining ]
+}
+check "a rule is drained as Windows has it" rule_drains
 adm h1 enable all:80
 adm h1 suspend eth0
 check "suspended" state_is 1 suspended
-# Whoever has problems sees them first, on whichever interface.
-same "the state is the third line" '  host: 1 (suspended)' "$(adm h1 | sed -n 's/ *$//; 3s/, .*)/)/p')"
+# What is wrong stands before all that is well.
+third_line() {
+	adm h1 | sed -n 3p | grep -q '^  host: 1 (suspended'
+}
+check "the state is in the third line" third_line
 adm h1 resume eth0
 adm h1 start eth0
 check "all are members again" wait_agree 30 1 2
