@@ -42,7 +42,7 @@ impl Authenticator for SomeKey {
 
     fn sign(&self, key_id: u8, message: &[u8]) -> Option<[u8; TAG_LEN]> {
         let half = self.stamp(key_id, message)?;
-        let tag = u128::from(half) << 64 | u128::from(!half);
+        let tag = (u128::from(half) << 64) | u128::from(!half);
         Some(if key_id == 0 {
             [0; TAG_LEN]
         } else {
@@ -161,7 +161,7 @@ fn write_body(kind: Kind, number: usize, numbers: &mut Numbers, writer: &mut Wri
             for _ in 0..count {
                 let (slot, word) = (numbers.below(SLOTS_MAX) as u16, numbers.next());
                 let (one, more) = (numbers.below(64), numbers.sparse());
-                write_slot(writer, slot, |n| match more >> n & 1 {
+                write_slot(writer, slot, |n| match (more >> n) & 1 {
                     _ if n == one => word,
                     1 => word.rotate_left(n as u32),
                     _ => 0,
@@ -213,7 +213,7 @@ fn write_heartbeat(number: usize, numbers: &mut Numbers, writer: &mut Writer<'_>
 fn write_change(number: usize, numbers: &mut Numbers, writer: &mut Writer<'_>) {
     let head = ChangeHead {
         step: Step::ALL[number % Step::ALL.len()],
-        number: numbers.next() >> numbers.below(60) | 1,
+        number: (numbers.next() >> numbers.below(60)) | 1,
         base: numbers.generation(),
         base_digest: numbers.next(),
         result: numbers.next(),
@@ -242,7 +242,7 @@ pub(super) fn frame(kind: Kind, number: usize, numbers: &mut Numbers) -> Vec<u8>
         host: numbers.host(),
         cluster_id: numbers.next(),
         incarnation: numbers.next() | 1,
-        seq: numbers.next() >> numbers.below(60) | 1,
+        seq: (numbers.next() >> numbers.below(60)) | 1,
         serving: numbers.below(2) == 1,
     };
     let mut writer = Writer::new(&mut buf, HEADER_LEN);

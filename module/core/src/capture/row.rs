@@ -354,7 +354,7 @@ fn read_map(row: &mut Row, kind: Kind, body: &[u8]) -> String {
         let parts = (0..64).filter(|bit| request.parts.contains(64 * word + bit));
         row.hex(
             "nlb.map.missing",
-            parts.clone().fold(0, |bits, bit| bits | 1 << bit),
+            parts.clone().fold(0, |bits, bit| bits | (1 << bit)),
         );
         parts.for_each(|bit| row.text("nlb.map.missing.part", 64 * word + bit));
     }
@@ -392,7 +392,9 @@ fn read_residue(row: &mut Row, body: &[u8]) -> String {
     for slot in residue.slots() {
         row.text("nlb.residue.slot", slot.slot);
         let words: Vec<_> = slot.words().filter(|(_, word)| *word != 0).collect();
-        let present = words.iter().fold(0, |bits, (number, _)| bits | 1 << number);
+        let present = words
+            .iter()
+            .fold(0, |bits, (number, _)| bits | (1 << number));
         row.hex("nlb.residue.words", present);
         for (_, word) in words {
             row.hex("nlb.residue.word", word);
