@@ -57,6 +57,7 @@ local CAUSES = {
     [9] = "restarted",
     [10] = "recovered",
     [11] = "health",
+    [12] = "settings",
 }
 -- END of it
 
