@@ -224,7 +224,17 @@ impl World {
             && (as_bond || (device.ethernet && over.ethernet))
             && !self.below(id).contains(&master)
             && !self.below(master).contains(&id)
+            && (sort != Sort::Ovs || !self.is_on_ovs(id))
             && self.depth(id) < DEPTH_MAX
+    }
+
+    /// Whether a datapath of Open vSwitch is below a device. As a port of another datapath the kernel would wait for it for
+    /// ever, without any module of ours: it deletes the lower datapath under `ovs_mutex`, waits there for the devices on it,
+    /// and needs that mutex to give a port back (`ovs_dp_cmd_del`, `ovs_dp_notify_wq`).
+    fn is_on_ovs(&self, id: Id) -> bool {
+        let below = self.below(id);
+        let mut devices = below.iter().filter_map(|it| self.devices.get(it));
+        devices.any(|device| device.sort() == Sort::Ovs)
     }
 
     /// Whether a bridge would have two ways to the switch, and frames would go round for ever.
