@@ -33,9 +33,9 @@ pub(crate) enum Exit {
     NeedsRestart = 9,
 }
 
-/// A failure.
+/// A failure: what to tell the user, and how the program ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
 }

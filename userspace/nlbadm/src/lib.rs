@@ -22,6 +22,13 @@ mod rulefile;
 mod rulename;
 mod source;
 
+pub use self::{
+    config::{
+        Action, Config, DIRECTORY, HealthCheck, HttpProbe, Machine, Probe, RuleCheck, Section,
+    },
+    failure::Failure,
+};
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,7 +36,7 @@ use nlb_core::{genl::Control, rules::RuleState};
 
 use crate::{
     cli::{Cli, RulesVerb, Target, Verb},
-    failure::{Exit, Failure},
+    failure::Exit,
     host::Host,
     kernel::{Kernel, Linux},
     output::print,

@@ -29,7 +29,7 @@ use serde::{
 };
 use toml::Spanned;
 
-use crate::{endpoint::usable_vip, failure::Failure, source::Source};
+use crate::{config::FileCheck, endpoint::usable_vip, failure::Failure, source::Source};
 
 /// An example, for `--help` and the manual page. It is checked as it stands by the tests.
 pub(crate) const EXAMPLE: &str = r#"# The same file for all hosts; what is left out has the value in the comments.
@@ -91,6 +91,7 @@ pub(crate) struct FileRule {
     health: HealthAction,
     weights: BTreeMap<HostKey, u8>,
     priorities: BTreeMap<HostKey, u8>,
+    check: Option<Spanned<FileCheck>>,
 }
 
 impl Default for FileRule {
@@ -107,6 +108,7 @@ impl Default for FileRule {
             health: HealthAction::Report,
             weights: BTreeMap::new(),
             priorities: BTreeMap::new(),
+            check: None,
         }
     }
 }
@@ -210,6 +212,15 @@ impl RuleFile {
         let source = Source::with_lines(name, text);
         let contents: Contents = toml::from_str(source.text())
             .map_err(|error| source.refuse(error.span(), error.message()))?;
+        if let Some(check) = contents
+            .rule
+            .iter()
+            .find_map(|rule| rule.get_ref().check.as_ref())
+        {
+            let why =
+                "checks belong into the file of a cluster, /etc/nlb/NAME.toml, which nlbd reads";
+            return Err(source.refuse(Some(check.span()), why));
+        }
         Ok(RuleFile {
             source,
             rules: contents.rule,
@@ -224,6 +235,14 @@ impl RuleFile {
     /// How many rules there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
+    }
+
+    /// The rules with a check, each with what is written of that.
+    pub(crate) fn checks(&self) -> impl Iterator<Item = (Rule, &Spanned<FileCheck>)> {
+        self.rules.iter().filter_map(|rule| {
+            let rule = rule.get_ref();
+            Some((rule.rule(), rule.check.as_ref()?))
+        })
     }
 
     /// The first host id that a rule names and that is none of these, with the place of the rule.

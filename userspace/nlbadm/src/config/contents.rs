@@ -19,7 +19,7 @@ use crate::rulefile::FileRule;
 pub(super) const HOST_ID_MAX: u32 = HOSTS_MAX as u32;
 
 /// A key that may be left out, with its place.
-type Optional<T> = Option<Spanned<T>>;
+pub(super) type Optional<T> = Option<Spanned<T>>;
 
 /// All of the file.
 #[derive(Debug, Deserialize)]

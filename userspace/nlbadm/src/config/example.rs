@@ -27,11 +27,34 @@ key-id = 1                      # 1 to 255 [1]
 ports = 443
 protocols = "tcp"
 weights = { 1 = 100, 2 = 50 }   # by host id
+[rule.check]                    # nlbd, where it runs, checks the service of the rule on each host
+type = "https"                  # tcp, http, https, command, systemd
+interval = "2s"                 # from check to check: 100ms to 1h [2s]
+timeout = "1s"                  # for an answer; not longer than the interval [1s]
+rise = 2                        # good answers in a row until it counts as well again: 1 to 100 [2]
+fall = 3                        # bad ones until it counts as not well: 1 to 100 [3]
+action = "give-up"              # what the host does then: give-up this rule, drain the host [give-up]
+last = false                    # whether it does so though no other host takes the rule [false]
+# port = 443                    tcp, http, https: where the rule has more than one port
+path = "/health"                # http, https [/]
+host = "www.example.org"        # http, https: who is asked for [the VIP]
+status = "200-299"              # http, https: which answers are good, one or a range ["200-399"]
+body = "ready"                  # http, https: what stands in a good one [anything]
 
 [[rule]]
 ports = "8000-8099"
 mode = "single"
 priorities = { 1 = 2, 2 = 1 }   # by host id
+[rule.check]
+type = "command"
+# Exit code 0 or 1 is good, 2 is bad; all others tell nothing.
+command = ["/usr/lib/nagios/plugins/check_procs", "-c", "1:"]
+
+[[rule]]
+ports = 53
+[rule.check]
+type = "systemd"
+unit = "unbound.service"        # well as long as it is active
 
 [host.web1]                     # as `hostname` prints it on the host
 id = 1                          # 1 to 64; the lowest is the default host

@@ -11,7 +11,10 @@ use serde::{
 };
 use toml::de::{DeTable, DeValue};
 
-use super::contents::{Contents, FileCluster, FileHost};
+use super::{
+    contents::{Contents, FileCluster, FileHost},
+    health::FileCheck,
+};
 use crate::{failure::Failure, rulefile::FileRule, source::Source};
 
 /// How alike two keys must be for one to be taken for the other, from 0 to 1.
@@ -28,11 +31,19 @@ pub(super) enum Table {
     Host,
     /// `[[rule]]`
     Rule,
+    /// `[rule.check]`
+    Check,
 }
 
 impl Table {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Table::Top, Table::Cluster, Table::Host, Table::Rule];
+    pub(super) const ALL: [Self; 5] = [
+        Table::Top,
+        Table::Cluster,
+        Table::Host,
+        Table::Rule,
+        Table::Check,
+    ];
 
     /// What people call it.
     pub(super) const fn name(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Table {
             Table::Cluster => "[cluster]",
             Table::Host => "[host.NAME]",
             Table::Rule => "[[rule]]",
+            Table::Check => "[rule.check]",
         }
     }
 
@@ -51,6 +63,7 @@ impl Table {
             Table::Cluster => keys_of::<FileCluster>(),
             Table::Host => keys_of::<FileHost>(),
             Table::Rule => keys_of::<FileRule>(),
+            Table::Check => keys_of::<FileCheck>(),
         }
     }
 }
@@ -72,6 +85,11 @@ pub(super) fn check(source: &Source, file: &DeTable<'_>) -> Result<(), Failure> 
                 for rule in rules {
                     if let DeValue::Table(rule) = rule.get_ref() {
                         check_table(source, rule, Table::Rule)?;
+                        if let Some(DeValue::Table(check)) =
+                            rule.get("check").map(|check| check.get_ref())
+                        {
+                            check_table(source, check, Table::Check)?;
+                        }
                     }
                 }
             }

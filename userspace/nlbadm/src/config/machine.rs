@@ -2,11 +2,11 @@
 
 //! Which host of the file this machine is.
 
-use crate::host::Host;
+use crate::{host::Host, kernel::Linux};
 
 /// How this machine is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Its host name; empty if it has none.
     pub(crate) hostname: String,
     /// What `/etc/machine-id` holds.
@@ -14,6 +14,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// This machine. What cannot be read is as if it were not there.
+    #[must_use]
+    pub fn this() -> Self {
+        Machine::read(&mut Linux::default())
+    }
+
     /// This machine. What cannot be read is as if it were not there.
     pub(crate) fn read(host: &mut dyn Host) -> Self {
         let mut line = |path: &str| {

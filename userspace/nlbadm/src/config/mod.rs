@@ -6,6 +6,7 @@ mod check;
 mod contents;
 mod difference;
 mod example;
+mod health;
 mod keys;
 mod machine;
 #[cfg(test)]
@@ -36,15 +37,19 @@ use self::contents::{Contents, FileCluster, FileHost, get};
 pub(crate) use self::{
     difference::{Change, Difference, RuleLine},
     example::EXAMPLE,
-    machine::Machine,
+    health::FileCheck,
     settings::{Dedicated, Settings},
     text::{export, header, keys as rule_keys, quoted},
     value::InitialState,
 };
+pub use self::{
+    health::{Action, HealthCheck, HttpProbe, Probe},
+    machine::Machine,
+};
 use crate::{cli::value::cluster_name, failure::Failure, rulefile::RuleFile, source::Source};
 
 /// Where files of clusters and keys are.
-pub(crate) const DIRECTORY: &str = "/etc/nlb";
+pub const DIRECTORY: &str = "/etc/nlb";
 
 /// Longest file, in bytes. One with every rule, VIP and host has some 30 KiB.
 const FILE_MAX: u64 = 256 * 1024;
@@ -54,7 +59,7 @@ const KEY_ID: u8 = 1;
 
 /// A file that is right.
 #[derive(Debug)]
-pub(crate) struct Config {
+pub struct Config {
     source: Source,
     name: String,
     cluster: FileCluster,
@@ -64,14 +69,27 @@ pub(crate) struct Config {
     /// None: the default rule.
     rules: Option<RuleFile>,
     key: Option<PathBuf>,
+    checks: Vec<RuleCheck>,
+}
+
+/// A rule whose service is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleCheck {
+    /// The rule.
+    pub rule: Rule,
+    /// How it is checked.
+    pub check: HealthCheck,
 }
 
 /// The section of a host.
 #[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) name: String,
-    pub(crate) id: u8,
-    pub(crate) interface: String,
+pub struct Section {
+    /// Its name in the file.
+    pub name: String,
+    /// Host id, 1 to 64.
+    pub id: u8,
+    /// Interface on the segment of the cluster.
+    pub interface: String,
     span: Range<usize>,
     host: FileHost,
 }
@@ -82,7 +100,7 @@ impl Config {
     /// # Errors
     ///
     /// If it cannot be read, or is not right, with the place.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+    pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let input: io::Result<Box<dyn Read>> = if path.as_os_str() == "-" {
             Ok(Box::new(io::stdin()))
@@ -149,7 +167,7 @@ impl Config {
         let rules = contents
             .rule
             .map(|rules| RuleFile::within(source.clone(), rules));
-        let config = Config {
+        let mut config = Config {
             source,
             name,
             cluster,
@@ -157,8 +175,10 @@ impl Config {
             hosts,
             rules,
             key,
+            checks: Vec::new(),
         };
         check::all(&config)?;
+        config.checks = config.read_checks()?;
         Ok(config)
     }
 
@@ -168,7 +188,8 @@ impl Config {
     }
 
     /// The name of the cluster.
-    pub(crate) fn name(&self) -> &str {
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
@@ -180,6 +201,21 @@ impl Config {
     /// How many rules it has, the default rule included.
     pub(crate) fn rules(&self) -> usize {
         self.rules.as_ref().map_or(1, RuleFile::len)
+    }
+
+    /// The rules whose service is checked, in their order.
+    #[must_use]
+    pub fn checks(&self) -> &[RuleCheck] {
+        &self.checks
+    }
+
+    fn read_checks(&self) -> Result<Vec<RuleCheck>, Failure> {
+        let written = self.rules.iter().flat_map(RuleFile::checks);
+        let read = |(rule, written): (Rule, &Spanned<FileCheck>)| {
+            let check = health::check(&self.source, &rule, &self.vips, written)?;
+            Ok(RuleCheck { rule, check })
+        };
+        written.map(read).collect()
     }
 
     /// The sections of hosts, in order of their ids.
@@ -241,11 +277,7 @@ impl Config {
     /// # Errors
     ///
     /// If there is none, or the one of its host name is for another machine.
-    pub(crate) fn section(
-        &self,
-        machine: &Machine,
-        named: Option<&str>,
-    ) -> Result<&Section, Failure> {
+    pub fn section(&self, machine: &Machine, named: Option<&str>) -> Result<&Section, Failure> {
         let by_name = |name: &str| self.hosts.iter().find(|section| section.name == name);
         if let Some(name) = named {
             return by_name(name).ok_or_else(|| self.no_section(&format!("for the host {name}")));

@@ -10,7 +10,7 @@ use nlb_core::{
 use nlb_netlink::Named;
 use serde_json::Value;
 
-use super::{InitialState, contents::HOST_ID_MAX, keys::Table};
+use super::{InitialState, contents::HOST_ID_MAX, health, keys::Table};
 
 fn schema() -> Value {
     serde_json::from_str(include_str!("../../../../dist/nlb.schema.json")).unwrap()
@@ -23,6 +23,7 @@ fn pointer(table: Table) -> &'static str {
         Table::Cluster => "/properties/cluster",
         Table::Host => "/properties/host/additionalProperties",
         Table::Rule => "/properties/rule/items",
+        Table::Check => "/properties/rule/items/properties/check",
     }
 }
 
@@ -53,7 +54,8 @@ fn the_schema_has_the_words_of_the_parser() {
     fn names<T: Named>() -> Vec<&'static str> {
         T::VALUES.iter().map(|value| value.name()).collect()
     }
-    for (table, name, words) in [
+    let checks = health::words().map(|(key, words)| (Table::Check, key, words));
+    for (table, name, words) in checks.into_iter().chain([
         (Table::Cluster, "mode", names::<Mode>()),
         (Table::Cluster, "echo", names::<Echo>()),
         (Table::Cluster, "responder", names::<Responder>()),
@@ -68,7 +70,7 @@ fn the_schema_has_the_words_of_the_parser() {
             "state",
             InitialState::ALL.map(InitialState::name).to_vec(),
         ),
-    ] {
+    ]) {
         let mut written: Vec<_> = key(table, name)["enum"]
             .as_array()
             .unwrap()
@@ -96,6 +98,9 @@ fn the_schema_has_the_bounds_of_the_parser() {
     assert_eq!(bounds(Table::Cluster, "key-id"), range(1, 255));
     assert_eq!(bounds(Table::Host, "id"), range(1, HOST_ID_MAX));
     assert_eq!(bounds(Table::Host, "weight"), range(0, 100));
+    for run in ["rise", "fall"] {
+        assert_eq!(bounds(Table::Check, run), range(1, health::RUN_MAX));
+    }
     let schema = schema();
     let max = |path: &str| schema.pointer(path).and_then(Value::as_u64);
     assert_eq!(
