@@ -2,7 +2,10 @@
 
 //! What carries netlink datagrams: a socket, or a script in tests.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use netlink_sys::{
     Socket, SocketAddr,
@@ -94,6 +97,13 @@ impl NetlinkSocket {
         socket.set_netlink_get_strict_chk(true)?;
         socket.set_rx_buf_sz(SOCKET_BUFFER)?;
         Ok(NetlinkSocket { socket })
+    }
+}
+
+/// To wait for notifications beside other things.
+impl AsFd for NetlinkSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

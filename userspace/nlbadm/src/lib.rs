@@ -8,6 +8,7 @@ mod absent;
 mod cli;
 mod cmd;
 mod config;
+pub mod daemon;
 mod endpoint;
 mod failure;
 #[cfg(test)]
@@ -120,6 +121,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),
         Verb::Counters(args) => print(json, &cmd::counters::run(kernel, &args)?),
         Verb::Connections(target) => print(json, &cmd::connections::run(kernel, &target)?),
+        Verb::Checks(args) => print(json, &cmd::checks::run(&args)?),
         Verb::History(target) => print(json, &cmd::history::run(kernel, &target)?),
         Verb::Buckets(args) => print(json, &cmd::buckets::run(kernel, &args)?),
         Verb::Key(verb) => match cmd::key::run(kernel, &verb)? {

@@ -114,6 +114,8 @@ pub(crate) enum Verb {
     Counters(Counters),
     /// Print the TCP connections to the VIPs that this host has: what a drain waits for
     Connections(Target),
+    /// Print how the health checks of this host stand, which nlbd makes
+    Checks(Checks),
     /// Print when and why a cluster converged
     History(Target),
     /// Print which host owns how much, and which buckets
@@ -548,6 +550,18 @@ pub(crate) struct Counters {
     /// Count the packets of this rule alone, by its number in `nlbadm rules`
     #[arg(long, value_name = "NUMBER")]
     pub(crate) rule: Option<u16>,
+}
+
+/// Arguments of `checks`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Checks {
+    /// Name of a cluster; all if left out
+    #[arg(value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+
+    /// Where nlbd listens
+    #[arg(long, value_name = "FILE", default_value = crate::daemon::SOCKET, value_hint = ValueHint::FilePath)]
+    pub(crate) socket: PathBuf,
 }
 
 /// Arguments of `buckets`.

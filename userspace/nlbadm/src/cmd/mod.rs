@@ -5,6 +5,7 @@
 pub(crate) mod apply;
 pub(crate) mod buckets;
 pub(crate) mod check;
+pub(crate) mod checks;
 pub(crate) mod completions;
 pub(crate) mod connections;
 pub(crate) mod control;

@@ -7,6 +7,7 @@
 //! of JSON cut such numbers to 53 bits.
 
 pub(crate) mod buckets;
+pub(crate) mod checks;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod connections;

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What nlbadm and nlbd say to each other: one line of JSON as a request, one as the reply, over a Unix socket.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Where nlbd listens.
+pub const SOCKET: &str = "/run/nlb/nlbd.sock";
+
+/// Version of the protocol. A side that meets another one says so, and nothing else.
+pub const VERSION: u32 = 1;
+
+/// Longest request, in bytes.
+pub const REQUEST_MAX: u64 = 4096;
+
+/// Longest reply, in bytes: every rule of a hundred clusters has a check of some 500 bytes.
+const REPLY_MAX: u64 = 4 * 1024 * 1024;
+
+/// How long either side waits for the other.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`]
+    pub version: u32,
+    /// What is wanted.
+    pub request: Wanted,
+}
+
+/// What nlbd can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// All checks, and how they stand.
+    Checks,
+}
+
+/// A reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// [`VERSION`]
+    pub version: u32,
+    /// What was asked for, or why it is not there.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What stands in a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// All checks.
+    Checks(Vec<CheckShape>),
+    /// Why there is no answer.
+    Error(String),
+}
+
+/// How a check stands. The keys are stable, and only added to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckShape {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// What the rule covers.
+    pub rule: String,
+    /// What is asked, and where.
+    pub check: String,
+    /// `well`, `unwell`, or `unknown` before there were enough answers.
+    pub state: String,
+    /// Since when: RFC 3339, UTC.
+    pub since: String,
+    /// What the last check found; null before the first.
+    pub message: Option<String>,
+    /// When the last check was made: RFC 3339, UTC; null before the first.
+    pub checked: Option<String>,
+    /// `give-up` or `drain`.
+    pub action: String,
+    /// Whether nlbd has given up what the action is about.
+    pub given_up: bool,
+    /// What is to be known of it beside that; null if nothing.
+    pub note: Option<String>,
+}
+
+/// Asks nlbd, which listens at a path.
+///
+/// # Errors
+///
+/// If nobody listens there, the reply takes more than [`PATIENCE`], or it is none.
+pub fn ask(socket: &Path, wanted: Wanted) -> io::Result<Content> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let request = Request {
+        version: VERSION,
+        request: wanted,
+    };
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut reply = Vec::new();
+    BufReader::new(stream.take(REPLY_MAX)).read_until(b'\n', &mut reply)?;
+    let reply: Reply = serde_json::from_slice(&reply)?;
+    Ok(reply.content)
+}

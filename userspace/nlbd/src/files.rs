@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The files of clusters that this host is in.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use nlbadm::{Config, Failure, Machine};
+
+use crate::{host::ClusterChecks, log};
+
+/// The files of clusters, and what each said when it was right last.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// Files, and directories, which stand for all files `*.toml` in them.
+    paths: Vec<PathBuf>,
+    /// The section that is for this host, if it is told.
+    section: Option<String>,
+    /// None: this host has no part in the cluster.
+    good: BTreeMap<PathBuf, Option<ClusterChecks>>,
+}
+
+impl Files {
+    /// The files at these paths, and which section is this host's, if that is told.
+    pub(crate) fn new(paths: Vec<PathBuf>, section: Option<String>) -> Self {
+        Files {
+            paths,
+            section,
+            good: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the files again. A file that is not right is told, and counts as it was when it was right last.
+    ///
+    /// The checks, and whether there was a file that could not be read.
+    pub(crate) fn read(&mut self, machine: &Machine) -> (Vec<ClusterChecks>, bool) {
+        let mut unread = false;
+        let mut files = Vec::new();
+        for path in &self.paths {
+            match listed(path) {
+                Ok(listed) => files.extend(listed),
+                Err(error) => {
+                    unread = true;
+                    log!("{}: {error}", path.display());
+                }
+            }
+        }
+        let mut before = std::mem::take(&mut self.good);
+        for file in files {
+            match checks(&file, machine, self.section.as_deref()) {
+                Ok(checks) => {
+                    self.good.insert(file, checks);
+                }
+                Err(failure) => {
+                    unread = true;
+                    log!("{failure}");
+                    if let Some(known) = before.remove(&file) {
+                        self.good.insert(file, known);
+                    }
+                }
+            }
+        }
+        (self.good.values().flatten().cloned().collect(), unread)
+    }
+}
+
+/// The checks of a file; none if it has no section for this host.
+fn checks(
+    file: &Path,
+    machine: &Machine,
+    section: Option<&str>,
+) -> Result<Option<ClusterChecks>, Failure> {
+    let config = Config::read(file)?;
+    if let Err(failure) = config.section(machine, section) {
+        log!("no checks of the cluster {}: {failure}", config.name());
+        return Ok(None);
+    }
+    Ok(Some(ClusterChecks {
+        cluster: config.name().into(),
+        checks: config.checks().to_vec(),
+    }))
+}
+
+/// The files that a path stands for, in their order. A directory that is not there has none.
+fn listed(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(vec![path.into()]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.extension().is_none() => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry?.path();
+        if file.extension() == Some(OsStr::new("toml")) && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(cluster: &str, checks: usize) -> String {
+        let rule = |number| {
+            format!(
+                "[[rule]]\nports = {}\n[rule.check]\ntype = \"tcp\"\n",
+                80 + number
+            )
+        };
+        let rules: String = (0..checks).map(rule).collect();
+        format!(
+            "[cluster]\nname = \"{cluster}\"\nvips = [\"192.0.2.10\"]\ninterface = \"eth1\"\n{rules}[host.a]\nid = 1\n"
+        )
+    }
+
+    /// The clusters with their numbers of checks.
+    fn read(files: &mut Files) -> (Vec<(String, usize)>, bool) {
+        let (clusters, unread) = files.read(&Machine::default());
+        let count = |it: &ClusterChecks| (it.cluster.clone(), it.checks.len());
+        (clusters.iter().map(count).collect(), unread)
+    }
+
+    #[test]
+    fn a_file_that_is_not_right_counts_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut files = Files::new(vec![folder.path().into()], Some("a".into()));
+        assert_eq!(read(&mut files), (vec![], false));
+        fs::write(at("a.toml"), file("a", 1)).unwrap();
+        fs::write(at("b.toml"), file("b", 2)).unwrap();
+        fs::write(at("b.key"), "no file of a cluster").unwrap();
+        assert_eq!(
+            read(&mut files),
+            (vec![("a".into(), 1), ("b".into(), 2)], false)
+        );
+        fs::write(at("b.toml"), "[cluster").unwrap();
+        assert_eq!(
+            read(&mut files),
+            (vec![("a".into(), 1), ("b".into(), 2)], true)
+        );
+        fs::write(at("b.toml"), file("b", 3)).unwrap();
+        fs::remove_file(at("a.toml")).unwrap();
+        assert_eq!(read(&mut files), (vec![("b".into(), 3)], false));
+    }
+
+    #[test]
+    fn a_host_without_a_section_has_no_checks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        fs::write(&path, file("a", 1)).unwrap();
+        let mut files = Files::new(vec![path.clone()], Some("b".into()));
+        assert_eq!(read(&mut files), (vec![], false));
+        let mut files = Files::new(vec![path], None);
+        assert_eq!(read(&mut files), (vec![], false));
+    }
+
+    #[test]
+    fn a_directory_may_be_absent_and_a_file_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| vec![folder.path().join(name)];
+        assert_eq!(read(&mut Files::new(path("nlb"), None)), (vec![], false));
+        assert_eq!(
+            read(&mut Files::new(path("web.toml"), None)),
+            (vec![], true)
+        );
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `nlbd`, the optional daemon of a host: it checks whether the services that its clusters are for are well, and gives
+//! new clients to the other hosts when they are not.
+//!
+//! Packets and membership do not go through it: it may be killed at any moment.
+
+mod daemon;
+mod events;
+mod files;
+mod health;
+mod hold;
+mod host;
+mod kernel;
+mod log;
+mod marks;
+mod probe;
+mod report;
+mod schedule;
+mod socket;
+mod target;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use log::log;
+
+/// Checks the services of nlb clusters on this host, and gives new clients to other hosts when they are not well.
+#[derive(Debug, Parser)]
+#[command(name = "nlbd", version)]
+struct Arguments {
+    /// Files of clusters; a directory stands for all files *.toml in it
+    #[arg(value_name = "FILE", default_value = nlbadm::DIRECTORY)]
+    files: Vec<PathBuf>,
+
+    /// The section of the files that is for this host [default: the one of its machine id or host name]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+
+    /// Directory for the socket, and for the note of what was given up; it is made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "/run/nlb")]
+    run_directory: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match daemon::run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The Unix socket of nlbd, for root alone: one request on a connection.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nlbadm::daemon::{Content, PATIENCE, REQUEST_MAX, Reply, Request, VERSION, Wanted};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+
+/// Connections at the same time. Further ones wait.
+const CONNECTIONS_MAX: usize = 16;
+
+/// What somebody wants to know, and where the answer goes.
+pub(crate) type Question = (Wanted, oneshot::Sender<Content>);
+
+/// A socket that is removed when it is not listened to any more.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+    room: Arc<Semaphore>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+impl Socket {
+    /// Listens at a path. One that an earlier process has left there is removed.
+    ///
+    /// # Errors
+    ///
+    /// If another process listens there, or it cannot be made.
+    pub(crate) fn listen(path: &Path) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another nlbd listens there",
+            ));
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(Socket {
+            path: path.into(),
+            listener,
+            room: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        })
+    }
+
+    /// Takes connections for ever, and hands on what is asked.
+    pub(crate) async fn serve(&self, questions: mpsc::Sender<Question>) -> io::Error {
+        loop {
+            let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else {
+                return io::ErrorKind::BrokenPipe.into();
+            };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let questions = questions.clone();
+                    tokio::spawn(async move {
+                        // One that takes too long, or has gone, is nobody's loss.
+                        drop(timeout(PATIENCE, answer(stream, questions)).await);
+                        drop(permit);
+                    });
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+/// Answers one request.
+async fn answer(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
+    let (reading, mut writing) = stream.split();
+    let mut line = Vec::new();
+    BufReader::new(reading.take(REQUEST_MAX))
+        .read_until(b'\n', &mut line)
+        .await?;
+    let content = match request(&line) {
+        Ok(wanted) => ask(wanted, questions).await,
+        Err(text) => Content::Error(text),
+    };
+    let reply = Reply {
+        version: VERSION,
+        content,
+    };
+    let mut line = serde_json::to_vec(&reply)?;
+    line.push(b'\n');
+    writing.write_all(&line).await
+}
+
+/// What is wanted, or what is wrong with the request.
+fn request(line: &[u8]) -> Result<Wanted, String> {
+    /// What every version of a request has.
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+
+    let Versioned { version } =
+        serde_json::from_slice(line).map_err(|error| format!("this is no request: {error}"))?;
+    if version != VERSION {
+        return Err(format!(
+            "the request is of version {version}, and this nlbd speaks version {VERSION}: install both programs of one release"
+        ));
+    }
+    let request: Request = serde_json::from_slice(line)
+        .map_err(|error| format!("there is no such request: {error}"))?;
+    Ok(request.request)
+}
+
+async fn ask(wanted: Wanted, questions: mpsc::Sender<Question>) -> Content {
+    let (sender, receiver) = oneshot::channel();
+    let ends = || Content::Error("nlbd ends".into());
+    if questions.send((wanted, sender)).await.is_err() {
+        return ends();
+    }
+    receiver.await.unwrap_or_else(|_| ends())
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What can be given up: a rule of a cluster on this host, or the host in a cluster; and what the kernel says of it.
+
+use std::{fmt, net::IpAddr};
+
+use nlb_core::{
+    genl::Control,
+    rules::{FilteringMode, Protocols, Rule, RuleState},
+    state::HostState,
+};
+use nlb_netlink::{
+    Error,
+    object::{BucketMap, Cluster, ClusterChange, Member, PortRule, RuleChange},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hold::{Seen, Stance},
+    kernel::Kernel,
+};
+
+/// What can be given up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Target {
+    /// Name of the cluster.
+    pub(crate) cluster: String,
+    /// None: the host, with all of its rules.
+    pub(crate) rule: Option<Coverage>,
+}
+
+/// What a rule covers. Two rules of a cluster never cover the same, and the number of a rule may change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Coverage {
+    vip: Option<IpAddr>,
+    protocols: u8,
+    first_port: u16,
+    last_port: u16,
+}
+
+impl From<&Rule> for Coverage {
+    fn from(rule: &Rule) -> Self {
+        Coverage {
+            vip: rule.vip,
+            protocols: rule.protocols as u8,
+            first_port: rule.first_port,
+            last_port: rule.last_port,
+        }
+    }
+}
+
+impl Coverage {
+    fn is_of(&self, rule: &PortRule) -> bool {
+        self.vip == rule.vip
+            && self.protocols == rule.protocols.number()
+            && (self.first_port, self.last_port) == (rule.first_port, rule.last_port)
+    }
+}
+
+/// As nlbadm names rules: "tcp 443 of 192.0.2.10".
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Protocols::from_u8(self.protocols) {
+            Some(Protocols::Both) | None => {}
+            Some(protocols) => write!(f, "{} ", protocols.name())?,
+        }
+        match (self.first_port, self.last_port) {
+            (0, u16::MAX) => f.write_str("all ports")?,
+            (first, last) if first == last => write!(f, "{first}")?,
+            (first, last) => write!(f, "{first}-{last}")?,
+        }
+        match self.vip {
+            Some(vip) => write!(f, " of {vip}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.rule {
+            Some(rule) => write!(f, "cluster {}, rule {rule}", self.cluster),
+            None => write!(f, "cluster {}, this host", self.cluster),
+        }
+    }
+}
+
+/// A target as the kernel knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    ifindex: u32,
+    /// Number of the rule; none for the host.
+    number: Option<u16>,
+}
+
+impl Target {
+    /// Where it is, and how it stands; none if there is no such cluster, or no such rule in force.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses to tell, or the socket fails.
+    pub(crate) fn look(&self, kernel: &mut impl Kernel) -> Result<Option<(Place, Seen)>, Error> {
+        let clusters = match kernel.clusters() {
+            Err(Error::NoFamily(_)) => return Ok(None),
+            other => other?,
+        };
+        let Some(cluster) = clusters.into_iter().find(|it| it.name == self.cluster) else {
+            return Ok(None);
+        };
+        let ifindex = cluster.ifindex;
+        let members = kernel.members(ifindex)?;
+        let Some(coverage) = &self.rule else {
+            let maps = kernel.buckets(ifindex)?;
+            let place = Place {
+                ifindex,
+                number: None,
+            };
+            return Ok(Some((place, host(&cluster, &members, &maps))));
+        };
+        let rules = kernel.rules(ifindex)?;
+        let in_force = |rule: &&PortRule| !rule.pending && coverage.is_of(rule);
+        let Some(rule) = rules.iter().find(in_force) else {
+            return Ok(None);
+        };
+        let maps = kernel.buckets(ifindex)?;
+        let place = Place {
+            ifindex,
+            number: Some(rule.number),
+        };
+        Ok(Some((place, of_rule(&cluster, &members, rule, &maps))))
+    }
+}
+
+impl Place {
+    /// Takes no new connections any more.
+    pub(crate) fn give_up(self, kernel: &mut impl Kernel) -> Result<(), Error> {
+        self.set(kernel, RuleState::Draining, Control::Drain)
+    }
+
+    /// Takes new connections again.
+    pub(crate) fn take_back(self, kernel: &mut impl Kernel) -> Result<(), Error> {
+        self.set(kernel, RuleState::Enabled, Control::Start)
+    }
+
+    fn set(
+        self,
+        kernel: &mut impl Kernel,
+        state: RuleState,
+        control: Control,
+    ) -> Result<(), Error> {
+        match self.number {
+            Some(number) => kernel.change_rule(self.ifindex, number, RuleChange::State(state)),
+            None => kernel.change(self.ifindex, ClusterChange::Control(control)),
+        }
+    }
+}
+
+/// Whether another member takes new connections.
+fn another_serves(members: &[Member]) -> bool {
+    let serves = |member: &Member| member.member && member.state.is(HostState::Converged);
+    members.iter().any(|member| !member.this && serves(member))
+}
+
+fn incarnation(members: &[Member]) -> u64 {
+    let this = members.iter().find(|member| member.this);
+    this.map_or(0, |member| member.incarnation)
+}
+
+fn host(cluster: &Cluster, members: &[Member], maps: &[BucketMap]) -> Seen {
+    let stance = if cluster.state.is(HostState::Draining) {
+        Stance::Drains
+    } else if cluster.state.is(HostState::Converged) || cluster.state.is(HostState::Joining) {
+        Stance::Takes
+    } else {
+        Stance::Otherwise
+    };
+    let owned = maps
+        .iter()
+        .any(|map| map.owners.iter().any(|&owner| owner != 0));
+    Seen {
+        stance,
+        serves: cluster.state.is(HostState::Converged) || stance == Stance::Drains,
+        others: another_serves(members),
+        nobody: !maps.is_empty() && !owned,
+        incarnation: incarnation(members),
+    }
+}
+
+fn of_rule(cluster: &Cluster, members: &[Member], rule: &PortRule, maps: &[BucketMap]) -> Seen {
+    let stance = if rule.state.is(RuleState::Enabled) {
+        Stance::Takes
+    } else if rule.state.is(RuleState::Draining) {
+        Stance::Drains
+    } else {
+        Stance::Otherwise
+    };
+    let map = maps.iter().find(|map| map.slot == rule.number);
+    let owners = map.map_or(&[][..], |map| map.owners.as_slice());
+    let another = |&owner: &u8| owner != 0 && owner != cluster.host_id;
+    // In mode single one host has all buckets, and whether others would take them shows only when it lets go.
+    let others = owners.iter().any(another)
+        || rule.mode.is(FilteringMode::Single) && another_serves(members);
+    Seen {
+        stance,
+        serves: cluster.state.is(HostState::Converged),
+        others,
+        nobody: !owners.is_empty() && owners.iter().all(|&owner| owner == 0),
+        incarnation: incarnation(members),
+    }
+}
