@@ -3,7 +3,7 @@
 #
 # prepare.sh WHAT: set up and build what a run of guests needs, and nothing else.
 #   segment   guests without nlb
-#   lab       the demo and the lab: nlb.ko, nlbadm, the test tool
+#   lab       the demo and the lab: nlb.ko, nlbadm, nlbd, the test tool
 #   tests     scenarios: also the generator of packets, an empty hook, what
 #             refuses calls, and the table of golden packets
 # Prints lines "NAME PATH": "release RELEASE", and the files that guests get, by
@@ -89,7 +89,7 @@ plan=("host 15 host packages" "tree 60 Debian 13 tree" "kernel 20 stock kernel" 
 if [ "$what" != segment ]; then
 	plan+=("metadata 75 kernel's Rust metadata")
 fi
-plan+=("programs 75 nlbadm and tt" "images 15 guests' disks")
+plan+=("programs 110 nlbadm, nlbd and tt" "images 15 guests' disks")
 if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
@@ -122,6 +122,7 @@ if [ "$what" = segment ]; then
 	exit 0
 fi
 printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
+printf 'bin/nlbd %s/nlbd\n' "$(stage_output programs)"
 printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
 if [ "$what" = tests ]; then
 	for bench in $TEST_MODULES; do
