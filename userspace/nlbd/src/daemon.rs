@@ -26,7 +26,7 @@ use crate::{
     Arguments, events,
     files::Files,
     health::Answer,
-    host::{CheckId, Host},
+    host::{CheckId, Host, Watch},
     kernel::Linux,
     log,
     marks::Marks,
@@ -100,11 +100,16 @@ enum Wake {
 impl Daemon {
     /// Reads the files again.
     fn reload(&mut self) {
+        let before = self.host.watches().iter().map(|watch| watch.id).max();
         let (clusters, unread) = self.files.read(&Machine::this());
         self.host
             .set(clusters, unread, Instant::now(), SystemTime::now());
         self.schedule.set(self.host.watches());
-        log!("{} checks", self.host.watches().len());
+        let new = |watch: &&Watch| Some(watch.id) > before;
+        let new = self.host.watches().iter().filter(new).count();
+        let all = self.host.watches().len();
+        let plural = if all == 1 { "" } else { "s" };
+        log!("{all} check{plural}, {new} of them new");
     }
 
     /// Does what there is to do until the process shall end.

@@ -7,6 +7,8 @@
 
 mod daemon;
 mod events;
+#[cfg(test)]
+mod fake;
 mod files;
 mod health;
 mod hold;

@@ -2,6 +2,9 @@
 
 //! The checks of this host, of all its clusters: answers in, changes of the kernel's state out.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Instant, SystemTime},

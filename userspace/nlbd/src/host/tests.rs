@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+use std::{path::PathBuf, time::Duration};
+
+use nlb_core::{
+    genl::Affinity,
+    rules::{FilteringMode, Rule, RuleState},
+    state::HostState,
+};
+use nlbadm::Probe;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{fake::Fake, health::Verdict};
+
+fn rule(port: u16) -> Rule {
+    Rule {
+        first_port: port,
+        last_port: port,
+        ..Rule::all(Affinity::None)
+    }
+}
+
+fn check(port: u16, action: Action) -> RuleCheck {
+    RuleCheck {
+        rule: rule(port),
+        check: HealthCheck {
+            probe: Probe::Systemd("web.service".into()),
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            rise: 1,
+            fall: 1,
+            action,
+            last: false,
+        },
+    }
+}
+
+fn web(checks: &[RuleCheck]) -> Vec<ClusterChecks> {
+    vec![ClusterChecks {
+        cluster: "web".into(),
+        checks: checks.to_vec(),
+    }]
+}
+
+/// A host with a kernel, and the file of its notes.
+struct Bench {
+    fake: Fake,
+    host: Host<Fake>,
+    path: PathBuf,
+    _folder: TempDir,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(rules: &[u16], checks: &[RuleCheck]) -> Self {
+        let fake = Fake::new(rules.iter().map(|&port| rule(port)).collect());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.json");
+        let mut bench = Bench {
+            host: Host::new(fake.clone(), Marks::read(&path).unwrap()),
+            fake,
+            path,
+            _folder: folder,
+            now: Instant::now(),
+        };
+        bench.set(checks);
+        bench
+    }
+
+    fn set(&mut self, checks: &[RuleCheck]) {
+        self.host
+            .set(web(checks), false, self.now, SystemTime::UNIX_EPOCH);
+    }
+
+    /// The process is killed, and another one begins.
+    fn again(&mut self, checks: &[RuleCheck], unread: bool) {
+        self.host = Host::new(self.fake.clone(), Marks::read(&self.path).unwrap());
+        self.host
+            .set(web(checks), unread, self.now, SystemTime::UNIX_EPOCH);
+    }
+
+    /// The check in this place of the list finds something.
+    fn found(&mut self, place: usize, verdict: Verdict) {
+        let id = self.host.watches()[place].id;
+        let answer = Answer {
+            verdict,
+            text: "said so".into(),
+        };
+        self.host
+            .answer(id, answer, self.now, SystemTime::UNIX_EPOCH);
+    }
+
+    /// What was changed since this was asked last.
+    fn changes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.fake.0.borrow_mut().changes)
+    }
+
+    fn note(&self, place: usize) -> (bool, &str) {
+        self.host.stands(&self.host.watches()[place])
+    }
+
+    fn noted(&self) -> usize {
+        Marks::read(&self.path).unwrap().iter().count()
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn a_bad_check_gives_its_rule_up_and_a_good_one_takes_it_back() {
+    let mut bench = Bench::new(&[80, 443], &[check(443, Action::GiveUp)]);
+    bench.found(0, Verdict::Good);
+    assert_eq!(
+        bench.fake.0.borrow().asked,
+        0,
+        "a good check costs the kernel nothing"
+    );
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 1 draining"]);
+    assert_eq!(bench.note(0), (true, "given up"));
+    assert_eq!(bench.noted(), 1);
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), NOTHING);
+    bench.found(0, Verdict::Good);
+    assert_eq!(bench.changes(), ["rule 1 enabled"]);
+    assert_eq!(bench.note(0), (false, ""));
+    assert_eq!(bench.noted(), 0);
+}
+
+#[test]
+fn another_process_takes_back_what_the_first_gave_up() {
+    let checks = [check(80, Action::GiveUp)];
+    let mut bench = Bench::new(&[80], &checks);
+    bench.found(0, Verdict::Bad);
+    bench.again(&checks, false);
+    assert_eq!(bench.note(0), (true, "given up"));
+    bench.found(0, Verdict::Good);
+    assert_eq!(bench.changes(), ["rule 0 draining", "rule 0 enabled"]);
+    assert_eq!(bench.noted(), 0);
+}
+
+#[test]
+fn a_check_that_is_gone_takes_back_unless_its_file_could_not_be_read() {
+    let checks = [check(80, Action::GiveUp)];
+    let mut bench = Bench::new(&[80], &checks);
+    bench.found(0, Verdict::Bad);
+    bench.again(&[], true);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+    bench.again(&[], false);
+    assert_eq!(bench.changes(), ["rule 0 enabled"]);
+    assert_eq!(bench.noted(), 0);
+    // The same without a new process.
+    bench.set(&checks);
+    bench.found(0, Verdict::Bad);
+    bench.set(&[]);
+    assert_eq!(bench.changes(), ["rule 0 draining", "rule 0 enabled"]);
+}
+
+#[test]
+fn what_cannot_be_noted_is_not_given_up() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    std::fs::create_dir(bench.path.with_extension("json.new")).unwrap();
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), NOTHING);
+    let (given_up, note) = bench.note(0);
+    assert!(!given_up && note.contains("cannot be noted"), "{note}");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_tried_again() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.fake.0.borrow_mut().refuses = true;
+    bench.found(0, Verdict::Bad);
+    assert_eq!((bench.note(0).0, bench.noted()), (false, 0));
+    bench.fake.0.borrow_mut().refuses = false;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+}
+
+#[test]
+fn the_last_host_keeps_a_rule_and_takes_one_when_it_becomes_the_last() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.fake.0.borrow_mut().other = false;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.note(0), (false, "kept: no other host takes it"));
+    bench.fake.0.borrow_mut().other = true;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+    bench.fake.0.borrow_mut().other = false;
+    bench.host.look(bench.now);
+    assert_eq!(bench.changes(), ["rule 0 enabled"]);
+    // The other host is back, and the pause holds for a while.
+    bench.fake.0.borrow_mut().other = true;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), NOTHING);
+    bench.now += Duration::from_secs(20);
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+}
+
+#[test]
+fn in_mode_single_another_member_is_enough() {
+    let mut single = check(80, Action::GiveUp);
+    single.rule.mode = FilteringMode::Single;
+    let mut bench = Bench::new(&[80], &[single]);
+    bench.fake.0.borrow_mut().rules[0].0.mode = FilteringMode::Single;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+}
+
+#[test]
+fn an_operator_comes_first() {
+    for state in [RuleState::Disabled, RuleState::Draining] {
+        let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+        bench.fake.0.borrow_mut().rules[0].1 = state;
+        bench.found(0, Verdict::Bad);
+        bench.found(0, Verdict::Good);
+        assert_eq!(bench.changes(), NOTHING);
+    }
+    // A host that is out has nothing to give up.
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.fake.0.borrow_mut().state = HostState::Stopped;
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), NOTHING);
+    assert!(bench.note(0).1.contains("takes no part"));
+}
+
+#[test]
+fn a_host_drains_while_one_of_its_services_is_not_well() {
+    let checks = [check(80, Action::Drain), check(443, Action::Drain)];
+    let mut bench = Bench::new(&[80, 443], &checks);
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["Control(Drain)"]);
+    bench.found(1, Verdict::Bad);
+    bench.found(0, Verdict::Good);
+    assert_eq!(bench.changes(), NOTHING);
+    assert_eq!(bench.note(0), (true, "given up"));
+    bench.found(1, Verdict::Good);
+    assert_eq!(bench.changes(), ["Control(Start)"]);
+    // A host that an operator has stopped stays so.
+    bench.found(0, Verdict::Bad);
+    bench.fake.0.borrow_mut().state = HostState::Stopped;
+    bench.found(0, Verdict::Good);
+    bench.found(1, Verdict::Good);
+    assert_eq!(bench.changes(), ["Control(Drain)"]);
+    assert_eq!(bench.noted(), 0);
+}
+
+#[test]
+fn a_check_that_stays_keeps_what_is_known() {
+    let (one, two) = (check(80, Action::GiveUp), check(443, Action::GiveUp));
+    let mut bench = Bench::new(&[80, 443], std::slice::from_ref(&one));
+    bench.found(0, Verdict::Good);
+    let id = bench.host.watches()[0].id;
+    bench.set(&[two, one.clone()]);
+    let states: Vec<_> = bench
+        .host
+        .watches()
+        .iter()
+        .map(|it| it.health.state())
+        .collect();
+    assert_eq!(states, [State::Unknown, State::Well]);
+    assert_eq!(bench.host.watches()[1].id, id);
+    let mut slower = one;
+    slower.check.interval *= 2;
+    bench.set(&[slower]);
+    assert_eq!(bench.host.watches()[0].health.state(), State::Unknown);
+    // An answer that was under way is nobody's.
+    bench
+        .host
+        .answer(id, Answer::bad("late"), bench.now, SystemTime::UNIX_EPOCH);
+    assert_eq!(bench.changes(), NOTHING);
+}
+
+#[test]
+fn a_rule_that_is_not_in_force_is_told() {
+    let mut bench = Bench::new(&[443], &[check(80, Action::GiveUp)]);
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.note(0), (false, "not in force on this host"));
+}
