@@ -27,6 +27,10 @@ setup: ## fetch and prepare what builds need (cache: NLB_CACHE, ~/.cache/nlb)
 module: ## build nlb.ko for a stock kernel (NLB_KERNEL=7.3|generic|RELEASE) or for KDIR=…
 	@scripts/build-module.sh
 
+.PHONY: nlbd
+nlbd: ## build the optional daemon (userspace/target/release/nlbd)
+	@scripts/cargo.sh build --release --manifest-path userspace/Cargo.toml -p nlbd
+
 .PHONY: nlbadm
 nlbadm: ## build the tool (userspace/target/release/nlbadm)
 	@scripts/cargo.sh build --release --manifest-path userspace/Cargo.toml -p nlbadm

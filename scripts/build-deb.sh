@@ -85,7 +85,7 @@ flock 9
 
 hash=$(cd "$NLB_ROOT" && sources_hash Kbuild LICENSE README.md Makefile debian dist docs module userspace scripts)
 kept=$NLB_CACHE/built/deb${NLB_PROFILE:+-$NLB_PROFILE}-$hash
-step "$kept" "1 $NLB_PACKAGING_RECIPE" "packages nlbadm, nlb-dkms, nlb-doc (two minutes)" make_debs
+step "$kept" "1 $NLB_PACKAGING_RECIPE" "packages nlbadm, nlbd, nlb-dkms, nlb-doc (three minutes)" make_debs
 touch "$kept.done"
 
 module=$("$NLB_ROOT/scripts/build-module.sh")

@@ -147,8 +147,8 @@ test_lintian() {
 test_tool() {
 	satisfy tool nlbadm_*_amd64.deb
 	files before
-	attempt install "nlbadm and nlb-doc, by apt from files" \
-		inside "apt-get install -y --no-install-recommends ./nlbadm_*_amd64.deb ./nlb-doc_*_all.deb"
+	attempt install "nlbadm, nlbd and nlb-doc, by apt from files" \
+		inside "apt-get install -y --no-install-recommends ./nlbadm_*_amd64.deb ./nlbd_*_amd64.deb ./nlb-doc_*_all.deb"
 	attempt tool-works "the tool, its example, its completions and pages" inside 'set -e
 		nlbadm --version
 		nlbadm check --host web2 /usr/share/doc/nlbadm/examples/web.toml
@@ -157,16 +157,19 @@ test_tool() {
 		for file in /usr/lib/systemd/system/nlb@.service /usr/share/nlb/nlb.schema.json \
 			/usr/lib/*/wireshark/plugins/nlb.lua /usr/share/doc/nlbadm/examples/ansible/site.yml; do [ -s $file ]; done
 		[ "$(stat -c "%a %U" /etc/nlb)" = "755 root" ]'
+	attempt daemon-works "the daemon, its page and its unit" inside 'set -e
+		nlbd --version
+		[ -s /usr/share/man/man8/nlbd.8.gz ] && [ -s /usr/lib/systemd/system/nlbd.service ]'
 	# What an operator leaves: a file, a key, an enabled unit.
 	attempt operator "a file, a key, an enabled cluster" inside 'set -e
 		cp /usr/share/doc/nlbadm/examples/web.toml /etc/nlb/
 		(umask 077 && nlbadm genkey >/etc/nlb/web.key)
 		mkdir -p /etc/systemd/system/multi-user.target.wants
 		ln -s /usr/lib/systemd/system/nlb@.service /etc/systemd/system/multi-user.target.wants/nlb@web.service'
-	attempt remove "apt-get remove" inside "apt-get remove -y nlbadm nlb-doc"
+	attempt remove "apt-get remove" inside "apt-get remove -y nlbadm nlbd nlb-doc"
 	nothing_left removed before '^etc/nlb(/web\.(toml|key))?$|^etc/systemd/system(/multi-user.target.wants(/nlb@web.service)?)?$'
 	attempt kept "the operator's files stay" inside "[ -s /etc/nlb/web.key ] && [ -s /etc/nlb/web.toml ]"
-	attempt purge "apt-get purge" inside "apt-get purge -y nlbadm nlb-doc"
+	attempt purge "apt-get purge" inside "apt-get purge -y nlbadm nlbd nlb-doc"
 	nothing_left purged before '^etc/nlb(/web\.(toml|key))?$|^etc/systemd/system(/multi-user.target.wants)?$'
 }
 

@@ -24,7 +24,7 @@ mod target;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use log::log;
 
 /// Checks the services of nlb clusters on this host, and gives new clients to other hosts when they are not well.
@@ -42,10 +42,21 @@ struct Arguments {
     /// Directory for the socket, and for the note of what was given up; it is made if it is not there
     #[arg(long, value_name = "DIR", default_value = "/run/nlb")]
     run_directory: PathBuf,
+
+    /// Print the manual page, and end
+    #[arg(long, hide = true)]
+    manual: bool,
 }
 
 fn main() -> ExitCode {
-    match daemon::run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let ended = if arguments.manual {
+        let page = clap_mangen::Man::new(Arguments::command()).section("8");
+        page.render(&mut std::io::stdout().lock())
+    } else {
+        daemon::run(&arguments)
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log!("{error}");
