@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
+use nlb_netlink::object::Event;
 use serde::{Deserialize, Serialize};
+
+use crate::output::event::EventShape;
 
 /// Where nlbd listens.
 pub const SOCKET: &str = "/run/nlb/nlbd.sock";
@@ -80,12 +83,34 @@ pub struct CheckShape {
     pub message: Option<String>,
     /// When the last check was made: RFC 3339, UTC; null before the first.
     pub checked: Option<String>,
+    /// How many answers there were since nlbd began or the check changed: good, bad, and such that told nothing.
+    pub answers: Answers,
     /// `give-up` or `drain`.
     pub action: String,
     /// Whether nlbd has given up what the action is about.
     pub given_up: bool,
     /// What is to be known of it beside that; null if nothing.
     pub note: Option<String>,
+}
+
+/// Numbers of answers by what they told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// The service is well.
+    pub good: u64,
+    /// It is not.
+    pub bad: u64,
+    /// Nothing: the check itself did not work.
+    pub unknown: u64,
+}
+
+/// An event of the module as `nlbadm -j monitor` prints it, in one line without its break.
+///
+/// # Errors
+///
+/// None that an event could cause.
+pub fn event_line(time: String, event: Event) -> serde_json::Result<String> {
+    serde_json::to_string(&EventShape::new(time, event))
 }
 
 /// Asks nlbd, which listens at a path.

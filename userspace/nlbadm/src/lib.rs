@@ -17,6 +17,7 @@ mod host;
 mod import;
 mod kernel;
 mod keyfile;
+pub mod metrics;
 mod obstacle;
 mod output;
 mod rulefile;
@@ -121,6 +122,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Monitor(target) => return cmd::monitor::run(kernel, json, &target),
         Verb::Counters(args) => print(json, &cmd::counters::run(kernel, &args)?),
         Verb::Connections(target) => print(json, &cmd::connections::run(kernel, &target)?),
+        Verb::Metrics => output::write(&cmd::metrics::run(kernel)?),
         Verb::Checks(args) => print(json, &cmd::checks::run(&args)?),
         Verb::History(target) => print(json, &cmd::history::run(kernel, &target)?),
         Verb::Buckets(args) => print(json, &cmd::buckets::run(kernel, &args)?),

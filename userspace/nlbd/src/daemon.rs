@@ -12,9 +12,10 @@ use std::{
 
 use nlbadm::{
     Machine,
-    daemon::{Content, Wanted},
+    daemon::{Content, Wanted, event_line},
 };
 use sd_notify::NotifyState;
+use serde::Serialize;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -23,10 +24,13 @@ use tokio::{
 };
 
 use crate::{
-    Arguments, events,
+    Arguments,
+    events::{self, Heard},
+    exporter::{Exporter, Place},
     files::Files,
     health::Answer,
-    host::{CheckId, Host, Watch},
+    hooks::Hooks,
+    host::{CheckId, Host, News, Watch},
     kernel::Linux,
     log,
     marks::Marks,
@@ -53,31 +57,61 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory);
-    let at = |path: &Path, error: io::Error| {
-        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-    };
     made.map_err(|error| at(directory, error))?;
+    let place = match arguments.metrics.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(text.parse().map_err(io::Error::other)?),
+    };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let path = directory.join("nlbd.sock");
         let socket = Socket::listen(&path).map_err(|error| at(&path, error))?;
-        let path = directory.join("marks.json");
-        let marks = Marks::read(&path).unwrap_or_else(|error| {
-            log!(
-                "{}: {error}: what was given up before is not known",
-                path.display()
-            );
-            Marks::none(&path)
-        });
         let (found, answers) = mpsc::channel(QUEUE);
+        let (asked, questions) = mpsc::channel(QUEUE);
+        let (hears, heard) = mpsc::channel(QUEUE);
+        if let Some(place) = place {
+            export(place, asked.clone()).await;
+        }
+        tokio::spawn(socket.serve(asked));
+        events::listen(hears);
         let mut daemon = Daemon {
             files: Files::new(arguments.files.clone(), arguments.host.clone()),
-            host: Host::new(Linux::default(), marks),
+            host: Host::new(Linux::default(), marks(&directory.join("marks.json"))),
             schedule: Schedule::new(found),
+            hooks: Hooks::start(arguments.hooks.clone()),
         };
         daemon.reload();
-        daemon.serve(&socket, answers).await
+        let inputs = Inputs {
+            answers,
+            questions,
+            heard,
+        };
+        daemon.serve(inputs).await
     })
+}
+
+/// An error of a file.
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// What an earlier process noted. If that cannot be read it is told, for something may stay given up.
+fn marks(path: &Path) -> Marks {
+    Marks::read(path).unwrap_or_else(|error| {
+        log!(
+            "{}: {error}: what was given up before is not known; `nlbadm rules` shows what drains",
+            path.display()
+        );
+        Marks::none(path)
+    })
+}
+
+/// Gives metrics at a place. If that cannot be, it is told: checks are more important.
+async fn export(place: Place, asked: mpsc::Sender<Question>) {
+    match Exporter::listen(&place).await {
+        Ok(exporter) => drop(tokio::spawn(exporter.serve(asked))),
+        Err(error) => log!("no metrics at {place}: {error}"),
+    }
 }
 
 /// The state of the process.
@@ -85,12 +119,22 @@ struct Daemon {
     files: Files,
     host: Host<Linux>,
     schedule: Schedule,
+    hooks: Hooks,
+}
+
+/// What comes from the tasks.
+struct Inputs {
+    answers: mpsc::Receiver<(CheckId, Answer)>,
+    questions: mpsc::Receiver<Question>,
+    heard: mpsc::Receiver<Heard>,
 }
 
 /// What makes the process act.
 enum Wake {
     Answer(CheckId, Answer),
     Question(Question),
+    /// Events of the module.
+    Heard(Heard),
     /// The state of a cluster may have changed.
     Look,
     Reload,
@@ -113,52 +157,66 @@ impl Daemon {
     }
 
     /// Does what there is to do until the process shall end.
-    async fn serve(
-        &mut self,
-        socket: &Socket,
-        mut answers: mpsc::Receiver<(CheckId, Answer)>,
-    ) -> io::Result<()> {
-        let (asked, mut questions) = mpsc::channel(QUEUE);
+    async fn serve(&mut self, mut inputs: Inputs) -> io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (hears, mut heard) = mpsc::channel(QUEUE);
-        events::listen(hears);
-        let serving = socket.serve(asked);
-        tokio::pin!(serving);
-        tell(&[NotifyState::Ready]);
+        notify(&[NotifyState::Ready]);
         loop {
             let wake = tokio::select! {
-                Some((id, answer)) = answers.recv() => Wake::Answer(id, answer),
-                Some(question) = questions.recv() => Wake::Question(question),
-                error = &mut serving => return Err(error),
-                Some(()) = heard.recv() => Wake::Look,
+                Some((id, answer)) = inputs.answers.recv() => Wake::Answer(id, answer),
+                Some(question) = inputs.questions.recv() => Wake::Question(question),
+                Some(heard) = inputs.heard.recv() => Wake::Heard(heard),
                 _ = ticks.tick() => Wake::Look,
                 _ = hangup.recv() => Wake::Reload,
                 _ = terminate.recv() => Wake::End,
                 _ = interrupt.recv() => Wake::End,
             };
-            match wake {
-                Wake::Answer(id, answer) => {
-                    self.host
-                        .answer(id, answer, Instant::now(), SystemTime::now());
+            if matches!(wake, Wake::End) {
+                notify(&[NotifyState::Stopping]);
+                return Ok(());
+            }
+            self.act(wake)?;
+            self.tell_hooks();
+        }
+    }
+
+    fn act(&mut self, wake: Wake) -> io::Result<()> {
+        let now = Instant::now();
+        match wake {
+            Wake::Answer(id, answer) => self.host.answer(id, answer, now, SystemTime::now()),
+            // Who asked may have gone.
+            Wake::Question((wanted, reply)) => drop(reply.send(self.reply(wanted))),
+            Wake::Heard(heard) => {
+                if let Heard::Events(events) = heard {
+                    for event in events {
+                        self.hooks.event(event_line(clock(), event)?);
+                    }
                 }
-                Wake::Question((wanted, reply)) => {
-                    // Who asked may have gone.
-                    drop(reply.send(self.reply(wanted)));
-                }
-                Wake::Look => self.host.look(Instant::now()),
-                Wake::Reload => {
-                    tell(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?]);
-                    self.reload();
-                    tell(&[NotifyState::Ready]);
-                }
-                Wake::End => {
-                    tell(&[NotifyState::Stopping]);
-                    return Ok(());
-                }
+                self.host.look(now);
+            }
+            Wake::Look => self.host.look(now),
+            Wake::Reload => {
+                notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?]);
+                self.reload();
+                notify(&[NotifyState::Ready]);
+            }
+            Wake::End => {}
+        }
+        Ok(())
+    }
+
+    /// Tells programs what has become of the checks.
+    fn tell_hooks(&mut self) {
+        for news in self.host.news() {
+            match serde_json::to_string(&Told {
+                time: clock(),
+                news,
+            }) {
+                Ok(line) => self.hooks.event(line),
+                Err(error) => log!("hooks: {error}"),
             }
         }
     }
@@ -170,7 +228,20 @@ impl Daemon {
     }
 }
 
+/// News as programs are told them.
+#[derive(Serialize)]
+struct Told {
+    time: String,
+    #[serde(flatten)]
+    news: News,
+}
+
+/// The time of the day: RFC 3339, UTC.
+fn clock() -> String {
+    report::time(SystemTime::now())
+}
+
 /// Tells systemd. Nobody listens where there is none; that is no failure.
-fn tell(states: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
     drop(sd_notify::notify(states));
 }

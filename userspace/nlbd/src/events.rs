@@ -5,7 +5,7 @@
 use std::{fs, io, os::fd::AsFd, os::unix::fs::MetadataExt, thread, time::Duration};
 
 use nlb_core::genl::GROUP_EVENTS;
-use nlb_netlink::{Client, Error, NetlinkSocket};
+use nlb_netlink::{Client, Error, NetlinkSocket, Notification, object::Event};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc::Sender;
 
@@ -14,8 +14,16 @@ use crate::{kernel::MODULE, log};
 /// How often it is looked whether the module has come, gone, or been loaded anew.
 const RENEW: Duration = Duration::from_secs(2);
 
-/// Tells a channel when something has happened, or may have, until nobody receives it any more.
-pub(crate) fn listen(heard: Sender<()>) {
+/// What was heard.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Events(Vec<Event>),
+    /// Events may have been missed.
+    Gap,
+}
+
+/// Sends what is heard to a channel until nobody receives it any more.
+pub(crate) fn listen(heard: Sender<Heard>) {
     thread::spawn(move || {
         let mut failing = false;
         while !heard.is_closed() {
@@ -38,13 +46,13 @@ fn life() -> Option<u64> {
 }
 
 /// Hears the module until its life has ended.
-fn hear(life: u64, heard: &Sender<()>) -> Result<(), Error> {
+fn hear(life: u64, heard: &Sender<Heard>) -> Result<(), Error> {
     let socket = NetlinkSocket::generic()?;
     // To wait with a timeout: the client owns the socket, and both are one.
     let twin = socket.as_fd().try_clone_to_owned()?;
     let mut client = Client::new(socket)?;
     client.subscribe(GROUP_EVENTS)?;
-    if heard.blocking_send(()).is_err() {
+    if heard.blocking_send(Heard::Gap).is_err() {
         return Ok(());
     }
     while self::life() == Some(life) {
@@ -55,13 +63,22 @@ fn hear(life: u64, heard: &Sender<()>) -> Result<(), Error> {
             Ok(_) => {}
             Err(error) => return Err(io::Error::from(error).into()),
         }
-        match client.notifications() {
-            Ok(_) | Err(Error::Lost) => {}
+        let news = match client.notifications() {
+            Ok(notifications) => Heard::Events(events(notifications)),
+            Err(Error::Lost) => Heard::Gap,
             Err(error) => return Err(error),
-        }
-        if heard.blocking_send(()).is_err() {
+        };
+        if heard.blocking_send(news).is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+fn events(notifications: Vec<Notification>) -> Vec<Event> {
+    let event = |notification| match notification {
+        Notification::Event(event) => Some(event),
+        _ => None,
+    };
+    notifications.into_iter().filter_map(event).collect()
 }

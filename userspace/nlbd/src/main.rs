@@ -7,11 +7,14 @@
 
 mod daemon;
 mod events;
+mod exporter;
 #[cfg(test)]
 mod fake;
 mod files;
+mod group;
 mod health;
 mod hold;
+mod hooks;
 mod host;
 mod kernel;
 mod log;
@@ -42,6 +45,19 @@ struct Arguments {
     /// Directory for the socket, and for the note of what was given up; it is made if it is not there
     #[arg(long, value_name = "DIR", default_value = "/run/nlb")]
     run_directory: PathBuf,
+
+    /// Where metrics are to be had, as OpenMetrics: ADDRESS:PORT, or the path of a Unix socket [default: nowhere]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "NLBD_METRICS",
+        hide_env_values = true
+    )]
+    metrics: Option<String>,
+
+    /// Directory of programs that are told of events
+    #[arg(long, value_name = "DIR", default_value = "/etc/nlb/hooks.d")]
+    hooks: PathBuf,
 
     /// Print the manual page, and end
     #[arg(long, hide = true)]

@@ -35,6 +35,7 @@ fn check(host: &Host<impl Kernel>, watch: &Watch) -> CheckShape {
         since: time(watch.since),
         message,
         checked,
+        answers: watch.answers,
         action: watch.check.check.action.name().into(),
         given_up,
         note: Some(note.to_owned()).filter(|note| !note.is_empty()),
@@ -42,6 +43,6 @@ fn check(host: &Host<impl Kernel>, watch: &Watch) -> CheckShape {
 }
 
 /// RFC 3339, UTC.
-fn time(at: SystemTime) -> String {
+pub(crate) fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_millis(at).to_string()
 }

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use nlbadm::daemon::{Content, PATIENCE, REQUEST_MAX, Reply, Request, VERSION, Wanted};
@@ -17,8 +18,13 @@ use tokio::{
     time::timeout,
 };
 
+use crate::log;
+
 /// Connections at the same time. Further ones wait.
 const CONNECTIONS_MAX: usize = 16;
+
+/// How long no connection is taken after one could not be.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What somebody wants to know, and where the answer goes.
 pub(crate) type Question = (Wanted, oneshot::Sender<Content>);
@@ -64,11 +70,8 @@ impl Socket {
     }
 
     /// Takes connections for ever, and hands on what is asked.
-    pub(crate) async fn serve(&self, questions: mpsc::Sender<Question>) -> io::Error {
-        loop {
-            let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else {
-                return io::ErrorKind::BrokenPipe.into();
-            };
+    pub(crate) async fn serve(self, questions: mpsc::Sender<Question>) {
+        while let Ok(permit) = Arc::clone(&self.room).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let questions = questions.clone();
@@ -78,7 +81,11 @@ impl Socket {
                         drop(permit);
                     });
                 }
-                Err(error) => return error,
+                // One that has gone before it was taken, or no room for files at the moment.
+                Err(error) => {
+                    log!("socket: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

@@ -116,6 +116,8 @@ pub(crate) enum Verb {
     Connections(Target),
     /// Print how the health checks of this host stand, which nlbd makes
     Checks(Checks),
+    /// Print what there is to be measured on this host, as OpenMetrics
+    Metrics,
     /// Print when and why a cluster converged
     History(Target),
     /// Print which host owns how much, and which buckets

@@ -85,7 +85,8 @@ mod tests {
         let check = |cluster: &str| {
             format!(
                 r#"{{"cluster":"{cluster}","rule":"80","check":"tcp 192.0.2.10:80","state":"well",
-                "since":"2026-01-01T00:00:00.000Z","message":null,"checked":null,"action":"drain","given_up":false,
+                "since":"2026-01-01T00:00:00.000Z","message":null,"checked":null,
+                "answers":{{"good":1,"bad":2,"unknown":3}},"action":"drain","given_up":false,
                 "note":null,"later":1}}"#
             )
             .replace('\n', "")

@@ -19,6 +19,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ip2mac;
 pub(crate) mod key;
+pub(crate) mod metrics;
 pub(crate) mod monitor;
 pub(crate) mod owner;
 pub(crate) mod queryport;

@@ -60,6 +60,7 @@ mod tests {
             since: "2026-01-02T03:04:05.678Z".into(),
             message: (state != "unknown").then(|| "answered 200 OK".into()),
             checked: None,
+            answers: Default::default(),
             action: "give-up".into(),
             given_up,
             note: note.map(str::to_owned),

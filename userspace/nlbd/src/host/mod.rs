@@ -11,10 +11,11 @@ use std::{
 };
 
 use nlb_netlink::Error;
-use nlbadm::{Action, HealthCheck, RuleCheck};
+use nlbadm::{Action, HealthCheck, RuleCheck, daemon::Answers};
+use serde::Serialize;
 
 use crate::{
-    health::{Answer, Health, State},
+    health::{Answer, Health, State, Verdict},
     hold::{Holding, Seen, Step, Wish},
     kernel::Kernel,
     log,
@@ -44,8 +45,8 @@ pub(crate) struct Watch {
     pub(crate) since: SystemTime,
     /// The last answer, and when it came.
     pub(crate) last: Option<(Answer, SystemTime)>,
-    /// How many answers there were: good, bad, and such that told nothing.
-    pub(crate) answers: [u64; 3],
+    /// How many answers there were.
+    pub(crate) answers: Answers,
 }
 
 impl Watch {
@@ -75,6 +76,25 @@ struct Held {
     note: String,
 }
 
+/// A service that is another than before, or what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum News {
+    /// The state of a service has changed.
+    CheckState {
+        cluster: String,
+        rule: String,
+        state: &'static str,
+        message: String,
+    },
+    /// A rule, or the host where that is null, was given up or taken again.
+    CheckAction {
+        cluster: String,
+        rule: Option<String>,
+        action: &'static str,
+    },
+}
+
 /// The checks of this host, and what it gave up.
 #[derive(Debug)]
 pub(crate) struct Host<K> {
@@ -82,6 +102,8 @@ pub(crate) struct Host<K> {
     marks: Marks,
     watches: Vec<Watch>,
     held: BTreeMap<Target, Held>,
+    /// What happened since this was asked for last.
+    news: Vec<News>,
     /// Whether a file could not be read, so that it is not known whether a check is gone.
     unread: bool,
     next: CheckId,
@@ -103,6 +125,7 @@ impl<K: Kernel> Host<K> {
             marks,
             watches: Vec::new(),
             held,
+            news: Vec::new(),
             unread: true,
             next: 0,
         }
@@ -118,6 +141,11 @@ impl<K: Kernel> Host<K> {
         self.held.get(&watch.target()).map_or((false, ""), |held| {
             (held.holding.given_up().is_some(), held.note.as_str())
         })
+    }
+
+    /// What happened since this was asked for last.
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Takes these checks in place of those that there are; what is known of one that stays is kept. `unread` says that
@@ -163,7 +191,7 @@ impl<K: Kernel> Host<K> {
             health: Health::NEW,
             since: at,
             last: None,
-            answers: [0; 3],
+            answers: Answers::default(),
         }
     }
 
@@ -175,6 +203,12 @@ impl<K: Kernel> Host<K> {
         let HealthCheck { rise, fall, .. } = watch.check.check;
         if watch.health.tell(answer.verdict, rise, fall) {
             watch.since = at;
+            self.news.push(News::CheckState {
+                cluster: watch.cluster.clone(),
+                rule: Coverage::from(&watch.check.rule).to_string(),
+                state: watch.health.state().name(),
+                message: answer.text.clone(),
+            });
             log!(
                 "{}: {}: {}",
                 watch.name(),
@@ -182,9 +216,12 @@ impl<K: Kernel> Host<K> {
                 answer.text
             );
         }
-        if let Some(count) = watch.answers.get_mut(answer.verdict as usize) {
-            *count += 1;
-        }
+        let count = match answer.verdict {
+            Verdict::Good => &mut watch.answers.good,
+            Verdict::Bad => &mut watch.answers.bad,
+            Verdict::Unknown => &mut watch.answers.unknown,
+        };
+        *count += 1;
         watch.last = Some((answer, at));
         let target = watch.target();
         self.settle(&target, now);
@@ -279,8 +316,8 @@ impl<K: Kernel> Host<K> {
 
     fn act(&mut self, target: &Target, step: Step, place: Place, seen: Seen) -> Result<(), String> {
         let refused = |error: Error| error.to_string();
-        match step {
-            Step::Stay(_) => {}
+        let action = match step {
+            Step::Stay(_) => return Ok(()),
             Step::GiveUp => {
                 let noted = self.marks.note(target, seen.incarnation);
                 noted.map_err(|error| format!("not given up, for it cannot be noted: {error}"))?;
@@ -290,17 +327,25 @@ impl<K: Kernel> Host<K> {
                 }
                 given_up?;
                 log!("{target}: given up: no new connections");
+                "given-up"
             }
             Step::TakeBack => {
                 place.take_back(&mut self.kernel).map_err(refused)?;
                 self.strike(target);
                 log!("{target}: taken again");
+                "taken-again"
             }
             Step::Forget => {
                 self.strike(target);
                 log!("{target}: left to the operator");
+                "left-to-operator"
             }
-        }
+        };
+        self.news.push(News::CheckAction {
+            cluster: target.cluster.clone(),
+            rule: target.rule.as_ref().map(Coverage::to_string),
+            action,
+        });
         Ok(())
     }
 

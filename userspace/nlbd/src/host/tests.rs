@@ -11,7 +11,7 @@ use nlbadm::Probe;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{fake::Fake, health::Verdict};
+use crate::fake::Fake;
 
 fn rule(port: u16) -> Rule {
     Rule {

@@ -9,14 +9,13 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::Command,
     time::timeout,
 };
 
-use crate::health::Answer;
+use crate::{group::Group, health::Answer};
 
 /// How much of its output is kept, in bytes; the rest is read and dropped.
 const OUTPUT_MAX: usize = 4096;
@@ -66,18 +65,6 @@ fn with(what: &str, line: &str) -> String {
     }
 }
 
-/// A process group, which is killed when this is dropped.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // There may be nobody left in it.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
 /// Runs a program to its end. If this is dropped before, the program is killed, with what it started in its group.
 async fn ended(mut command: Command) -> io::Result<(ExitStatus, String)> {
     let mut child = command
@@ -88,8 +75,7 @@ async fn ended(mut command: Command) -> io::Result<(ExitStatus, String)> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    let mut group = Group(id.and_then(Pid::from_raw));
+    let group = Group::of(&child);
     let mut kept = Vec::new();
     let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let status = tokio::select! {
@@ -99,8 +85,7 @@ async fn ended(mut command: Command) -> io::Result<(ExitStatus, String)> {
             Err(error) => Err(error),
         },
     };
-    // From here on its number may be another group's.
-    group.0 = None;
+    group.ended();
     let status = status?;
     // What it wrote last; others may hold the pipe open for long.
     if let Ok(read) = timeout(AFTERMATH, read(&mut output, &mut kept)).await {
