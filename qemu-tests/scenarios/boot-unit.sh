@@ -11,6 +11,7 @@ CHECKOUT=$(cd "$NLB_TESTS/.." && pwd -P)
 RELEASE=$(guest 1 uname -r)
 MODULE=$CHECKOUT/build/module/$RELEASE/nlb.ko
 NLBADM=$CHECKOUT/userspace/target/release/nlbadm
+NLBD=$CHECKOUT/userspace/target/release/nlbd
 
 # all_answer: each of 100 requests is answered, by both hosts.
 all_answer() {
@@ -44,7 +45,7 @@ up_again() {
 	check "host $1: it serves when its services do" began_before "$1" multi-user.target nlb-serve@web.service
 }
 
-check "nlbadm is built" env -u MAKEFLAGS -u MAKELEVEL make -C "$CHECKOUT" nlbadm
+check "nlbadm and nlbd are built" env -u MAKEFLAGS -u MAKELEVEL make -C "$CHECKOUT" nlbadm nlbd
 (umask 077 && "$NLBADM" genkey >"$RUN/web.key")
 cat >"$RUN/web.toml" <<END
 [cluster]
@@ -54,6 +55,11 @@ interface = "eth1"
 [[rule]]
 ports = 80
 affinity = "none"
+[rule.check]
+type = "systemd"
+unit = "nginx.service"
+interval = "1s"
+fall = 2
 
 [host.host1]
 id = 1
@@ -65,7 +71,7 @@ END
 check "the file is right on the machine that made it" "$NLBADM" check "$RUN/web.toml"
 for n in 1 2; do
 	note "host $n is called $(guest "$n" hostname)"
-	copy "$n" /usr/local/sbin "$NLBADM"
+	copy "$n" /usr/local/sbin "$NLBADM" "$NLBD"
 	copy "$n" /root "$MODULE" "$RUN/web.key"
 	copy "$n" /etc/systemd/system "$CHECKOUT"/dist/systemd/nlb*.service
 	guest "$n" "install -D -m 644 nlb.ko /lib/modules/$RELEASE/updates/nlb.ko && depmod -a
@@ -80,9 +86,9 @@ done
 check "the hosts are members" wait_agree 120 1 2
 check "all requests are answered, by both hosts" wait_until 180 all_answer
 # Exposure from 0 to 10, in systemd's opinion.
-for unit in nlb nlb-serve; do
-	check "$unit@web is in a sandbox" guest 1 \
-		"systemd-analyze security --no-pager --threshold=20 $unit@web >/run/security; code=\$?; tail -n 1 /run/security; exit \$code"
+for unit in nlb@web nlb-serve@web nlbd; do
+	check "$unit is in a sandbox" guest 1 \
+		"systemd-analyze security --no-pager --threshold=20 $unit >/run/security; code=\$?; tail -n 1 /run/security; exit \$code"
 done
 
 # A file that changed is a matter of a reload.
@@ -90,6 +96,26 @@ sed -i 's/^weight = 60/weight = 40/' "$RUN/web.toml"
 copy 2 /etc/nlb "$RUN/web.toml"
 check "reload" guest 2 systemctl reload nlb@web
 same "the weight of host 2" 40 "$(shown 2 "r[0]['weight']")"
+
+# nlbd in its unit: a service that stops, and one that is there again; a reload of the cluster's unit is one of nlbd too.
+for n in 1 2; do
+	check "host $n: nlbd begins" guest "$n" systemctl enable --now nlbd
+	check "host $n: its service is well" wait_until 60 guest "$n" \
+		"nlbadm -j checks | grep -q '\"state\": \"well\"'"
+done
+guest 2 systemctl stop nginx
+check "nginx is stopped: host 2 gives the rule up" wait_until 30 guest 2 "nlbadm rules | grep -q draining"
+check "all requests are answered, by host 1" requests 20 one
+same "by host 1 alone" "['1']" "$(field one "list(r['hosts'])")"
+guest 2 systemctl restart nlbd
+check "nlbd is started anew: it knows what it did" guest 2 "nlbadm checks | grep -q 'given up'"
+guest 2 systemctl start nginx
+check "nginx is there again: host 2 takes the rule" wait_until 30 guest 2 "nlbadm rules | grep -q enabled"
+guest 2 systemctl reload nlb@web
+check "a reload of the cluster is one of nlbd" wait_until 30 guest 2 \
+	"journalctl -b --no-pager -u nlbd | grep -q 'checks\?, 0 of them new'"
+note "$(guest 2 'journalctl -b --no-pager -u nlbd | tail -n 20')"
+note "host 2: nlbd has $(guest 2 "grep VmRSS /proc/\$(systemctl show --value -p MainPID nlbd)/status")"
 
 # A reboot in order, under load: what host 2 serves ends first.
 load busy --parallel 4 --interval-ms 50 --timeout-ms 30000
