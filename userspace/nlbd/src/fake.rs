@@ -32,6 +32,8 @@ pub(crate) struct World {
     /// Whether host 1 is there and takes all rules.
     pub(crate) other: bool,
     pub(crate) incarnation: u64,
+    /// Load weight of this host.
+    weight: u8,
     /// Whether changes fail.
     pub(crate) refuses: bool,
     /// What was changed.
@@ -49,6 +51,7 @@ impl Fake {
             rules: enabled.collect(),
             other: true,
             incarnation: 7,
+            weight: 50,
             refuses: false,
             changes: Vec::new(),
             asked: 0,
@@ -76,6 +79,7 @@ impl Kernel for Fake {
             ClusterAttribute::Name("web".into()),
             ClusterAttribute::HostId(2),
             ClusterAttribute::State(world.state.into()),
+            ClusterAttribute::Weight(world.weight),
         ])?])
     }
 
@@ -148,8 +152,14 @@ impl Kernel for Fake {
 
     fn change_rule(&mut self, _ifindex: u32, number: u16, change: RuleChange) -> Result<(), Error> {
         let mut world = self.0.borrow_mut();
-        let RuleChange::State(state) = change else {
-            panic!("{change:?}");
+        let state = match change {
+            RuleChange::State(state) => state,
+            RuleChange::Weight(weight) => {
+                world.change(format!("rule {number} weight {weight}"))?;
+                world.weight = weight;
+                return Ok(());
+            }
+            RuleChange::Priority(_) => panic!("{change:?}"),
         };
         world.change(format!("rule {number} {}", state.name()))?;
         world.rules[usize::from(number)].1 = state;

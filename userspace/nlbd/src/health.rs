@@ -8,6 +8,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     /// What was found, in one line.
     pub(crate) text: String,
+    /// The load weight that the service wants, from 1 to 100, if it said so.
+    pub(crate) weight: Option<u8>,
 }
 
 /// What an answer says about the service.
@@ -24,6 +26,7 @@ impl Answer {
         Answer {
             verdict: Verdict::Good,
             text: text.into(),
+            weight: None,
         }
     }
 
@@ -31,6 +34,7 @@ impl Answer {
         Answer {
             verdict: Verdict::Bad,
             text: text.into(),
+            weight: None,
         }
     }
 
@@ -38,8 +42,25 @@ impl Answer {
         Answer {
             verdict: Verdict::Unknown,
             text: text.into(),
+            weight: None,
         }
     }
+
+    /// The same answer, with the load weight that stands in what the service said.
+    pub(crate) fn with_weight(self, said: &str) -> Self {
+        Answer {
+            weight: weight_in(said),
+            ..self
+        }
+    }
+}
+
+/// The number after the first `weight=`, within the bounds of load weights. A service that wants nothing is not well.
+fn weight_in(said: &str) -> Option<u8> {
+    let (_, rest) = said.split_once("weight=")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).take(4).count();
+    let number: u16 = rest.get(..digits)?.parse().ok()?;
+    u8::try_from(number.clamp(1, 100)).ok()
 }
 
 /// How a service is.
@@ -154,6 +175,23 @@ mod tests {
     fn an_answer_that_tells_nothing_neither_counts_nor_breaks_a_run() {
         assert_eq!(told("+?+--??-?+", 2, 3), "..wwwwwuuu");
         assert_eq!(told("????", 1, 1), "....");
+    }
+
+    #[test]
+    fn a_weight_is_found_in_what_a_service_says() {
+        for (said, weight) in [
+            ("weight=70", Some(70)),
+            ("OK - all is well | load=3 weight=7;;;0;100", Some(7)),
+            ("weight=0", Some(1)),
+            ("weight=101 weight=5", Some(100)),
+            ("weight=99999999999999999999", Some(100)),
+            ("weight=", None),
+            ("weight= 5", None),
+            ("weight=-5", None),
+            ("well", None),
+        ] {
+            assert_eq!(weight_in(said), weight, "{said}");
+        }
     }
 
     #[test]

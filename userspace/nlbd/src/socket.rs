@@ -139,3 +139,93 @@ async fn ask(wanted: Wanted, questions: mpsc::Sender<Question>) -> Content {
     }
     receiver.await.unwrap_or_else(|_| ends())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A socket that answers with no checks.
+    fn listen(path: &Path) {
+        let socket = Socket::listen(path).unwrap();
+        let (sender, mut receiver) = mpsc::channel::<Question>(1);
+        tokio::spawn(socket.serve(sender));
+        tokio::spawn(async move {
+            while let Some((Wanted::Checks, reply)) = receiver.recv().await {
+                drop(reply.send(Content::Checks(Vec::new())));
+            }
+        });
+    }
+
+    async fn asked(path: &Path, request: &[u8]) -> String {
+        let mut stream = UnixStream::connect(path).await.unwrap();
+        // It may have answered and gone before it has read all.
+        drop(stream.write_all(request).await);
+        drop(stream.shutdown().await);
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        reply
+    }
+
+    #[tokio::test]
+    async fn requests_are_answered_and_others_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nlbd.sock");
+        listen(&path);
+        for (request, reply) in [
+            (
+                r#"{"version":1,"request":"checks"}"#,
+                r#"{"version":1,"checks":[]}"#,
+            ),
+            (
+                r#"{"version":1,"request":"checks","more":1}"#,
+                r#""checks":[]"#,
+            ),
+            (
+                r#"{"version":2,"request":"all"}"#,
+                "this nlbd speaks version 1",
+            ),
+            (
+                r#"{"version":1,"request":"all"}"#,
+                "there is no such request",
+            ),
+            ("nonsense", "this is no request"),
+            ("", "this is no request"),
+        ] {
+            let found = asked(&path, format!("{request}\n").as_bytes()).await;
+            assert!(
+                found.contains(reply) && found.ends_with('\n'),
+                "{request}: {found}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_for_its_owner_and_gone_with_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nlbd.sock");
+        let socket = Socket::listen(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(Socket::listen(&path).is_err(), "another process listens");
+        drop(socket);
+        assert!(!path.exists());
+        // One that was killed has left its socket there.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(Socket::listen(&path).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_without_end_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nlbd.sock");
+        listen(&path);
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        let long = vec![b'['; usize::try_from(REQUEST_MAX).unwrap()];
+        stream.write_all(&long).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.contains("this is no request"), "{reply}");
+    }
+}

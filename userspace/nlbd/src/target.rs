@@ -20,6 +20,9 @@ use crate::{
     kernel::Kernel,
 };
 
+/// Least difference of two load weights that is worth a change.
+const WEIGHT_STEP: u8 = 5;
+
 /// What can be given up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Target {
@@ -91,6 +94,8 @@ pub(crate) struct Place {
     ifindex: u32,
     /// Number of the rule; none for the host.
     number: Option<u16>,
+    /// Load weight of this host there.
+    weight: Option<u8>,
 }
 
 impl Target {
@@ -114,6 +119,7 @@ impl Target {
             let place = Place {
                 ifindex,
                 number: None,
+                weight: cluster.weight,
             };
             return Ok(Some((place, host(&cluster, &members, &maps))));
         };
@@ -126,6 +132,7 @@ impl Target {
         let place = Place {
             ifindex,
             number: Some(rule.number),
+            weight: rule.weight.or(cluster.weight),
         };
         Ok(Some((place, of_rule(&cluster, &members, rule, &maps))))
     }
@@ -140,6 +147,18 @@ impl Place {
     /// Takes new connections again.
     pub(crate) fn take_back(self, kernel: &mut impl Kernel) -> Result<(), Error> {
         self.set(kernel, RuleState::Enabled, Control::Start)
+    }
+
+    /// Sets the load weight of this host in a rule, if it differs by so much that buckets are worth moving. Whether it did.
+    pub(crate) fn weigh(self, kernel: &mut impl Kernel, weight: u8) -> Result<bool, Error> {
+        let (Some(number), Some(now)) = (self.number, self.weight) else {
+            return Ok(false);
+        };
+        if now.abs_diff(weight) < WEIGHT_STEP {
+            return Ok(false);
+        }
+        kernel.change_rule(self.ifindex, number, RuleChange::Weight(weight))?;
+        Ok(true)
     }
 
     fn set(

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     health::{Answer, Health, State, Verdict},
-    hold::{Holding, Seen, Step, Wish},
+    hold::{Holding, Seen, Stance, Step, Wish},
     kernel::Kernel,
     log,
     marks::Marks,
@@ -53,7 +53,7 @@ impl Watch {
     /// What is given up when the service is not well.
     pub(crate) fn target(&self) -> Target {
         let rule = match self.check.check.action {
-            Action::GiveUp => Some(Coverage::from(&self.check.rule)),
+            Action::GiveUp | Action::Weight => Some(Coverage::from(&self.check.rule)),
             Action::Drain => None,
         };
         Target {
@@ -222,9 +222,31 @@ impl<K: Kernel> Host<K> {
             Verdict::Unknown => &mut watch.answers.unknown,
         };
         *count += 1;
+        let weight = answer.weight.filter(|_| {
+            watch.check.check.action == Action::Weight && watch.health.state() == State::Well
+        });
         watch.last = Some((answer, at));
         let target = watch.target();
         self.settle(&target, now);
+        if let Some(weight) = weight {
+            self.weigh(&target, weight);
+        }
+    }
+
+    /// Sets the load weight of this host in a rule that it takes, as the service wants it.
+    fn weigh(&mut self, target: &Target, weight: u8) {
+        let done = match target.look(&mut self.kernel) {
+            Ok(Some((place, seen))) if seen.stance == Stance::Takes => {
+                place.weigh(&mut self.kernel, weight)
+            }
+            Ok(_) => Ok(false),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(true) => log!("{target}: load weight {weight}"),
+            Ok(false) => {}
+            Err(error) => log!("{target}: load weight {weight}: {error}"),
+        }
     }
 
     /// Looks at everything that something is or may have to be done about.

@@ -82,10 +82,16 @@ impl Bench {
 
     /// The check in this place of the list finds something.
     fn found(&mut self, place: usize, verdict: Verdict) {
+        self.said(place, verdict, None);
+    }
+
+    /// The same, with a load weight.
+    fn said(&mut self, place: usize, verdict: Verdict, weight: Option<u8>) {
         let id = self.host.watches()[place].id;
         let answer = Answer {
             verdict,
             text: "said so".into(),
+            weight,
         };
         self.host
             .answer(id, answer, self.now, SystemTime::UNIX_EPOCH);
@@ -278,4 +284,25 @@ fn a_rule_that_is_not_in_force_is_told() {
     let mut bench = Bench::new(&[443], &[check(80, Action::GiveUp)]);
     bench.found(0, Verdict::Bad);
     assert_eq!(bench.note(0), (false, "not in force on this host"));
+}
+
+#[test]
+fn a_service_says_its_weight_while_it_is_well() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::Weight)]);
+    bench.said(0, Verdict::Good, Some(70));
+    assert_eq!(bench.changes(), ["rule 0 weight 70"]);
+    bench.said(0, Verdict::Good, Some(72));
+    bench.found(0, Verdict::Good);
+    assert_eq!(bench.changes(), NOTHING);
+    bench.said(0, Verdict::Bad, Some(10));
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+    bench.said(0, Verdict::Good, Some(10));
+    assert_eq!(bench.changes(), ["rule 0 enabled", "rule 0 weight 10"]);
+    // Not of a rule that an operator has disabled, nor where nobody asked for it.
+    bench.fake.0.borrow_mut().rules[0].1 = RuleState::Disabled;
+    bench.said(0, Verdict::Good, Some(90));
+    assert_eq!(bench.changes(), NOTHING);
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.said(0, Verdict::Good, Some(90));
+    assert_eq!(bench.changes(), NOTHING);
 }

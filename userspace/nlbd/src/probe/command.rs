@@ -33,7 +33,9 @@ pub(super) async fn run(program: &Path, arguments: &[String]) -> Answer {
     };
     let line = output.lines().next().unwrap_or_default();
     match status.code() {
-        Some(code @ (0 | 1)) => Answer::good(with(&format!("exit code {code}"), line)),
+        Some(code @ (0 | 1)) => {
+            Answer::good(with(&format!("exit code {code}"), line)).with_weight(&output)
+        }
         Some(2) => Answer::bad(with("exit code 2", line)),
         Some(code) => Answer::unknown(with(&format!("exit code {code}"), line)),
         None => Answer::unknown(with(&status.to_string(), line)),
@@ -126,6 +128,10 @@ mod tests {
                 Answer::good("exit code 0: all is well"),
             ),
             ("exit 1", Answer::good("exit code 1")),
+            (
+                "echo fine; echo weight=30",
+                Answer::good("exit code 0: fine").with_weight("weight=30"),
+            ),
             ("echo dead; exit 2", Answer::bad("exit code 2: dead")),
             ("exit 3", Answer::unknown("exit code 3")),
             ("exit 127", Answer::unknown("exit code 127")),

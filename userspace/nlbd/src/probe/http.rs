@@ -22,16 +22,17 @@ use crate::health::Answer;
 /// How much of an answer is looked at, in bytes.
 const BODY_MAX: usize = 64 * 1024;
 
-pub(super) async fn run(probe: &HttpProbe) -> Answer {
+/// One request; `weight` says that the answer is looked at for a load weight.
+pub(super) async fn run(probe: &HttpProbe, weight: bool) -> Answer {
     let stream = match TcpStream::connect(probe.address).await {
         Ok(stream) => stream,
         Err(error) => return refused(probe.address, &error),
     };
     if !probe.tls {
-        return ask(probe, stream).await;
+        return ask(probe, stream, weight).await;
     }
     match tls::connect(stream, &probe.host).await {
-        Ok(stream) => ask(probe, stream).await,
+        Ok(stream) => ask(probe, stream, weight).await,
         Err(error) => Answer::bad(format!("TLS: {error}")),
     }
 }
@@ -40,6 +41,7 @@ pub(super) async fn run(probe: &HttpProbe) -> Answer {
 async fn ask(
     probe: &HttpProbe,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    weight: bool,
 ) -> Answer {
     let request = Request::get(&probe.path)
         .header(HOST, &probe.host)
@@ -57,7 +59,7 @@ async fn ask(
     // The connection is driven beside what is asked over it, and ends with it.
     let asked = async {
         match sender.send_request(request).await {
-            Ok(response) => judge(probe, response).await,
+            Ok(response) => judge(probe, response, weight).await,
             Err(error) => Answer::bad(format!("HTTP: {error}")),
         }
     };
@@ -70,32 +72,44 @@ async fn ask(
     }
 }
 
-/// What an answer says about the service.
-async fn judge(probe: &HttpProbe, response: Response<Incoming>) -> Answer {
+/// What an answer says about the service. Its body is read only if something is looked for in it.
+async fn judge(probe: &HttpProbe, response: Response<Incoming>, weight: bool) -> Answer {
     let status = response.status();
     if !probe.status.contains(&status.as_u16()) {
         return Answer::bad(format!("answered {status}"));
     }
-    let Some(wanted) = &probe.body else {
+    if probe.body.is_none() && !weight {
         return Answer::good(format!("answered {status}"));
+    }
+    let read = match read(response.into_body()).await {
+        Ok(read) => read,
+        Err(error) => return Answer::bad(format!("answered {status}, then {error}")),
     };
-    let mut body = response.into_body();
+    let answer = match &probe.body {
+        None => Answer::good(format!("answered {status}")),
+        Some(wanted) if has(&read, wanted.as_bytes()) => {
+            Answer::good(format!("answered {status} with {wanted:?}"))
+        }
+        Some(wanted) => return Answer::bad(format!("answered {status} without {wanted:?}")),
+    };
+    if weight {
+        answer.with_weight(&String::from_utf8_lossy(&read))
+    } else {
+        answer
+    }
+}
+
+/// The beginning of a body.
+async fn read(mut body: Incoming) -> hyper::Result<Vec<u8>> {
     let mut read = Vec::new();
     while read.len() < BODY_MAX {
-        let frame = match body.frame().await {
+        match body.frame().await {
             None => break,
-            Some(Err(error)) => return Answer::bad(format!("answered {status}, then {error}")),
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-        };
-        // It may have begun in an earlier piece.
-        let looked_at = read.len().saturating_sub(wanted.len());
-        read.extend(frame);
-        read.truncate(BODY_MAX);
-        if has(read.get(looked_at..).unwrap_or_default(), wanted.as_bytes()) {
-            return Answer::good(format!("answered {status} with {wanted:?}"));
+            Some(frame) => read.extend(frame?.into_data().unwrap_or_default()),
         }
     }
-    Answer::bad(format!("answered {status} without {wanted:?}"))
+    read.truncate(BODY_MAX);
+    Ok(read)
 }
 
 /// Whether bytes stand in others.
@@ -135,7 +149,7 @@ mod tests {
             status: 200..=200,
             body: body.map(str::to_owned),
         };
-        (run(&probe).await, service.join().unwrap())
+        (run(&probe, true).await, service.join().unwrap())
     }
 
     #[tokio::test]
@@ -147,6 +161,14 @@ mod tests {
             "{request}"
         );
         assert!(request.contains("host: www.example.org\r\n"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_service_may_say_its_weight() {
+        let (answer, _) = asked(b"HTTP/1.0 200 OK\r\n\r\nready, weight=40\n", Some("ready")).await;
+        assert_eq!(answer.weight, Some(40));
+        let (answer, _) = asked(b"HTTP/1.0 500 No\r\n\r\nweight=40\n", None).await;
+        assert_eq!(answer.weight, None);
     }
 
     #[tokio::test]
@@ -193,6 +215,48 @@ mod tests {
         }
     }
 
+    /// A certificate that nobody signed, for another name than the one that is asked for.
+    #[tokio::test]
+    async fn a_certificate_is_a_matter_between_service_and_clients() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        use tokio_rustls::{
+            TlsAcceptor,
+            rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+        };
+
+        let own = rcgen::generate_simple_self_signed(["elsewhere.example".into()]).unwrap();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(request[..length].starts_with(b"GET /health HTTP/1.1\r\n"));
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready";
+            stream.write_all(answer).await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        let probe = HttpProbe {
+            address,
+            tls: true,
+            path: "/health".into(),
+            host: "www.example.org".into(),
+            status: 200..=200,
+            body: Some("ready".into()),
+        };
+        let answer = run(&probe, false).await;
+        assert_eq!(answer, Answer::good("answered 200 OK with \"ready\""));
+    }
+
     /// A service without TLS is not well by https.
     #[tokio::test]
     async fn what_is_no_tls_is_bad() {
@@ -211,7 +275,7 @@ mod tests {
             status: 200..=200,
             body: None,
         };
-        let answer = run(&probe).await;
+        let answer = run(&probe, true).await;
         service.join().unwrap();
         assert_eq!(answer.verdict, Verdict::Bad);
         assert!(answer.text.starts_with("TLS: "), "{answer:?}");

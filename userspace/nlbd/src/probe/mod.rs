@@ -9,7 +9,7 @@ mod tls;
 
 use std::{io, net::SocketAddr};
 
-use nlbadm::{HealthCheck, Probe};
+use nlbadm::{Action, HealthCheck, Probe};
 use tokio::time::timeout;
 
 use crate::health::Answer;
@@ -22,7 +22,7 @@ pub(crate) async fn run(check: &HealthCheck) -> Answer {
     let asked = async {
         match &check.probe {
             Probe::Tcp(address) => tcp::run(*address).await,
-            Probe::Http(http) => http::run(http).await,
+            Probe::Http(http) => http::run(http, check.action == Action::Weight).await,
             Probe::Command { program, arguments } => command::run(program, arguments).await,
             Probe::Systemd(unit) => command::unit(unit).await,
         }
@@ -81,8 +81,6 @@ fn refused(address: SocketAddr, error: &io::Error) -> Answer {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use nlbadm::Action;
 
     use super::*;
     use crate::health::Verdict;

@@ -102,6 +102,8 @@ pub enum Action {
     GiveUp,
     /// It takes no new connections at all.
     Drain,
+    /// The same as [`Action::GiveUp`]; and as long as the service is well, its answers say the load weight in the rule.
+    Weight,
 }
 
 impl Action {
@@ -180,6 +182,7 @@ impl Reader<'_> {
             return Err(self.refuse(None, why));
         }
         self.only_its_keys(*kind)?;
+        self.weight(*kind)?;
         let (interval, timeout) = self.times()?;
         Ok(HealthCheck {
             probe: self.probe(*kind)?,
@@ -217,6 +220,24 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a load weight where no answer could say one, or where it would mean nothing.
+    fn weight(&self, kind: Kind) -> Result<(), Failure> {
+        let Some(action) = &self.file.action else {
+            return Ok(());
+        };
+        if action.get_ref().0.0 != Action::Weight {
+            return Ok(());
+        }
+        let why = if matches!(kind, Kind::Tcp | Kind::Systemd) {
+            "the answers of such a check say no load weight: use type command, http or https"
+        } else if self.rule.mode == FilteringMode::Single {
+            "in mode single there are no load weights: use give-up"
+        } else {
+            return Ok(());
+        };
+        Err(self.refuse(Some(action.span()), why))
     }
 
     fn times(&self) -> Result<(Duration, Duration), Failure> {

@@ -41,8 +41,11 @@ impl Words for Kind {
 }
 
 impl Words for Action {
-    const ALL: &'static [(Self, &'static str)] =
-        &[(Action::GiveUp, "give-up"), (Action::Drain, "drain")];
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Action::GiveUp, "give-up"),
+        (Action::Drain, "drain"),
+        (Action::Weight, "weight"),
+    ];
 }
 
 /// The word for a value.
