@@ -232,6 +232,35 @@ for k in 1 2 3; do
 done
 check "last: all serve" wait_until 10 owners_are 0 1 2 3
 
+# A check by a program, for which the whole host drains; in the file of host 1 alone.
+config 3 <<-END
+	[[rule]]
+	ports = 80
+	protocols = "tcp"
+	affinity = "none"
+
+	[[rule]]
+	ports = 81
+	protocols = "tcp"
+	mode = "single"
+	[rule.check]
+	type = "command"
+	command = ["/bin/sh", "-c", "[ ! -e /run/test/down ] || { echo it is down; exit 2; }"]
+	action = "drain"
+	interval = "500ms"
+	fall = 2
+END
+mark
+kill -HUP "$(</run/test/nlbd1.pid)"
+check "drain: a check by a program" wait_until 10 said 1 '1 check, 1 of them new'
+touch /run/test/down
+check "drain: the host is given up" wait_until 10 said 1 'this host: given up'
+check "drain: it drains" state_is 1 draining
+same "drain: it says why" '["unwell",true,"exit code 2: it is down"]' "$(checks 1 '.checks[0] | [.state, .given_up, .message]')"
+rm /run/test/down
+check "drain: it is taken again" wait_until 10 said 1 'this host: taken again'
+check "drain: all are members" wait_agree 30 1 2 3
+
 # A changed check is a matter of a reload; a file that is not right changes nothing; a check that is gone gives back.
 rules 400
 check "reload: the cluster has nothing to do" apply 1

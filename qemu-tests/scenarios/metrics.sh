@@ -65,6 +65,9 @@ on h1 nlbadm metrics >/run/test/once
 same "printed once: the same metrics, but for those of checks" "" \
 	"$(diff <(sed -n 's/^# TYPE //p' /run/test/once) <(sed -n 's/^# TYPE //p' /run/test/metrics | grep -v nlb_check))"
 
+check "printed for a user without rights" on h1 setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-all \
+	nlbadm metrics
+
 # A service that dies: programs are told, and metrics say it.
 kill_background serve1
 check "told of the service" wait_until 10 told '.event == "check-state" and .state == "unwell" and .rule == "tcp 80"'

@@ -66,7 +66,7 @@ pub(crate) fn of(
             metrics.cluster(&cluster);
             metrics.members(&cluster, &kernel.members(cluster.ifindex)?);
             metrics.counters(&cluster, &kernel.counters_of(cluster.ifindex, None)?);
-            let maps = kernel.buckets(cluster.ifindex)?;
+            let maps = maps(kernel, &cluster)?;
             for rule in kernel.rules(cluster.ifindex)? {
                 if !rule.pending {
                     rules.rule(&cluster, &rule, &maps);
@@ -80,6 +80,15 @@ pub(crate) fn of(
         Failure::new(Exit::Failed, "the metrics could not be written".to_owned())
     })?;
     Ok(in_order(&text))
+}
+
+/// The bucket maps; none for a user who may not see them, who gets all other metrics.
+fn maps(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<Vec<BucketMap>, Failure> {
+    const EPERM: i32 = 1;
+    match kernel.buckets(cluster.ifindex) {
+        Err(error) if error.errno() == Some(EPERM) => Ok(Vec::new()),
+        other => Ok(other?),
+    }
 }
 
 /// The same text with the values of each metric in the order of their labels, which people and programs that compare like.

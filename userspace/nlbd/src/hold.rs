@@ -396,4 +396,58 @@ mod tests {
         assert_eq!(act(&mut holding, UNWELL, out, now), Step::Stay(Why::Out));
         assert_eq!(holding.step(UNWELL, None, now), Step::Stay(Why::Absent));
     }
+
+    /// Whatever comes, in whatever order: what it takes back it has given up itself, under the same incarnation or an earlier
+    /// one; it gives up what the host takes and another host can, or what may be given up by the last; and it never acts
+    /// against what an operator has set.
+    #[test]
+    fn nothing_is_done_that_an_operator_or_clients_would_mind() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let stances = [Stance::Takes, Stance::Drains, Stance::Otherwise];
+        let states = [State::Unknown, State::Well, State::Unwell];
+        let mut counts = [0; 3];
+        for _ in 0..2_000 {
+            let (mut holding, mut now) = (Holding::FREE, Instant::now());
+            let (mut seen, mut ours) = (SEEN, false);
+            for _ in 0..50 {
+                now += Duration::from_secs(random.u64(0..30));
+                let wish = Wish {
+                    state: states[random.usize(0..3)],
+                    last: random.u8(0..8) == 0,
+                };
+                match random.u8(0..10) {
+                    // An operator, or the cluster made anew.
+                    0 => {
+                        seen.stance = stances[random.usize(0..3)];
+                        ours &= seen.stance == Stance::Drains;
+                    }
+                    1 => seen.incarnation += 1,
+                    2 => seen.serves = !seen.serves,
+                    3 => seen.others = !seen.others,
+                    _ => {}
+                }
+                seen.nobody = !seen.others && seen.stance != Stance::Takes;
+                let step = holding.step(wish, Some(seen), now);
+                match step {
+                    Step::GiveUp => {
+                        assert!(wish.state == State::Unwell && seen.stance == Stance::Takes);
+                        assert!(seen.serves && (seen.others || wish.last));
+                        (seen.stance, ours) = (Stance::Drains, true);
+                        counts[0] += 1;
+                    }
+                    Step::TakeBack => {
+                        assert!(ours && seen.stance == Stance::Drains);
+                        assert!(wish.state == State::Well || (seen.nobody && !wish.last));
+                        (seen.stance, ours) = (Stance::Takes, false);
+                        counts[1] += 1;
+                    }
+                    Step::Forget => counts[2] += 1,
+                    Step::Stay(_) => {}
+                }
+                holding.done(step, wish, seen, now, random.f64());
+                assert!(holding.given_up().is_none() || ours || seen.stance != Stance::Drains);
+            }
+        }
+        assert!(counts.iter().all(|&count| count > 500), "{counts:?}");
+    }
 }

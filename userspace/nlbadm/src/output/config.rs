@@ -20,6 +20,8 @@ pub(crate) struct CheckedConfig {
     vips: usize,
     rules: usize,
     hosts: Vec<HostShape>,
+    /// Rules whose service is checked.
+    checks: usize,
     /// The section of this machine, or of the host that is named; null if there is none.
     this: Option<String>,
 }
@@ -44,6 +46,7 @@ impl CheckedConfig {
             vips: config.vips().len(),
             rules: config.rules(),
             hosts: config.hosts().iter().map(host).collect(),
+            checks: config.checks().len(),
             this: this.map(|section| section.name.clone()),
         }
     }
@@ -64,6 +67,10 @@ impl Report for CheckedConfig {
             number(self.rules, "rule"),
             number(self.hosts.len(), "host")
         );
+        if self.checks > 0 {
+            let checks = number(self.checks, "service");
+            let _ = writeln!(text, "{checks} to be checked by nlbd");
+        }
         if let Some(this) = &self.this {
             let _ = writeln!(text, "this host is {this}");
         }
