@@ -188,6 +188,9 @@ impl Holding {
             Step::Stay(_) => {
                 if self.hold == Hold::Free && wish.state == State::Well {
                     *self = Holding::FREE;
+                } else if self.given_up().is_some() {
+                    // The host may have been stopped and started, which leaves its rules as they were.
+                    self.hold = Hold::GivenUp { incarnation };
                 }
             }
             Step::GiveUp => self.hold = Hold::GivenUp { incarnation },
@@ -319,6 +322,26 @@ mod tests {
         };
         assert_eq!(act(&mut holding, UNWELL, anew, now), Step::Forget);
         assert_eq!(act(&mut holding, UNWELL, anew, now), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_host_that_was_stopped_and_started_still_knows_what_it_gave_up() {
+        let now = Instant::now();
+        let mut holding = given_up(now);
+        let later = Seen {
+            incarnation: 9,
+            ..DRAINS
+        };
+        let stay = Step::Stay(Why::GivenUp);
+        assert_eq!(act(&mut holding, UNWELL, later, now), stay);
+        // What an operator does then is an operator's word.
+        let enabled = Seen {
+            stance: Stance::Takes,
+            ..later
+        };
+        assert_eq!(act(&mut holding, UNWELL, enabled, now), Step::Forget);
+        let left = Step::Stay(Why::Operator);
+        assert_eq!(act(&mut holding, UNWELL, enabled, now), left);
     }
 
     #[test]

@@ -359,8 +359,18 @@ impl<K: Kernel> Host<K> {
             }
             Step::Forget => {
                 self.strike(target);
-                log!("{target}: left to the operator");
-                "left-to-operator"
+                match self.given_up_by(target) {
+                    // The service is well again, so what the operator said of it when it was not is over.
+                    None => return Ok(()),
+                    Some(incarnation) if incarnation == seen.incarnation => {
+                        log!("{target}: left to the operator");
+                        "left-to-operator"
+                    }
+                    Some(_) => {
+                        log!("{target}: the cluster was made anew, nothing is given up there");
+                        "made-anew"
+                    }
+                }
             }
         };
         self.news.push(News::CheckAction {
@@ -369,6 +379,11 @@ impl<K: Kernel> Host<K> {
             action,
         });
         Ok(())
+    }
+
+    /// The incarnation that gave a target up, if it is.
+    fn given_up_by(&self, target: &Target) -> Option<u64> {
+        self.held.get(target)?.holding.given_up()
     }
 
     fn strike(&mut self, target: &Target) {
@@ -384,6 +399,6 @@ fn text_of(step: Step) -> String {
         Step::Stay(why) => why.text().into(),
         Step::GiveUp => "given up".into(),
         Step::TakeBack => String::new(),
-        Step::Forget => "left alone: an operator has set what this host does".into(),
+        Step::Forget => String::new(),
     }
 }

@@ -306,3 +306,37 @@ fn a_service_says_its_weight_while_it_is_well() {
     bench.said(0, Verdict::Good, Some(90));
     assert_eq!(bench.changes(), NOTHING);
 }
+
+#[test]
+fn what_happens_is_told_once() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    let told = |bench: &mut Bench| -> Vec<String> {
+        let news = bench.host.news();
+        news.iter()
+            .map(|it| serde_json::to_string(it).unwrap())
+            .collect()
+    };
+    bench.found(0, Verdict::Bad);
+    assert_eq!(
+        told(&mut bench),
+        [
+            r#"{"event":"check-state","cluster":"web","rule":"80","state":"unwell","message":"said so"}"#,
+            r#"{"event":"check-action","cluster":"web","rule":"80","action":"given-up"}"#,
+        ]
+    );
+    bench.fake.0.borrow_mut().rules[0].1 = RuleState::Enabled;
+    bench.found(0, Verdict::Bad);
+    assert!(told(&mut bench)[0].contains("left-to-operator"));
+    bench.found(0, Verdict::Good);
+    assert_eq!(told(&mut bench).len(), 1, "the state alone");
+    bench.found(0, Verdict::Bad);
+    bench.changes();
+    let mut anew = bench.fake.0.borrow_mut();
+    (anew.rules[0].1, anew.incarnation) = (RuleState::Enabled, 8);
+    drop(anew);
+    told(&mut bench);
+    bench.found(0, Verdict::Bad);
+    assert!(told(&mut bench)[0].contains("made-anew"));
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+}
