@@ -179,7 +179,7 @@ check "and it is enabled" rule_is 3 0 enabled
 adm h1 disable 0
 mark
 ill 1
-check "operator: the check is bad" wait_until 10 said 1 'rule tcp 80: unwell'
+check "operator: the check is bad" wait_until 10 said 1 'rule tcp 80: left alone: an operator'
 check "operator: the rule stays disabled" rule_is 1 0 disabled
 well 1
 check "operator: the check is good" wait_until 10 said 1 'rule tcp 80: well'

@@ -53,7 +53,7 @@ pub(crate) enum Step {
     GiveUp,
     /// Take new connections again, and strike out the note.
     TakeBack,
-    /// Strike out the note: it is an operator's business now.
+    /// Strike out the note: it is an operator's business now, or not there any more.
     Forget,
 }
 
@@ -144,7 +144,11 @@ impl Holding {
     /// What is to be done; the caller says by [`Holding::done`] that it was.
     pub(crate) fn step(&self, wish: Wish, seen: Option<Seen>, now: Instant) -> Step {
         let Some(seen) = seen else {
-            return Step::Stay(Why::Absent);
+            // With it went what was given up there.
+            return match self.hold {
+                Hold::Free => Step::Stay(Why::Absent),
+                Hold::GivenUp { .. } | Hold::Overruled => Step::Forget,
+            };
         };
         match self.hold {
             Hold::Free => self.free(wish, seen, now),
@@ -418,6 +422,7 @@ mod tests {
         let mut holding = Holding::FREE;
         assert_eq!(act(&mut holding, UNWELL, out, now), Step::Stay(Why::Out));
         assert_eq!(holding.step(UNWELL, None, now), Step::Stay(Why::Absent));
+        assert_eq!(given_up(now).step(UNWELL, None, now), Step::Forget);
     }
 
     /// Whatever comes, in whatever order: what it takes back it has given up itself, under the same incarnation or an earlier

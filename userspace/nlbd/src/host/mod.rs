@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     health::{Answer, Health, State, Verdict},
-    hold::{Holding, Seen, Stance, Step, Wish},
+    hold::{Holding, Seen, Stance, Step, Why, Wish},
     kernel::Kernel,
     log,
     marks::Marks,
@@ -326,14 +326,31 @@ impl<K: Kernel> Host<K> {
             return Ok(String::new());
         };
         let step = held.holding.step(wish, seen, now);
+        let note = text_of(step);
+        if matches!(step, Step::Stay(Why::Last | Why::Operator)) && held.note != note {
+            log!("{target}: {note}");
+        }
         let Some((place, seen)) = found else {
-            return Ok(text_of(step));
+            if step == Step::Forget {
+                self.forget(target);
+            }
+            return Ok(note);
         };
         self.act(target, step, place, seen)?;
         if let Some(held) = self.held.get_mut(target) {
             held.holding.done(step, wish, seen, now, fastrand::f64());
         }
-        Ok(text_of(step))
+        Ok(note)
+    }
+
+    /// What was given up is not there any more, nor is anything to be taken back.
+    fn forget(&mut self, target: &Target) {
+        self.strike(target);
+        if let Some(held) = self.held.get_mut(target) {
+            held.holding = Holding::FREE;
+        }
+        log!("{target}: gone, with what was given up there");
+        self.tell(target, "gone");
     }
 
     fn act(&mut self, target: &Target, step: Step, place: Place, seen: Seen) -> Result<(), String> {
@@ -366,19 +383,24 @@ impl<K: Kernel> Host<K> {
                         log!("{target}: left to the operator");
                         "left-to-operator"
                     }
+                    // The cluster was made anew.
                     Some(_) => {
-                        log!("{target}: the cluster was made anew, nothing is given up there");
-                        "made-anew"
+                        log!("{target}: gone, with what was given up there");
+                        "gone"
                     }
                 }
             }
         };
+        self.tell(target, action);
+        Ok(())
+    }
+
+    fn tell(&mut self, target: &Target, action: &'static str) {
         self.news.push(News::CheckAction {
             cluster: target.cluster.clone(),
             rule: target.rule.as_ref().map(Coverage::to_string),
             action,
         });
-        Ok(())
     }
 
     /// The incarnation that gave a target up, if it is.

@@ -336,7 +336,21 @@ fn what_happens_is_told_once() {
     drop(anew);
     told(&mut bench);
     bench.found(0, Verdict::Bad);
-    assert!(told(&mut bench)[0].contains("made-anew"));
+    assert!(told(&mut bench)[0].contains("gone"));
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+}
+
+#[test]
+fn what_is_given_up_of_a_rule_goes_with_the_rule() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.found(0, Verdict::Bad);
+    let rules = std::mem::take(&mut bench.fake.0.borrow_mut().rules);
+    bench.host.look(bench.now);
+    assert_eq!((bench.note(0).0, bench.noted()), (false, 0));
+    // It is there again, and takes new connections as a new one does.
+    bench.fake.0.borrow_mut().rules = vec![(rules[0].0, RuleState::Enabled)];
+    bench.changes();
     bench.found(0, Verdict::Bad);
     assert_eq!(bench.changes(), ["rule 0 draining"]);
 }
