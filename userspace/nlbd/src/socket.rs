@@ -228,4 +228,24 @@ mod tests {
         stream.read_to_string(&mut reply).await.unwrap();
         assert!(reply.contains("this is no request"), "{reply}");
     }
+
+    #[test]
+    fn fuzz_nlbd_request() {
+        let seeds = [
+            r#"{"version":1,"request":"checks"}"#,
+            r#"{"version":2,"request":{"set":[1,2]}}"#,
+        ];
+        let fuzz = nlb_fuzz::Fuzz::new("nlbd-request").seeds(seeds);
+        fuzz.longest(REQUEST_MAX as usize).run(|line| {
+            let outcome = match request(line) {
+                Ok(Wanted::Checks) => "checks".to_owned(),
+                // What was sent does not come back at length.
+                Err(text) => {
+                    assert!(text.len() < 2 * REQUEST_MAX as usize, "{text}");
+                    text.split(':').next().unwrap_or_default().to_owned()
+                }
+            };
+            nlb_fuzz::outcome(outcome)
+        });
+    }
 }
