@@ -167,7 +167,8 @@ test_tool() {
 		mkdir -p /etc/systemd/system/multi-user.target.wants
 		ln -s /usr/lib/systemd/system/nlb@.service /etc/systemd/system/multi-user.target.wants/nlb@web.service'
 	attempt remove "apt-get remove" inside "apt-get remove -y nlbadm nlbd nlb-doc"
-	nothing_left removed before '^etc/nlb(/web\.(toml|key))?$|^etc/systemd/system(/multi-user.target.wants(/nlb@web.service)?)?$'
+	# That a unit was not enabled is remembered until the purge.
+	nothing_left removed before '^etc/nlb(/web\.(toml|key))?$|^var/lib/systemd/deb-systemd-helper-enabled/nlbd\.service\.dsh-also$|^etc/systemd/system(/multi-user.target.wants(/nlb@web.service)?)?$'
 	attempt kept "the operator's files stay" inside "[ -s /etc/nlb/web.key ] && [ -s /etc/nlb/web.toml ]"
 	attempt purge "apt-get purge" inside "apt-get purge -y nlbadm nlbd nlb-doc"
 	nothing_left purged before '^etc/nlb(/web\.(toml|key))?$|^etc/systemd/system(/multi-user.target.wants)?$'
