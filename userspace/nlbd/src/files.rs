@@ -46,6 +46,9 @@ impl Files {
                 Err(error) => {
                     unread = true;
                     log!("{}: {error}", path.display());
+                    // Those of it that were known count as they were.
+                    let known = self.good.keys().filter(|file| file.starts_with(path));
+                    files.extend(known.cloned());
                 }
             }
         }
@@ -151,6 +154,18 @@ mod tests {
         fs::write(at("b.toml"), file("b", 3)).unwrap();
         fs::remove_file(at("a.toml")).unwrap();
         assert_eq!(read(&mut files), (vec![("b".into(), 3)], false));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_counts_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("nlb.d");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("a.toml"), file("a", 1)).unwrap();
+        let mut files = Files::new(vec![directory.clone()], Some("a".into()));
+        assert_eq!(read(&mut files), (vec![("a".into(), 1)], false));
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(read(&mut files), (vec![("a".into(), 1)], true));
     }
 
     #[test]
