@@ -7,6 +7,8 @@
 #                       docdir, unitdir and wiresharkdir follow it
 #   DESTDIR=DIR         below which all of it is put, for packages
 #   NLBADM=FILE         the tool that was built
+#   NLBD=FILE           the optional daemon, beside the tool unless told otherwise;
+#                       where it was not built it is left out, with its unit
 #   MODULE=dkms         the module's sources, for DKMS; MODULE=built, nlb.ko for
 #                       NLB_KERNEL or KDIR; MODULE=none
 # What was installed is noted in datadir/nlb/installed; uninstall removes that.
@@ -25,6 +27,7 @@ unitdir=${unitdir:-$prefix/lib/systemd/system}
 wiresharkdir=${wiresharkdir:-$libdir/wireshark/plugins}
 DESTDIR=${DESTDIR:-}
 NLBADM=${NLBADM:-userspace/target/release/nlbadm}
+NLBD=${NLBD:-$(dirname "$NLBADM")/nlbd}
 MODULE=${MODULE:-dkms}
 
 version=$(sed -nE 's/^version = "(.*)"$/\1/p' userspace/Cargo.toml)
@@ -73,6 +76,13 @@ install_tool() {
 	make_directory /etc/nlb
 }
 
+# install_daemon: if it was built.
+install_daemon() {
+	[ -x "$NLBD" ] || return 0
+	put 755 "$NLBD" "$sbindir/nlbd"
+	"$NLBD" --manual | put_text "$mandir/man8/nlbd.8"
+}
+
 install_data() {
 	local file
 	put 644 dist/nlb.schema.json "$datadir/nlb/nlb.schema.json"
@@ -99,7 +109,8 @@ install_units() {
 	*) place=$sbindir/ ;;
 	esac
 	for unit in dist/systemd/*.service; do
-		sed -E "s|^(Exec[A-Za-z]+=-?)nlbadm |\\1${place}nlbadm |" "$unit" | put_text "$unitdir/${unit##*/}"
+		[ "${unit##*/}" != nlbd.service ] || [ -x "$NLBD" ] || continue
+		sed -E "s,^(Exec[A-Za-z]+=-?)(nlbadm |nlbd$),\\1${place}\\2," "$unit" | put_text "$unitdir/${unit##*/}"
 	done
 }
 
@@ -146,6 +157,7 @@ do_install() {
 	*) die "MODULE=$MODULE is none of dkms, built, none" ;;
 	esac
 	install_tool
+	install_daemon
 	install_units
 	install_data
 	case $MODULE in
