@@ -8,7 +8,8 @@
 #   DESTDIR=DIR         below which all of it is put, for packages
 #   NLBADM=FILE         the tool that was built
 #   NLBD=FILE           the optional daemon, beside the tool unless told otherwise;
-#                       where it was not built it is left out, with its unit
+#                       where it was not built, or NLBD=none, it is left out, with
+#                       its unit
 #   MODULE=dkms         the module's sources, for DKMS; MODULE=built, nlb.ko for
 #                       NLB_KERNEL or KDIR; MODULE=none
 # What was installed is noted in datadir/nlb/installed; uninstall removes that.
