@@ -7,7 +7,7 @@
 
 use super::filter::{Filter, Responder, Storage};
 use super::mac::{self, Mac};
-use super::packet::{Address, PROTO_ICMPV6, V6_HEADER};
+use super::packet::{PROTO_ICMPV6, V6_HEADER};
 use super::reason::Reason;
 use core::net::{IpAddr, Ipv6Addr};
 
