@@ -43,7 +43,7 @@ mod view;
 mod walk;
 
 use residue::Residual;
-use timing::Former;
+use timing::{Former, Times};
 
 /// Something that the caller wants of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,8 +261,7 @@ pub struct Node<S: Storage> {
     held: bool,
     /// The timing that was in force before, as long as it matters.
     former: Option<Former>,
-    /// The silence after which a host counted as dead when that was last looked at.
-    patience: u64,
+    times: Times,
     /// Whether this host takes buckets of each slot.
     stances: [Stance; SLOTS_MAX],
     /// Its inputs last changed for what its clients met.
@@ -385,7 +384,7 @@ impl<S: Storage> Node<S> {
             staged: None,
             held: false,
             former: None,
-            patience: 0,
+            times: Times::of(config.terms.timing),
             stances: [Stance::Takes; SLOTS_MAX],
             by_health: false,
             weights: config.rules.weights,

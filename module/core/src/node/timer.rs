@@ -95,7 +95,7 @@ impl<S: Storage> Node<S> {
         if !self.takes_part() {
             return;
         }
-        self.note_patience();
+        self.note_timing();
         if !pause_matters(self.now.since(self.last_beat), self.pause_ns()) {
             // A heartbeat that waits to be sent was late once, and that has been counted.
             let late = self.now.since(self.next_beat);

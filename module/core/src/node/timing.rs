@@ -20,68 +20,104 @@ pub(super) struct Former {
     until: Instant,
 }
 
-impl<S: Storage> Node<S> {
-    /// The timings that a host of this cluster may live by now, that in force first.
-    fn timings(&self) -> impl Iterator<Item = Timing> + '_ {
-        let staged = self.staged.as_ref().and_then(|rules| rules.terms);
-        let former = self.former.filter(|former| self.now < former.until);
-        core::iter::once(self.config.terms.timing)
-            .chain(staged.map(|terms| terms.timing))
-            .chain(former.map(|former| former.timing))
+/// What follows from all timings that a host of the cluster may live by now, in nanoseconds. It is asked for with each peer, so
+/// it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Times {
+    /// The longest period.
+    period: u64,
+    /// The longest silence.
+    silence: u64,
+    /// The shortest period.
+    beat: u64,
+    /// The shortest silence.
+    pause: u64,
+}
+
+impl Times {
+    /// Those of one timing.
+    pub(super) const fn of(timing: Timing) -> Times {
+        let (period, silence) = (timing.period_ns, timing.silence_ns());
+        Times {
+            period,
+            silence,
+            beat: period,
+            pause: silence,
+        }
     }
 
+    /// Those of one timing more.
+    fn and(self, timing: Timing) -> Times {
+        let (period, silence) = (timing.period_ns, timing.silence_ns());
+        Times {
+            period: self.period.max(period),
+            silence: self.silence.max(silence),
+            beat: self.beat.min(period),
+            pause: self.pause.min(silence),
+        }
+    }
+}
+
+impl<S: Storage> Node<S> {
     /// The longest period that a host may have now, in nanoseconds: what others are waited for.
     #[must_use]
-    #[inline(never)]
     pub fn period_ns(&self) -> u64 {
-        self.timings()
-            .fold(0, |longest, timing| longest.max(timing.period_ns))
+        self.times.period
     }
 
     /// Silence after which a host counts as dead, in nanoseconds: the longest that a host may have now.
     #[must_use]
-    #[inline(never)]
     pub fn silence_ns(&self) -> u64 {
-        self.timings()
-            .fold(0, |longest, timing| longest.max(timing.silence_ns()))
+        self.times.silence
     }
 
     /// The time between two heartbeats of this host, in nanoseconds: the shortest that a host may count on now.
     #[must_use]
-    #[inline(never)]
     pub fn beat_ns(&self) -> u64 {
-        self.timings()
-            .fold(u64::MAX, |shortest, timing| shortest.min(timing.period_ns))
+        self.times.beat
     }
 
     /// How long this host may send nothing, in nanoseconds, before others may take it for dead.
-    #[inline(never)]
     pub(super) fn pause_ns(&self) -> u64 {
-        self.timings().fold(u64::MAX, |shortest, timing| {
-            shortest.min(timing.silence_ns())
-        })
+        self.times.pause
+    }
+
+    /// Works out [`Times`], when another timing is staged or in force.
+    fn timing_is_other(&mut self) {
+        let staged = self.staged.as_ref().and_then(|rules| rules.terms);
+        let former = self.former.map(|former| former.timing);
+        let more = staged.map(|terms| terms.timing).into_iter().chain(former);
+        let first = Times::of(self.config.terms.timing);
+        self.times = more.fold(first, Times::and);
     }
 
     /// Another timing may apply from now on: the next heartbeat is not later than that.
     pub(super) fn timing_staged(&mut self) {
+        let patience = self.silence_ns();
+        self.timing_is_other();
         let soonest = self.now.after(self.beat_ns());
         self.next_beat = self.next_beat.min(soonest);
         // Nobody has judged by a shorter silence yet: the last heartbeat may be older than that.
         self.last_beat = self.now;
-        self.note_patience();
+        if self.silence_ns() < patience {
+            self.lose_patience();
+        }
     }
 
-    /// Notices that a host counts as dead sooner than it did until now, as when the former timing is over. The silence
-    /// until now was no sign of it, and what is known of when a sequence was sent is too coarse for the shorter silence.
-    pub(super) fn note_patience(&mut self) {
-        let patience = self.silence_ns();
-        if patience < self.patience {
-            self.former = self.former.filter(|former| self.now < former.until);
-            self.excuse_silence(u64::MAX);
-            self.touched.0 = self.ids;
-            self.mark_next();
+    /// The former timing is over, when nobody lives by it any more.
+    pub(super) fn note_timing(&mut self) {
+        if self.former.is_some_and(|former| self.now >= former.until) {
+            self.former = None;
+            self.timing_staged();
         }
-        self.patience = patience;
+    }
+
+    /// A host counts as dead sooner than it did until now. The silence until now was no sign of it, and what is known of
+    /// when a sequence was sent is too coarse for the shorter silence.
+    fn lose_patience(&mut self) {
+        self.excuse_silence(u64::MAX);
+        self.touched.0 = self.ids;
+        self.mark_next();
     }
 
     /// Another timing is in force in place of this one.
