@@ -31,6 +31,8 @@ pub(crate) enum Stance {
     Takes,
     /// It takes none, and serves the old ones.
     Drains,
+    /// A host that is on its way into its cluster. What it does then does not show: it may drain underneath.
+    Joins,
     /// Something that nlbd never does: disabled, stopped, suspended.
     Otherwise,
 }
@@ -152,15 +154,17 @@ impl Holding {
         };
         match self.hold {
             Hold::Free => self.free(wish, seen, now),
-            Hold::GivenUp { .. } => Self::held(wish, seen),
+            Hold::GivenUp { incarnation } => Self::held(wish, seen, incarnation),
             Hold::Overruled if wish.state == State::Well => Step::Forget,
             Hold::Overruled => Step::Stay(Why::Operator),
         }
     }
 
     fn free(&self, wish: Wish, seen: Seen, now: Instant) -> Step {
-        if seen.stance != Stance::Takes {
-            return Step::Stay(Why::Operator);
+        match seen.stance {
+            Stance::Takes => {}
+            Stance::Joins => return Step::Stay(Why::Out),
+            Stance::Drains | Stance::Otherwise => return Step::Stay(Why::Operator),
         }
         if wish.state != State::Unwell {
             return Step::Stay(Why::Taken);
@@ -175,10 +179,11 @@ impl Holding {
         Step::GiveUp
     }
 
-    fn held(wish: Wish, seen: Seen) -> Step {
+    fn held(wish: Wish, seen: Seen, incarnation: u64) -> Step {
         match seen.stance {
+            Stance::Joins if seen.incarnation == incarnation => Step::Stay(Why::Out),
             // An operator, or the cluster was made anew.
-            Stance::Takes | Stance::Otherwise => Step::Forget,
+            Stance::Takes | Stance::Joins | Stance::Otherwise => Step::Forget,
             Stance::Drains if wish.state == State::Well => Step::TakeBack,
             Stance::Drains if seen.nobody && seen.serves && !wish.last => Step::TakeBack,
             Stance::Drains => Step::Stay(Why::GivenUp),
@@ -349,6 +354,37 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_joins_again_still_knows_that_it_drains() {
+        let now = Instant::now();
+        let joins = Seen {
+            serves: false,
+            ..stance(Stance::Joins)
+        };
+        let mut holding = given_up(now);
+        for wish in [UNWELL, UNKNOWN, WELL] {
+            assert_eq!(act(&mut holding, wish, joins, now), Step::Stay(Why::Out));
+        }
+        assert_eq!(holding.given_up(), Some(7));
+        assert_eq!(act(&mut holding, WELL, DRAINS, now), Step::TakeBack);
+        // Without a drain there is nothing to give up, and the operator has said nothing.
+        for wish in [WELL, UNWELL] {
+            assert_eq!(act(&mut holding, wish, joins, now), Step::Stay(Why::Out));
+        }
+        assert_eq!(act(&mut holding, UNWELL, SEEN, now), Step::GiveUp);
+        // A host that was stopped and started, or made anew, drains no more.
+        let anew = Seen {
+            incarnation: 8,
+            ..joins
+        };
+        assert_eq!(act(&mut holding, UNWELL, anew, now), Step::Forget);
+        let anew = Seen {
+            incarnation: 8,
+            ..SEEN
+        };
+        assert_eq!(act(&mut holding, UNWELL, anew, now), Step::GiveUp);
+    }
+
+    #[test]
     fn the_note_of_another_life_counts() {
         let now = Instant::now();
         let mut holding = Holding::noted(7);
@@ -437,21 +473,33 @@ mod tests {
         for _ in 0..2_000 {
             let (mut holding, mut now) = (Holding::FREE, Instant::now());
             let (mut seen, mut ours) = (SEEN, false);
+            let mut beneath = None;
             for _ in 0..50 {
                 now += Duration::from_secs(random.u64(0..30));
                 let wish = Wish {
                     state: states[random.usize(0..3)],
                     last: random.u8(0..8) == 0,
                 };
-                match random.u8(0..10) {
+                match random.u8(0..11) {
                     // An operator, or the cluster made anew.
-                    0 => {
+                    0 if seen.stance != Stance::Joins => {
                         seen.stance = stances[random.usize(0..3)];
                         ours &= seen.stance == Stance::Drains;
                     }
-                    1 => seen.incarnation += 1,
+                    // Started anew, which ends a drain of the host.
+                    1 => {
+                        seen.incarnation += 1;
+                        if seen.stance == Stance::Joins {
+                            (beneath, ours) = (Some(Stance::Takes), false);
+                        }
+                    }
                     2 => seen.serves = !seen.serves,
                     3 => seen.others = !seen.others,
+                    // The host leaves its view for a moment, and is in it again as it was.
+                    4 => match beneath.take() {
+                        Some(stance) => seen.stance = stance,
+                        None => beneath = Some(std::mem::replace(&mut seen.stance, Stance::Joins)),
+                    },
                     _ => {}
                 }
                 seen.nobody = !seen.others && seen.stance != Stance::Takes;
@@ -473,7 +521,7 @@ mod tests {
                     Step::Stay(_) => {}
                 }
                 holding.done(step, wish, seen, now, random.f64());
-                assert!(holding.given_up().is_none() || ours || seen.stance != Stance::Drains);
+                assert_eq!(holding.given_up().is_some(), ours, "{seen:?}");
             }
         }
         assert!(counts.iter().all(|&count| count > 500), "{counts:?}");

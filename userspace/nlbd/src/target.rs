@@ -188,8 +188,10 @@ fn incarnation(members: &[Member]) -> u64 {
 fn host(cluster: &Cluster, members: &[Member], maps: &[BucketMap]) -> Seen {
     let stance = if cluster.state.is(HostState::Draining) {
         Stance::Drains
-    } else if cluster.state.is(HostState::Converged) || cluster.state.is(HostState::Joining) {
+    } else if cluster.state.is(HostState::Converged) {
         Stance::Takes
+    } else if cluster.state.is(HostState::Joining) {
+        Stance::Joins
     } else {
         Stance::Otherwise
     };

@@ -254,6 +254,21 @@ fn a_host_drains_while_one_of_its_services_is_not_well() {
 }
 
 #[test]
+fn a_host_that_joins_again_is_taken_back_afterwards() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::Drain)]);
+    bench.found(0, Verdict::Bad);
+    bench.fake.0.borrow_mut().state = HostState::Joining;
+    bench.found(0, Verdict::Bad);
+    bench.found(0, Verdict::Good);
+    assert_eq!(bench.changes(), ["Control(Drain)"]);
+    assert_eq!(bench.noted(), 1);
+    bench.fake.0.borrow_mut().state = HostState::Draining;
+    bench.host.look(bench.now);
+    assert_eq!(bench.changes(), ["Control(Start)"]);
+    assert_eq!(bench.noted(), 0);
+}
+
+#[test]
 fn a_check_that_stays_keeps_what_is_known() {
     let (one, two) = (check(80, Action::GiveUp), check(443, Action::GiveUp));
     let mut bench = Bench::new(&[80, 443], std::slice::from_ref(&one));
