@@ -149,7 +149,7 @@ impl<K: Kernel> Host<K> {
     }
 
     /// Takes these checks in place of those that there are; what is known of one that stays is kept. `unread` says that
-    /// there may be more: then nothing is taken back that no check is about.
+    /// there may be more: then what no check is about is taken back only if nobody else takes it.
     pub(crate) fn set(
         &mut self,
         clusters: Vec<ClusterChecks>,
@@ -257,18 +257,21 @@ impl<K: Kernel> Host<K> {
         }
     }
 
-    /// What the checks of a target say. Where there are none any more, it is taken back.
-    fn wish(&self, target: &Target) -> Option<Wish> {
+    /// What the checks of a target say. Where there are none any more, it is taken back; where that is not known, it is
+    /// taken back only if nobody else takes it.
+    fn wish(&self, target: &Target) -> Wish {
         let mut of_target = self
             .watches
             .iter()
             .filter(|watch| watch.target() == *target)
             .peekable();
         if of_target.peek().is_none() {
-            return (!self.unread).then_some(Wish {
-                state: State::Well,
-                last: false,
-            });
+            let state = if self.unread {
+                State::Unknown
+            } else {
+                State::Well
+            };
+            return Wish { state, last: false };
         }
         let (mut state, mut last) = (State::Well, true);
         for watch in of_target {
@@ -282,14 +285,15 @@ impl<K: Kernel> Host<K> {
             }
         }
         let last = last && state == State::Unwell;
-        Some(Wish { state, last })
+        Wish { state, last }
     }
 
     /// Does what is to be done about a target. The kernel is asked only if there may be something.
     fn settle(&mut self, target: &Target, now: Instant) {
-        let (Some(wish), Some(held)) = (self.wish(target), self.held.get(target)) else {
+        let Some(held) = self.held.get(target) else {
             return;
         };
+        let wish = self.wish(target);
         if wish.state != State::Unwell && held.holding.is_idle() {
             if let Some(held) = self.held.get_mut(target) {
                 held.note.clear();

@@ -164,6 +164,18 @@ fn a_check_that_is_gone_takes_back_unless_its_file_could_not_be_read() {
 }
 
 #[test]
+fn what_nobody_takes_is_taken_back_though_a_file_could_not_be_read() {
+    let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
+    bench.found(0, Verdict::Bad);
+    bench.again(&[], true);
+    assert_eq!(bench.changes(), ["rule 0 draining"]);
+    bench.fake.0.borrow_mut().other = false;
+    bench.host.look(bench.now);
+    assert_eq!(bench.changes(), ["rule 0 enabled"]);
+    assert_eq!(bench.noted(), 0);
+}
+
+#[test]
 fn what_cannot_be_noted_is_not_given_up() {
     let mut bench = Bench::new(&[80], &[check(80, Action::GiveUp)]);
     std::fs::create_dir(bench.path.with_extension("json.new")).unwrap();
