@@ -29,8 +29,9 @@ pub(crate) struct World {
     pub(crate) state: HostState,
     /// The rules in force, and what this host does about them.
     pub(crate) rules: Vec<(Rule, RuleState)>,
-    /// Whether host 1 is there and takes all rules.
+    /// Whether host 1 is there and takes all rules but these.
     pub(crate) other: bool,
+    pub(crate) only_here: Vec<u16>,
     pub(crate) incarnation: u64,
     /// Load weight of this host.
     weight: u8,
@@ -50,6 +51,7 @@ impl Fake {
             state: HostState::Converged,
             rules: enabled.collect(),
             other: true,
+            only_here: Vec::new(),
             incarnation: 7,
             weight: 50,
             refuses: false,
@@ -124,7 +126,8 @@ impl Kernel for Fake {
         let serves = world.state == HostState::Converged;
         let map = |(slot, (_, state)): (u16, &(Rule, RuleState))| {
             let own = serves && *state == RuleState::Enabled;
-            let owners = match (own, world.other) {
+            let other = world.other && !world.only_here.contains(&slot);
+            let owners = match (own, other) {
                 (true, true) => vec![1, 2],
                 (true, false) => vec![2, 2],
                 (false, true) => vec![1, 1],

@@ -114,6 +114,7 @@ impl Target {
         };
         let ifindex = cluster.ifindex;
         let members = kernel.members(ifindex)?;
+        let rules = kernel.rules(ifindex)?;
         let Some(coverage) = &self.rule else {
             let maps = kernel.buckets(ifindex)?;
             let place = Place {
@@ -121,9 +122,8 @@ impl Target {
                 number: None,
                 weight: cluster.weight,
             };
-            return Ok(Some((place, host(&cluster, &members, &maps))));
+            return Ok(Some((place, host(&cluster, &members, &rules, &maps))));
         };
-        let rules = kernel.rules(ifindex)?;
         let in_force = |rule: &&PortRule| !rule.pending && coverage.is_of(rule);
         let Some(rule) = rules.iter().find(in_force) else {
             return Ok(None);
@@ -185,7 +185,18 @@ fn incarnation(members: &[Member]) -> u64 {
     this.map_or(0, |member| member.incarnation)
 }
 
-fn host(cluster: &Cluster, members: &[Member], maps: &[BucketMap]) -> Seen {
+/// Whether another host has buckets of a map.
+fn another_owns(cluster: &Cluster, map: &BucketMap) -> bool {
+    let another = |&owner: &u8| owner != 0 && owner != cluster.host_id;
+    map.owners.iter().any(another)
+}
+
+/// Whether nobody has buckets of a map.
+fn unowned(map: &BucketMap) -> bool {
+    !map.owners.is_empty() && map.owners.iter().all(|&owner| owner == 0)
+}
+
+fn host(cluster: &Cluster, members: &[Member], rules: &[PortRule], maps: &[BucketMap]) -> Seen {
     let stance = if cluster.state.is(HostState::Draining) {
         Stance::Drains
     } else if cluster.state.is(HostState::Converged) {
@@ -195,14 +206,31 @@ fn host(cluster: &Cluster, members: &[Member], maps: &[BucketMap]) -> Seen {
     } else {
         Stance::Otherwise
     };
-    let owned = maps
-        .iter()
-        .any(|map| map.owners.iter().any(|&owner| owner != 0));
+    let another = another_serves(members);
+    let rule_of = |map: &BucketMap| {
+        let of_map = |rule: &&PortRule| !rule.pending && rule.number == map.slot;
+        rules.iter().find(of_map)
+    };
+    // Of each map that this host has buckets of, others must have some too, or all at once.
+    let shared = maps.iter().all(|map| {
+        let rule = rule_of(map);
+        let whole = rule.is_none_or(|rule| rule.mode.is(FilteringMode::Single));
+        let dropped = rule.is_some_and(|rule| rule.mode.is(FilteringMode::Disabled));
+        dropped || whole || !map.owners.contains(&cluster.host_id) || another_owns(cluster, map)
+    });
+    // A rule that this host itself does not enable is not served by taking the host back.
+    let missed = |map: &BucketMap| {
+        let serves = |rule: &PortRule| {
+            !rule.mode.is(FilteringMode::Disabled) && rule.state.is(RuleState::Enabled)
+        };
+        unowned(map) && rule_of(map).is_some_and(serves)
+    };
+    let none_owned = !maps.is_empty() && maps.iter().all(unowned);
     Seen {
         stance,
         serves: cluster.state.is(HostState::Converged) || stance == Stance::Drains,
-        others: another_serves(members),
-        nobody: !maps.is_empty() && !owned,
+        others: another && shared,
+        nobody: none_owned || maps.iter().any(missed),
         incarnation: incarnation(members),
     }
 }
@@ -216,16 +244,14 @@ fn of_rule(cluster: &Cluster, members: &[Member], rule: &PortRule, maps: &[Bucke
         Stance::Otherwise
     };
     let map = maps.iter().find(|map| map.slot == rule.number);
-    let owners = map.map_or(&[][..], |map| map.owners.as_slice());
-    let another = |&owner: &u8| owner != 0 && owner != cluster.host_id;
     // In mode single one host has all buckets, and whether others would take them shows only when it lets go.
-    let others = owners.iter().any(another)
+    let others = map.is_some_and(|map| another_owns(cluster, map))
         || rule.mode.is(FilteringMode::Single) && another_serves(members);
     Seen {
         stance,
         serves: cluster.state.is(HostState::Converged),
         others,
-        nobody: !owners.is_empty() && owners.iter().all(|&owner| owner == 0),
+        nobody: map.is_some_and(unowned),
         incarnation: incarnation(members),
     }
 }

@@ -266,6 +266,53 @@ fn a_host_drains_while_one_of_its_services_is_not_well() {
 }
 
 #[test]
+fn a_host_that_is_the_last_for_one_rule_does_not_drain() {
+    let mut bench = Bench::new(&[80, 443], &[check(80, Action::Drain)]);
+    bench.fake.0.borrow_mut().only_here = vec![1];
+    bench.found(0, Verdict::Bad);
+    assert_eq!(bench.changes(), NOTHING);
+    assert_eq!(bench.note(0), (false, "kept: no other host takes it"));
+    // One that it does not take itself, or that is dropped everywhere, does not matter.
+    for (mode, state) in [
+        (FilteringMode::Multiple, RuleState::Disabled),
+        (FilteringMode::Disabled, RuleState::Enabled),
+        (FilteringMode::Single, RuleState::Enabled),
+    ] {
+        let mut bench = Bench::new(&[80, 443], &[check(80, Action::Drain)]);
+        let mut world = bench.fake.0.borrow_mut();
+        world.only_here = vec![1];
+        (world.rules[1].0.mode, world.rules[1].1) = (mode, state);
+        drop(world);
+        bench.found(0, Verdict::Bad);
+        assert_eq!(bench.changes(), ["Control(Drain)"], "{mode:?}");
+    }
+}
+
+#[test]
+fn a_host_is_taken_back_when_nobody_takes_one_of_its_rules() {
+    for (mode, state, back) in [
+        (FilteringMode::Multiple, RuleState::Enabled, true),
+        (FilteringMode::Single, RuleState::Enabled, true),
+        (FilteringMode::Disabled, RuleState::Enabled, false),
+        (FilteringMode::Multiple, RuleState::Disabled, false),
+    ] {
+        let mut bench = Bench::new(&[80, 443], &[check(80, Action::Drain)]);
+        bench.found(0, Verdict::Bad);
+        let mut world = bench.fake.0.borrow_mut();
+        world.only_here = vec![1];
+        (world.rules[1].0.mode, world.rules[1].1) = (mode, state);
+        drop(world);
+        bench.changes();
+        bench.host.look(bench.now);
+        assert_eq!(
+            bench.changes().len(),
+            usize::from(back),
+            "{mode:?} {state:?}"
+        );
+    }
+}
+
+#[test]
 fn a_host_that_joins_again_is_taken_back_afterwards() {
     let mut bench = Bench::new(&[80], &[check(80, Action::Drain)]);
     bench.found(0, Verdict::Bad);
