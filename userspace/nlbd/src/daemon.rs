@@ -26,7 +26,7 @@ use tokio::{
 use crate::{
     Arguments,
     events::{self, Heard},
-    exporter::{Exporter, Place},
+    exporter::{self, Place},
     files::Files,
     health::Answer,
     hooks::Hooks,
@@ -41,6 +41,9 @@ use crate::{
 
 /// How often it is looked at what was given up, should events be missed.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long after a failure it is tried again to listen for those who collect metrics.
+const EXPORT_AGAIN: Duration = Duration::from_secs(5);
 
 /// Answers and questions that wait.
 const QUEUE: usize = 64;
@@ -58,10 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         .mode(0o700)
         .create(directory);
     made.map_err(|error| at(directory, error))?;
-    let place = match arguments.metrics.as_deref() {
-        None | Some("") => None,
-        Some(text) => Some(text.parse().map_err(io::Error::other)?),
-    };
+    let place = metrics_place(arguments.metrics.as_deref());
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let path = directory.join("nlbd.sock");
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         let (asked, questions) = mpsc::channel(QUEUE);
         let (hears, heard) = mpsc::channel(QUEUE);
         if let Some(place) = place {
-            export(place, asked.clone()).await;
+            tokio::spawn(exporter::run(place, asked.clone(), EXPORT_AGAIN));
         }
         tokio::spawn(socket.serve(asked));
         events::listen(hears);
@@ -106,11 +106,15 @@ fn marks(path: &Path) -> Marks {
     })
 }
 
-/// Gives metrics at a place. If that cannot be, it is told: checks are more important.
-async fn export(place: Place, asked: mpsc::Sender<Question>) {
-    match Exporter::listen(&place).await {
-        Ok(exporter) => drop(tokio::spawn(exporter.serve(asked))),
-        Err(error) => log!("no metrics at {place}: {error}"),
+/// Where metrics are to be had. If that cannot be read it is told: checks are more important.
+fn metrics_place(text: Option<&str>) -> Option<Place> {
+    let text = text.filter(|text| !text.is_empty())?;
+    match text.parse() {
+        Ok(place) => Some(place),
+        Err(error) => {
+            log!("no metrics at {text}: {error}");
+            None
+        }
     }
 }
 
@@ -244,4 +248,20 @@ fn clock() -> String {
 /// Tells systemd. Nobody listens where there is none; that is no failure.
 fn notify(states: &[NotifyState<'_>]) {
     drop(sd_notify::notify(states));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_at_a_wrong_place_are_left_out() {
+        for none in [None, Some(""), Some("localhost"), Some("127.0.0.1")] {
+            assert_eq!(metrics_place(none), None, "{none:?}");
+        }
+        assert_eq!(
+            metrics_place(Some("/run/x")),
+            Some(Place::Path("/run/x".into()))
+        );
+    }
 }

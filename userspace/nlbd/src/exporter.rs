@@ -72,6 +72,28 @@ enum Listener {
     Unix(UnixListener),
 }
 
+/// Gives metrics at a place, for ever. While it cannot listen there it tries again after `pause`.
+pub(crate) async fn run(place: Place, questions: mpsc::Sender<Question>, pause: Duration) {
+    let mut told = String::new();
+    let exporter = loop {
+        match Exporter::listen(&place).await {
+            Ok(exporter) => break exporter,
+            Err(error) => {
+                let text = error.to_string();
+                if text != told {
+                    log!("no metrics at {place} for now: {text}");
+                    told = text;
+                }
+                tokio::time::sleep(pause).await;
+            }
+        }
+    };
+    if !told.is_empty() {
+        log!("metrics at {place}");
+    }
+    exporter.serve(questions).await;
+}
+
 /// Gives metrics to those who ask for them.
 pub(crate) struct Exporter {
     listener: Listener,
@@ -278,5 +300,25 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "a file").unwrap();
         assert!(Exporter::listen(&place).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_taken_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.sock");
+        fs::write(&path, "a file").unwrap();
+        let pause = Duration::from_millis(5);
+        let serves = tokio::spawn(run(Place::Path(path.clone()), answered(), pause));
+        tokio::time::sleep(4 * pause).await;
+        assert!(!serves.is_finished() && path.is_file());
+        fs::remove_file(&path).unwrap();
+        let stream = loop {
+            match UnixStream::connect(&path).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+        };
+        let reply = asked(stream, "GET /metrics HTTP/1.0\r\n\r\n").await;
+        assert!(reply.contains("application/openmetrics-text"), "{reply}");
     }
 }
