@@ -15,7 +15,11 @@ use std::{
 
 use tokio::{io::AsyncWriteExt, process::Command, sync::Notify, time::timeout};
 
-use crate::{group::Group, log};
+use crate::{
+    group::Group,
+    log::{self, log},
+    trust,
+};
 
 /// How long a program may take for one event.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -115,7 +119,7 @@ async fn tell(directory: &Path, line: &str) {
 }
 
 /// The programs of a directory, in their order; none if there is no such directory. Names with a dot are no programs, such
-/// as what package managers and editors leave.
+/// as what package managers and editors leave. One that others than root may write is left out.
 fn programs(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -129,8 +133,12 @@ fn programs(directory: &Path) -> io::Result<Vec<PathBuf>> {
         let plain = path
             .file_name()
             .is_some_and(|name| !name.to_string_lossy().contains('.'));
-        if runs && plain {
-            programs.push(path);
+        if !(runs && plain) {
+            continue;
+        }
+        match trust::may_run(&path) {
+            Ok(()) => programs.push(path),
+            Err(wrong) => drop(log::once(&format!("hooks: {wrong}"))),
         }
     }
     programs.sort();
@@ -144,13 +152,14 @@ fn programs(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(programs)
 }
 
-/// Runs a program with a line on its standard input. If this is dropped before, it is killed with its group.
+/// Runs a program with a line on its standard input; what it says on its standard error goes to the journal. If this is
+/// dropped before, it is killed with its group.
 async fn run(program: &Path, line: &str) -> io::Result<()> {
     let mut child = Command::new(program)
         .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
@@ -198,6 +207,8 @@ mod tests {
         program(folder.path(), "two", &script("two"), 0o700);
         program(folder.path(), "three.bak", &script("three"), 0o755);
         program(folder.path(), "four", &script("four"), 0o644);
+        program(folder.path(), "five", &script("five"), 0o775);
+        program(folder.path(), "six", &script("six"), 0o757);
         let hooks = Hooks::start(folder.path().into());
         let lines: String = (0..5)
             .map(|number| format!("{{\"event\":{number}}}\n"))
@@ -207,7 +218,9 @@ mod tests {
         }
         let read = |name: &str| fs::read_to_string(out(name)).unwrap_or_default();
         until(|| read("one") == lines && read("two") == lines).await;
-        assert!(!out("three").exists() && !out("four").exists());
+        for left_out in ["three", "four", "five", "six"] {
+            assert!(!out(left_out).exists(), "{left_out}");
+        }
     }
 
     #[tokio::test]

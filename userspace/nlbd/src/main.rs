@@ -24,6 +24,7 @@ mod report;
 mod schedule;
 mod socket;
 mod target;
+mod trust;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{group::Group, health::Answer};
+use crate::{group::Group, health::Answer, log, trust};
 
 /// How much of its output is kept, in bytes; the rest is read and dropped.
 const OUTPUT_MAX: usize = 4096;
@@ -23,8 +23,12 @@ const OUTPUT_MAX: usize = 4096;
 /// How long output is waited for that a program has left to others when it ended.
 const AFTERMATH: Duration = Duration::from_millis(20);
 
-/// A program with the exit codes of a monitoring plugin.
+/// A program with the exit codes of a monitoring plugin. One that others than root may write is not run.
 pub(super) async fn run(program: &Path, arguments: &[String]) -> Answer {
+    if let Err(wrong) = trust::may_run(program) {
+        log::once(&format!("check: {wrong}"));
+        return Answer::unknown(wrong);
+    }
     let mut command = Command::new(program);
     command.args(arguments);
     let (status, output) = match ended(command).await {
@@ -111,7 +115,7 @@ async fn read(output: &mut (impl AsyncRead + Unpin), kept: &mut Vec<u8>) -> io::
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::Instant};
+    use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 
     use super::*;
     use crate::health::Verdict;
@@ -142,6 +146,21 @@ mod tests {
         assert_eq!(killed.verdict, Verdict::Unknown, "{killed:?}");
         let absent = run(Path::new("/nowhere/check"), &[]).await;
         assert_eq!(absent.verdict, Verdict::Unknown, "{absent:?}");
+    }
+
+    #[tokio::test]
+    async fn what_others_may_write_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("check");
+        std::os::unix::fs::symlink("/bin/true", &program).unwrap();
+        assert_eq!(run(&program, &[]).await, Answer::good("exit code 0"));
+        fs::remove_file(&program).unwrap();
+        let ran = folder.path().join("ran");
+        fs::write(&program, format!("#!/bin/sh\n>{}\n", ran.display())).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o775)).unwrap();
+        let answer = run(&program, &[]).await;
+        assert_eq!(answer.verdict, Verdict::Unknown, "{answer:?}");
+        assert!(answer.text.contains("is not run") && !ran.exists());
     }
 
     #[tokio::test]
