@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) only_here: Vec<u16>,
     pub(crate) incarnation: u64,
     /// Load weight of this host.
-    weight: u8,
+    pub(crate) weight: u8,
     /// Whether changes fail.
     pub(crate) refuses: bool,
     /// What was changed.

@@ -218,10 +218,13 @@ fn host(cluster: &Cluster, members: &[Member], rules: &[PortRule], maps: &[Bucke
         let dropped = rule.is_some_and(|rule| rule.mode.is(FilteringMode::Disabled));
         dropped || whole || !map.owners.contains(&cluster.host_id) || another_owns(cluster, map)
     });
-    // A rule that this host itself does not enable is not served by taking the host back.
+    // A rule that this host itself does not enable, or has no weight in, is not served by taking the host back.
     let missed = |map: &BucketMap| {
         let serves = |rule: &PortRule| {
-            !rule.mode.is(FilteringMode::Disabled) && rule.state.is(RuleState::Enabled)
+            let weight = rule.weight.or(cluster.weight);
+            rule.state.is(RuleState::Enabled)
+                && (rule.mode.is(FilteringMode::Single)
+                    || rule.mode.is(FilteringMode::Multiple) && weight != Some(0))
         };
         unowned(map) && rule_of(map).is_some_and(serves)
     };

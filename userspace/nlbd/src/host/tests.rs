@@ -290,16 +290,17 @@ fn a_host_that_is_the_last_for_one_rule_does_not_drain() {
 
 #[test]
 fn a_host_is_taken_back_when_nobody_takes_one_of_its_rules() {
-    for (mode, state, back) in [
-        (FilteringMode::Multiple, RuleState::Enabled, true),
-        (FilteringMode::Single, RuleState::Enabled, true),
-        (FilteringMode::Disabled, RuleState::Enabled, false),
-        (FilteringMode::Multiple, RuleState::Disabled, false),
+    for (mode, state, weight, back) in [
+        (FilteringMode::Multiple, RuleState::Enabled, 50, true),
+        (FilteringMode::Multiple, RuleState::Enabled, 0, false),
+        (FilteringMode::Multiple, RuleState::Disabled, 50, false),
+        (FilteringMode::Single, RuleState::Enabled, 0, true),
+        (FilteringMode::Disabled, RuleState::Enabled, 50, false),
     ] {
         let mut bench = Bench::new(&[80, 443], &[check(80, Action::Drain)]);
         bench.found(0, Verdict::Bad);
         let mut world = bench.fake.0.borrow_mut();
-        world.only_here = vec![1];
+        (world.only_here, world.weight) = (vec![1], weight);
         (world.rules[1].0.mode, world.rules[1].1) = (mode, state);
         drop(world);
         bench.changes();
