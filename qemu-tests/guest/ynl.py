@@ -221,6 +221,11 @@ def change(family: Family, dev: dict, vip: str) -> None:
     family.do("rule-control", dev | {"number": 0, "weight": 40, "state": "enabled"})
     rules = family.dump("rule-get", dev)
     check("rule-control: a weight", [it.get("weight") for it in rules] == [40], rules)
+    now = family.do("cluster-get", dev)["tolerance"]
+    family.do("settings-set", dev | {"tolerance": now + 1})
+    check("settings-set: it waits for host 2", family.do("cluster-get", dev).get("staged-tolerance") == now + 1)
+    family.do("settings-set", dev | {"tolerance": now})
+    check("settings-set: and is withdrawn", "staged-tolerance" not in family.do("cluster-get", dev))
     web = {"vip": vip, "protocols": "tcp", "first-port": 80, "last-port": 80, "track": "off", "priority": 3}
     family.do("rule-set", dev | {"rule": [web]})
     rules = family.dump("rule-get", dev)

@@ -179,6 +179,13 @@ sed 's/443/444/' /run/test/rules.toml >/run/test/rules2.toml
 operation old_rules rules apply /run/test/rules2.toml eth0
 operation enable_443 disable all:443 eth0
 
+covers settings-set
+period_200() {
+	adm h1 set --period 200ms eth0
+	wait_agree 30 1
+}
+operation period_200 set --period 100ms eth0
+
 covers key-set key-del
 key_1() {
 	adm h1 key use 1 eth0

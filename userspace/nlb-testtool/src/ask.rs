@@ -11,7 +11,7 @@ use nlb_core::genl::{Affinity, Control, Echo, GROUP_EVENTS, GROUP_RELAY, Mode, R
 use nlb_core::limits::{KEY_LEN, SEED_LEN};
 use nlb_core::rules::Rule;
 use nlb_netlink::object::{
-    ClusterChange, ClusterKey, Heartbeat, NewCluster, NewRule, Question, RuleChange,
+    ClusterChange, ClusterKey, Heartbeat, NewCluster, NewRule, Question, RuleChange, SettingsChange,
 };
 use nlb_netlink::{Client, Error, NetlinkSocket};
 
@@ -114,6 +114,13 @@ const OPERATIONS: &[(&str, Ask)] = &[
             state: None,
         }];
         done(client.set_rules(dev, &rules))
+    }),
+    ("settings-set", |client, dev, _| {
+        let change = SettingsChange {
+            tolerance: Some(6),
+            ..SettingsChange::default()
+        };
+        done(client.change_settings(dev, &change))
     }),
     ("group events", |_, _, _| join(GROUP_EVENTS)),
     ("group relay", |_, _, _| join(GROUP_RELAY)),
