@@ -93,13 +93,16 @@ impl<S: Storage> Node<S> {
 
     /// Another timing may apply from now on: the next heartbeat is not later than that.
     pub(super) fn timing_staged(&mut self) {
-        let patience = self.silence_ns();
+        let before = self.times;
         self.timing_is_other();
+        if self.times == before {
+            return;
+        }
         let soonest = self.now.after(self.beat_ns());
         self.next_beat = self.next_beat.min(soonest);
         // Nobody has judged by a shorter silence yet: the last heartbeat may be older than that.
         self.last_beat = self.now;
-        if self.silence_ns() < patience {
+        if self.times.silence < before.silence {
             self.lose_patience();
         }
     }
