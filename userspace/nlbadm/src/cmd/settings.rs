@@ -39,13 +39,14 @@ pub(super) fn change<K: Kernel + Host>(
     }
     let handed_over =
         format!("{context} are handed over, but whether they are in force is unknown");
-    let waits_for =
-        settle(kernel, cluster.clone()).map_err(|failure| failure.context(handed_over))?;
-    vips::tidy(kernel, cluster.ifindex)?;
+    let end = |failure: Failure| failure.context(&handed_over);
+    let waits_for = settle(kernel, cluster.clone()).map_err(end)?;
+    vips::tidy(kernel, cluster.ifindex).map_err(end)?;
+    let held = is_held(kernel, cluster).map_err(end)?;
     Ok(SettingsShape {
         interface: cluster.ifname.clone(),
         in_force: waits_for.is_none(),
-        held: is_held(kernel, cluster)?,
+        held,
         waits_for: waits_for.unwrap_or_default(),
     })
 }
