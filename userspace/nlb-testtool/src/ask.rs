@@ -116,8 +116,9 @@ const OPERATIONS: &[(&str, Ask)] = &[
         done(client.set_rules(dev, &rules))
     }),
     ("settings-set", |client, dev, _| {
+        // What is in force: it withdraws the rules that wait.
         let change = SettingsChange {
-            tolerance: Some(6),
+            tolerance: Some(5),
             ..SettingsChange::default()
         };
         done(client.change_settings(dev, &change))
