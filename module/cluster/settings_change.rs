@@ -127,16 +127,15 @@ fn may_be_here(cluster: &Cluster, address: IpAddr) -> bool {
 
 /// Whether something is guarded that is not on this host any more, or waits though nothing is staged. Context: process.
 pub(crate) fn is_untidy(cluster: &Cluster) -> bool {
-    // It could not be mended meanwhile.
-    if cluster.look(|node, _, _| node.staged()) != 0 {
-        return false;
-    }
-    let side = read_lock();
-    let Some(snapshot) = cluster.snapshot(&side) else {
-        return false;
+    let untidy = {
+        let side = read_lock();
+        cluster.snapshot(&side).is_some_and(|snapshot| {
+            let mut former = snapshot.settings.former().iter();
+            !snapshot.settings.waiting().is_empty() || former.any(|vip| !may_be_here(cluster, *vip))
+        })
     };
-    let mut former = snapshot.settings.former().iter();
-    !snapshot.settings.waiting().is_empty() || former.any(|vip| !may_be_here(cluster, *vip))
+    // While other settings are staged it could not be mended.
+    untidy && cluster.look(|node, _, _| node.staged()) == 0
 }
 
 /// Guards no longer what is not on this host any more. Context: process, may sleep.

@@ -230,9 +230,7 @@ impl Walker {
             self.pause()?;
         }
     }
-}
 
-impl Walker {
     /// Forgets VIPs that are gone, and what was joined for them.
     fn tidy(&self) {
         if !settings_change::is_untidy(&self.cluster) {

@@ -13,7 +13,7 @@ use crate::cluster::snapshot::{Base, Snapshot};
 use crate::kapi::genetlink::Request;
 use crate::kapi::netdevice::{Device, Rtnl};
 use crate::kapi::netlink::not_supported;
-use crate::netlink::rule_request::{self, RuleRequest};
+use crate::netlink::rule_request;
 use crate::nlb_core::config::{cluster_id, Config, Dedicated, Rules, SlotKind, SlotSet};
 use crate::nlb_core::filter::FilterError;
 use crate::nlb_core::genl::{cluster, Affinity, Echo, Mode, Responder};
@@ -318,25 +318,18 @@ fn dedicated(request: &Request<'_>, vips: &[IpAddr]) -> Result<Option<IpAddr>> {
 /// The rules of a new cluster; the default rule if the request says nothing of any, with the affinity that it names.
 fn rules(request: &Request<'_>) -> Result<RuleList> {
     let affinity = request.get(cluster::AFFINITY);
-    if request.has(cluster::NO_RULES) {
-        if affinity.is_some() || request.has(cluster::RULE) {
-            return Err(request.refuse_at(
-                cluster::NO_RULES,
-                EINVAL,
-                c_str!("either there are no rules, or these are"),
-            ));
-        }
-        return RuleList::new();
+    if affinity.is_some() && request.has(cluster::NO_RULES) {
+        return Err(rule_request::refuse_both(request));
     }
-    if request.has(cluster::RULE) {
-        if affinity.is_some() {
-            return Err(request.refuse_at(
-                cluster::AFFINITY,
-                EINVAL,
-                c_str!("this affinity is that of the default rule, but other rules are given"),
-            ));
-        }
-        return Ok(RuleRequest::read(request, cluster::RULE)?.list);
+    if affinity.is_some() && request.has(cluster::RULE) {
+        return Err(request.refuse_at(
+            cluster::AFFINITY,
+            EINVAL,
+            c_str!("this affinity is that of the default rule, but other rules are given"),
+        ));
+    }
+    if let Some(told) = rule_request::of_cluster(request)? {
+        return Ok(told.list);
     }
     let affinity = request.named(
         affinity,

@@ -78,9 +78,12 @@ pub(crate) fn cluster(message: &mut Message, cluster: &Cluster, admin: bool) -> 
     if let Some(mac) = cluster.askers().last() {
         message.put(at::ASKING_MAC, &mac)?;
     }
-    for vip in cluster.vips_of(&read_lock(), cluster.inquiries().unanswered()) {
-        message.put(at::UNANSWERED_VIP, address_bytes(vip, &mut buffer))?;
-    }
+    let unanswered = cluster.inquiries().unanswered();
+    vips(
+        message,
+        at::UNANSWERED_VIP,
+        cluster.vips_of(&read_lock(), unanswered),
+    )?;
     message.put_u8(at::HEALTH, cluster.healths().of(None) as u8)?;
     let starved = cluster.probed().starved();
     if starved != 0 {
@@ -96,12 +99,12 @@ fn settings(message: &mut Message, cluster: &Cluster) -> Result {
         let Some(now) = in_force.map(|snapshot| &snapshot.settings) else {
             return Ok(());
         };
-        vips(message, at::VIP, now.vips())?;
+        vips(message, at::VIP, now.vips().iter().copied())?;
         message.put_u32(at::PERIOD_MS, now.period_ms)?;
         message.put_u32(at::TOLERANCE, now.tolerance)?;
         message.put_u8(at::ECHO, now.echo as u8)?;
         message.put_u8(at::RESPONDER, now.responder as u8)?;
-        vips(message, at::FORMER_VIP, now.former())?;
+        vips(message, at::FORMER_VIP, now.former().iter().copied())?;
         match pending {
             Some(pending) => staged(message, &pending.settings, now),
             None => Ok(()),
@@ -110,18 +113,15 @@ fn settings(message: &mut Message, cluster: &Cluster) -> Result {
     message.put_flag(at::HELD, is_held(cluster))
 }
 
-fn vips(message: &mut Message, kind: u16, vips: &[IpAddr]) -> Result {
+fn vips(message: &mut Message, kind: u16, mut vips: impl Iterator<Item = IpAddr>) -> Result {
     let mut buffer = [0u8; 16];
-    for vip in vips {
-        message.put(kind, address_bytes(*vip, &mut buffer))?;
-    }
-    Ok(())
+    vips.try_for_each(|vip| message.put(kind, address_bytes(vip, &mut buffer)))
 }
 
 fn staged(message: &mut Message, next: &Settings, now: &Settings) -> Result {
     use crate::netlink::sent::cluster_get as at;
     if next.vips() != now.vips() {
-        vips(message, at::STAGED_VIP, next.vips())?;
+        vips(message, at::STAGED_VIP, next.vips().iter().copied())?;
     }
     if next.period_ms != now.period_ms {
         message.put_u32(at::STAGED_PERIOD_MS, next.period_ms)?;

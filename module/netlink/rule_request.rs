@@ -8,7 +8,7 @@ use crate::kapi::genetlink::Request;
 use crate::kapi::netlink::Attribute;
 use crate::netlink::cluster_request::address;
 use crate::nlb_core::config::SlotSet;
-use crate::nlb_core::genl::{rule as at, Affinity};
+use crate::nlb_core::genl::{cluster, rule as at, Affinity};
 use crate::nlb_core::limits::{HOSTS_MAX, RULES_MAX};
 use crate::nlb_core::rules::{
     FilteringMode, HealthAction, Protocols, Rule, RuleError, RuleState, Track, PREFIX_V4_DEFAULT,
@@ -44,6 +44,30 @@ impl RuleRequest {
         }
         Ok(this)
     }
+}
+
+/// The rules that a request about a cluster tells, which may be none; `None` if it says nothing of any. Context: process.
+/// Errors: as refused, or `ENOMEM`.
+pub(crate) fn of_cluster(request: &Request<'_>) -> Result<Option<RuleRequest>> {
+    if request.has(cluster::NO_RULES) {
+        if request.has(cluster::RULE) {
+            return Err(refuse_both(request));
+        }
+        return Ok(Some(RuleRequest {
+            list: RuleList::new()?,
+            told: SlotSet::EMPTY,
+        }));
+    }
+    if !request.has(cluster::RULE) {
+        return Ok(None);
+    }
+    RuleRequest::read(request, cluster::RULE).map(Some)
+}
+
+/// Refuses what says that there are no rules, and tells some or how they are.
+pub(crate) fn refuse_both(request: &Request<'_>) -> Error {
+    let text = c_str!("either there are no rules, or these are");
+    request.refuse_at(cluster::NO_RULES, EINVAL, text)
 }
 
 /// Reads which rule in force a request is about, and what this host shall do about it.

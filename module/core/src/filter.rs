@@ -450,21 +450,22 @@ impl<S: Storage> Filter<S> {
     /// Whether an address is a VIP of this cluster, or guarded like one.
     #[must_use]
     pub fn is_vip(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.vip_v4(u32::from_ne_bytes(address.octets())).is_some(),
-            IpAddr::V6(address) => self.vip_v6(words_ne(&address.octets())).is_some(),
-        }
+        self.vip(address).is_some()
     }
 
     /// Whether an address is guarded like a VIP, and not served.
     #[inline(never)]
     #[must_use]
     pub fn is_guarded(&self, address: IpAddr) -> bool {
-        let entry = match address {
+        self.vip(address).is_some_and(VipEntry::is_guarded)
+    }
+
+    /// The VIP with this address.
+    fn vip(&self, address: IpAddr) -> Option<&VipEntry> {
+        match address {
             IpAddr::V4(address) => self.vip_v4(u32::from_ne_bytes(address.octets())),
             IpAddr::V6(address) => self.vip_v6(words_ne(&address.octets())),
-        };
-        entry.is_some_and(VipEntry::is_guarded)
+        }
     }
 
     /// The VIP with this address, its bytes read in native order.
