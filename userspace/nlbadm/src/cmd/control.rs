@@ -45,9 +45,8 @@ pub(crate) fn run<K: Kernel + Host>(
 /// Ends the connections of a host that has left. Somebody may have started it meanwhile: then it serves them. The host has
 /// left in any case, so that this cannot be seen is no failure of it.
 fn end_if_left<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) {
-    let has_left = |it: &Cluster| it.ifindex == cluster.ifindex && super::is_idle(it);
-    match kernel.clusters() {
-        Ok(clusters) if clusters.iter().any(has_left) => super::connections::end(kernel, cluster),
+    match super::as_it_is(kernel, cluster.ifindex) {
+        Ok(Some(now)) if super::is_idle(&now) => super::connections::end(kernel, cluster),
         Ok(_) => {}
         Err(error) => crate::warn(Some(format!(
             "connections to the VIPs that remain here were not ended: {error}"
@@ -97,8 +96,7 @@ pub(super) fn wait_drained(
             + super::GRACE
     });
     loop {
-        let clusters = kernel.clusters()?;
-        let now = clusters.iter().find(|it| it.ifindex == cluster.ifindex);
+        let now = super::as_it_is(kernel, cluster.ifindex)?;
         let Some(now) = now.filter(|now| !super::is_idle(now)) else {
             return Ok(());
         };

@@ -79,6 +79,12 @@ fn cluster(kernel: &mut impl Kernel, target: &Target) -> Result<Cluster, Failure
     }
 }
 
+/// The cluster on an interface as it is now; none if it has gone.
+fn as_it_is(kernel: &mut impl Kernel, ifindex: u32) -> Result<Option<Cluster>, Error> {
+    let mut clusters = kernel.clusters()?.into_iter();
+    Ok(clusters.find(|cluster| cluster.ifindex == ifindex))
+}
+
 /// The cluster of a name, where there is no interface that is called so.
 fn named(mut clusters: Vec<Cluster>, name: &str) -> Result<Cluster, Failure> {
     clusters.retain(|cluster| cluster.name == name);
@@ -113,15 +119,13 @@ fn wait_left(kernel: &mut impl Kernel, cluster: &Cluster) -> Result<(), Error> {
     let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
     let deadline = Instant::now() + Duration::from_millis(2 * silence) + GRACE;
     loop {
-        let clusters = kernel.clusters();
-        let waits = match &clusters {
-            Ok(clusters) => clusters
-                .iter()
-                .any(|now| now.ifindex == cluster.ifindex && !is_idle(now)),
+        let now = as_it_is(kernel, cluster.ifindex);
+        let waits = match &now {
+            Ok(now) => now.as_ref().is_some_and(|now| !is_idle(now)),
             Err(_) => true,
         };
         if !waits || Instant::now() >= deadline {
-            return clusters.map(drop);
+            return now.map(drop);
         }
         sleep(POLL);
     }

@@ -64,12 +64,11 @@ pub(super) fn settle(
     let periods = Duration::from_millis(4 * u64::from(cluster.period_ms));
     let deadline = Instant::now() + periods + super::GRACE;
     loop {
-        let clusters = kernel.clusters()?;
-        let now = clusters.iter().find(|it| it.ifindex == cluster.ifindex);
+        let now = super::as_it_is(kernel, cluster.ifindex)?;
         let Some(now) = now.filter(|now| now.pending.is_some()) else {
             return Ok(None);
         };
-        let waits_for = waiting_hosts(now, &kernel.members(cluster.ifindex)?);
+        let waits_for = waiting_hosts(&now, &kernel.members(cluster.ifindex)?);
         if !waits_for.is_empty() || Instant::now() >= deadline {
             return Ok(Some(waits_for));
         }

@@ -42,20 +42,13 @@ pub(super) fn change<K: Kernel + Host>(
     let end = |failure: Failure| failure.context(&handed_over);
     let waits_for = settle(kernel, cluster.clone()).map_err(end)?;
     vips::tidy(kernel, cluster.ifindex).map_err(end)?;
-    let held = is_held(kernel, cluster).map_err(end)?;
+    let now = super::as_it_is(kernel, cluster.ifindex).map_err(|error| end(error.into()))?;
     Ok(SettingsShape {
         interface: cluster.ifname.clone(),
         in_force: waits_for.is_none(),
-        held,
+        held: now.is_some_and(|now| now.held),
         waits_for: waits_for.unwrap_or_default(),
     })
-}
-
-/// Whether the others wait for an address on this host.
-fn is_held<K: Kernel + Host>(kernel: &mut K, cluster: &Cluster) -> Result<bool, Failure> {
-    let clusters = kernel.clusters()?;
-    let mut same = clusters.iter().filter(|it| it.ifindex == cluster.ifindex);
-    Ok(same.any(|it| it.held))
 }
 
 /// Withdraws rules and settings that wait: those in force are asked for again.

@@ -142,10 +142,7 @@ pub(super) fn build(
 }
 
 fn complete(kernel: &mut impl Kernel, ifindex: u32, state: InitialState) -> Result<(), Failure> {
-    let made = kernel
-        .clusters()?
-        .into_iter()
-        .find(|it| it.ifindex == ifindex);
+    let made = super::as_it_is(kernel, ifindex)?;
     let made = made.ok_or_else(|| Failure::new(Exit::NoCluster, "the cluster has gone again"))?;
     vips::put(kernel, &made)?;
     let (control, what) = match state {

@@ -58,8 +58,7 @@ const EADDRNOTAVAIL: i32 = 99;
 /// Takes addresses off the device that are VIPs no more, and ends what connections they have, for nobody serves them. One
 /// that another interface has as well is left alone: it is an address of its own, or the VIP of another cluster.
 pub(super) fn tidy<K: Kernel + Host>(kernel: &mut K, ifindex: u32) -> Result<(), Failure> {
-    let clusters = kernel.clusters()?;
-    let Some(cluster) = clusters.iter().find(|it| it.ifindex == ifindex) else {
+    let Some(cluster) = super::as_it_is(kernel, ifindex)? else {
         return Ok(());
     };
     let Some(device) = cluster
@@ -77,12 +76,12 @@ pub(super) fn tidy<K: Kernel + Host>(kernel: &mut K, ifindex: u32) -> Result<(),
             }
         }
     }
-    let left: Vec<_> = kernel.all_addresses()?;
+    let left = kernel.all_addresses()?;
     let has = |vip: &IpAddr| left.iter().any(|it| it.address == *vip);
     let gone = cluster.former_vips.iter().filter(|vip| !has(vip));
     let gone = Cluster {
         vips: gone.copied().collect(),
-        ..cluster.clone()
+        ..cluster
     };
     super::connections::end(kernel, &gone);
     Ok(())
@@ -95,8 +94,8 @@ pub(super) fn check_new<K: Kernel + Host>(
     cluster: &Cluster,
     wanted: &[IpAddr],
 ) -> Result<(), Failure> {
-    let devices: Vec<_> = kernel.clusters()?;
-    let devices: Vec<_> = devices.iter().filter_map(|it| it.vip_ifindex).collect();
+    let clusters = kernel.clusters()?;
+    let devices: Vec<_> = clusters.iter().filter_map(|it| it.vip_ifindex).collect();
     for address in kernel.all_addresses()? {
         let new = wanted.contains(&address.address) && !cluster.vips.contains(&address.address);
         if !new || devices.contains(&address.ifindex) {

@@ -75,26 +75,34 @@ fn steps<'a>(running: &'a Running, wanted: &'a Settings) -> Vec<Step<'a>> {
         });
     }
     let waits = running.cluster.pending.is_some();
-    let shared = wanted.shared_change(now).zip(now.shared_change(wanted));
-    // What a request does not tell stays as it is in force, and that is not what `now` says where other settings wait.
-    let shared = match waits && (now.rules != wanted.rules || shared.is_some()) {
-        true => Some((wanted.shared(), now.shared())),
-        false => shared,
-    };
-    if now.rules != wanted.rules || shared.is_some() {
-        let rules = match shared {
-            Some((to, back)) => Step::Settings { to, back },
-            None => Step::Rules {
-                to: &wanted.rules,
-                back: &now.rules,
-            },
-        };
+    if let Some(step) = shared_step(now, wanted, waits) {
         // While rules or settings wait for other hosts no weight can change: they are withdrawn first. New ones come last,
         // for they are what may have to wait.
         let at = if waits { 0 } else { steps.len() };
-        steps.insert(at, rules);
+        steps.insert(at, step);
     }
     steps
+}
+
+/// The change of rules and of what else all hosts share, if these differ. `waits`: what `now` says waits for other hosts.
+fn shared_step<'a>(now: &'a Settings, wanted: &'a Settings, waits: bool) -> Option<Step<'a>> {
+    let settings = wanted.shared_change(now).zip(now.shared_change(wanted));
+    if settings.is_none() && now.rules == wanted.rules {
+        return None;
+    }
+    // What a request does not tell stays as it is in force, and that is not as it waits: all is told.
+    let settings = if waits {
+        Some((wanted.shared(), now.shared()))
+    } else {
+        settings
+    };
+    Some(match settings {
+        Some((to, back)) => Step::Settings { to, back },
+        None => Step::Rules {
+            to: &wanted.rules,
+            back: &now.rules,
+        },
+    })
 }
 
 impl Step<'_> {
