@@ -14,6 +14,7 @@
 # the next run.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-verdict.sh"
 . "$(dirname "$0")/lib-apt.sh"
 . "$(dirname "$0")/fresh-net.sh"
 
@@ -40,19 +41,6 @@ STRANGERS="python3 cc gcc cargo rustc ip ethtool qemu-system-x86_64 mmdebstrap s
 
 logs=$NLB_ROOT/build/test/fresh
 machines=$NLB_CACHE/fresh/machines
-passed=0
-failed=0
-
-# verdict NAME CODE TEXT: one result.
-verdict() {
-	if [ "$2" = 0 ]; then
-		passed=$((passed + 1))
-		echo "ok $1: $3"
-	else
-		failed=$((failed + 1))
-		echo "not ok $1: $3"
-	fi
-}
 
 # timed LOG LABEL: copy standard input to LOG, each line with the seconds since
 # the start before it, and to standard error for people.

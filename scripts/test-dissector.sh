@@ -8,22 +8,10 @@
 # What was compared is left in build/test/dissector/.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-verdict.sh"
 
 dir=$NLB_ROOT/build/test/dissector
 script=$NLB_ROOT/dist/wireshark/nlb.lua
-passed=0
-failed=0
-
-# verdict NAME CODE TEXT: one result.
-verdict() {
-	if [ "$2" = 0 ]; then
-		passed=$((passed + 1))
-		echo "ok $1: $3"
-	else
-		failed=$((failed + 1))
-		echo "not ok $1: $3"
-	fi
-}
 
 # tshark ARG…: with the dissector, as a user: Wireshark runs no scripts as root.
 tshark() {

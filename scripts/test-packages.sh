@@ -14,6 +14,7 @@
 # NLB_PROFILE=guest tests packages that are built quickly (build-deb.sh).
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-verdict.sh"
 . "$(dirname "$0")/lib-apt.sh"
 . "$(dirname "$0")/test-make-install.sh"
 
@@ -25,19 +26,6 @@ NEXT_BUILD=60
 logs=$NLB_ROOT/build/test/packages
 # Of this checkout: others may share the cache.
 root=$NLB_CACHE/roots/$(sha256sum <<<"$NLB_ROOT" | cut -c1-12)
-passed=0
-failed=0
-
-# verdict NAME CODE TEXT: one result.
-verdict() {
-	if [ "$2" = 0 ]; then
-		passed=$((passed + 1))
-		echo "ok $1: $3"
-	else
-		failed=$((failed + 1))
-		echo "not ok $1: $3"
-	fi
-}
 
 # attempt NAME TEXT CMD…: whether CMD succeeds; its output is in a log of that name.
 attempt() {
