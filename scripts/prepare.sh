@@ -3,8 +3,8 @@
 #
 # prepare.sh WHAT: set up and build what a run of guests needs, and nothing else.
 #   segment   guests without nlb
-#   lab       the demo and the lab: nlb.ko, nlbadm, nlbd, the test tool
-#   tests     scenarios: also the generator of packets, an empty hook, what
+#   lab       the demo and the lab: nlb.ko, nlbadm, the test tool
+#   tests     scenarios: also nlbd, the generator of packets, an empty hook, what
 #             refuses calls, and the table of golden packets
 # Prints lines "NAME PATH": "release RELEASE", and the files that guests get, by
 # their names there. What is done already costs a second. On a host where
@@ -89,13 +89,13 @@ plan=("host 15 host packages" "tree 60 Debian 13 tree" "kernel 20 stock kernel" 
 if [ "$what" != segment ]; then
 	plan+=("metadata 75 kernel's Rust metadata")
 fi
-plan+=("programs 110 nlbadm, nlbd and tt" "images 15 guests' disks")
+plan+=("programs 75 nlbadm and tt" "images 15 guests' disks")
 if [ "$what" != segment ]; then
 	plan+=("module 45 nlb.ko")
 fi
 if [ "$what" = tests ]; then
 	plan+=("empty-hook 5 empty hook" "gun 5 packet generator" "hold 5 holder of locks" \
-		"netdev-events 5 counter of notifications" "refuse 5 refusal of calls")
+		"netdev-events 5 counter of notifications" "refuse 5 refusal of calls" "daemon 60 nlbd")
 fi
 stages_plan "${plan[@]}"
 
@@ -114,6 +114,7 @@ else
 fi
 if [ "$what" = tests ]; then
 	test_modules
+	stage daemon scripts/build-programs.sh daemon
 fi
 
 printf 'release %s\n' "$(stage_output images)"
@@ -122,9 +123,9 @@ if [ "$what" = segment ]; then
 	exit 0
 fi
 printf 'bin/nlbadm %s/nlbadm\n' "$(stage_output programs)"
-printf 'bin/nlbd %s/nlbd\n' "$(stage_output programs)"
 printf 'nlb.ko %s\n' "$(lean "$(stage_output module)")"
 if [ "$what" = tests ]; then
+	printf 'bin/nlbd %s/nlbd\n' "$(stage_output daemon)"
 	for bench in $TEST_MODULES; do
 		file=$(stage_output "$bench")
 		printf '%s %s\n' "$(basename "$file")" "$file"
