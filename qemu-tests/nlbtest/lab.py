@@ -12,8 +12,8 @@ import time
 
 from . import guest, payload, programs, segment
 
-# Enough for the kernel, nginx and the module.
-MEMORY_MIB = 224
+# Enough for the kernel, nginx and the module; the payload comes on top.
+MEMORY_MIB = 208
 
 # What machines say of their generation at first, and once they were told that they were set back.
 GENERATIONS = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
@@ -105,7 +105,7 @@ class Lab:
         return guest.Shape(
             release=self.plan.release,
             payload=pathlib.Path(self.plan.payload),
-            memory_mib=MEMORY_MIB,
+            memory_mib=MEMORY_MIB + payload.memory_mib(pathlib.Path(self.plan.payload)),
             taps=[(f"t{number}", segment.mac(number)), (f"u{number}", segment.mac(number, 1))],
             within=self.segment.command([]),
             detached=self.plan.detached,

@@ -74,3 +74,8 @@ def make(release: str, programs: dict[str, pathlib.Path], target: pathlib.Path) 
         archive.close()
     os.replace(partial, target)
     return target
+
+
+def memory_mib(image: pathlib.Path) -> int:
+    """Memory in MiB that a payload takes at boot: the archive and what it is unpacked to are there at once."""
+    return -(-2 * image.stat().st_size // (1 << 20))
