@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
+    net::IpAddr,
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -44,6 +45,8 @@ pub struct Request {
 pub enum Wanted {
     /// All checks, and how they stand.
     Checks,
+    /// Where the hosts of the clusters with remote control are, or were when they were heard last.
+    Hosts,
 }
 
 /// A reply.
@@ -62,8 +65,21 @@ pub struct Reply {
 pub enum Content {
     /// All checks.
     Checks(Vec<CheckShape>),
+    /// Hosts that were heard since nlbd began.
+    Hosts(Vec<HostShape>),
     /// Why there is no answer.
     Error(String),
+}
+
+/// Where a host was heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostShape {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Its id there.
+    pub host_id: u8,
+    /// Its own address.
+    pub address: IpAddr,
 }
 
 /// How a check stands. The keys are stable, and only added to.

@@ -20,11 +20,13 @@ mod keyfile;
 pub mod metrics;
 mod obstacle;
 mod output;
+pub mod remote;
 mod rulefile;
 mod rulename;
 mod source;
 
 pub use self::{
+    cmd::remote::{CarriedOut, carry_out},
     config::{
         Action, Config, DIRECTORY, HealthCheck, HttpProbe, Machine, Probe, RuleCheck, Section,
     },
@@ -42,6 +44,7 @@ use crate::{
     host::Host,
     kernel::{Kernel, Linux},
     output::print,
+    remote::Order,
     rulefile::RuleFile,
 };
 
@@ -63,6 +66,11 @@ pub fn main() -> ExitCode {
 fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let json = cli.json;
     let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
+    if let Some((order, target, elsewhere)) = Order::of(&verb)? {
+        let (report, end) = cmd::remote::run(kernel, &order, &target, &elsewhere)?;
+        print(json, &report)?;
+        return end;
+    }
     let printed = match verb {
         Verb::Show(target) => print(json, &cmd::show::run(kernel, &target)?),
         Verb::Display(target) => print(json, &cmd::display::run(kernel, &target)?),
@@ -78,8 +86,8 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
             return end;
         }
         Verb::Down(args) => return cmd::down::run(kernel, &args),
-        Verb::Start(target) => return cmd::control::run(kernel, &target, Control::Start),
-        Verb::Stop(target) => return cmd::control::run(kernel, &target, Control::Stop),
+        Verb::Start(it) => return cmd::control::run(kernel, &it.target, Control::Start),
+        Verb::Stop(it) => return cmd::control::run(kernel, &it.target, Control::Stop),
         Verb::Drain(args) => match args.split() {
             (Some(rule), target) => {
                 return cmd::rules::control(kernel, rule, &target, RuleState::Draining);
@@ -98,6 +106,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
                 file,
                 unchecked,
                 target,
+                ..
             } => {
                 let file = RuleFile::read(&file)?;
                 print(json, &cmd::rules::apply(kernel, &target, &file, unchecked)?)
@@ -105,9 +114,9 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
             RulesVerb::Check { file } => print(json, &cmd::rules::check(&RuleFile::read(&file)?)?),
         },
         Verb::Drainstop(args) => return cmd::control::drainstop(kernel, &args),
-        Verb::Suspend(target) => return cmd::control::run(kernel, &target, Control::Suspend),
-        Verb::Resume(target) => return cmd::control::run(kernel, &target, Control::Resume),
-        Verb::Announce(target) => return cmd::control::run(kernel, &target, Control::Announce),
+        Verb::Suspend(it) => return cmd::control::run(kernel, &it.target, Control::Suspend),
+        Verb::Resume(it) => return cmd::control::run(kernel, &it.target, Control::Resume),
+        Verb::Announce(it) => return cmd::control::run(kernel, &it.target, Control::Announce),
         Verb::Set(args) => match cmd::set::run(kernel, &args)? {
             Some(settings) => print(json, &settings),
             None => Ok(()),

@@ -232,6 +232,11 @@ impl RuleFile {
         RuleFile { source, rules }
     }
 
+    /// Its text.
+    pub(crate) fn text(&self) -> &str {
+        self.source.text()
+    }
+
     /// How many rules there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()

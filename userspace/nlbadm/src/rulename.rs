@@ -6,11 +6,13 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use nlb_core::{genl::Affinity, limits::RULES_MAX, rules::Protocols};
 use nlb_netlink::{Code, object::PortRule};
+use serde::{Deserialize, Serialize};
 
 use crate::{endpoint::Endpoint, failure::Failure};
 
 /// How people name a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum RuleName {
     /// Its place in the list, from 0.
     Number(u16),

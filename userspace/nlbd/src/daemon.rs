@@ -34,6 +34,7 @@ use crate::{
     kernel::Linux,
     log,
     marks::Marks,
+    remote::{Book, Remote},
     report,
     schedule::Schedule,
     socket::{Question, Socket},
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     made.map_err(|error| at(directory, error))?;
     let place = metrics_place(arguments.metrics.as_deref());
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let path = directory.join("nlbd.sock");
         let socket = Socket::listen(&path).map_err(|error| at(&path, error))?;
         let (found, answers) = mpsc::channel(QUEUE);
@@ -79,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             host: Host::new(Linux::default(), marks(&directory.join("marks.json"))),
             schedule: Schedule::new(found),
             hooks: Hooks::start(arguments.hooks.clone()),
+            remote: Remote::default(),
+            book: Book::default(),
+            asked: Linux::default(),
         };
         daemon.reload();
         let inputs = Inputs {
@@ -87,7 +91,10 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             heard,
         };
         daemon.serve(inputs).await
-    })
+    });
+    // Nobody waits for a drain that another host has asked for: the kernel sees to it.
+    runtime.shutdown_background();
+    ended
 }
 
 /// An error of a file.
@@ -124,6 +131,10 @@ struct Daemon {
     host: Host<Linux>,
     schedule: Schedule,
     hooks: Hooks,
+    remote: Remote,
+    book: Book,
+    /// For the book.
+    asked: Linux,
 }
 
 /// What comes from the tasks.
@@ -149,15 +160,22 @@ impl Daemon {
     /// Reads the files again.
     fn reload(&mut self) {
         let before = self.host.watches().iter().map(|watch| watch.id).max();
-        let (clusters, unread) = self.files.read(&Machine::this());
+        let read = self.files.read(&Machine::this());
         self.host
-            .set(clusters, unread, Instant::now(), SystemTime::now());
+            .set(read.checks, read.unread, Instant::now(), SystemTime::now());
         self.schedule.set(self.host.watches());
         let new = |watch: &&Watch| Some(watch.id) > before;
         let new = self.host.watches().iter().filter(new).count();
         let all = self.host.watches().len();
         let plural = if all == 1 { "" } else { "s" };
         log!("{all} check{plural}, {new} of them new");
+        self.remote.set(read.keys);
+        self.note_hosts();
+    }
+
+    /// Notes where the hosts of clusters with remote control are.
+    fn note_hosts(&mut self) {
+        self.book.look(&mut self.asked, &self.remote.clusters());
     }
 
     /// Does what there is to do until the process shall end.
@@ -200,8 +218,12 @@ impl Daemon {
                     }
                 }
                 self.host.look(now);
+                self.note_hosts();
             }
-            Wake::Look => self.host.look(now),
+            Wake::Look => {
+                self.host.look(now);
+                self.note_hosts();
+            }
             Wake::Reload => {
                 notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?]);
                 self.reload();
@@ -228,6 +250,7 @@ impl Daemon {
     fn reply(&self, wanted: Wanted) -> Content {
         match wanted {
             Wanted::Checks => Content::Checks(report::checks(&self.host)),
+            Wanted::Hosts => Content::Hosts(self.book.hosts()),
         }
     }
 }

@@ -206,6 +206,7 @@ async fn measured(questions: mpsc::Sender<Question>) -> Result<String, String> {
     match receiver.await.map_err(|_| ends())? {
         Content::Checks(checks) => metrics::text(&checks).map_err(|failure| failure.to_string()),
         Content::Error(text) => Err(text),
+        Content::Hosts(_) => Err("that was not asked for".into()),
     }
 }
 

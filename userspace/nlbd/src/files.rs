@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nlbadm::{Config, Failure, Machine};
+use nlbadm::{Config, Failure, Machine, remote::ControlKey};
 
-use crate::{host::ClusterChecks, log};
+use crate::{host::ClusterChecks, log, remote::Keys};
 
 /// The files of clusters, and what each said when it was right last.
 #[derive(Debug)]
@@ -21,7 +21,25 @@ pub(crate) struct Files {
     /// The section that is for this host, if it is told.
     section: Option<String>,
     /// None: this host has no part in the cluster.
-    good: BTreeMap<PathBuf, Option<ClusterChecks>>,
+    good: BTreeMap<PathBuf, Option<Part>>,
+}
+
+/// What a file says to this host.
+#[derive(Clone, Debug)]
+struct Part {
+    checks: ClusterChecks,
+    control: Option<ControlKey>,
+}
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// The checks, by clusters.
+    pub(crate) checks: Vec<ClusterChecks>,
+    /// The clusters with remote control.
+    pub(crate) keys: Keys,
+    /// Whether there was a file that could not be read.
+    pub(crate) unread: bool,
 }
 
 impl Files {
@@ -35,9 +53,7 @@ impl Files {
     }
 
     /// Reads the files again. A file that is not right is told, and counts as it was when it was right last.
-    ///
-    /// The checks, and whether there was a file that could not be read.
-    pub(crate) fn read(&mut self, machine: &Machine) -> (Vec<ClusterChecks>, bool) {
+    pub(crate) fn read(&mut self, machine: &Machine) -> Read {
         let mut unread = false;
         let mut files = Vec::new();
         for path in &self.paths {
@@ -54,9 +70,9 @@ impl Files {
         }
         let mut before = std::mem::take(&mut self.good);
         for file in files {
-            match checks(&file, machine, self.section.as_deref()) {
-                Ok(checks) => {
-                    self.good.insert(file, checks);
+            match part(&file, machine, self.section.as_deref()) {
+                Ok(part) => {
+                    self.good.insert(file, part);
                 }
                 Err(failure) => {
                     unread = true;
@@ -67,25 +83,44 @@ impl Files {
                 }
             }
         }
-        (self.good.values().flatten().cloned().collect(), unread)
+        let mut read = Read {
+            unread,
+            ..Read::default()
+        };
+        for part in self.good.values().flatten() {
+            let cluster = &part.checks.cluster;
+            let key = part
+                .control
+                .iter()
+                .map(|key| (cluster.clone(), key.clone()));
+            read.keys.extend(key);
+            read.checks.push(part.checks.clone());
+        }
+        read
     }
 }
 
-/// The checks of a file; none if it has no section for this host.
-fn checks(
-    file: &Path,
-    machine: &Machine,
-    section: Option<&str>,
-) -> Result<Option<ClusterChecks>, Failure> {
+/// What a file says; nothing if it has no section for this host.
+fn part(file: &Path, machine: &Machine, section: Option<&str>) -> Result<Option<Part>, Failure> {
     let config = Config::read(file)?;
     if let Err(failure) = config.section(machine, section) {
-        log!("no checks of the cluster {}: {failure}", config.name());
+        log!("no part in the cluster {}: {failure}", config.name());
         return Ok(None);
     }
-    Ok(Some(ClusterChecks {
-        cluster: config.name().into(),
-        checks: config.checks().to_vec(),
+    Ok(Some(Part {
+        checks: ClusterChecks {
+            cluster: config.name().into(),
+            checks: config.checks().to_vec(),
+        },
+        control: control(&config),
     }))
+}
+
+/// The key of remote control. Without a right one there is none; the checks do not depend on it.
+fn control(config: &Config) -> Option<ControlKey> {
+    let key = ControlKey::read(config.control_key()?, config.key());
+    key.map_err(|failure| log!("no remote control of {}: {failure}", config.name()))
+        .ok()
 }
 
 /// The files that a path stands for, in their order. A directory that is not there has none.
@@ -128,9 +163,9 @@ mod tests {
 
     /// The clusters with their numbers of checks.
     fn read(files: &mut Files) -> (Vec<(String, usize)>, bool) {
-        let (clusters, unread) = files.read(&Machine::default());
+        let read = files.read(&Machine::default());
         let count = |it: &ClusterChecks| (it.cluster.clone(), it.checks.len());
-        (clusters.iter().map(count).collect(), unread)
+        (read.checks.iter().map(count).collect(), read.unread)
     }
 
     #[test]
@@ -177,6 +212,43 @@ mod tests {
         assert_eq!(read(&mut files), (vec![], false));
         let mut files = Files::new(vec![path], None);
         assert_eq!(read(&mut files), (vec![], false));
+    }
+
+    #[test]
+    fn remote_control_is_off_without_a_key_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let write = |name: &str, byte: char, mode: u32| {
+            let text = format!("key {}A=\n", byte.to_string().repeat(42));
+            fs::write(at(name), text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs::set_permissions(at(name), mode).unwrap();
+        };
+        let on = "key-file = \"a.key\"\nremote-control = true\ncontrol-key-file = \"a.control\"\n";
+        let text = file("a", 1).replace("[[rule]]", &format!("{on}[[rule]]"));
+        let mut files = Files::new(vec![at("a.toml")], Some("a".into()));
+        write("a.key", 'A', 0o600);
+        let mut clusters = |text: &str| {
+            fs::write(at("a.toml"), text).unwrap();
+            let read = files.read(&Machine::default());
+            assert_eq!((read.checks.len(), read.unread), (1, false));
+            read.keys.len()
+        };
+        assert_eq!(clusters(&text), 0, "there is no key");
+        write("a.control", 'A', 0o600);
+        assert_eq!(clusters(&text), 0, "it is that of the heartbeats");
+        write("a.control", 'B', 0o644);
+        assert_eq!(clusters(&text), 0, "others can read it");
+        write("a.control", 'B', 0o600);
+        assert_eq!(clusters(&text), 1);
+        assert_eq!(
+            clusters(
+                &text
+                    .replace("true", "false")
+                    .replace("control-key-file = \"a.control\"\n", "")
+            ),
+            0
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod kernel;
 mod log;
 mod marks;
 mod probe;
+mod remote;
 mod report;
 mod schedule;
 mod socket;

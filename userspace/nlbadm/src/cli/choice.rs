@@ -4,6 +4,7 @@
 
 use clap::ValueEnum;
 use nlb_core::genl::{Affinity, Echo, Mode, Responder};
+use serde::{Deserialize, Serialize};
 
 /// [`Mode`] as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,7 +49,8 @@ impl From<AffinityArg> for Affinity {
 }
 
 /// Who answers echo requests to a VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum EchoArg {
     /// The default host
     DefaultHost,
@@ -72,7 +74,8 @@ impl From<EchoArg> for Echo {
 }
 
 /// Who answers ARP and neighbour discovery for a VIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum ResponderArg {
     /// The default host: one answer for each question
     DefaultHost,

@@ -3,6 +3,8 @@
 //! The verbs and their arguments. Help, manual page and completions come from here as well.
 
 mod choice;
+mod elsewhere;
+mod hosts;
 pub(crate) mod value;
 
 use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
@@ -11,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use nlb_core::limits::TOLERANCE_DEFAULT;
 
 pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, ResponderArg};
+pub(crate) use self::elsewhere::{Controlled, Elsewhere, RuleControl};
 pub(crate) use self::value::Addresses;
 use self::value::{
     addresses, cluster_name, host_id, key_id, mac, new_vips, period, seconds, sessions_max,
@@ -76,23 +79,23 @@ pub(crate) enum Verb {
     /// Leave the cluster of an interface, or all clusters, and remove it from this host
     Down(Down),
     /// Take part in the cluster
-    Start(Target),
+    Start(Controlled),
     /// Leave the cluster at once; it stays configured
-    Stop(Target),
+    Stop(Controlled),
     /// Take no new connections, of one rule or of all, and serve the old ones
     Drain(Drain),
     /// Drain, and stop when the last connection has ended
     Drainstop(Drainstop),
     /// Stop, and be deaf to everything but resume
-    Suspend(Target),
+    Suspend(Controlled),
     /// End suspension; the host is stopped then
-    Resume(Target),
+    Resume(Controlled),
     /// Tell routers and switches again which MAC the VIPs have
-    Announce(Target),
+    Announce(Controlled),
     /// Serve the traffic of a rule again
-    Enable(OneRule),
+    Enable(RuleControl),
     /// Serve nothing of a rule on this host, old connections included
-    Disable(OneRule),
+    Disable(RuleControl),
     /// Show the state of one rule on this host, and its packets
     Queryport(OneRule),
     /// Show, check or replace the port rules of a cluster
@@ -376,6 +379,9 @@ pub(crate) struct Drainstop {
     /// Return only when the host has stopped
     #[arg(long)]
     pub(crate) wait: bool,
+
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// Arguments of `drain`.
@@ -388,12 +394,17 @@ pub(crate) struct Drain {
     /// Cluster interface; may be left out if there is only one cluster
     #[arg(value_name = "IFACE", value_hint = ValueHint::Other)]
     interface: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl Drain {
     /// The rule, if one is named, and the cluster that is meant.
     pub(crate) fn split(self) -> (Option<RuleName>, Target) {
-        let Drain { what, interface } = self;
+        let Drain {
+            what, interface, ..
+        } = self;
         match what.as_deref().map(str::parse) {
             Some(Ok(rule)) => (Some(rule), Target { interface }),
             _ => (None, Target { interface: what }),
@@ -438,6 +449,8 @@ pub(crate) enum RulesVerb {
         unchecked: bool,
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// Check a file of rules, without the kernel
     Check {
@@ -484,6 +497,9 @@ pub(crate) struct Set {
     /// Of the cluster: forget the rules and settings that wait for other hosts
     #[arg(long, conflicts_with_all = SHARED)]
     pub(crate) withdraw: bool,
+
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// What of `set` all hosts share.
@@ -504,6 +520,8 @@ pub(crate) enum VipVerb {
         vips: Addresses,
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// Take VIPs away; what connections they have end
     Del {
@@ -512,6 +530,8 @@ pub(crate) enum VipVerb {
         vips: Addresses,
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
 }
 

@@ -28,6 +28,12 @@ pub(crate) fn run(args: &Checks) -> Result<ChecksShape, Failure> {
     let mut checks = match content {
         Content::Checks(checks) => checks,
         Content::Error(text) => return Err(Failure::new(Exit::Failed, format!("nlbd: {text}"))),
+        Content::Hosts(_) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                "nlbd has answered something else",
+            ));
+        }
     };
     if let Some(cluster) = &args.cluster {
         checks.retain(|check| check.cluster == *cluster);

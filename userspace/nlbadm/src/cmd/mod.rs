@@ -25,6 +25,7 @@ pub(crate) mod owner;
 pub(crate) mod queryport;
 pub(crate) mod relay;
 pub(crate) mod reload;
+pub(crate) mod remote;
 pub(crate) mod rules;
 pub(crate) mod set;
 pub(crate) mod settings;

@@ -45,7 +45,7 @@ pub(crate) fn run<K: Kernel + Host>(
 mod tests {
     use super::*;
     use crate::{
-        cli::{EchoArg, Target},
+        cli::{EchoArg, Elsewhere, Target},
         failure::Exit,
         fake::Fake,
     };
@@ -62,6 +62,7 @@ mod tests {
             echo: None,
             responder: None,
             withdraw: false,
+            elsewhere: Elsewhere::default(),
         };
         let mut kernel = Fake::in_cluster();
         run(&mut kernel, &args).unwrap();
@@ -90,6 +91,7 @@ mod tests {
             echo: Some(EchoArg::All),
             responder: None,
             withdraw: false,
+            elsewhere: Elsewhere::default(),
         };
         let mut kernel = Fake::in_cluster();
         let done = run(&mut kernel, &args).unwrap().unwrap();

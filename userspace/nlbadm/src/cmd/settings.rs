@@ -125,7 +125,7 @@ fn without(cluster: &Cluster, less: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
 mod tests {
     use super::*;
     use crate::{
-        cli::{Addresses, Target},
+        cli::{Addresses, Elsewhere, Target},
         failure::Exit,
         fake::Fake,
     };
@@ -134,14 +134,24 @@ mod tests {
         VipVerb::Add {
             vips: Addresses(vips.iter().map(|vip| vip.parse().unwrap()).collect()),
             target: Target::default(),
+            elsewhere: Elsewhere::default(),
         }
     }
 
     fn del(vips: &[&str]) -> VipVerb {
-        let VipVerb::Add { vips, target } = add(vips) else {
+        let VipVerb::Add {
+            vips,
+            target,
+            elsewhere,
+        } = add(vips)
+        else {
             unreachable!();
         };
-        VipVerb::Del { vips, target }
+        VipVerb::Del {
+            vips,
+            target,
+            elsewhere,
+        }
     }
 
     #[test]

@@ -141,6 +141,7 @@ fn unique<T: Debug + PartialEq>(
 /// What concerns several tables.
 pub(super) fn all(config: &Config) -> Result<(), Failure> {
     key(config)?;
+    control_key(config)?;
     virtual_mac(config)?;
     for host in &config.hosts {
         dedicated(config, host)?;
@@ -169,6 +170,16 @@ fn key(config: &Config) -> Result<(), Failure> {
         (None, Some(at)) => Err(config.source.refuse(
             Some(at),
             "this is about a key, but `no-key = true` says that there is none: leave out one of them",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn control_key(config: &Config) -> Result<(), Failure> {
+    match (config.control_key(), place(&config.cluster.control_key_file)) {
+        (None, Some(at)) => Err(config.source.refuse(
+            Some(at),
+            "this is the key of remote control, which is off: add `remote-control = true`, or leave it out",
         )),
         _ => Ok(()),
     }

@@ -50,6 +50,8 @@ pub(super) struct FileCluster {
     pub(super) interface: Optional<Text<Ifname>>,
     pub(super) allow_other_interfaces: Optional<bool>,
     pub(super) sessions_max: Optional<Within<0, SESSIONS_MAX_MAX>>,
+    pub(super) remote_control: Optional<bool>,
+    pub(super) control_key_file: Optional<Text<PathBuf>>,
 }
 
 /// `[host.NAME]`: what is a host's own.

@@ -20,6 +20,8 @@ allow-other-interfaces = false  # whether VIP packets are served from other inte
 sessions-max = 262144           # sessions without a socket: 0 to 1048576; a host may have another [262144]
 key-file = "/etc/nlb/web.key"   # as `nlbadm genkey` prints it [/etc/nlb/NAME.key]
 key-id = 1                      # 1 to 255 [1]
+remote-control = true           # whether nlbd, where it runs, does what other hosts ask for [false]
+control-key-file = "/etc/nlb/web.control"   # its key, made by `nlbadm genkey` as well [/etc/nlb/NAME.control]
 # no-key = true                         anyone on the segment may take part
 # affinity = "single"                   of the default rule, where the file has no [[rule]]
 

@@ -69,6 +69,7 @@ pub struct Config {
     /// None: the default rule.
     rules: Option<RuleFile>,
     key: Option<PathBuf>,
+    control_key: Option<PathBuf>,
     checks: Vec<RuleCheck>,
 }
 
@@ -162,6 +163,7 @@ impl Config {
             None => name_of(path).map_err(|why| source.refuse(Some(at.clone()), &why))?,
         };
         let key = key_path(path, &name, &cluster);
+        let control_key = control_key_path(path, &name, &cluster);
         let vips = check::vips(&source, at, &cluster)?;
         let hosts = check::hosts(&source, &cluster, contents.host)?;
         let rules = contents
@@ -175,6 +177,7 @@ impl Config {
             hosts,
             rules,
             key,
+            control_key,
             checks: Vec::new(),
         };
         check::all(&config)?;
@@ -224,8 +227,15 @@ impl Config {
     }
 
     /// The file of the key; none if there shall be no key.
-    pub(crate) fn key(&self) -> Option<&Path> {
+    #[must_use]
+    pub fn key(&self) -> Option<&Path> {
         self.key.as_deref()
+    }
+
+    /// The file of the key of remote control; none if there shall be no remote control.
+    #[must_use]
+    pub fn control_key(&self) -> Option<&Path> {
+        self.control_key.as_deref()
     }
 
     /// What a host shall be set to.
@@ -321,6 +331,11 @@ impl Config {
 }
 
 impl Section {
+    /// The address that the file gives the host; none if it takes that of the interface.
+    pub(crate) fn dedicated(&self) -> Option<IpAddr> {
+        get(&self.host.dedicated).map(|it| it.0)
+    }
+
     /// What the host does when its cluster has been made.
     pub(crate) fn state(&self) -> InitialState {
         get(&self.host.state).map_or_else(InitialState::default, |it| it.0)
@@ -343,9 +358,30 @@ fn key_path(path: &Path, name: &str, cluster: &FileCluster) -> Option<PathBuf> {
         return None;
     }
     Some(match get(&cluster.key_file) {
-        Some(key) => path.parent().unwrap_or(Path::new("")).join(&key.0),
+        Some(key) => beside(path, &key.0),
         None => Path::new(DIRECTORY).join(format!("{name}.key")),
     })
+}
+
+/// Where the key of remote control is; none if there shall be no remote control.
+fn control_key_path(path: &Path, name: &str, cluster: &FileCluster) -> Option<PathBuf> {
+    if !get(&cluster.remote_control).is_some_and(|&it| it) {
+        return None;
+    }
+    Some(match get(&cluster.control_key_file) {
+        Some(key) => beside(path, &key.0),
+        None => default_control_key(name),
+    })
+}
+
+/// Where the key of remote control is, unless the file of the cluster says another place.
+pub(crate) fn default_control_key(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{name}.control"))
+}
+
+/// A path that begins where a file is, if it is relative.
+fn beside(file: &Path, path: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(path)
 }
 
 /// The place of a key that is there.

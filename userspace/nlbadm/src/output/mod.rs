@@ -23,6 +23,7 @@ pub(crate) mod owner;
 mod paint;
 pub(crate) mod port;
 pub(crate) mod relay;
+pub(crate) mod remote;
 pub(crate) mod rules;
 pub(crate) mod settings;
 mod table;

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What another host asks this one to do.
+
+use std::path::Path;
+
+use nlb_netlink::object::Cluster;
+
+use crate::{
+    cli::{Addresses, Drainstop, Elsewhere, Set, Target, VipVerb},
+    cmd,
+    failure::{Exit, Failure},
+    host::Host,
+    kernel::{Kernel, Linux},
+    remote::{Change, Order, Reply, Request},
+    rulefile::RuleFile,
+    source::excerpt,
+};
+
+/// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
+const MODULE: &str = "/sys/module/nlb";
+
+/// Does it on this host.
+///
+/// # Errors
+///
+/// As the verb.
+pub(super) fn order<K: Kernel + Host>(
+    kernel: &mut K,
+    cluster: &Cluster,
+    order: Order,
+) -> Result<(), Failure> {
+    let target = Target {
+        interface: Some(cluster.ifname.clone()),
+    };
+    let elsewhere = Elsewhere::default();
+    match order {
+        Order::Control(control) => cmd::control::run(kernel, &target, control),
+        Order::Drainstop { timeout_s, wait } => {
+            let args = Drainstop {
+                target,
+                timeout: timeout_s,
+                wait,
+                elsewhere,
+            };
+            cmd::control::drainstop(kernel, &args)
+        }
+        Order::Rule { rule, state } => cmd::rules::control(kernel, rule, &target, state),
+        Order::Set(change) => cmd::set::run(kernel, &set(change, target)).map(drop),
+        Order::VipAdd(vips) => {
+            let add = VipVerb::Add {
+                vips: Addresses(vips),
+                target,
+                elsewhere,
+            };
+            cmd::settings::vip(kernel, &add).map(drop)
+        }
+        Order::VipDel(vips) => {
+            let del = VipVerb::Del {
+                vips: Addresses(vips),
+                target,
+                elsewhere,
+            };
+            cmd::settings::vip(kernel, &del).map(drop)
+        }
+        Order::Rules(text) => {
+            let file = RuleFile::parse("the file of rules".into(), text)?;
+            cmd::rules::apply(kernel, &target, &file, false).map(drop)
+        }
+    }
+}
+
+fn set(change: Change, target: Target) -> Set {
+    Set {
+        target,
+        weight: change.weight,
+        sessions_max: change.sessions_max,
+        period: change.period,
+        tolerance: change.tolerance,
+        echo: change.echo,
+        responder: change.responder,
+        withdraw: change.withdraw,
+        elsewhere: Elsewhere::default(),
+    }
+}
+
+/// A request that was carried out, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedOut {
+    /// The message for the host that has asked.
+    pub reply: Vec<u8>,
+    /// What was asked for, and what became of it, for the log.
+    pub told: String,
+}
+
+/// Carries out what a host with the key of a cluster asks for. It may take as long as the verb.
+#[must_use]
+pub fn carry_out(cluster: &str, message: &[u8]) -> CarriedOut {
+    if !Path::new(MODULE).exists() {
+        return CarriedOut::of(None, Err(no_cluster(cluster)));
+    }
+    answer(&mut Linux::default(), cluster, message)
+}
+
+fn answer<K: Kernel + Host>(kernel: &mut K, cluster: &str, message: &[u8]) -> CarriedOut {
+    let request: Request = match serde_json::from_slice(message) {
+        Ok(request) => request,
+        Err(error) => {
+            let why = format!(
+                "this nlbd, of version {}, does not know what is asked for ({}): install the same release on all hosts",
+                env!("CARGO_PKG_VERSION"),
+                excerpt(&error.to_string())
+            );
+            return CarriedOut::of(None, Err(Failure::usage(why)));
+        }
+    };
+    let Request { host, order } = request;
+    let words = order.to_string();
+    let done =
+        the_cluster(kernel, cluster, host).and_then(|cluster| self::order(kernel, &cluster, order));
+    CarriedOut::of(Some(&words), done)
+}
+
+/// The cluster of a name, in which this is the host with that id.
+fn the_cluster(kernel: &mut impl Kernel, name: &str, host: u8) -> Result<Cluster, Failure> {
+    let clusters = kernel.clusters()?;
+    let mut ours = clusters.into_iter().filter(|cluster| cluster.name == name);
+    match (ours.next(), ours.next()) {
+        (Some(cluster), None) if cluster.host_id == host => Ok(cluster),
+        (Some(cluster), None) => Err(Failure::new(
+            Exit::Failed,
+            format!("this is host {}, not host {host}", cluster.host_id),
+        )),
+        (None, _) => Err(no_cluster(name)),
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "this host has several clusters that are called {name}"
+        ))),
+    }
+}
+
+fn no_cluster(name: &str) -> Failure {
+    Failure::new(
+        Exit::NoCluster,
+        format!(
+            "this host has no cluster {name}: `systemctl start nlb@{name}`, or `nlbadm apply`, makes it there"
+        ),
+    )
+}
+
+impl CarriedOut {
+    fn of(order: Option<&str>, done: Result<(), Failure>) -> Self {
+        let reply = Reply::of(done);
+        let told = format!(
+            "{}: {}",
+            order.unwrap_or("what is not known"),
+            reply.message.as_deref().unwrap_or("done")
+        );
+        // Plain words and a number: there is nothing that JSON could not have.
+        let reply = serde_json::to_vec(&reply).unwrap_or_default();
+        CarriedOut { reply, told }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Verb},
+        fake::Fake,
+    };
+
+    fn verb(line: &str) -> Verb {
+        let cli = Cli::try_parse_from(std::iter::once("nlbadm").chain(line.split(' ')));
+        cli.unwrap_or_else(|error| panic!("{line}: {error}"))
+            .verb
+            .unwrap()
+    }
+
+    fn sent(line: &str, host: u8) -> Vec<u8> {
+        let (order, _, _) = Order::of(&verb(line)).unwrap().unwrap();
+        serde_json::to_vec(&Request { host, order }).unwrap()
+    }
+
+    fn reply(out: &CarriedOut) -> Reply {
+        serde_json::from_slice(&out.reply).unwrap()
+    }
+
+    #[test]
+    fn a_verb_without_hosts_is_about_this_one() {
+        for line in [
+            "start",
+            "drain 0",
+            "set --weight 3",
+            "vip add 192.0.2.9",
+            "show",
+            "rules",
+        ] {
+            assert!(Order::of(&verb(line)).unwrap().is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn verbs_arrive_as_they_were_typed() {
+        for (line, changes) in [
+            ("drain eth7 --host 1", &["drain on 2"][..]),
+            ("announce --host 1", &["announce on 2"]),
+            (
+                "drainstop --timeout 10m --host 1-3",
+                &["drainstop within 600 s on 2"],
+            ),
+            (
+                "set --weight 30 --sessions-max 9 --host 1",
+                &["weight 30 on 2", "sessions-max 9 on 2"],
+            ),
+        ] {
+            let mut kernel = Fake::in_cluster();
+            let (cluster, host) = (kernel.clusters[0].name.clone(), kernel.clusters[0].host_id);
+            let out = answer(&mut kernel, &cluster, &sent(line, host));
+            assert_eq!(reply(&out).exit, 0, "{line}: {out:?}");
+            assert_eq!(kernel.changes, changes, "{line}");
+        }
+        // With the VIPs, as on this host.
+        let mut kernel = Fake::in_cluster();
+        let (cluster, host) = (kernel.clusters[0].name.clone(), kernel.clusters[0].host_id);
+        answer(&mut kernel, &cluster, &sent("start --host all", host));
+        assert_eq!(kernel.changes.last().unwrap(), "start on 2");
+    }
+
+    #[test]
+    fn a_drain_of_others_is_not_waited_for_without_end() {
+        assert!(Order::of(&verb("drainstop --wait --host 1")).is_err());
+        let waits = Order::of(&verb("drainstop --wait --timeout 90 --host 1"));
+        assert_eq!(waits.unwrap().unwrap().0.seconds(), 90);
+    }
+
+    #[test]
+    fn what_is_not_for_this_host_changes_nothing() {
+        let mut kernel = Fake::in_cluster();
+        let (cluster, host) = (kernel.clusters[0].name.clone(), kernel.clusters[0].host_id);
+        for (name, message, exit, says) in [
+            (
+                &*cluster,
+                sent("stop --host 9", host + 1),
+                Exit::Failed,
+                "not host",
+            ),
+            (
+                "other",
+                sent("stop --host 9", host),
+                Exit::NoCluster,
+                "no cluster other",
+            ),
+            (
+                &*cluster,
+                b"{\"host\":1,\"order\":{\"explode\":1}}".to_vec(),
+                Exit::Usage,
+                "does not know",
+            ),
+            (&*cluster, b"\xff".to_vec(), Exit::Usage, "does not know"),
+            (
+                &*cluster,
+                sent("enable 7 --host 9", host),
+                Exit::Usage,
+                "rule",
+            ),
+        ] {
+            let out = answer(&mut kernel, name, &message);
+            let reply = reply(&out);
+            assert_eq!(reply.exit, exit as u8, "{out:?}");
+            assert!(reply.message.unwrap().contains(says), "{}", out.told);
+        }
+        assert!(kernel.changes.is_empty(), "{:?}", kernel.changes);
+    }
+}
