@@ -95,7 +95,12 @@ async fn accept(listener: TcpListener, shared: &Shared) {
             Ok((stream, from)) => {
                 let place = shared.waiting.enter();
                 let number = place.number();
-                let task = tokio::spawn(serve_one(stream, from.ip().to_canonical(), place, shared.clone()));
+                let task = tokio::spawn(serve_one(
+                    stream,
+                    from.ip().to_canonical(),
+                    place,
+                    shared.clone(),
+                ));
                 shared.waiting.served_by(number, task.abort_handle());
             }
             // One that has gone before it was taken, or no room for files at the moment.
