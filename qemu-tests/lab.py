@@ -13,6 +13,7 @@
   lab reboot N           restart host N; of SYSTEM only
   lab join N OPTION…     load the module in host N and join, with options of nlbadm up
   lab unplug N, plug N   pull the cable of host N's network card; plug it in
+  lab freeze N, thaw N   hold host N up, as a storage stall does to its machine; let it go on
 """
 
 import argparse
@@ -126,6 +127,8 @@ def act(verb: str, words: list[str], directory: pathlib.Path) -> int:
         running.snapshot(number)
     elif verb == "revert":
         running.revert(number, told=words[1:] == ["told"])
+    elif verb in ("freeze", "thaw"):
+        machine.hold_up(verb == "freeze")
     elif verb in ("unplug", "plug"):
         running.set_cable(number, verb == "plug")
     else:
@@ -138,7 +141,7 @@ def main() -> int:
         prog="qemu-tests/lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dir", type=pathlib.Path, default=paths.BUILD / "lab", help=argparse.SUPPRESS)
-    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "snapshot", "revert", "unplug", "plug"]
+    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "snapshot", "revert", "unplug", "plug", "freeze", "thaw"]
     parser.add_argument("verb", choices=verbs)
     parser.add_argument("words", nargs=argparse.REMAINDER)
     args = parser.parse_args()

@@ -39,6 +39,18 @@ plug() {
 	lab plug "$1"
 }
 
+# freeze N…: these machines stand still, as in a storage stall; thaw N: it goes on.
+freeze() {
+	local n
+	for n in "$@"; do
+		lab freeze "$n"
+	done
+}
+
+thaw() {
+	lab thaw "$1"
+}
+
 client() {
 	lab client "$@"
 }

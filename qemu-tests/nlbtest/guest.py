@@ -395,6 +395,10 @@ class Guest:
             # QEMU has only just been started.
             return None
 
+    def hold_up(self, held: bool) -> None:
+        """Let the emulator do nothing, or go on. Time passes meanwhile, in the guest too."""
+        os.kill(self._pid(), signal.SIGSTOP if held else signal.SIGCONT)
+
     def set_cable(self, plugged: bool, nic: int = 0) -> None:
         """Pull a network card's cable, or plug it in again."""
         self.qmp("set_link", name=f"nic{nic}", up=plugged)
