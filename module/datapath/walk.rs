@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Walks over the kernel's tables of connections: in which of the buckets that this host has let go of it still has
-//! sessions, and how many it has in all.
+//! sessions, and how many it has in all. The tunnels that connections control are remembered on the way.
 //!
 //! *Context*: process, off the packet path, and only while there is residue or a drain that waits for the last session.
 //! A walk takes no lock of the packet path but, one at a time, those of the chains of the kernel's own table that are not
@@ -17,7 +17,7 @@ use crate::kapi::hrtimer::Timer;
 use crate::kapi::inet::{TcpFlow, TcpWalk};
 use crate::kapi::netdevice::Rtnl;
 use crate::kapi::once::Once;
-use crate::kapi::rcu::{read_lock, GracePeriod};
+use crate::kapi::rcu::{read_lock, GracePeriod, ReadSide};
 use crate::kapi::work::{breathe, Job};
 use crate::l2::mac_filter;
 use crate::nlb_core::decide::place_of;
@@ -81,8 +81,8 @@ impl Found {
         }
     }
 
-    /// Enters a TCP connection, if it is one of the cluster.
-    fn enter_tcp(&mut self, snapshot: &Snapshot, tcp: TcpFlow) {
+    /// Enters a TCP connection, if it is one of the cluster; the flow, if it lives.
+    fn enter_tcp(&mut self, snapshot: &Snapshot, tcp: TcpFlow) -> Option<Flow> {
         self.seen = self.seen.saturating_add(1);
         let flow = Flow {
             protocol: PROTO_TCP,
@@ -91,9 +91,9 @@ impl Found {
             vip: tcp.local.0,
             vip_port: tcp.local.1,
         };
-        if let Some(place) = place_of(&snapshot.filter, &flow) {
-            self.enter(place.slot, place.bucket, tcp.lives);
-        }
+        let place = place_of(&snapshot.filter, &flow)?;
+        self.enter(place.slot, place.bucket, tcp.lives);
+        tcp.lives.then_some(flow)
     }
 
     fn word(&self, slot: u16, word: u16) -> u64 {
@@ -188,7 +188,10 @@ impl Walker {
                     return Ok(());
                 };
                 let net = self.cluster.device().net_now(&side);
-                walk.look(net, &mut |flow| found.enter_tcp(snapshot, flow))?
+                walk.look(net, &mut |tcp| {
+                    let lives = found.enter_tcp(snapshot, tcp);
+                    self.keep_controlled(&side, lives);
+                })?
             };
             if !more {
                 return Ok(());
@@ -210,6 +213,14 @@ impl Walker {
         self.pause()
     }
 
+    /// A tunnel whose control connection is here stays here, however long its data is silent: what its bucket's new owner
+    /// does with it, the residue of this host tells that one.
+    fn keep_controlled(&self, side: &ReadSide, flow: Option<Flow>) {
+        if let Some(flow) = flow {
+            self.cluster.sessions().note_controlled(side, &flow);
+        }
+    }
+
     /// Enters the connections of this host.
     fn walk_tcp(&self, found: &mut Found) -> Result {
         let mut walk = TcpWalk::new();
@@ -220,8 +231,9 @@ impl Walker {
                     return Ok(());
                 };
                 let net = self.cluster.device().net_now(&side);
-                walk.look(net, WALK_SLICE, &mut |flow| {
-                    found.enter_tcp(snapshot, flow);
+                walk.look(net, WALK_SLICE, &mut |tcp| {
+                    let lives = found.enter_tcp(snapshot, tcp);
+                    self.keep_controlled(&side, lives);
                 })
             };
             if !more {

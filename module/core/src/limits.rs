@@ -293,7 +293,8 @@ pub const SESSION_SCTP_NS: u64 = 120 * super::time::NS_PER_SEC;
 /// long, and its end cannot be seen, for it is encrypted.
 pub const SESSION_IPSEC_NS: u64 = 86_400 * super::time::NS_PER_SEC;
 
-/// The same for GRE (Windows: GreDescriptorTimeout, 10 s); the session proper is the TCP connection of its control.
+/// The same for GRE (Windows: GreDescriptorTimeout, 10 s); the session proper is the TCP connection of its control, and
+/// while that is here a walk begins the time anew each second ([`WALK_PAUSE_MS`]).
 pub const SESSION_GRE_NS: u64 = 10 * super::time::NS_PER_SEC;
 
 /// The same for a session that has had no second packet, as those of a flood from made-up addresses: as long as

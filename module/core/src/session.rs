@@ -19,10 +19,10 @@ use super::limits::{
     SESSION_GRE_NS, SESSION_IPSEC_NS, SESSION_NEW_NS, SESSION_SCTP_NS, SESSION_UDP_NS,
 };
 use super::packet::{
-    Flow, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_UDP,
-    PROTO_UDPLITE,
+    Flow, PROTO_AH, PROTO_ESP, PROTO_GRE, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP,
+    PROTO_UDP, PROTO_UDPLITE,
 };
-use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T};
+use super::rules::{PORT_IKE, PORT_L2TP, PORT_NAT_T, PORT_PPTP};
 use super::siphash::{Digest, SipKey};
 use super::time::Instant;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -76,6 +76,21 @@ impl SessionKey {
             client: words(flow.client),
             vip: words(flow.vip),
             rest,
+        })
+    }
+
+    /// The session that lives as long as a TCP connection: the tunnel that PPTP controls by it (RFC 2637), whose data, by
+    /// GRE, may be silent for longer than [`SESSION_GRE_NS`]. `None` if it controls none.
+    #[must_use]
+    pub fn controlled_by(flow: &Flow) -> Option<SessionKey> {
+        if flow.protocol != PROTO_TCP || flow.vip_port != PORT_PPTP {
+            return None;
+        }
+        SessionKey::of(&Flow {
+            protocol: PROTO_GRE,
+            client_port: 0,
+            vip_port: 0,
+            ..*flow
         })
     }
 

@@ -117,6 +117,24 @@ fn a_session_is_known_until_its_time_is_over() {
 }
 
 #[test]
+fn a_tunnel_lives_as_long_as_the_connection_that_controls_it() {
+    let tcp = flow([10, 0, 0, 1], 40000, 6, 1723);
+    let data = key_of(&flow([10, 0, 0, 1], 0, 47, 0));
+    assert_eq!(SessionKey::controlled_by(&tcp), Some(data));
+    for (protocol, port) in [(6, 1724), (17, 1723), (47, 0)] {
+        let other = flow([10, 0, 0, 1], 40000, protocol, port);
+        assert_eq!(SessionKey::controlled_by(&other), None, "{protocol} {port}");
+    }
+    let (cells, secret) = (Heap::new(64), SipKey::new(&SECRET));
+    let table = Sessions::new(&cells, &secret);
+    for second in 0..100 {
+        let _ = table.note(&data, false, at(second));
+    }
+    assert!(table.recall(&data, false, at(105)));
+    assert!(!table.recall(&data, false, at(99 + 12)));
+}
+
+#[test]
 fn a_session_of_one_packet_is_soon_forgotten() {
     let (cells, secret) = (Heap::new(64), SipKey::new(&SECRET));
     let table = Sessions::new(&cells, &secret);
