@@ -78,6 +78,14 @@ data() {
 no_residue() {
 	[ "$(shown "$1" '.[0].residue')" = 0 ]
 }
+# settled: no host holds anything of what another owns, as both know it. Until then the owner of a bucket cannot tell data
+# that is new from that of a tunnel of the other.
+settled() {
+	local n
+	for n in 1 2; do
+		[ "$(shown "$n" '[.[0].hosts[].residue] | join(" ")')" = "0 0" ] || return
+	done
+}
 ARRIVED=()
 cluster 2 --vip "$VIP6" --affinity single
 for k in 1 2; do
@@ -90,6 +98,7 @@ done
 for pair in "$CLIENT4 $VIP" "$CLIENT6 $VIP6"; do
 	read -r client vip <<<"$pair"
 	case $vip in *:*) name=IPv6 ;; *) name=IPv4 ;; esac
+	check "$name: nothing is left of changes before" wait_until 60 settled
 	background c "dial$name" python3 -B /run/test/dial.py "$client" "$vip" "/run/test/end$name"
 	check "$name: the control connection stands" wait_until 20 logged_line "dial$name" connected
 	data "$client" "$vip" 5
