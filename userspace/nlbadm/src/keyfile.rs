@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
 };
@@ -38,17 +38,18 @@ impl KeyFile {
     /// Reads a file; a warning if others than its owner may read it.
     pub(crate) fn read(path: &Path) -> Result<(Self, Option<String>), Failure> {
         let failed = |error: std::io::Error| {
-            let exit = match error.kind() {
-                std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
-                std::io::ErrorKind::NotFound => Exit::Usage,
-                _ => Exit::Failed,
+            let (exit, advice) = match error.kind() {
+                ErrorKind::PermissionDenied => (Exit::NotPermitted, "; run this as root"),
+                ErrorKind::NotFound => (
+                    Exit::Usage,
+                    "; `nlbadm genkey` makes one, once for the cluster: every host gets the same",
+                ),
+                _ => (Exit::Failed, ""),
             };
+            let path = path.display();
             Failure::new(
                 exit,
-                format!(
-                    "the key file {} cannot be read: {error}; `nlbadm genkey` makes one",
-                    path.display()
-                ),
+                format!("the key file {path} cannot be read: {error}{advice}"),
             )
         };
         let file = File::open(path).map_err(failed)?;

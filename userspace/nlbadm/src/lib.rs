@@ -26,7 +26,7 @@ mod rulename;
 mod source;
 
 pub use self::{
-    cmd::remote::{CarriedOut, carry_out},
+    cmd::remote::{CarriedOut, busy, carry_out},
     config::{
         Action, Config, DIRECTORY, HealthCheck, HttpProbe, Machine, Probe, RuleCheck, Section,
     },
@@ -67,7 +67,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let json = cli.json;
     let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
     if let Some((order, target, elsewhere)) = Order::of(&verb)? {
-        let (report, end) = cmd::remote::run(kernel, &order, &target, &elsewhere)?;
+        let (report, end) = cmd::remote::run(kernel, &order, &verb, &target, &elsewhere)?;
         print(json, &report)?;
         return end;
     }

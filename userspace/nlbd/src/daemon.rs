@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     made.map_err(|error| at(directory, error))?;
     let place = metrics_place(arguments.metrics.as_deref());
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(async {
+    runtime.block_on(async {
         let path = directory.join("nlbd.sock");
         let socket = Socket::listen(&path).map_err(|error| at(&path, error))?;
         let (found, answers) = mpsc::channel(QUEUE);
@@ -91,10 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             heard,
         };
         daemon.serve(inputs).await
-    });
-    // Nobody waits for a drain that another host has asked for: the kernel sees to it.
-    runtime.shutdown_background();
-    ended
+    })
 }
 
 /// An error of a file.
@@ -169,7 +166,7 @@ impl Daemon {
         let all = self.host.watches().len();
         let plural = if all == 1 { "" } else { "s" };
         log!("{all} check{plural}, {new} of them new");
-        self.remote.set(read.keys);
+        self.remote.set(read.access);
         self.note_hosts();
     }
 
@@ -198,6 +195,7 @@ impl Daemon {
             };
             if matches!(wake, Wake::End) {
                 notify(&[NotifyState::Stopping]);
+                self.remote.end();
                 return Ok(());
             }
             self.act(wake)?;

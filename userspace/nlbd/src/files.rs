@@ -6,12 +6,13 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs, io,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use nlbadm::{Config, Failure, Machine, remote::ControlKey};
 
-use crate::{host::ClusterChecks, log, remote::Keys};
+use crate::{host::ClusterChecks, log, remote::Access};
 
 /// The files of clusters, and what each said when it was right last.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Files {
 #[derive(Clone, Debug)]
 struct Part {
     checks: ClusterChecks,
+    vips: Vec<IpAddr>,
+    /// Whether there shall be remote control, and the key of it.
     control: Option<ControlKey>,
 }
 
@@ -37,7 +40,7 @@ pub(crate) struct Read {
     /// The checks, by clusters.
     pub(crate) checks: Vec<ClusterChecks>,
     /// The clusters with remote control.
-    pub(crate) keys: Keys,
+    pub(crate) access: Access,
     /// Whether there was a file that could not be read.
     pub(crate) unread: bool,
 }
@@ -78,6 +81,11 @@ impl Files {
                     unread = true;
                     log!("{failure}");
                     if let Some(known) = before.remove(&file) {
+                        // Remote control is on where a file says so, and this one may no longer say it.
+                        let known = known.map(|part| Part {
+                            control: None,
+                            ..part
+                        });
                         self.good.insert(file, known);
                     }
                 }
@@ -88,15 +96,27 @@ impl Files {
             ..Read::default()
         };
         for part in self.good.values().flatten() {
-            let cluster = &part.checks.cluster;
-            let key = part
-                .control
-                .iter()
-                .map(|key| (cluster.clone(), key.clone()));
-            read.keys.extend(key);
+            read.access.vips.extend(&part.vips);
             read.checks.push(part.checks.clone());
         }
+        read.access.keys = self.keys();
         read
+    }
+
+    /// The keys of remote control. Where two files are of one cluster, nobody knows which one counts.
+    fn keys(&self) -> BTreeMap<String, ControlKey> {
+        let mut keys: BTreeMap<String, Option<ControlKey>> = BTreeMap::new();
+        for part in self.good.values().flatten() {
+            let cluster = &part.checks.cluster;
+            if keys.contains_key(cluster) {
+                log!("no remote control of {cluster}: there are several files of it");
+                keys.insert(cluster.clone(), None);
+            } else {
+                keys.insert(cluster.clone(), part.control.clone());
+            }
+        }
+        let on = |(name, key): (String, Option<ControlKey>)| Some((name, key?));
+        keys.into_iter().filter_map(on).collect()
     }
 }
 
@@ -112,6 +132,7 @@ fn part(file: &Path, machine: &Machine, section: Option<&str>) -> Result<Option<
             cluster: config.name().into(),
             checks: config.checks().to_vec(),
         },
+        vips: config.vips().to_vec(),
         control: control(&config),
     }))
 }
@@ -232,7 +253,7 @@ mod tests {
             fs::write(at("a.toml"), text).unwrap();
             let read = files.read(&Machine::default());
             assert_eq!((read.checks.len(), read.unread), (1, false));
-            read.keys.len()
+            read.access.keys.len()
         };
         assert_eq!(clusters(&text), 0, "there is no key");
         write("a.control", 'A', 0o600);
@@ -249,6 +270,19 @@ mod tests {
             ),
             0
         );
+        // One that is not right any more does not say that it is on.
+        assert_eq!(clusters(&text), 1);
+        fs::write(at("a.toml"), "[cluster").unwrap();
+        let read = files.read(&Machine::default());
+        assert_eq!(
+            (read.checks.len(), read.access.keys.len(), read.unread),
+            (1, 0, true)
+        );
+        // Nor do two files of one cluster.
+        fs::write(at("a.toml"), &text).unwrap();
+        fs::write(at("b.toml"), &text).unwrap();
+        let mut files = Files::new(vec![at("a.toml"), at("b.toml")], Some("a".into()));
+        assert_eq!(files.read(&Machine::default()).access.keys.len(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! `nlbd`, the optional daemon of a host: it checks whether the services that its clusters are for are well, and gives
-//! new clients to the other hosts when they are not.
+//! new clients to the other hosts when they are not. Where the file of a cluster has it on, it does what other hosts ask for.
 //!
 //! Packets and membership do not go through it: it may be killed at any moment.
 
@@ -32,7 +32,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, Parser};
 use log::log;
 
-/// Checks the services of nlb clusters on this host, and gives new clients to other hosts when they are not well.
+/// Checks the services of nlb clusters on this host, and gives new clients to other hosts when they are not well. Does what
+/// other hosts ask for, where remote control is on.
 #[derive(Debug, Parser)]
 #[command(name = "nlbd", version)]
 struct Arguments {

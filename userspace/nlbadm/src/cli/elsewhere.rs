@@ -14,11 +14,22 @@ use crate::rulename::RuleName;
 pub(crate) struct Elsewhere {
     /// Ask these hosts of the cluster by remote control, instead of doing it here: ids or names, as 3; 1,4-6; web2; all
     #[arg(long, value_name = "HOSTS", value_parser = hosts)]
-    pub(crate) host: Option<Hosts>,
+    pub(crate) on: Option<Hosts>,
 
-    /// With --host: how long each may take to answer, with a unit [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "host")]
+    /// With --on: how long each may take to answer, with a unit, up to 1h [default: 10s, or longer where the cluster is slow]
+    #[arg(long, value_name = "TIME", value_parser = reply_within, requires = "on")]
     pub(crate) reply_within: Option<Duration>,
+}
+
+/// The longest that somebody may want to wait.
+const REPLY_WITHIN_MAX: Duration = Duration::from_secs(3600);
+
+fn reply_within(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() || time > REPLY_WITHIN_MAX {
+        return Err("it is a time of more than 0s, and up to 1h".into());
+    }
+    Ok(time)
 }
 
 fn hosts(text: &str) -> Result<Hosts, String> {

@@ -507,7 +507,7 @@ const SHARED: [&str; 4] = ["period", "tolerance", "echo", "responder"];
 
 const SET_HELP: &str = "\
 What all hosts share waits until every member has been told the same, and comes into force as one change: run the command
-on each of them. No connection breaks. Until then `show` says what waits, and for which hosts, and `set --withdraw` forgets
+on each of them, or with --on all where remote control is on. No connection breaks. Until then `show` says what waits, and for which hosts, and `set --withdraw` forgets
 it. The primary VIP, the mode and the virtual MAC cannot change while the cluster serves.";
 
 /// Verbs of `vip`.

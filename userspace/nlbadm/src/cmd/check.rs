@@ -15,7 +15,7 @@ use crate::{
 /// Checks a file, and its key as far as the user may see it.
 pub(crate) fn run(host: &mut dyn Host, args: &Check) -> Result<CheckedConfig, Failure> {
     let config = Config::read(&args.file)?;
-    if let Some(key) = config.key() {
+    for key in [config.key(), config.control_key()].into_iter().flatten() {
         match keyfile::open_to_others(key) {
             Ok(false) => {}
             Ok(true) => return Err(keyfile::refuse_open(key)),

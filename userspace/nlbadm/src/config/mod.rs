@@ -197,7 +197,8 @@ impl Config {
     }
 
     /// The VIPs; the first is the primary.
-    pub(crate) fn vips(&self) -> &[IpAddr] {
+    #[must_use]
+    pub fn vips(&self) -> &[IpAddr] {
         &self.vips
     }
 

@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{Report, table::table};
+use super::{Report, rules::waiting, table::table};
 
 /// Answer of a verb that other hosts were asked for.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoteShape {
     pub(crate) cluster: String,
     pub(crate) hosts: Vec<AnswerShape>,
+    /// The hosts that what all share still waits for; null if it waits for none.
+    pub(crate) waits_for: Option<Vec<u8>>,
 }
 
 /// What one host made of it.
@@ -28,15 +30,22 @@ pub(crate) struct AnswerShape {
     pub(crate) exit: Option<u8>,
     /// Why it was not done.
     pub(crate) message: Option<String>,
+    /// The hosts that it waited for when it answered.
+    #[serde(skip)]
+    pub(crate) waits_for: Vec<u8>,
 }
 
 impl Report for RemoteShape {
     fn human(&self) -> String {
-        table(
-            "",
-            ["HOST", "NAME", "ADDRESS", "RESULT"],
-            self.hosts.iter().map(row),
-        )
+        let heading = ["HOST", "NAME", "ADDRESS", "RESULT"];
+        let mut text = table("", heading, self.hosts.iter().map(row));
+        if let Some(hosts) = &self.waits_for {
+            text.push_str(&format!(
+                "the changes {}; `nlbadm set --withdraw` with the same --on forgets them\n",
+                waiting(hosts)
+            ));
+        }
+        text
     }
 }
 
@@ -64,9 +73,11 @@ mod tests {
             done: message.is_none(),
             exit: message.is_none().then_some(0),
             message: message.map(str::to_owned),
+            waits_for: Vec::new(),
         };
-        let shape = RemoteShape {
+        let mut shape = RemoteShape {
             cluster: "web".into(),
+            waits_for: None,
             hosts: vec![host(1, None), host(3, Some("no answer within 10s"))],
         };
         assert_eq!(
@@ -75,5 +86,9 @@ mod tests {
              1     web1  192.0.2.1  done\n\
              3     web3  192.0.2.3  no answer within 10s\n"
         );
+        shape.waits_for = Some(vec![3]);
+        assert!(shape.human().ends_with(
+            "the changes wait until host 3 has the same; `nlbadm set --withdraw` with the same --on forgets them\n"
+        ));
     }
 }

@@ -8,7 +8,7 @@ mod channel;
 mod order;
 
 pub use self::channel::{Called, Calling, Channel, FRAME_MAX, GREETING_MAX, Refused, call, frame};
-pub(crate) use self::order::{Change, Order, Reply, Request};
+pub(crate) use self::order::{Change, Done, Order, Reply, Request};
 
 use std::{fmt, path::Path};
 
@@ -45,11 +45,12 @@ impl ControlKey {
         if open.is_some() {
             return Err(keyfile::refuse_open(path));
         }
-        // Where that cannot be read there is no cluster with it.
+        // Where that cannot be read it cannot be compared; the operator is told of that elsewhere.
         let own = heartbeats.and_then(|path| KeyFile::read(path).ok());
         if own.is_some_and(|(own, _)| own.key == file.key) {
             return Err(Failure::usage(format!(
-                "the key of remote control, {}, is that of the heartbeats: make another, `nlbadm genkey >{}`",
+                "the key of remote control, {}, is that of the heartbeats: make another, `(umask 077; nlbadm genkey >{})`, \
+                 once for all hosts",
                 path.display(),
                 path.display()
             )));

@@ -32,23 +32,43 @@ pub(crate) struct Reply {
     /// Exit code of the verb; 0: it was done.
     pub(crate) exit: u8,
     /// Why it was not done.
+    #[serde(default)]
     pub(crate) message: Option<String>,
+    /// The hosts that what was handed over waits for.
+    #[serde(default)]
+    pub(crate) waits_for: Vec<u8>,
+    /// The state of the host, where it was asked for.
+    #[serde(default)]
+    pub(crate) state: Option<String>,
 }
 
 impl Reply {
     /// What became of a verb.
-    pub(crate) fn of(done: Result<(), Failure>) -> Self {
+    pub(crate) fn of(done: Result<Done, Failure>) -> Self {
         match done {
-            Ok(()) => Reply {
+            Ok(done) => Reply {
                 exit: 0,
                 message: None,
+                waits_for: done.waits_for,
+                state: done.state,
             },
             Err(failure) => Reply {
                 exit: failure.exit as u8,
                 message: Some(failure.message),
+                waits_for: Vec::new(),
+                state: None,
             },
         }
     }
+}
+
+/// What there is to tell of a verb that was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// The hosts that what was handed over waits for.
+    pub(crate) waits_for: Vec<u8>,
+    /// The state of the host, where it was asked for.
+    pub(crate) state: Option<String>,
 }
 
 /// A verb with its arguments.
@@ -58,13 +78,13 @@ pub(crate) enum Order {
     /// `start`, `stop`, `drain`, `suspend`, `resume`, `announce`
     #[serde(serialize_with = "name", deserialize_with = "rulefile::named")]
     Control(Control),
-    /// `drainstop`
+    /// `drainstop`. Who wants to wait asks for the state again and again: nothing waits at the host that is asked.
     Drainstop {
         /// Stop after so many seconds in any case.
         timeout_s: Option<u32>,
-        /// Answer when the host has stopped.
-        wait: bool,
     },
+    /// What state the host is in. It changes nothing.
+    State,
     /// `enable`, `disable` and `drain` of one rule
     Rule {
         /// As people name it.
@@ -107,6 +127,7 @@ impl fmt::Display for Order {
         match self {
             Order::Control(control) => f.write_str(control.name()),
             Order::Drainstop { .. } => f.write_str("drainstop"),
+            Order::State => f.write_str("state"),
             Order::Rule { rule, state } => {
                 let verb = match state {
                     RuleState::Enabled => "enable",
@@ -156,7 +177,7 @@ impl Order {
             },
             _ => return Ok(None),
         };
-        if elsewhere.host.is_none() {
+        if elsewhere.on.is_none() {
             return Ok(None);
         }
         let order = Self::alone(verb)?;
@@ -185,12 +206,16 @@ impl Order {
             }
             Verb::Drainstop(it) => Order::Drainstop {
                 timeout_s: it.timeout,
-                wait: it.wait,
             },
             Verb::Set(it) => Order::Set(Change::of(it)),
             Verb::Vip(VipVerb::Add { vips, .. }) => Order::VipAdd(vips.0.clone()),
             Verb::Vip(VipVerb::Del { vips, .. }) => Order::VipDel(vips.0.clone()),
             Verb::Rules(it) => match &it.verb {
+                Some(RulesVerb::Apply {
+                    unchecked: true, ..
+                }) => {
+                    return Err(Failure::usage("other hosts check what they are given"));
+                }
                 Some(RulesVerb::Apply { file, .. }) => {
                     Order::Rules(RuleFile::read(file)?.text().into())
                 }
@@ -200,19 +225,35 @@ impl Order {
         }))
     }
 
-    /// Seconds that it may take, beside the way there and back.
-    pub(crate) fn seconds(&self) -> u32 {
+    /// Whether all hosts have to be told the same for it to come into force.
+    pub(crate) fn is_shared(&self) -> bool {
         match self {
-            Order::Drainstop {
-                wait: true,
-                timeout_s,
-            } => timeout_s.unwrap_or_default(),
-            _ => 0,
+            Order::Set(change) => change.is_shared(),
+            Order::VipAdd(_) | Order::VipDel(_) | Order::Rules(_) => true,
+            _ => false,
         }
     }
 }
 
 impl Change {
+    /// Whether it is about what all hosts share.
+    fn is_shared(&self) -> bool {
+        self.period.is_some()
+            || self.tolerance.is_some()
+            || self.echo.is_some()
+            || self.responder.is_some()
+    }
+
+    /// Whether it is what the arguments of one `set` can be: of the host, of all, or a withdrawal.
+    pub(crate) fn is_one(&self) -> bool {
+        let own = self.weight.is_some() || self.sessions_max.is_some();
+        [own, self.is_shared(), self.withdraw]
+            .into_iter()
+            .filter(|&kind| kind)
+            .count()
+            == 1
+    }
+
     fn of(set: &Set) -> Self {
         Change {
             weight: set.weight,

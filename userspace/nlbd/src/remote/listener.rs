@@ -5,23 +5,26 @@
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
 };
 
-use nlbadm::remote::{Called, Channel, FRAME_MAX, GREETING_MAX, Refused, frame};
+use nlbadm::{
+    CarriedOut,
+    remote::{Called, Channel, FRAME_MAX, GREETING_MAX, Refused, frame},
+};
+use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    runtime::Builder,
+    sync::{Semaphore, oneshot},
     time::{sleep, timeout},
 };
 
 use super::{
-    Keys,
+    Access,
+    refusals::Refusals,
     waiting::{Place, Waiting},
 };
 use crate::{log, socket::PAUSE};
@@ -32,33 +35,76 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it takes until it is tried again to listen.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Requests that are carried out at the same time. A drain that is waited for may take minutes.
-const REQUESTS_MAX: usize = 16;
+/// Requests that are under way at the same time, and that wait for their turn. Further ones are told so.
+const REQUESTS_MAX: u32 = 16;
+
+/// How long a request may wait until those before it are done: less than who asks waits, so that nothing is done after it
+/// was told that there is no answer.
+const TURN: Duration = Duration::from_secs(3);
+
+/// How long the end waits for what is being carried out: less than systemd waits for nlbd.
+const END: Duration = Duration::from_secs(3);
+
+/// Connections that wait to be taken.
+const BACKLOG: i32 = 128;
 
 /// What connections share.
 #[derive(Clone)]
 struct Shared {
-    keys: Arc<RwLock<Keys>>,
+    access: Arc<RwLock<Access>>,
     waiting: Waiting,
     room: Arc<Semaphore>,
-    /// Connections that had no key, or none that is known.
-    refused: Arc<AtomicU64>,
+    /// Changes are made one after the other: each begins with what there is.
+    turn: Arc<Semaphore>,
+    refusals: Arc<Refusals>,
+}
+
+impl Shared {
+    fn new(access: Arc<RwLock<Access>>) -> Self {
+        Shared {
+            access,
+            waiting: Waiting::default(),
+            room: Arc::new(Semaphore::new(REQUESTS_MAX as usize)),
+            turn: Arc::new(Semaphore::new(1)),
+            refusals: Arc::default(),
+        }
+    }
+}
+
+/// Listens until it is told to end. What is being carried out then has a little time left.
+pub(super) fn run(port: u16, access: Arc<RwLock<Access>>, ended: oneshot::Receiver<()>) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log!("remote control: {error}");
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let shared = Shared::new(access);
+        tokio::select! {
+            () = serve(port, &shared) => {}
+            // Who would tell it has gone: that is the end as well.
+            _ = ended => {}
+        }
+        if timeout(END, shared.room.acquire_many(REQUESTS_MAX))
+            .await
+            .is_err()
+        {
+            log!("remote control: it ends while something is being carried out");
+        }
+    });
+    runtime.shutdown_background();
 }
 
 /// Listens for ever.
-pub(super) async fn serve(port: u16, keys: Arc<RwLock<Keys>>) {
-    let shared = Shared {
-        keys,
-        waiting: Waiting::default(),
-        room: Arc::new(Semaphore::new(REQUESTS_MAX)),
-        refused: Arc::default(),
-    };
+async fn serve(port: u16, shared: &Shared) {
     let mut told = String::new();
     loop {
-        match listen(port).await {
-            Ok((six, None)) => accept(six, &shared).await,
-            Ok((six, Some(four))) => {
-                tokio::join!(accept(six, &shared), accept(four, &shared));
+        match listen(port) {
+            Ok((four, None)) => accept(four, shared).await,
+            Ok((four, Some(six))) => {
+                tokio::join!(accept(four, shared), accept(six, shared));
             }
             Err(error) => {
                 let error = format!("remote control: port {port}: {error}");
@@ -72,20 +118,29 @@ pub(super) async fn serve(port: u16, keys: Arc<RwLock<Keys>>) {
     }
 }
 
-/// Listens at all addresses of both families: by one socket, by one for each where the system keeps them apart, or for
-/// IPv4 alone where there is no IPv6.
-async fn listen(port: u16) -> io::Result<(TcpListener, Option<TcpListener>)> {
-    let at = |address: IpAddr| TcpListener::bind(SocketAddr::new(address, port));
-    let four = IpAddr::from(Ipv4Addr::UNSPECIFIED);
-    match at(Ipv6Addr::UNSPECIFIED.into()).await {
-        Ok(six) => match at(four).await {
-            Ok(four) => Ok((six, Some(four))),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => Ok((six, None)),
-            Err(error) => Err(error),
-        },
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
-        Err(_) => at(four).await.map(|four| (four, None)),
+/// Listens at all addresses: by a socket for each family, or for IPv4 alone where there is no IPv6.
+fn listen(port: u16) -> io::Result<(TcpListener, Option<TcpListener>)> {
+    let four = listen_at(Ipv4Addr::UNSPECIFIED.into(), port)?;
+    let six = match listen_at(Ipv6Addr::UNSPECIFIED.into(), port) {
+        Ok(six) => Some(six),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+        Err(_) => None,
+    };
+    Ok((four, six))
+}
+
+fn listen_at(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+    let address = SocketAddr::new(address, port);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
     }
+    // Connections of an earlier process may still be closing.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Takes connections for ever.
@@ -93,38 +148,38 @@ async fn accept(listener: TcpListener, shared: &Shared) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
+                if is_at_vip(&stream, shared) {
+                    continue;
+                }
                 let place = shared.waiting.enter();
                 let number = place.number();
-                let task = tokio::spawn(serve_one(
-                    stream,
-                    from.ip().to_canonical(),
-                    place,
-                    shared.clone(),
-                ));
+                let from = from.ip();
+                let task = tokio::spawn(serve_one(stream, from, place, shared.clone()));
                 shared.waiting.served_by(number, task.abort_handle());
             }
             // One that has gone before it was taken, or no room for files at the moment.
             Err(error) => {
-                log!("remote control: {error}");
+                shared.refusals.tell(None, error, Instant::now());
                 sleep(PAUSE).await;
             }
         }
     }
 }
 
+/// Whether a client of the cluster has connected, and not a host.
+fn is_at_vip(stream: &TcpStream, shared: &Shared) -> bool {
+    let Ok(here) = stream.local_addr() else {
+        return true;
+    };
+    let access = shared.access.read();
+    access.map_or(true, |access| access.vips.contains(&here.ip()))
+}
+
 async fn serve_one(mut stream: TcpStream, from: IpAddr, place: Place, shared: Shared) {
-    let asked = timeout(PATIENCE, asked(&mut stream, &shared.keys)).await;
-    let asked = asked.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-    drop(place);
-    match asked {
-        Ok(request) => carry_out(stream, from, request, &shared.room).await,
-        // One line for the first, and for each power of two after it: a flood shall not fill the log.
-        Err(error) => {
-            let count = shared.refused.fetch_add(1, Ordering::Relaxed) + 1;
-            if count.is_power_of_two() {
-                log!("remote control: {from}: {error} ({count} refused since nlbd began)");
-            }
-        }
+    let asked = timeout(PATIENCE, asked(&mut stream, &shared.access, place)).await;
+    match asked.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
+        Ok(asked) => carry_out(stream, from, asked, &shared).await,
+        Err(error) => shared.refusals.tell(Some(from), error, Instant::now()),
     }
 }
 
@@ -135,26 +190,30 @@ struct Asked {
     message: Vec<u8>,
 }
 
-async fn asked(stream: &mut TcpStream, keys: &RwLock<Keys>) -> io::Result<Asked> {
+async fn asked(stream: &mut TcpStream, access: &RwLock<Access>, place: Place) -> io::Result<Asked> {
     stream.set_nodelay(true)?;
     let greeting = receive(stream, GREETING_MAX).await?;
     let called = Called::read(&greeting).ok_or(Refused)?;
-    let key = keys
+    let key = access
         .read()
         .ok()
-        .and_then(|keys| keys.get(called.cluster).cloned());
+        .and_then(|access| access.keys.get(called.cluster).cloned());
     let key =
         key.ok_or_else(|| io::Error::other("it asks for a cluster without remote control"))?;
     let (mut channel, answer) = called.answer(&key)?;
     stream.write_all(&frame(&answer)).await?;
+    let mut opened = channel.open(&receive(stream, FRAME_MAX).await?)?;
+    // It has the key.
+    drop(place);
     loop {
-        if let Some(message) = channel.open(&receive(stream, FRAME_MAX).await?)? {
+        if let Some(message) = opened {
             return Ok(Asked {
                 cluster: called.cluster.into(),
                 channel,
                 message,
             });
         }
+        opened = channel.open(&receive(stream, FRAME_MAX).await?)?;
     }
 }
 
@@ -169,25 +228,36 @@ async fn receive(stream: &mut TcpStream, longest: usize) -> io::Result<Vec<u8>> 
     Ok(frame)
 }
 
-async fn carry_out(mut stream: TcpStream, from: IpAddr, asked: Asked, room: &Semaphore) {
+async fn carry_out(mut stream: TcpStream, from: IpAddr, asked: Asked, shared: &Shared) {
     let Asked {
         cluster,
         mut channel,
         message,
     } = asked;
-    let Ok(_permit) = room.acquire().await else {
-        return;
+    // Held until the reply is on its way: the end waits for it.
+    let room = shared.room.try_acquire();
+    let turn = match &room {
+        Ok(_) => timeout(TURN, shared.turn.acquire()).await.ok(),
+        Err(_) => None,
     };
     let name = cluster.clone();
-    // It may take long, and waits for the kernel.
-    let done = tokio::task::spawn_blocking(move || nlbadm::carry_out(&cluster, &message)).await;
+    let done = match &turn {
+        None => Ok(nlbadm::busy()),
+        // It waits for the kernel.
+        Some(_) => tokio::task::spawn_blocking(move || nlbadm::carry_out(&cluster, &message)).await,
+    };
+    drop(turn);
     match done {
-        Ok(done) => {
-            log!("remote control of {name}: {from}: {}", done.told);
-            if let Ok(reply) = channel.seal(&done.reply) {
-                // Who asked may have gone.
-                drop(timeout(PATIENCE, stream.write_all(&reply)).await);
+        Ok(CarriedOut { reply, told }) => {
+            if let Some(told) = told {
+                log!("remote control of {name}: {from}: {told}");
             }
+            let Ok(reply) = channel.seal(&reply) else {
+                log!("remote control of {name}: {from}: the reply is too long");
+                return;
+            };
+            // Who asked may have gone.
+            drop(timeout(PATIENCE, stream.write_all(&reply)).await);
         }
         Err(error) => log!("remote control of {name}: {from}: {error}"),
     }
@@ -210,16 +280,19 @@ mod tests {
         ControlKey::read(&path, None).unwrap()
     }
 
+    /// A VIP, at which this machine can be reached.
+    const VIP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
+
     /// A port where somebody with the key `A` of the cluster `web` listens.
     async fn listening() -> SocketAddr {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let shared = Shared {
-            keys: Arc::new(RwLock::new(Keys::from([("web".into(), key('A'))]))),
-            waiting: Waiting::default(),
-            room: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            refused: Arc::default(),
+        let listener = listen_at(Ipv4Addr::UNSPECIFIED.into(), 0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+        let access = Access {
+            keys: [("web".into(), key('A'))].into(),
+            vips: [VIP.into()].into(),
         };
+        let shared = Shared::new(Arc::new(RwLock::new(access)));
         tokio::spawn(async move { accept(listener, &shared).await });
         address
     }
@@ -272,24 +345,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_of_the_cluster_finds_nobody_at_the_vip() {
+        let to = listening().await;
+        let vip = SocketAddr::new(VIP.into(), to.port());
+        assert!(ask(vip, "web", &key('A'), b"{}").await.is_err());
+        assert!(ask(to, "web", &key('A'), b"{}").await.is_ok());
+    }
+
+    #[tokio::test]
     async fn a_flood_without_the_key_keeps_nobody_out() {
         let to = listening().await;
-        let mut flood = Vec::new();
-        for number in 0..600_u32 {
-            let mut stream = TcpStream::connect(to).await.unwrap();
-            // Some say nothing, some talk nonsense, some begin what they cannot end.
-            match number % 3 {
-                0 => {}
-                1 => stream.write_all(&number.to_be_bytes()).await.unwrap(),
-                _ => {
-                    let (_, first) = call("web", &key('A')).unwrap();
-                    stream.write_all(&frame(&first)).await.unwrap();
+        let flood = tokio::spawn(async move {
+            let mut open = std::collections::VecDeque::new();
+            for number in 0_u32.. {
+                let mut stream = TcpStream::connect(to).await.unwrap();
+                // Some say nothing, some talk nonsense, some begin what they cannot end.
+                let said = match number % 3 {
+                    0 => Vec::new(),
+                    1 => number.to_be_bytes().to_vec(),
+                    _ => frame(&call("web", &key('A')).unwrap().1),
+                };
+                // It may have been hung up already.
+                drop(stream.write_all(&said).await);
+                open.push_back(stream);
+                if open.len() > 400 {
+                    open.pop_front();
                 }
             }
-            flood.push(stream);
+        });
+        for _ in 0..20 {
+            let reply = timeout(PATIENCE, ask(to, "web", &key('A'), b"{}")).await;
+            assert!(reply.unwrap().unwrap().contains("\"exit\":"));
         }
-        let reply = timeout(PATIENCE, ask(to, "web", &key('A'), b"{}")).await;
-        assert!(reply.unwrap().unwrap().contains("\"exit\":"));
-        drop(flood);
+        assert!(!flood.is_finished());
+        flood.abort();
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_connections() {
+        let access = Arc::new(RwLock::new(Access::default()));
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || run(0, access, ended));
+        drop(end);
+        thread.join().unwrap();
     }
 }

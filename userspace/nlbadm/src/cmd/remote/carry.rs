@@ -12,9 +12,9 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     kernel::{Kernel, Linux},
-    remote::{Change, Order, Reply, Request},
+    remote::{Change, Done, Order, Reply, Request},
     rulefile::RuleFile,
-    source::excerpt,
+    source::{excerpt, printable},
 };
 
 /// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
@@ -29,31 +29,43 @@ pub(super) fn order<K: Kernel + Host>(
     kernel: &mut K,
     cluster: &Cluster,
     order: Order,
-) -> Result<(), Failure> {
+) -> Result<Done, Failure> {
     let target = Target {
         interface: Some(cluster.ifname.clone()),
     };
     let elsewhere = Elsewhere::default();
     match order {
-        Order::Control(control) => cmd::control::run(kernel, &target, control),
-        Order::Drainstop { timeout_s, wait } => {
+        Order::Control(control) => cmd::control::run(kernel, &target, control).map(nothing),
+        Order::Drainstop { timeout_s } => {
             let args = Drainstop {
                 target,
                 timeout: timeout_s,
-                wait,
+                wait: false,
                 elsewhere,
             };
-            cmd::control::drainstop(kernel, &args)
+            cmd::control::drainstop(kernel, &args).map(nothing)
         }
-        Order::Rule { rule, state } => cmd::rules::control(kernel, rule, &target, state),
-        Order::Set(change) => cmd::set::run(kernel, &set(change, target)).map(drop),
+        Order::State => Ok(Done {
+            state: Some(cluster.state.to_string()),
+            ..Done::default()
+        }),
+        Order::Rule { rule, state } => {
+            cmd::rules::control(kernel, rule, &target, state).map(nothing)
+        }
+        Order::Set(change) if !change.is_one() => Err(Failure::usage(
+            "what is of one host, what all share and a withdrawal are changed one after the other",
+        )),
+        Order::Set(change) => {
+            let shape = cmd::set::run(kernel, &set(change, target))?;
+            Ok(waits(shape.map_or_else(Vec::new, |shape| shape.waits_for)))
+        }
         Order::VipAdd(vips) => {
             let add = VipVerb::Add {
                 vips: Addresses(vips),
                 target,
                 elsewhere,
             };
-            cmd::settings::vip(kernel, &add).map(drop)
+            cmd::settings::vip(kernel, &add).map(|shape| waits(shape.waits_for))
         }
         Order::VipDel(vips) => {
             let del = VipVerb::Del {
@@ -61,12 +73,23 @@ pub(super) fn order<K: Kernel + Host>(
                 target,
                 elsewhere,
             };
-            cmd::settings::vip(kernel, &del).map(drop)
+            cmd::settings::vip(kernel, &del).map(|shape| waits(shape.waits_for))
         }
         Order::Rules(text) => {
             let file = RuleFile::parse("the file of rules".into(), text)?;
-            cmd::rules::apply(kernel, &target, &file, false).map(drop)
+            cmd::rules::apply(kernel, &target, &file, false).map(|shape| waits(shape.waits_for))
         }
+    }
+}
+
+fn nothing((): ()) -> Done {
+    Done::default()
+}
+
+fn waits(waits_for: Vec<u8>) -> Done {
+    Done {
+        waits_for,
+        ..Done::default()
     }
 }
 
@@ -84,20 +107,30 @@ fn set(change: Change, target: Target) -> Set {
     }
 }
 
+/// What a request is called that was not looked at.
+const UNKNOWN: &str = "a request";
+
 /// A request that was carried out, or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CarriedOut {
     /// The message for the host that has asked.
     pub reply: Vec<u8>,
-    /// What was asked for, and what became of it, for the log.
-    pub told: String,
+    /// What was asked for, and what became of it, for the log; nothing of what changes nothing.
+    pub told: Option<String>,
+}
+
+/// What is said to a host that asks while too much is under way.
+#[must_use]
+pub fn busy() -> CarriedOut {
+    let why = "too many hosts ask it for something; nothing was done";
+    CarriedOut::of(Some(UNKNOWN), Err(Failure::new(Exit::Exists, why)))
 }
 
 /// Carries out what a host with the key of a cluster asks for. It may take as long as the verb.
 #[must_use]
 pub fn carry_out(cluster: &str, message: &[u8]) -> CarriedOut {
     if !Path::new(MODULE).exists() {
-        return CarriedOut::of(None, Err(no_cluster(cluster)));
+        return CarriedOut::of(Some(UNKNOWN), Err(no_cluster(cluster)));
     }
     answer(&mut Linux::default(), cluster, message)
 }
@@ -111,14 +144,17 @@ fn answer<K: Kernel + Host>(kernel: &mut K, cluster: &str, message: &[u8]) -> Ca
                 env!("CARGO_PKG_VERSION"),
                 excerpt(&error.to_string())
             );
-            return CarriedOut::of(None, Err(Failure::usage(why)));
+            return CarriedOut::of(Some(UNKNOWN), Err(Failure::usage(why)));
         }
     };
     let Request { host, order } = request;
-    let words = order.to_string();
+    let words = match &order {
+        Order::State => None,
+        order => Some(printable(&order.to_string())),
+    };
     let done =
         the_cluster(kernel, cluster, host).and_then(|cluster| self::order(kernel, &cluster, order));
-    CarriedOut::of(Some(&words), done)
+    CarriedOut::of(words.as_deref(), done)
 }
 
 /// The cluster of a name, in which this is the host with that id.
@@ -148,13 +184,11 @@ fn no_cluster(name: &str) -> Failure {
 }
 
 impl CarriedOut {
-    fn of(order: Option<&str>, done: Result<(), Failure>) -> Self {
+    /// `order`: what is written into the log.
+    fn of(order: Option<&str>, done: Result<Done, Failure>) -> Self {
         let reply = Reply::of(done);
-        let told = format!(
-            "{}: {}",
-            order.unwrap_or("what is not known"),
-            reply.message.as_deref().unwrap_or("done")
-        );
+        let result = printable(reply.message.as_deref().unwrap_or("done"));
+        let told = order.map(|order| format!("{order}: {result}"));
         // Plain words and a number: there is nothing that JSON could not have.
         let reply = serde_json::to_vec(&reply).unwrap_or_default();
         CarriedOut { reply, told }
@@ -204,14 +238,14 @@ mod tests {
     #[test]
     fn verbs_arrive_as_they_were_typed() {
         for (line, changes) in [
-            ("drain eth7 --host 1", &["drain on 2"][..]),
-            ("announce --host 1", &["announce on 2"]),
+            ("drain eth7 --on 1", &["drain on 2"][..]),
+            ("announce --on 1", &["announce on 2"]),
             (
-                "drainstop --timeout 10m --host 1-3",
+                "drainstop --timeout 10m --on 1-3",
                 &["drainstop within 600 s on 2"],
             ),
             (
-                "set --weight 30 --sessions-max 9 --host 1",
+                "set --weight 30 --sessions-max 9 --on 1",
                 &["weight 30 on 2", "sessions-max 9 on 2"],
             ),
         ] {
@@ -224,15 +258,16 @@ mod tests {
         // With the VIPs, as on this host.
         let mut kernel = Fake::in_cluster();
         let (cluster, host) = (kernel.clusters[0].name.clone(), kernel.clusters[0].host_id);
-        answer(&mut kernel, &cluster, &sent("start --host all", host));
+        answer(&mut kernel, &cluster, &sent("start --on all", host));
         assert_eq!(kernel.changes.last().unwrap(), "start on 2");
     }
 
     #[test]
     fn a_drain_of_others_is_not_waited_for_without_end() {
-        assert!(Order::of(&verb("drainstop --wait --host 1")).is_err());
-        let waits = Order::of(&verb("drainstop --wait --timeout 90 --host 1"));
-        assert_eq!(waits.unwrap().unwrap().0.seconds(), 90);
+        assert!(Order::of(&verb("drainstop --wait --on 1")).is_err());
+        let waits = Order::of(&verb("drainstop --wait --timeout 90 --on 1"));
+        let timeout_s = Some(90);
+        assert_eq!(waits.unwrap().unwrap().0, Order::Drainstop { timeout_s });
     }
 
     #[test]
@@ -242,13 +277,13 @@ mod tests {
         for (name, message, exit, says) in [
             (
                 &*cluster,
-                sent("stop --host 9", host + 1),
+                sent("stop --on 9", host + 1),
                 Exit::Failed,
                 "not host",
             ),
             (
                 "other",
-                sent("stop --host 9", host),
+                sent("stop --on 9", host),
                 Exit::NoCluster,
                 "no cluster other",
             ),
@@ -261,7 +296,7 @@ mod tests {
             (&*cluster, b"\xff".to_vec(), Exit::Usage, "does not know"),
             (
                 &*cluster,
-                sent("enable 7 --host 9", host),
+                sent("enable 7 --on 9", host),
                 Exit::Usage,
                 "rule",
             ),
@@ -269,7 +304,7 @@ mod tests {
             let out = answer(&mut kernel, name, &message);
             let reply = reply(&out);
             assert_eq!(reply.exit, exit as u8, "{out:?}");
-            assert!(reply.message.unwrap().contains(says), "{}", out.told);
+            assert!(reply.message.unwrap().contains(says), "{:?}", out.told);
         }
         assert!(kernel.changes.is_empty(), "{:?}", kernel.changes);
     }

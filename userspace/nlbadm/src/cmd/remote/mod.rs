@@ -1,35 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A verb with `--host`: other hosts of a cluster are asked for it, all at once, and what each says is reported.
+//! A verb with `--on`: other hosts of a cluster are asked for it, all at once, and what each says is reported.
 
+mod ask;
 mod carry;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, ErrorKind, Read, Write},
-    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, ToSocketAddrs},
     path::Path,
-    thread,
+    thread::{scope, sleep},
     time::{Duration, Instant},
 };
 
-use nlb_netlink::object::Cluster;
+use nlb_core::state::HostState;
+use nlb_netlink::{Code, object::Cluster};
 
+use self::ask::Caller;
+pub use self::carry::{CarriedOut, busy, carry_out};
 use crate::{
-    cli::{Elsewhere, Target},
+    cli::{Elsewhere, Target, Verb},
     config::{Config, DIRECTORY, default_control_key},
     daemon::{self, Content, SOCKET, Wanted},
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
     output::remote::{AnswerShape, RemoteShape},
-    remote::{self, Channel, ControlKey, FRAME_MAX, Order, PORT, Reply, Request},
+    remote::{ControlKey, Order, PORT, Reply},
+    source::printable,
 };
 
-pub use self::carry::{CarriedOut, carry_out};
-
-/// How long a host may take to answer.
+/// How long a host may take to answer at least, unless it is told otherwise.
 const REPLY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a host that drains is asked whether it has stopped.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is known of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +45,13 @@ struct Known {
     addresses: Vec<IpAddr>,
 }
 
+impl Known {
+    fn add(&mut self, address: Option<IpAddr>) {
+        self.addresses
+            .extend(address.filter(|it| !self.addresses.contains(it)));
+    }
+}
+
 /// Asks the hosts. The failure, if there is one, comes after the report.
 ///
 /// # Errors
@@ -48,40 +60,64 @@ struct Known {
 pub(crate) fn run<K: Kernel + Host>(
     kernel: &mut K,
     order: &Order,
+    verb: &Verb,
     target: &Target,
     elsewhere: &Elsewhere,
 ) -> Result<(RemoteShape, Result<(), Failure>), Failure> {
     let cluster = super::cluster(kernel, target)?;
     let file = Path::new(DIRECTORY).join(format!("{}.toml", cluster.name));
     let config = file.exists().then(|| Config::read(&file)).transpose()?;
-    let key = key(&cluster, config.as_ref(), order)?;
+    let caller = Caller {
+        cluster: &cluster.name,
+        key: &key(&cluster, config.as_ref(), order)?,
+        within: elsewhere.reply_within.unwrap_or_else(|| within(&cluster)),
+    };
     let known = known(kernel, &cluster, config.as_ref())?;
     let wanted = wanted(elsewhere, &known)?;
-    let within = elsewhere.reply_within.unwrap_or(REPLY_WITHIN)
-        + Duration::from_secs(order.seconds().into());
     let known = |id| known.get(&id).cloned().unwrap_or_default();
-    let others = wanted.iter().filter(|&&id| id != cluster.host_id);
-    let (others, own) = thread::scope(|scope| {
+    let own = wanted.contains(&cluster.host_id);
+    let wait = wait_for(verb);
+    let (mut hosts, done) = scope(|scope| {
         let ask = |&id: &u8| {
-            let (host, key, name) = (known(id), &key, &cluster.name);
-            scope.spawn(move || ask(id, host, name, key, order, within))
+            let (host, caller) = (known(id), &caller);
+            let name = host.name.clone();
+            let thread = scope.spawn(move || one(caller, id, host, order, wait));
+            (id, name, thread)
         };
+        let others = wanted.iter().filter(|&&id| id != cluster.host_id);
         let asked: Vec<_> = others.map(ask).collect();
         // This host needs nobody to be asked.
-        let own = wanted.contains(&cluster.host_id).then(|| {
+        let done = own.then(|| {
             let done = carry::order(kernel, &cluster, order.clone());
-            answer(
-                cluster.host_id,
-                &known(cluster.host_id),
-                None,
-                Ok(Reply::of(done)),
-            )
+            match (&done, wait) {
+                (Ok(_), Some(timeout)) => {
+                    super::control::wait_drained(kernel, &cluster, Some(timeout)).and(done)
+                }
+                _ => done,
+            }
         });
-        let joined = asked.into_iter().filter_map(|thread| thread.join().ok());
-        (joined.collect::<Vec<_>>(), own)
+        let hosts: Vec<AnswerShape> = asked
+            .into_iter()
+            .map(|(id, name, thread)| {
+                // It does not end otherwise.
+                thread.join().unwrap_or_else(|_| {
+                    let why = "nlbadm failed to ask it: this is a bug".to_owned();
+                    answer(id, name, None, Err(why))
+                })
+            })
+            .collect();
+        (hosts, done)
     });
-    let mut hosts: Vec<AnswerShape> = others.into_iter().chain(own).collect();
+    if let Some(done) = done {
+        let (id, name) = (cluster.host_id, known(cluster.host_id).name);
+        hosts.push(answer(id, name, None, Ok(Reply::of(done))));
+    }
     hosts.sort_by_key(|host| host.host_id);
+    let waits_for = if order.is_shared() {
+        still_waits(kernel, &cluster, own, &hosts)?
+    } else {
+        None
+    };
     let failed = hosts.iter().filter(|host| !host.done).count();
     let end = match failed {
         0 => Ok(()),
@@ -94,8 +130,91 @@ pub(crate) fn run<K: Kernel + Host>(
             ),
         )),
     };
-    let cluster = cluster.name;
-    Ok((RemoteShape { cluster, hosts }, end))
+    let shape = RemoteShape {
+        cluster: cluster.name,
+        hosts,
+        waits_for,
+    };
+    Ok((shape, end))
+}
+
+/// How long a host may take: one that leaves waits for the others, which takes longer where heartbeats are slow.
+fn within(cluster: &Cluster) -> Duration {
+    let silence = u64::from(cluster.period_ms) * u64::from(cluster.tolerance);
+    let leaves = Duration::from_millis(2 * silence + 4 * u64::from(cluster.period_ms));
+    REPLY_WITHIN + leaves
+}
+
+/// For how many seconds a drain is waited for, if it is.
+fn wait_for(verb: &Verb) -> Option<u32> {
+    match verb {
+        Verb::Drainstop(args) if args.wait => args.timeout,
+        _ => None,
+    }
+}
+
+/// Asks one host, and again until it has stopped where that is waited for.
+fn one(caller: &Caller<'_>, id: u8, host: Known, order: &Order, wait: Option<u32>) -> AnswerShape {
+    let Known {
+        name,
+        mut addresses,
+    } = host;
+    if addresses.is_empty() {
+        addresses.extend(name.as_deref().map(resolved).unwrap_or_default());
+    }
+    let (address, reply) = caller.ask(id, &addresses, order);
+    let asked = answer(id, name, address, reply);
+    match (asked.done, wait, address) {
+        (true, Some(seconds), Some(address)) => stopped(caller, asked, address, seconds),
+        _ => asked,
+    }
+}
+
+/// Waits until a host that drains has stopped.
+fn stopped(caller: &Caller<'_>, asked: AnswerShape, address: IpAddr, seconds: u32) -> AnswerShape {
+    let deadline = Instant::now() + Duration::from_secs(seconds.into()) + caller.within;
+    let (id, name) = (asked.host_id, asked.name.clone());
+    loop {
+        let (_, reply) = caller.ask(id, &[address], &Order::State);
+        let state = reply.as_ref().ok().and_then(|reply| reply.state.clone());
+        let idle = [HostState::Stopped, HostState::Suspended];
+        if idle
+            .map(|state| Code::from(state).to_string())
+            .iter()
+            .any(|it| state.as_ref() == Some(it))
+        {
+            return asked;
+        }
+        if Instant::now() >= deadline {
+            let why = match (state, reply) {
+                (Some(state), _) => format!("it was told, and is still {state}"),
+                (None, Err(why)) => format!("it was told, but not whether it has stopped: {why}"),
+                (None, Ok(_)) => "it was told, but not whether it has stopped".into(),
+            };
+            return answer(id, name, Some(address), Err(why));
+        }
+        sleep(LOOK);
+    }
+}
+
+/// The hosts that a change of all still waits for, when all have answered; none at all if it is in force.
+fn still_waits(
+    kernel: &mut impl Kernel,
+    cluster: &Cluster,
+    own: bool,
+    hosts: &[AnswerShape],
+) -> Result<Option<Vec<u8>>, Failure> {
+    if own {
+        return super::rules::settle(kernel, cluster.clone());
+    }
+    let told = hosts.iter().flat_map(|host| host.waits_for.iter().copied());
+    let answered: BTreeSet<u8> = hosts
+        .iter()
+        .filter(|host| host.done)
+        .map(|host| host.host_id)
+        .collect();
+    let left: BTreeSet<u8> = told.filter(|id| !answered.contains(id)).collect();
+    Ok((!left.is_empty()).then(|| left.into_iter().collect()))
 }
 
 fn key(cluster: &Cluster, config: Option<&Config>, order: &Order) -> Result<ControlKey, Failure> {
@@ -116,192 +235,134 @@ fn key(cluster: &Cluster, config: Option<&Config>, order: &Order) -> Result<Cont
 
 fn wanted(elsewhere: &Elsewhere, known: &BTreeMap<u8, Known>) -> Result<BTreeSet<u8>, Failure> {
     let names = known.iter().map(|(&id, host)| (id, host.name.clone()));
-    match &elsewhere.host {
+    match &elsewhere.on {
         Some(hosts) => hosts.ids(&names.collect()),
         None => Ok(BTreeSet::new()),
     }
 }
 
-/// The hosts of the cluster that this one knows, with the places where each may be asked, the surest first: where it is
-/// heard, where nlbd has heard it before it left, what the file says, and what its name resolves to.
+/// The hosts of the cluster: those of the file, and those that are heard; without a file also those that nlbd has heard
+/// before. With the places where each may be asked: what the file says, where it is heard, where it was.
 fn known(
     kernel: &mut impl Kernel,
     cluster: &Cluster,
     config: Option<&Config>,
 ) -> Result<BTreeMap<u8, Known>, Failure> {
     let mut known: BTreeMap<u8, Known> = BTreeMap::new();
-    for member in kernel.members(cluster.ifindex)? {
-        let host = known.entry(member.host_id).or_default();
-        host.addresses.extend(member.dedicated_ip);
-    }
-    // Without nlbd on this host nobody has noted them.
-    if let Ok(Content::Hosts(hosts)) = daemon::ask(Path::new(SOCKET), Wanted::Hosts) {
-        for host in hosts
-            .into_iter()
-            .filter(|host| host.cluster == cluster.name)
-        {
-            known
-                .entry(host.host_id)
-                .or_default()
-                .addresses
-                .push(host.address);
-        }
-    }
     for section in config.map(Config::hosts).unwrap_or_default() {
         let host = known.entry(section.id).or_default();
         host.name = Some(section.name.clone());
-        host.addresses.extend(section.dedicated());
+        host.add(section.dedicated());
+    }
+    for member in kernel.members(cluster.ifindex)? {
+        let host = known.entry(member.host_id).or_default();
+        host.add(member.dedicated_ip);
+    }
+    // Without nlbd on this host nobody has noted them.
+    let Ok(Content::Hosts(heard)) = daemon::ask(Path::new(SOCKET), Wanted::Hosts) else {
+        return Ok(known);
+    };
+    for host in heard
+        .into_iter()
+        .filter(|host| host.cluster == cluster.name)
+    {
+        match config {
+            None => known
+                .entry(host.host_id)
+                .or_default()
+                .add(Some(host.address)),
+            Some(_) => {
+                if let Some(known) = known.get_mut(&host.host_id) {
+                    known.add(Some(host.address));
+                }
+            }
+        }
     }
     Ok(known)
 }
 
+fn resolved(name: &str) -> Vec<IpAddr> {
+    let addresses = (name, PORT).to_socket_addrs();
+    addresses.map_or_else(|_| Vec::new(), |found| found.map(|it| it.ip()).collect())
+}
+
 fn answer(
     host_id: u8,
-    host: &Known,
+    name: Option<String>,
     address: Option<IpAddr>,
     reply: Result<Reply, String>,
 ) -> AnswerShape {
-    let (exit, message) = match reply {
-        Ok(reply) => (Some(reply.exit), reply.message),
-        Err(why) => (None, Some(why)),
+    let (exit, message, waits_for) = match reply {
+        Ok(reply) => (Some(reply.exit), reply.message, reply.waits_for),
+        Err(why) => (None, Some(why), Vec::new()),
     };
     AnswerShape {
         host_id,
-        name: host.name.clone(),
+        name,
         address,
         done: exit == Some(0),
         exit,
-        message,
+        // It comes from another machine.
+        message: message.map(|text| printable(&text)),
+        waits_for,
     }
 }
 
-/// Asks one host, at the first of its addresses where somebody listens.
-fn ask(
-    id: u8,
-    host: Known,
-    cluster: &str,
-    key: &ControlKey,
-    order: &Order,
-    within: Duration,
-) -> AnswerShape {
-    let deadline = Instant::now() + within;
-    let mut addresses = host.addresses.clone();
-    if addresses.is_empty() {
-        addresses.extend(host.name.as_deref().and_then(resolved));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    fn answered(host_id: u8, done: bool, waits_for: &[u8]) -> AnswerShape {
+        let reply = Reply {
+            exit: u8::from(!done),
+            message: None,
+            waits_for: waits_for.to_vec(),
+            state: None,
+        };
+        answer(host_id, None, None, Ok(reply))
     }
-    let Some(&first) = addresses.first() else {
-        let why =
-            "it is not heard, and no address of it is known: give it one in the file, `dedicated`";
-        return answer(id, &host, None, Err(why.into()));
-    };
-    let mut tried: Option<(IpAddr, io::Error)> = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(&SocketAddr::new(address, PORT), left(deadline)) {
-            Ok(stream) => {
-                let reply = exchange(stream, cluster, key, id, order, deadline);
-                let reply = reply.map_err(|error| words(&error, within));
-                return answer(id, &host, Some(address), reply);
-            }
-            Err(error) => _ = tried.get_or_insert((address, error)),
-        }
+
+    #[test]
+    fn whom_a_change_waits_for_is_told_when_all_have_answered() {
+        let mut kernel = Fake::in_cluster();
+        let cluster = kernel.clusters[0].clone();
+        let mut waits =
+            |hosts: &[AnswerShape]| still_waits(&mut kernel, &cluster, false, hosts).unwrap();
+        // Each was told before the others.
+        let both = [answered(2, true, &[1, 3]), answered(3, true, &[1, 2])];
+        assert_eq!(waits(&both), Some(vec![1]));
+        assert_eq!(
+            waits(&[answered(2, true, &[3]), answered(3, true, &[])]),
+            None
+        );
+        assert_eq!(
+            waits(&[answered(2, true, &[3]), answered(3, false, &[])]),
+            Some(vec![3])
+        );
     }
-    let (address, why) = match tried {
-        Some((address, error)) => (address, words(&error, within)),
-        None => (first, String::new()),
-    };
-    answer(id, &host, Some(address), Err(why))
-}
 
-fn resolved(name: &str) -> Option<IpAddr> {
-    let mut addresses = (name, PORT).to_socket_addrs().ok()?;
-    addresses.next().map(|address| address.ip())
-}
-
-fn words(error: &io::Error, within: Duration) -> String {
-    match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            let within = humantime::format_duration(within);
-            format!("no answer within {within}; it may have been done, or be done later: look with `nlbadm show`")
-        }
-        ErrorKind::ConnectionRefused => {
-            "nobody listens there: does nlbd run there, and has its file `remote-control = true`?".into()
-        }
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
-            "nlbd there has hung up: it has another control key, or no remote control of this cluster".into()
-        }
-        _ => error.to_string(),
+    #[test]
+    fn what_another_machine_says_does_not_steer_the_terminal() {
+        let reply = Reply {
+            exit: 1,
+            message: Some("\u{1b}[2Jno".into()),
+            waits_for: Vec::new(),
+            state: None,
+        };
+        let shape = answer(3, None, None, Ok(reply));
+        assert_eq!(shape.message.unwrap(), "\u{fffd}[2Jno");
     }
-}
 
-/// What is left until then; a little if nothing is.
-fn left(deadline: Instant) -> Duration {
-    deadline
-        .saturating_duration_since(Instant::now())
-        .max(Duration::from_millis(1))
-}
-
-/// One request, and its reply.
-fn exchange(
-    mut stream: TcpStream,
-    cluster: &str,
-    key: &ControlKey,
-    host: u8,
-    order: &Order,
-    deadline: Instant,
-) -> io::Result<Reply> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(left(deadline)))?;
-    let (calling, first) = remote::call(cluster, key)?;
-    stream.write_all(&remote::frame(&first))?;
-    let mut channel = calling.answered(&receive(&mut stream, deadline)?)?;
-    let request = serde_json::to_vec(&Request {
-        host,
-        order: order.clone(),
-    })?;
-    stream.write_all(&channel.seal(&request)?)?;
-    let reply = message(&mut stream, &mut channel, deadline)?;
-    Ok(serde_json::from_slice(&reply)?)
-}
-
-fn message(
-    stream: &mut TcpStream,
-    channel: &mut Channel,
-    deadline: Instant,
-) -> io::Result<Vec<u8>> {
-    loop {
-        let frame = receive(stream, deadline)?;
-        if let Some(message) = channel.open(&frame)? {
-            return Ok(message);
+    #[test]
+    fn an_address_stands_once_and_the_file_comes_first() {
+        let mut host = Known::default();
+        for address in [[192, 0, 2, 7], [192, 0, 2, 3], [192, 0, 2, 7]] {
+            host.add(Some(address.into()));
         }
+        assert_eq!(
+            host.addresses,
+            [IpAddr::from([192, 0, 2, 7]), [192, 0, 2, 3].into()]
+        );
     }
-}
-
-/// One frame.
-fn receive(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
-    let mut length = [0; 2];
-    fill(stream, &mut length, deadline)?;
-    let length = usize::from(u16::from_be_bytes(length));
-    if length > FRAME_MAX {
-        return Err(remote::Refused.into());
-    }
-    let mut frame = vec![0; length];
-    fill(stream, &mut frame, deadline)?;
-    Ok(frame)
-}
-
-/// Reads until a buffer is full. The time for all of it counts, not that for each byte.
-fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], deadline: Instant) -> io::Result<()> {
-    while !buffer.is_empty() {
-        if Instant::now() >= deadline {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left(deadline)))?;
-        match stream.read(buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(length) => buffer = &mut buffer[length..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
