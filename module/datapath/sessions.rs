@@ -301,23 +301,6 @@ impl Sessions {
         }
         let now = Instant(now_ns());
         let noted = SessionKey::of(flow).map(|key| self.store.note(side, &key, first, now));
-        self.kept(side, noted, now)
-    }
-
-    /// Remembers the session of a tunnel as long as there is the TCP connection that controls it. What finds no room is told
-    /// by its own packets. Context: any, under RCU.
-    pub(crate) fn note_controlled(&self, side: &ReadSide, tcp: &Flow) {
-        let Some(key) = SessionKey::controlled_by(tcp).filter(|_| self.max() != 0) else {
-            return;
-        };
-        let now = Instant(now_ns());
-        let noted = self.store.note(side, &key, false, now);
-        if noted == Noted::Full && self.store.can_grow(side, now) {
-            self.growth.queue();
-        }
-    }
-
-    fn kept(&self, side: &ReadSide, noted: Option<Noted>, now: Instant) -> Kept {
         if noted != Some(Noted::Full) {
             return Kept::Yes;
         }
@@ -328,6 +311,17 @@ impl Sessions {
         let told = self.store.told.load();
         let again = told == 0 || now.since(Instant(told)) >= SESSION_FULL_AGAIN_NS;
         Kept::Full(again && self.store.told.exchange(told, now.0))
+    }
+
+    /// Remembers the session of a tunnel, for there is the TCP connection that controls it. What finds no room is told by its
+    /// own packets, and the first of these has made the table. Context: any, under RCU; it takes no lock and wakes nobody.
+    pub(crate) fn note_controlled(&self, side: &ReadSide, tcp: &Flow, now: Instant) {
+        if self.max() == 0 {
+            return;
+        }
+        if let Some(key) = SessionKey::controlled_by(tcp) {
+            let _ = self.store.note(side, &key, false, now);
+        }
     }
 
     /// Most sessions that are remembered.

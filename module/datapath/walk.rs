@@ -24,7 +24,7 @@ use crate::nlb_core::decide::place_of;
 use crate::nlb_core::limits::{BUCKET_WORDS, WALK_PAUSE_MS, WALK_PAUSE_TIMES, WALK_SLICE};
 use crate::nlb_core::node::Tally;
 use crate::nlb_core::packet::{Flow, PROTO_TCP};
-use crate::nlb_core::time::NS_PER_MS;
+use crate::nlb_core::time::{Instant, NS_PER_MS};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -188,9 +188,10 @@ impl Walker {
                     return Ok(());
                 };
                 let net = self.cluster.device().net_now(&side);
+                let now = Instant(now_ns());
                 walk.look(net, &mut |tcp| {
                     let lives = found.enter_tcp(snapshot, tcp);
-                    self.keep_controlled(&side, lives);
+                    self.keep_controlled(&side, lives, now);
                 })?
             };
             if !more {
@@ -215,9 +216,10 @@ impl Walker {
 
     /// A tunnel whose control connection is here stays here, however long its data is silent: what its bucket's new owner
     /// does with it, the residue of this host tells that one.
-    fn keep_controlled(&self, side: &ReadSide, flow: Option<Flow>) {
+    /// Context: as the walk, with the lock of a chain of the kernel's table.
+    fn keep_controlled(&self, side: &ReadSide, flow: Option<Flow>, now: Instant) {
         if let Some(flow) = flow {
-            self.cluster.sessions().note_controlled(side, &flow);
+            self.cluster.sessions().note_controlled(side, &flow, now);
         }
     }
 
@@ -231,9 +233,10 @@ impl Walker {
                     return Ok(());
                 };
                 let net = self.cluster.device().net_now(&side);
+                let now = Instant(now_ns());
                 walk.look(net, WALK_SLICE, &mut |tcp| {
                     let lives = found.enter_tcp(snapshot, tcp);
-                    self.keep_controlled(&side, lives);
+                    self.keep_controlled(&side, lives, now);
                 })
             };
             if !more {
