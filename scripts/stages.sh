@@ -83,7 +83,7 @@ stage_line() {
 	while read -r name seconds text; do
 		if [ -e "$STAGES/$name.ended" ]; then
 			continue
-		elif [ -e "$STAGES/$name.began" ]; then
+		elif [ -s "$STAGES/$name.began" ]; then
 			under+=("$text $((now - $(<"$STAGES/$name.began"))) of $seconds s")
 		else
 			later+=("$text")

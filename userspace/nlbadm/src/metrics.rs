@@ -183,7 +183,7 @@ impl ClusterMetrics {
             ),
             unanswered: gauges(
                 "nlb_cluster_vips_unanswered",
-                "VIPs that nobody answers this host's questions for",
+                "VIPs for which nobody answers the questions of this host",
             ),
             starved: gauges(
                 "nlb_host_starved",
