@@ -55,7 +55,7 @@ make_modules() {
 	sed -i -e "s/@RELEASE@/$release/g" -e "s/@FLAVOUR@/$flavour/g" -e "s/@ARCHITECTURE@/${release##*-}/g" \
 		-e "s/@VERSION@/$(nlb_version)+${release%%+*}/g" -e "s/@NLB_VERSION@/$(nlb_version)/g" \
 		-e "s/@DATE@/$(sed -nE '/^ -- /{s/.*>  //p;q}' "$NLB_ROOT/debian/changelog")/" "$dir"/*
-	for file in postinst postrm; do
+	for file in postinst postrm prerm; do
 		mv "$dir/$file" "$dir/nlb-modules-$release.$file"
 	done
 	mkdir "$work/package"

@@ -93,7 +93,7 @@ fn refused(module: &Path) -> String {
 }
 
 /// The command that brings a module for this kernel.
-fn how_to_install(root: &Path, release: &str) -> String {
+pub(crate) fn how_to_install(root: &Path, release: &str) -> String {
     let by_dkms = fs::read_dir(root.join("var/lib/dkms/nlb")).is_ok();
     if by_dkms {
         format!("`dkms autoinstall -k {release}` builds it, or says what is missing")
@@ -102,19 +102,23 @@ fn how_to_install(root: &Path, release: &str) -> String {
     }
 }
 
+/// The module's path in `modules.dep`, which depmod makes; relative to the list, or absolute.
+pub(crate) fn listed(list: &str) -> Option<&str> {
+    list.lines()
+        .filter_map(|line| line.split(':').next())
+        .find(|path| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            name == "nlb.ko" || name.starts_with("nlb.ko.")
+        })
+}
+
 /// Where modprobe finds the module, by the lists that depmod makes.
 fn installed(root: &Path, release: &str) -> Installed {
     let modules = root.join("lib/modules");
     let found = |release: &str| {
         let directory = modules.join(release);
         let list = fs::read_to_string(directory.join("modules.dep")).ok()?;
-        list.lines()
-            .filter_map(|line| line.split(':').next())
-            .find(|path| {
-                let name = path.rsplit('/').next().unwrap_or_default();
-                name == "nlb.ko" || name.starts_with("nlb.ko.")
-            })
-            .map(|path| directory.join(path))
+        listed(&list).map(|path| directory.join(path))
     };
     if let Some(module) = found(release) {
         return Installed::Here(module);
@@ -139,7 +143,7 @@ fn installed(root: &Path, release: &str) -> Installed {
 
 /// Whether the running kernel takes only modules with a signature: as Secure Boot makes it by the lockdown, or as
 /// it was told.
-fn wants_signature(root: &Path) -> bool {
+pub(crate) fn wants_signature(root: &Path) -> bool {
     let says = |path: &str, texts: &[&str]| {
         fs::read_to_string(root.join(path))
             .is_ok_and(|text| texts.iter().any(|wanted| text.contains(wanted)))
@@ -152,7 +156,7 @@ fn wants_signature(root: &Path) -> bool {
 }
 
 /// Whether a module has a signature, of anyone; `None` if that cannot be told, as of one that is compressed.
-fn signed(module: &Path) -> Option<bool> {
+pub(crate) fn signed(module: &Path) -> Option<bool> {
     if module.extension()? != "ko" {
         return None;
     }

@@ -26,7 +26,7 @@ use nlb_netlink::{
     tcp::{Table, TcpConnection},
 };
 
-use crate::{host::Host, kernel::Kernel, obstacle::Subject};
+use crate::{host::Host, kernel::Kernel, module::Loader, obstacle::Subject};
 
 /// A kernel for tests.
 #[derive(Debug, Default)]
@@ -61,6 +61,8 @@ pub(crate) struct Fake {
     pub(crate) filters: Vec<Filter>,
     /// The way to addresses beyond all networks.
     pub(crate) way_out: Option<u32>,
+    /// Another process replaces the module.
+    pub(crate) another_upgrades: bool,
     /// TCP connections of the host.
     pub(crate) connections: Vec<TcpConnection>,
 }
@@ -100,6 +102,19 @@ impl Fake {
     /// Gives a file this text.
     pub(crate) fn file(&mut self, path: &str, text: &str) {
         self.files.insert(path.into(), text.into());
+    }
+
+    /// Gives the running kernel this release, and a module with this content, which modprobe would load.
+    pub(crate) fn modules(&mut self, release: &str, content: &str) {
+        self.file("/proc/sys/kernel/osrelease", &format!("{release}\n"));
+        let directory = format!("/lib/modules/{release}");
+        self.file(&format!("{directory}/modules.dep"), "updates/nlb.ko:\n");
+        self.file(&format!("{directory}/updates/nlb.ko"), content);
+    }
+
+    /// Puts a module with this build id into the kernel.
+    pub(crate) fn load_build(&mut self, id: &str) {
+        self.file("/sys/module/nlb/notes/.note.gnu.build-id", id);
     }
 
     /// Gives the host what a kernel without obstacles has, and the tools that checks use.
@@ -584,6 +599,10 @@ impl Host for Fake {
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn bytes(&mut self, path: &str) -> io::Result<Vec<u8>> {
+        self.read(path).map(String::into_bytes)
+    }
+
     fn files(&mut self, directory: &str) -> Vec<String> {
         let inside = |path: &&String| {
             let name = path.strip_prefix(directory);
@@ -627,5 +646,26 @@ impl Host for Fake {
 
     fn way_out(&mut self, _from: Option<Ipv4Addr>, _to: Ipv4Addr) -> Result<Option<u32>, Error> {
         Ok(self.way_out)
+    }
+}
+
+impl Loader for Fake {
+    fn alone(&mut self) -> io::Result<bool> {
+        Ok(!self.another_upgrades)
+    }
+
+    fn unload(&mut self) -> io::Result<()> {
+        Fake::change(self, "unload".into()).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    fn load(&mut self, file: Option<&str>) -> io::Result<()> {
+        let what = file.unwrap_or("the installed module");
+        Fake::change(self, format!("load {what}")).map_err(io::Error::other)
+    }
+
+    fn forget(&mut self, file: &str) -> io::Result<()> {
+        self.files.remove(file);
+        Ok(())
     }
 }

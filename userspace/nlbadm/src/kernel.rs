@@ -2,9 +2,17 @@
 
 //! What nlbadm needs of the kernel, behind one trait so that tests can stand in for it.
 
-use std::{net::IpAddr, path::Path};
+use std::{
+    fs, io,
+    net::IpAddr,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    path::Path,
+};
 
-use crate::warn;
+use crate::{host::Host, module::Loader, warn};
 use nlb_core::limits::KEY_LEN;
 use nlb_netlink::{
     Client, Error, NetlinkSocket,
@@ -53,6 +61,9 @@ pub(crate) trait Kernel {
 /// Is there as long as connection tracking is.
 const CONNTRACK: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
+/// The abstract address that one process which replaces the module has; it goes with the process, however that ends.
+const REPLACES: &str = "nlb/upgrade";
+
 /// The running kernel. Sockets are made when they are needed first: a verb that needs no cluster works without the
 /// module.
 #[derive(Debug, Default)]
@@ -62,6 +73,8 @@ pub(crate) struct Linux {
     devices: Option<Devices<NetlinkSocket>>,
     sockets: Option<Sockets<NetlinkSocket>>,
     tracking: Option<Tracking<NetlinkSocket>>,
+    /// Whose name no other process can take meanwhile.
+    alone: Option<UnixListener>,
 }
 
 impl Linux {
@@ -223,5 +236,38 @@ impl Kernel for Linux {
             Table::Sockets { .. } => self.sockets()?.end(connection),
             Table::Tracking { .. } => self.tracking()?.end(connection),
         }
+    }
+}
+
+impl Loader for Linux {
+    fn alone(&mut self) -> io::Result<bool> {
+        let address = SocketAddr::from_abstract_name(REPLACES)?;
+        match UnixListener::bind_addr(&address) {
+            Ok(listener) => {
+                self.alone = Some(listener);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unload(&mut self) -> io::Result<()> {
+        self.run("rmmod", &["nlb"])?;
+        // The family of the next one has another number.
+        self.client = None;
+        Ok(())
+    }
+
+    fn load(&mut self, file: Option<&str>) -> io::Result<()> {
+        match file {
+            None => self.run("modprobe", &["nlb"])?,
+            Some(file) => self.run("insmod", &[file])?,
+        };
+        Ok(())
+    }
+
+    fn forget(&mut self, file: &str) -> io::Result<()> {
+        fs::remove_file(file)
     }
 }

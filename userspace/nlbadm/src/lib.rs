@@ -18,6 +18,7 @@ mod import;
 mod kernel;
 mod keyfile;
 pub mod metrics;
+mod module;
 mod obstacle;
 mod output;
 pub mod remote;
@@ -43,6 +44,7 @@ use crate::{
     failure::Exit,
     host::Host,
     kernel::{Kernel, Linux},
+    module::Loader,
     output::print,
     remote::Order,
     rulefile::RuleFile,
@@ -63,7 +65,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
+fn dispatch<K: Kernel + Host + Loader>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
     let json = cli.json;
     let verb = cli.verb.unwrap_or(Verb::Show(Target::default()));
     if let Some((order, target, elsewhere)) = Order::of(&verb)? {
@@ -78,6 +80,7 @@ fn dispatch<K: Kernel + Host>(kernel: &mut K, cli: Cli) -> Result<(), Failure> {
         Verb::Up(args) => return cmd::up::run(kernel, &args),
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
         Verb::Reload(target) => return cmd::reload::run(kernel, json, &target),
+        Verb::Upgrade(args) => return cmd::upgrade::run(kernel, &args),
         Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
         Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
         Verb::Import(args) => {

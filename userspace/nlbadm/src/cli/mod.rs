@@ -14,10 +14,10 @@ use nlb_core::limits::TOLERANCE_DEFAULT;
 
 pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, ResponderArg};
 pub(crate) use self::elsewhere::{Controlled, Elsewhere, RuleControl};
-pub(crate) use self::value::Addresses;
+pub(crate) use self::value::{Addresses, seconds};
 use self::value::{
-    addresses, cluster_name, host_id, key_id, mac, new_vips, period, seconds, sessions_max,
-    tolerance, weight,
+    addresses, cluster_name, host_id, key_id, mac, new_vips, period, sessions_max, tolerance,
+    weight,
 };
 use crate::{
     endpoint::{Endpoint, usable_vip},
@@ -67,6 +67,9 @@ pub(crate) enum Verb {
     Apply(Apply),
     /// Apply the file of a cluster that exists, /etc/nlb/NAME.toml, again
     Reload(Target),
+    /// Replace the module in the kernel by the one that is installed: drain this host, and let it join again
+    #[command(after_help = UPGRADE_HELP)]
+    Upgrade(Upgrade),
     /// Check the file of a cluster, without the kernel and without privileges
     #[command(after_help = CHECK_HELP.as_str())]
     Check(Check),
@@ -287,6 +290,29 @@ const APPLY_HELP: &str = "\
 Nothing is done where nothing differs. Rules, load weight and the number of sessions change while the host serves; all
 else only with --restart, and else the exit code is 9. The state of a host in the file counts when its cluster is made, and
 with --start.";
+
+/// Arguments of `upgrade`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Upgrade {
+    /// Tell which module runs and what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How long connections may take to end: seconds, or 90s, 10m, 2h [default: NLB_DRAIN of nlb-serve@NAME]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) drain_timeout: Option<u32>,
+
+    /// How long to wait until the other hosts can do without this one
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = seconds)]
+    pub(crate) turn_timeout: u32,
+}
+
+const UPGRADE_HELP: &str = "\
+`systemctl start nlb-upgrade` runs it so that it goes on when the terminal ends; packages do so where /etc/default/nlb has
+UPGRADE=reload. Nothing is done where the module in the kernel is the installed one. Each cluster of this host needs its
+file, /etc/nlb/NAME.toml, and must not differ from it, for it is made again of it. The host waits until another host of the
+cluster serves and none is about to leave or to come. One that was stopped or suspended is so afterwards. If the new
+module is refused, the old one is loaded again where packages have kept it.";
 
 static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
     format!(

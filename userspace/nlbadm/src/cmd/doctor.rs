@@ -26,6 +26,7 @@ pub(crate) fn run<K: Kernel + Host>(
 ) -> Result<(Checkup, Result<(), Failure>), Failure> {
     let clusters = kernel.clusters().map_err(Failure::from);
     let mut findings = vec![obstacle::module(clusters.as_ref().map(Vec::len))];
+    findings.extend(obstacle::replaced(kernel));
     let missing = clusters.as_ref().err().cloned();
     let clusters = clusters.unwrap_or_default();
     match &target.interface {

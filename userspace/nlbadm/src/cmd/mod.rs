@@ -31,6 +31,7 @@ pub(crate) mod set;
 pub(crate) mod settings;
 pub(crate) mod show;
 pub(crate) mod up;
+pub(crate) mod upgrade;
 mod vips;
 
 use std::{

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     host::Host,
     kernel::Kernel,
-    obstacle,
+    obstacle::{self, Finding},
     output::cluster::{ClusterShape, Clusters},
 };
 
@@ -17,11 +17,13 @@ pub(crate) fn run<K: Kernel + Host>(kernel: &mut K, target: &Target) -> Result<C
         Some(_) => vec![super::cluster(kernel, target)?],
         None => kernel.clusters()?,
     };
+    let replaced = obstacle::replaced(kernel).filter(Finding::is_bad);
     let mut shapes = Vec::new();
     for cluster in clusters {
         let members = kernel.members(cluster.ifindex)?;
         let rules = kernel.rules(cluster.ifindex)?;
-        let obstacles = obstacle::standing(kernel, &cluster, &rules);
+        let mut obstacles = obstacle::standing(kernel, &cluster, &rules);
+        obstacles.extend(replaced.clone());
         shapes.push(ClusterShape::new(&cluster, &members, obstacles));
     }
     Ok(Clusters(shapes))

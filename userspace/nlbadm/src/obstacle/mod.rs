@@ -15,6 +15,7 @@ mod member;
 mod mtu;
 mod nic;
 mod program;
+mod replaced;
 mod reverse_path;
 mod service;
 mod socket;
@@ -32,6 +33,7 @@ pub(crate) use self::{
     bridge::NAME as BRIDGE,
     firewall::check as firewall,
     member::{check as member, module},
+    replaced::check as replaced,
     service::check as service,
 };
 use crate::host::Host;

@@ -2,6 +2,7 @@
 
 //! `nlbadm apply`: makes this host what a file says, by the smallest change, or changes nothing.
 
+mod again;
 mod live;
 mod restart;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use nlb_core::{
 };
 use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 
+pub(super) use self::again::Again;
 use super::{control, rules, up, vips};
 use crate::{
     cli::{Apply, Target},

@@ -74,7 +74,7 @@ pub(super) fn run<K: Kernel + Host>(
 }
 
 /// The host does afterwards what it did before; a drain has come to its end.
-fn state_after(cluster: &Cluster) -> InitialState {
+pub(super) fn state_after(cluster: &Cluster) -> InitialState {
     match cluster.state.known() {
         Some(HostState::Suspended) => InitialState::Suspended,
         Some(HostState::Stopped | HostState::Draining) => InitialState::Stopped,
