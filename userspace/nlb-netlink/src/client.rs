@@ -57,6 +57,7 @@ impl AttributeNames for GenlMessage<GenlCtrl> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Family {
     id: u16,
+    version: u32,
     groups: Vec<(String, u32)>,
 }
 
@@ -85,6 +86,24 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::NoFamily`] if the module is not loaded, [`Error::OtherVersion`] if it is of another version.
     pub fn new(transport: T) -> Result<Self, Error> {
+        let client = Client::of_any_version(transport)?;
+        if client.family.version != u32::from(genl::VERSION) {
+            return Err(Error::OtherVersion {
+                module: client.family.version,
+                ours: genl::VERSION,
+            });
+        }
+        Ok(client)
+    }
+
+    /// A client for one who looks at clusters, or takes a host out of them: lists, [`ClusterChange::Control`],
+    /// [`ClusterChange::Drainstop`] and [`Client::remove`] have the same numbers and the same meaning in every version
+    /// of the family, so that a host can leave in order whichever module it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFamily`] if the module is not loaded.
+    pub fn of_any_version(transport: T) -> Result<Self, Error> {
         let mut connection = Connection::new(transport);
         let family = Family::look_up(&mut connection)?;
         Ok(Client { connection, family })
@@ -429,17 +448,13 @@ impl Family {
             })?;
         let mut family = Family {
             id: 0,
+            version: genl::VERSION.into(),
             groups: Vec::new(),
         };
         for attribute in replies.into_iter().flat_map(|reply| reply.payload.nlas) {
             match attribute {
                 GenlCtrlAttrs::FamilyId(id) => family.id = id,
-                GenlCtrlAttrs::Version(module) if module != u32::from(genl::VERSION) => {
-                    return Err(Error::OtherVersion {
-                        module,
-                        ours: genl::VERSION,
-                    });
-                }
+                GenlCtrlAttrs::Version(version) => family.version = version,
                 GenlCtrlAttrs::McastGroups(groups) => {
                     family
                         .groups

@@ -197,6 +197,20 @@ fn a_module_of_another_version_is_told() {
 }
 
 #[test]
+fn a_host_leaves_whatever_version_the_module_is_of() {
+    let kernel = Kernel::default();
+    let leave =
+        || -> Answer { Box::new(|request, sequence| vec![error(0, sequence, request, &[])]) };
+    kernel.0.lock().unwrap().answers = [family(2), leave(), leave()].into();
+    let mut client = Client::of_any_version(kernel).unwrap();
+    let timeout_s = Some(60);
+    client
+        .change(7, ClusterChange::Drainstop { timeout_s })
+        .unwrap();
+    client.remove(7).unwrap();
+}
+
+#[test]
 fn requests_carry_family_sequence_and_flags() {
     let (mut client, kernel) = client([answer(|request, sequence| {
         vec![error(0, sequence, request, &[])]

@@ -105,8 +105,8 @@ impl From<Error> for Failure {
         let exit = match &error {
             Error::NoFamily(_) => return Failure::new(Exit::NoModule, absent::reason()),
             Error::OtherVersion { .. } => {
-                let remedy = "install module and tool of one release, stop the clusters \
-                              (`systemctl stop 'nlb@*'`), and run `rmmod nlb && modprobe nlb`";
+                let remedy = "install module and tool of one release; `systemctl start nlb-upgrade` drains this host \
+                              and replaces the module in the kernel";
                 return Failure::new(Exit::NoModule, format!("{error}: {remedy}"));
             }
             Error::Refused(refusal) => match refusal.errno {

@@ -26,7 +26,12 @@ use nlb_netlink::{
     tcp::{Table, TcpConnection},
 };
 
-use crate::{host::Host, kernel::Kernel, module::Loader, obstacle::Subject};
+use crate::{
+    host::Host,
+    kernel::Kernel,
+    module::{LOADED, Loader},
+    obstacle::Subject,
+};
 
 /// A kernel for tests.
 #[derive(Debug, Default)]
@@ -114,7 +119,7 @@ impl Fake {
 
     /// Puts a module with this build id into the kernel.
     pub(crate) fn load_build(&mut self, id: &str) {
-        self.file("/sys/module/nlb/notes/.note.gnu.build-id", id);
+        self.file(LOADED, id);
     }
 
     /// Gives the host what a kernel without obstacles has, and the tools that checks use.
@@ -656,12 +661,15 @@ impl Loader for Fake {
 
     fn unload(&mut self) -> io::Result<()> {
         Fake::change(self, "unload".into()).map_err(io::Error::other)?;
+        self.files.remove(LOADED);
         Ok(())
     }
 
     fn load(&mut self, file: Option<&str>) -> io::Result<()> {
         let what = file.unwrap_or("the installed module");
-        Fake::change(self, format!("load {what}")).map_err(io::Error::other)
+        Fake::change(self, format!("load {what}")).map_err(io::Error::other)?;
+        self.load_build(what);
+        Ok(())
     }
 
     fn forget(&mut self, file: &str) -> io::Result<()> {

@@ -73,14 +73,25 @@ pub(crate) struct Linux {
     devices: Option<Devices<NetlinkSocket>>,
     sockets: Option<Sockets<NetlinkSocket>>,
     tracking: Option<Tracking<NetlinkSocket>>,
+    /// The module may be of another version than this program, which only looks or leaves.
+    any_version: bool,
     /// Whose name no other process can take meanwhile.
     alone: Option<UnixListener>,
 }
 
 impl Linux {
+    /// One for a program that only looks, or takes this host out of clusters: it works with a module of any version.
+    pub(crate) fn of_any_version() -> Self {
+        Linux {
+            any_version: true,
+            ..Linux::default()
+        }
+    }
+
     fn client(&mut self) -> Result<&mut Client<NetlinkSocket>, Error> {
         let client = match self.client.take() {
             Some(client) => client,
+            None if self.any_version => Client::of_any_version(NetlinkSocket::generic()?)?,
             None => connect()?,
         };
         Ok(self.client.insert(client))
@@ -254,8 +265,9 @@ impl Loader for Linux {
 
     fn unload(&mut self) -> io::Result<()> {
         self.run("rmmod", &["nlb"])?;
-        // The family of the next one has another number.
+        // The family of the next one has another number; clusters are made by it.
         self.client = None;
+        self.any_version = false;
         Ok(())
     }
 

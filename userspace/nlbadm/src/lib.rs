@@ -54,7 +54,11 @@ use crate::{
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(&mut Linux::default(), cli) {
+    let mut kernel = match &cli.verb {
+        Some(verb) if !verb.leaves() => Linux::default(),
+        _ => Linux::of_any_version(),
+    };
+    match dispatch(&mut kernel, cli) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of a pipe has seen enough; nothing is wrong.
         Err(failure) if failure.exit == Exit::ReaderGone => ExitCode::SUCCESS,

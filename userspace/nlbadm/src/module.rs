@@ -10,7 +10,7 @@ use std::{io, path::Path};
 use crate::{absent, host::Host};
 
 /// The note with the build id of the module in the kernel.
-const LOADED: &str = "/sys/module/nlb/notes/.note.gnu.build-id";
+pub(crate) const LOADED: &str = "/sys/module/nlb/notes/.note.gnu.build-id";
 
 /// How many use the module: each cluster, in whatever network namespace, and whoever reads a list of it just now.
 const USERS: &str = "/sys/module/nlb/refcnt";

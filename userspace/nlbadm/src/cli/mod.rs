@@ -152,6 +152,23 @@ pub(crate) enum Verb {
     },
 }
 
+impl Verb {
+    /// Whether it only shows how clusters stand, or takes this host out of them: what has to work with the module of
+    /// another version too, from an upgrade of this program until the module is replaced.
+    pub(crate) fn leaves(&self) -> bool {
+        matches!(
+            self,
+            Verb::Show(_)
+                | Verb::Doctor(_)
+                | Verb::Drainstop(_)
+                | Verb::Stop(_)
+                | Verb::Suspend(_)
+                | Verb::Down(_)
+                | Verb::Upgrade(_)
+        )
+    }
+}
+
 const DOCTOR_HELP: &str = "\
 Without IFACE all clusters are checked. Run it as root: some checks need to read what others may not, and are listed as
 not checked otherwise. Firewall rules are read by nft, tcx programs by bpftool, where these are installed. Nothing is

@@ -4,18 +4,17 @@
 
 use std::path::Path;
 
-use nlb_core::rules::RuleState;
+use nlb_core::{genl::Control, rules::RuleState};
 use nlb_netlink::object::{Cluster, ClusterChange, PortRule, RuleChange};
 
 use super::{Goal, find, prepare, read_key, restart::state_after};
 use crate::{
     cmd::up,
-    config::{self, Config, Difference, InitialState, Machine},
+    config::{Config, Difference, InitialState, Machine},
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
 };
-use nlb_core::genl::Control;
 
 /// What a running cluster is made again of.
 pub(in crate::cmd) struct Again {
@@ -25,7 +24,7 @@ pub(in crate::cmd) struct Again {
 }
 
 impl Again {
-    /// What a cluster is made again of: its file in /etc/nlb, with the key. Nothing is changed.
+    /// What a cluster is made again of: its file in this directory, with the key. Nothing is changed.
     ///
     /// # Errors
     ///
@@ -33,8 +32,9 @@ impl Again {
     pub(in crate::cmd) fn of<K: Kernel + Host>(
         kernel: &mut K,
         cluster: &Cluster,
+        directory: &Path,
     ) -> Result<Self, Failure> {
-        let path = Path::new(config::DIRECTORY).join(format!("{}.toml", cluster.name));
+        let path = directory.join(format!("{}.toml", cluster.name));
         let config = Config::read(&path)?;
         let section = config.section(&Machine::read(kernel), None)?;
         let settings = config.settings(section);

@@ -5,7 +5,12 @@
 //!
 //! Whatever fails, the host ends in its clusters if any module makes them, and the failure says which one.
 
+#[cfg(test)]
+mod tests;
+mod turn;
+
 use std::{
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -19,7 +24,7 @@ use nlb_netlink::object::{Cluster, ClusterChange, Member};
 use super::{apply::Again, control, down};
 use crate::{
     cli::{Down, Target, Upgrade, seconds},
-    config::InitialState,
+    config::{self, InitialState},
     failure::{Exit, Failure},
     host::Host,
     kernel::Kernel,
@@ -29,9 +34,6 @@ use crate::{
 
 /// Connections get this time where no unit says otherwise, in seconds; dist/systemd/nlb-serve@.service has the same.
 const DRAIN: u32 = 60;
-
-/// A host that was heard so long ago may be on its way back, in milliseconds: the time of a boot.
-const BACK: u32 = 120_000;
 
 /// How often it is looked whether what is waited for has come.
 const LOOK: Duration = Duration::from_millis(100);
@@ -55,6 +57,15 @@ pub(crate) fn run<K: Kernel + Host + Loader>(
     kernel: &mut K,
     args: &Upgrade,
 ) -> Result<(), Failure> {
+    perform(kernel, args, Path::new(config::DIRECTORY))
+}
+
+/// The same, with the files of clusters in this directory.
+fn perform<K: Kernel + Host + Loader>(
+    kernel: &mut K,
+    args: &Upgrade,
+    directory: &Path,
+) -> Result<(), Failure> {
     let installed = match module::standing(kernel)? {
         Standing::Other(installed) => installed,
         Standing::Same => {
@@ -73,29 +84,54 @@ pub(crate) fn run<K: Kernel + Host + Loader>(
         let text = "another process replaces the module at this moment; `journalctl -u nlb-upgrade` tells of it";
         return Err(Failure::new(Exit::Exists, text));
     }
-    let seats = seats(kernel, args, clusters).map_err(untouched)?;
+    let seats = seats(kernel, args, clusters, directory).map_err(untouched)?;
     check_users(kernel, seats.len()).map_err(untouched)?;
     if let Some(text) = module::unfit(&installed) {
         return Err(untouched(Failure::new(Exit::NoModule, text)));
     }
     leave(kernel, args, &seats)?;
-    let replaced = replace(kernel);
-    let joined = join(kernel, &seats);
-    match (replaced, joined) {
-        (Ok(()), Ok(())) => {
-            module::forget_kept(kernel)?;
-            say(&format!(
-                "the module of {installed} is in the kernel now, {}",
-                named(&seats)
-            ))
+    let old = module::loaded(kernel)?;
+    let first = match replace(kernel, None) {
+        Ok(()) => join(kernel, &seats).map_err(|failure| {
+            go_back(kernel, &seats, &old, failure.context("with the new module"))
+        }),
+        Err(failure) => Err(go_back(kernel, &seats, &old, failure)),
+    };
+    first?;
+    module::forget_kept(kernel)?;
+    say(&format!(
+        "the module of {installed} is in the kernel now, and {}",
+        with_it(&seats)
+    ))
+}
+
+/// Takes the old module again, after a failure, which the answer tells with what became of it.
+fn go_back<K: Kernel + Host + Loader>(
+    kernel: &mut K,
+    seats: &[Seat],
+    old: &[u8],
+    failure: Failure,
+) -> Failure {
+    let mut old_again = || {
+        if module::loaded(kernel).is_ok_and(|now| now == old) {
+            return Ok(());
         }
-        (Ok(()), Err(failure)) => Err(failure.context("with the new module")),
-        (Err(failure), Ok(())) => Err(failure.context(format!(
-            "the module was not replaced, {} with the old one",
-            named(&seats)
-        ))),
-        (Err(replaced), Err(joined)) => Err(replaced.context(format!("{joined}"))),
-    }
+        let file = module::kept(kernel, old)
+            .ok_or_else(|| Failure::new(Exit::NoModule, "no package has kept the old module"))?;
+        for seat in seats {
+            if super::as_it_is(kernel, seat.cluster.ifindex)?.is_some() {
+                take_down(kernel, seat)?;
+            }
+        }
+        replace(kernel, Some(&file))
+    };
+    let back = old_again().and_then(|()| join(kernel, seats));
+    failure.context(match back {
+        Ok(()) => format!("the old module is in the kernel again, and {}", with_it(seats)),
+        Err(why) => format!(
+            "this host is in no cluster ({why}): mend the cause, then `modprobe nlb` and `systemctl restart 'nlb@*'`"
+        ),
+    })
 }
 
 fn say(text: &str) -> Result<(), Failure> {
@@ -124,11 +160,12 @@ fn described(cluster: &Cluster) -> String {
     format!("cluster {} on {}", cluster.name, cluster.ifname)
 }
 
-fn named(seats: &[Seat]) -> String {
+/// How the clusters stand with the module that is in the kernel now.
+fn with_it(seats: &[Seat]) -> String {
     let names: Vec<_> = seats.iter().map(|seat| described(&seat.cluster)).collect();
     match names.as_slice() {
-        [] => "and there was no cluster".to_owned(),
-        names => format!("and {} goes on", names.join(", ")),
+        [] => "no cluster uses it".to_owned(),
+        names => format!("{} is as it was", names.join(", ")),
     }
 }
 
@@ -137,6 +174,7 @@ fn seats<K: Kernel + Host>(
     kernel: &mut K,
     args: &Upgrade,
     clusters: Vec<Cluster>,
+    directory: &Path,
 ) -> Result<Vec<Seat>, Failure> {
     let seat = |cluster: Cluster| {
         let about = described(&cluster);
@@ -144,7 +182,8 @@ fn seats<K: Kernel + Host>(
             let text = "this host drains: somebody is at work on it";
             return Err(Failure::new(Exit::Exists, text).context(about));
         }
-        let again = Again::of(kernel, &cluster).map_err(|failure| failure.context(about))?;
+        let again =
+            Again::of(kernel, &cluster, directory).map_err(|failure| failure.context(about))?;
         let drain = args
             .drain_timeout
             .unwrap_or_else(|| drain_of(kernel, &cluster.name));
@@ -190,7 +229,7 @@ fn check_users(host: &mut dyn Host, clusters: usize) -> Result<(), Failure> {
 fn leave<K: Kernel + Host>(kernel: &mut K, args: &Upgrade, seats: &[Seat]) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.turn_timeout.into());
     loop {
-        wait_for_turn(kernel, seats, deadline).map_err(untouched)?;
+        turn::wait(kernel, seats, deadline).map_err(untouched)?;
         if drain(kernel, seats)? {
             break;
         }
@@ -205,100 +244,6 @@ fn leave<K: Kernel + Host>(kernel: &mut K, args: &Upgrade, seats: &[Seat]) -> Re
 
 fn serves(seat: &Seat) -> bool {
     seat.cluster.state.is(HostState::Converged)
-}
-
-/// Waits until nothing speaks against leaving, for a while that is longer the more hosts come before this one: of two that
-/// begin to wait at once, one leaves and the other sees it.
-fn wait_for_turn<K: Kernel>(
-    kernel: &mut K,
-    seats: &[Seat],
-    deadline: Instant,
-) -> Result<(), Failure> {
-    let mut clear_since = None;
-    let mut told = None;
-    loop {
-        match hindrance(kernel, seats)? {
-            None => {
-                let since = *clear_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= lead(kernel, seats)? {
-                    return Ok(());
-                }
-            }
-            Some(text) => {
-                clear_since = None;
-                if Instant::now() >= deadline {
-                    return Err(Failure::new(Exit::Exists, text));
-                }
-                if told.as_ref() != Some(&text) {
-                    say(&format!("waiting: {text}"))?;
-                    told = Some(text);
-                }
-            }
-        }
-        sleep(LOOK);
-    }
-}
-
-/// What speaks against leaving now.
-fn hindrance(kernel: &mut impl Kernel, seats: &[Seat]) -> Result<Option<String>, Failure> {
-    for seat in seats.iter().filter(|seat| serves(seat)) {
-        let name = &seat.cluster.name;
-        let others = others(kernel, seat)?;
-        if let Some(other) = others.iter().find(|other| is_under_way(other)) {
-            let (id, state) = (other.host_id, &other.state);
-            return Ok(Some(match other.out_reason.known() {
-                Some(OutReason::None) => format!("host {id} of {name} is {state}"),
-                _ => format!("host {id} of {name} is out: {}", other.out_reason),
-            }));
-        }
-        if !others.iter().any(takes) {
-            return Ok(Some(format!(
-                "no other host of {name} serves, so clients would be served by nobody"
-            )));
-        }
-    }
-    Ok(None)
-}
-
-fn others(kernel: &mut impl Kernel, seat: &Seat) -> Result<Vec<Member>, Failure> {
-    let mut members = kernel.members(seat.cluster.ifindex)?;
-    members.retain(|member| !member.this);
-    Ok(members)
-}
-
-/// Whether a host takes new connections.
-fn takes(member: &Member) -> bool {
-    member.member && member.state.is(HostState::Converged)
-}
-
-/// Whether a host is about to leave, or may be on its way back. One that is out for a reason that lasts is not.
-fn is_under_way(member: &Member) -> bool {
-    let recent = member.last_heard_ms.is_some_and(|ms| ms < BACK);
-    let lasts = ![
-        OutReason::None,
-        OutReason::Left,
-        OutReason::Dead,
-        OutReason::NotFresh,
-        OutReason::Listening,
-    ]
-    .into_iter()
-    .any(|reason| member.out_reason.is(reason));
-    recent && !lasts && !takes(member)
-}
-
-/// For how long it must stay so: two seconds, or four heartbeats, for each host with a lower id.
-fn lead(kernel: &mut impl Kernel, seats: &[Seat]) -> Result<Duration, Failure> {
-    let mut longest = Duration::ZERO;
-    for seat in seats.iter().filter(|seat| serves(seat)) {
-        let before = others(kernel, seat)?;
-        let before = before
-            .iter()
-            .filter(|other| other.host_id < seat.cluster.host_id);
-        let before = u32::try_from(before.count()).unwrap_or(0);
-        let each = Duration::from_secs(2).max(4 * period(seat));
-        longest = longest.max(before * each);
-    }
-    Ok(longest)
 }
 
 fn period(seat: &Seat) -> Duration {
@@ -321,7 +266,7 @@ fn drain<K: Kernel + Host>(kernel: &mut K, seats: &[Seat]) -> Result<bool, Failu
         for seat in seats.iter().filter(|seat| serves(seat)) {
             let own = seat.cluster.host_id;
             let first = |other: &Member| other.host_id < own && other.state.is(HostState::Draining);
-            if others(kernel, seat)?.iter().any(first) {
+            if turn::others(kernel, seat)?.iter().any(first) {
                 come_back(kernel, seats);
                 return Ok(false);
             }
@@ -371,29 +316,26 @@ fn come_back<K: Kernel + Host>(kernel: &mut K, seats: &[Seat]) {
     }
 }
 
-/// Takes the module out of the kernel and loads the installed one; if that is refused, the old one again.
-fn replace<K: Kernel + Host + Loader>(kernel: &mut K) -> Result<(), Failure> {
-    let old = module::loaded(kernel)?;
+/// Takes the module out of the kernel, if there is one, and loads the installed one, or that of a file.
+fn replace<K: Host + Loader>(kernel: &mut K, file: Option<&str>) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = kernel.unload() {
+    while module::loaded(kernel).is_ok() {
+        let Err(error) = kernel.unload() else {
+            break;
+        };
         // Somebody may be reading a list of it.
         if Instant::now() >= deadline {
             return Err(Failure::from(error).context("rmmod nlb"));
         }
         sleep(LOOK);
     }
-    let Err(error) = kernel.load(None) else {
-        return Ok(());
+    let what = match file {
+        None => "modprobe nlb".to_owned(),
+        Some(file) => format!("insmod {file}"),
     };
-    let failure = Failure::from(error).context("modprobe nlb");
-    let again = match module::kept(kernel, &old) {
-        Some(file) => kernel.load(Some(&file)).map_err(Failure::from),
-        None => Err(Failure::new(Exit::NoModule, "no package has kept it")),
-    };
-    Err(match again {
-        Ok(()) => failure,
-        Err(why) => failure.context(format!("the old module could not be loaded again ({why})")),
-    })
+    kernel
+        .load(file)
+        .map_err(|error| Failure::from(error).context(what))
 }
 
 /// Makes all clusters again, and waits until the host serves where it did.
@@ -402,9 +344,8 @@ fn join<K: Kernel + Host>(kernel: &mut K, seats: &[Seat]) -> Result<(), Failure>
     for seat in seats {
         if let Err(failure) = seat.again.make(kernel) {
             failures.push(failure.context(format!(
-                "{} could not be made again: mend the cause, then `systemctl restart nlb@{}`",
-                described(&seat.cluster),
-                seat.cluster.name
+                "{} could not be made again",
+                described(&seat.cluster)
             )));
         }
     }
