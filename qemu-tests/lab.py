@@ -10,7 +10,9 @@
   lab client CMD…        run a command as the client; "tt" is the test tool
   lab copy N DIR FILE…   copy files into a directory of host N; of SYSTEM only
   lab cut N, lab boot N  cut host N's power; boot it and join again
+  lab off N              shut host N down; of SYSTEM only
   lab reboot N           restart host N; of SYSTEM only
+  lab kernel N RELEASE   let host N, which is off, boot another kernel of its /boot; of SYSTEM only
   lab join N OPTION…     load the module in host N and join, with options of nlbadm up
   lab unplug N, plug N   pull the cable of host N's network card; plug it in
   lab freeze N, thaw N   hold host N up, as a storage stall does to its machine; let it go on
@@ -87,7 +89,13 @@ def rejoin(running: lab.Lab, number: int, options: list[str]) -> None:
 def act_on_system(running: system.SystemLab, verb: str, number: int, words: list[str]) -> None:
     """Verbs that ordinary systems have, or have in another form."""
     if verb == "boot":
-        running.boot_again(number)
+        running.boot_again(number, whole=words != ["degraded"])
+    elif verb == "off":
+        running.host(number).shut_down()
+    elif verb == "kernel":
+        if len(words) != 1:
+            raise lab.LabError("which kernel? lab kernel 2 7.3.4+deb13-amd64")
+        running.choose_kernel(number, words[0])
     elif verb == "reboot":
         running.reboot(number)
     elif len(words) < 2:
@@ -117,7 +125,7 @@ def act(verb: str, words: list[str], directory: pathlib.Path) -> int:
         return machine.finish(ident, 3600, lambda line: print(line, flush=True)).code
     elif verb == "cut":
         machine.power_cut()
-    elif isinstance(running, system.SystemLab) and verb in ("boot", "reboot", "copy"):
+    elif isinstance(running, system.SystemLab) and verb in ("boot", "reboot", "off", "kernel", "copy"):
         act_on_system(running, verb, number, words[1:])
     elif verb == "boot":
         rejoin(running, number, words[1:])
@@ -141,7 +149,7 @@ def main() -> int:
         prog="qemu-tests/lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dir", type=pathlib.Path, default=paths.BUILD / "lab", help=argparse.SUPPRESS)
-    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "copy", "join", "snapshot", "revert", "unplug", "plug", "freeze", "thaw"]
+    verbs = ["up", "down", "shell", "exec", "client", "cut", "boot", "reboot", "off", "kernel", "copy", "join", "snapshot", "revert", "unplug", "plug", "freeze", "thaw"]
     parser.add_argument("verb", choices=verbs)
     parser.add_argument("words", nargs=argparse.REMAINDER)
     args = parser.parse_args()

@@ -24,9 +24,7 @@ def main() -> int:
     args = parser.parse_args()
     chosen = scenario.discover(args.patterns)
     if args.needs:
-        scripts = {f"setup-system.sh {one.system}" for one in chosen if one.topology == "systemd"}
-        scripts |= {"build-deb.sh" for one in chosen if one.packages == "debian"}
-        print("\n".join(sorted(scripts)))
+        print("\n".join(sorted({script for one in chosen for script in one.needs})))
         return 0
     if args.list:
         for one in chosen:

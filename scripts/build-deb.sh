@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Make the Debian packages of this checkout in build/deb/: nlbadm, nlb-dkms and
-# nlb-doc with their source package, and nlb-modules-RELEASE with nlb.ko for a
-# stock kernel (NLB_KERNEL, as for "make module"). Those of the same sources are
-# made once for all checkouts that share a cache. Prints the directory.
+# build-deb.sh [KERNEL…]: make the Debian packages of this checkout in build/deb/:
+# nlbadm, nlb-dkms and nlb-doc with their source package, and nlb-modules-RELEASE
+# with nlb.ko for a stock kernel (NLB_KERNEL, as for "make module"), and for each
+# KERNEL, which is named as there. Those of the same sources are made once for
+# all checkouts that share a cache. Prints the directory.
 #   NLB_PROFILE=guest   for tests: nlbadm is built quickly, and the packages are
 #                       in build/deb-guest/
 
@@ -76,6 +77,24 @@ take() {
 	done
 }
 
+# modules_for KERNEL: the packages of its module, added to "all".
+modules_for() {
+	local hash kept_modules
+	module=$(NLB_KERNEL=$1 "$NLB_ROOT/scripts/build-module.sh")
+	release=$(basename "$(dirname "$module")")
+	case $release in
+	*-debug) die "packages are made for stock kernels, and $release is none: unset NLB_KERNEL" ;;
+	esac
+	# 7.3.4+deb13-cloud-amd64 is of the flavour cloud-amd64, 7.3.4+deb13-amd64 of amd64.
+	flavour=${release#*-}
+	hash=$(cd "$NLB_ROOT" && { sources_hash dist/modules-package debian/changelog debian/copyright && sha256sum <"$module"; } |
+		sha256sum | cut -c1-16)
+	kept_modules=$NLB_CACHE/built/deb-modules-$release-$hash
+	step "$kept_modules" "1 $NLB_PACKAGING_RECIPE" "package nlb-modules-$release" make_modules
+	touch "$kept_modules.done"
+	all+=("$kept_modules")
+}
+
 need_root "make deb"
 "$NLB_ROOT/scripts/setup-packaging.sh"
 work=$out/work
@@ -88,21 +107,14 @@ kept=$NLB_CACHE/built/deb${NLB_PROFILE:+-$NLB_PROFILE}-$hash
 step "$kept" "1 $NLB_PACKAGING_RECIPE" "packages nlbadm, nlbd, nlb-dkms, nlb-doc (three minutes)" make_debs
 touch "$kept.done"
 
-module=$("$NLB_ROOT/scripts/build-module.sh")
-release=$(basename "$(dirname "$module")")
-case $release in
-*-debug) die "packages are made for stock kernels, and $release is none: unset NLB_KERNEL" ;;
-esac
-# 7.3.4+deb13-cloud-amd64 is of the flavour cloud-amd64, 7.3.4+deb13-amd64 of amd64.
-flavour=${release#*-}
-hash=$(cd "$NLB_ROOT" && { sources_hash dist/modules-package debian/changelog debian/copyright && sha256sum <"$module"; } |
-	sha256sum | cut -c1-16)
-kept_modules=$NLB_CACHE/built/deb-modules-$release-$hash
-step "$kept_modules" "1 $NLB_PACKAGING_RECIPE" "package nlb-modules-$release" make_modules
-touch "$kept_modules.done"
+all=("$kept")
+for kernel in "${NLB_KERNEL:-}" "$@"; do
+	modules_for "$kernel"
+done
 
 find "$out" -maxdepth 1 -type f ! -name .lock -delete
-take "$kept"
-take "$kept_modules"
+for kept in "${all[@]}"; do
+	take "$kept"
+done
 prune "$NLB_CACHE/built" "$KEEP_BUILDS"
 printf '%s\n' "$out"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Make packages as the next version would be, for tests of upgrades, below
-# build/next/: those of a copy of this checkout with a higher version in
-# debian/changelog, and with a module that differs from this one. NLB_KERNEL and
-# NLB_PROFILE are as for build-deb.sh, which the copy has. Prints the directory.
-# Like the others, they are made once for the same sources.
+# build-next-deb.sh [KERNEL…]: make packages as the next version would be, for
+# tests of upgrades, below build/next/: those of a copy of this checkout with a
+# higher version in debian/changelog, and with a module that differs from this
+# one. Arguments and environment are those of build-deb.sh, which the copy has.
+# Prints the directory. Like the others, they are made once for the same sources.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -41,4 +41,4 @@ exec 7>>"$NLB_ROOT/build/.next.lock"
 flock 7
 copy_sources
 raise_version
-"$next/scripts/build-deb.sh"
+"$next/scripts/build-deb.sh" "$@"

@@ -16,14 +16,8 @@
 # files in them, have changed over time; DEST shows one shape: "vmlinuz" and
 # "lib/modules/RELEASE".
 unpack_image() {
-	local dest=$1 name deb file names=()
-	for name in linux-{base,modules,binary,image,binary-unsigned,image-unsigned}-"$release"; do
-		if [ -n "$(package_version "$name" "$version")" ]; then
-			# The signed and the unsigned image differ in nothing else.
-			case $name:${names[*]} in *-unsigned-*:*linux-binary-* | *-unsigned-*:*linux-image-*) continue ;; esac
-			names+=("$name")
-		fi
-	done
+	local dest=$1 deb file names
+	read -ra names < <(image_packages "$release" "$version")
 	fetch_packages "$dest.debs" "$version" "${names[@]}"
 	mkdir "$dest"
 	for deb in "$dest.debs"/*.deb; do

@@ -158,3 +158,17 @@ fetch_packages() {
 			die "the package $name cannot be fetched: $(apt_trouble "$NLB_CACHE/log/fetch-$name.log")"
 	done
 }
+
+# image_packages RELEASE VERSION: the names of the packages that carry a kernel and
+# its modules, in one line.
+image_packages() {
+	local name names=()
+	for name in linux-{base,modules,binary,image,binary-unsigned,image-unsigned}-"$1"; do
+		if [ -n "$(package_version "$name" "$2")" ]; then
+			# The signed and the unsigned image differ in nothing else.
+			case $name:${names[*]} in *-unsigned-*:*linux-binary-* | *-unsigned-*:*linux-image-*) continue ;; esac
+			names+=("$name")
+		fi
+	done
+	printf '%s\n' "${names[*]}"
+}

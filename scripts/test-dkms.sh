@@ -82,6 +82,26 @@ test_build() {
 		"$root/usr/src/linux-headers-$release/Module.symvers" "$release"
 }
 
+# test_upgrade: to the next version, whose build fails at first: the kernel has the
+# module of this one until it is built.
+test_upgrade() {
+	local next
+	next=$(NLB_PROFILE=guest "$NLB_ROOT/scripts/build-next-deb.sh")
+	in_root dkms-before-upgrade "the module of this version is kept" \
+		"cp /lib/modules/$release/updates/dkms/nlb.ko* /tmp/"
+	refused dkms-upgrade-fails "^nlb: kernel .* was built with" "
+		mount --bind /tmp/bin/rustc \$(realpath /usr/bin/rustc)
+		apt-get install -y --no-install-recommends $next/nlb-dkms_*_all.deb"
+	in_root dkms-upgrade-fails-state "dpkg waits for nlb-dkms, and the kernel has the module of before" '
+		[ "$(dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^ii ")" = "iF  nlb-dkms" ]
+		cmp /tmp/nlb.ko* /lib/modules/'"$release"'/updates/dkms/nlb.ko*
+		grep -q "^updates/dkms/nlb.ko" /lib/modules/'"$release"'/modules.dep'
+	in_root dkms-upgrade "dpkg goes on: the module of the next version is there" "
+		dpkg --configure -a
+		! cmp /tmp/nlb.ko* /lib/modules/$release/updates/dkms/nlb.ko*
+		[ \"\$(ls -A /lib/modules/$release/updates/dkms | wc -l)\" = 1 ]"
+}
+
 test_dkms() {
 	local release series kernel_version version took
 	release=$("$NLB_ROOT/scripts/kernel-release.sh")
@@ -94,6 +114,7 @@ test_dkms() {
 	files before-dkms
 	test_missing
 	test_build
+	test_upgrade
 	in_root dkms-purge "apt-get purge" "apt-get purge -y nlb-dkms"
 	# The key belongs to dkms: it signs the modules of other packages too.
 	nothing_left dkms-purged before-dkms '^var/lib/dkms/mok\.(key|pub)$|^usr/(src|share/doc)/linux-source-'

@@ -148,6 +148,7 @@ test_tool() {
 	attempt daemon-works "the daemon, its page and its unit" inside 'set -e
 		nlbd --version
 		[ -s /usr/share/man/man8/nlbd.8.gz ] && [ -s /usr/lib/systemd/system/nlbd.service ]'
+	test_policy
 	# What an operator leaves: a file, a key, an enabled unit.
 	attempt operator "a file, a key, an enabled cluster" inside 'set -e
 		cp /usr/share/doc/nlbadm/examples/web.toml /etc/nlb/
@@ -156,10 +157,50 @@ test_tool() {
 		ln -s /usr/lib/systemd/system/nlb@.service /etc/systemd/system/multi-user.target.wants/nlb@web.service'
 	attempt remove "apt-get remove" inside "apt-get remove -y nlbadm nlbd nlb-doc"
 	# That a unit was not enabled is remembered until the purge.
-	nothing_left removed before '^etc/nlb(/web\.(toml|key))?$|^var/lib/systemd/deb-systemd-helper-enabled/nlbd\.service\.dsh-also$|^etc/systemd/system(/multi-user.target.wants(/nlb@web.service)?)?$'
+	nothing_left removed before '^etc/default/nlb$|^etc/nlb(/web\.(toml|key))?$|^var/lib/systemd/deb-systemd-helper-enabled/nlbd\.service\.dsh-also$|^etc/systemd/system(/multi-user.target.wants(/nlb@web.service)?)?$'
 	attempt kept "the operator's files stay" inside "[ -s /etc/nlb/web.key ] && [ -s /etc/nlb/web.toml ]"
 	attempt purge "apt-get purge" inside "apt-get purge -y nlbadm nlbd nlb-doc"
 	nothing_left purged before '^etc/nlb(/web\.(toml|key))?$|^etc/systemd/system(/multi-user.target.wants)?$'
+}
+
+# stand_in: programs that stand for the tool and for systemd where no module is
+# loaded, and a script that lets the package see them: "run LINE CODE" makes the
+# trigger with LINE in /etc/default/nlb, and a systemctl that ends with CODE.
+stand_in() {
+	local dir=$root/stand-in
+	mkdir -p "$dir"
+	printf '#!/bin/sh\necho the module in the kernel is another one\n' >"$dir/nlbadm"
+	# shellcheck disable=SC2016 # they expand these themselves
+	{
+		printf '#!/bin/sh\necho "called: systemctl $*"\nexit "$CODE"\n' >"$dir/systemctl"
+		printf '%s\n' '#!/bin/sh' 'set -e' 'mkdir -p /run/systemd/system' \
+			'mount -t tmpfs none /sys/module' 'mkdir /sys/module/nlb' \
+			'sed -i "s/^UPGRADE=.*/$1/" /etc/default/nlb' \
+			'export CODE="$2" PATH=/stand-in:$PATH' \
+			'exec /var/lib/dpkg/info/nlbadm.postinst triggered nlb-module' >"$dir/run"
+	}
+	chmod +x "$dir"/*
+}
+
+# policy NAME LINE CODE PATTERN: a result: what the trigger says. It fails never:
+# a cluster that goes on with the old module is no broken package.
+policy() {
+	attempt "$1" "$2, and a systemctl that ends with $3" inside "unshare --mount /stand-in/run '$2' $3 2>&1"
+	says "$1-says" "$1" "$4"
+}
+
+# What becomes of the module in the kernel when a package of another one is there.
+test_policy() {
+	stand_in
+	policy upgrade-wait 'UPGRADE=wait' 0 '^nlb: the module in the kernel is another one$'
+	attempt upgrade-wait-leaves "nothing was started" sh -c "! grep -q called: '$logs/upgrade-wait.log'"
+	policy upgrade-reload 'UPGRADE="reload"' 0 '^called: systemctl start nlb-upgrade.service$'
+	policy upgrade-failed 'UPGRADE=reload' 1 '^nlb: the module was not replaced: journalctl -u nlb-upgrade tells why'
+	policy upgrade-odd 'UPGRADE=always' 0 '^nlb: UPGRADE=always in /etc/default/nlb is neither wait nor reload: taken as wait$'
+	attempt upgrade-odd-leaves "nothing was started" sh -c "! grep -q called: '$logs/upgrade-odd.log'"
+	rm -r -- "$root/stand-in"
+	# As the package has it: it is a file of the operator's else, which a purge removes all the same.
+	inside "sed -i 's/^UPGRADE=.*/UPGRADE=wait/' /etc/default/nlb; rmdir /run/systemd/system /run/systemd" || :
 }
 
 # The repository: apt takes it by its key, and refuses what was changed after.

@@ -6,7 +6,7 @@
 #               the cargo tests and lints, T=static only the static checks,
 #               T=simulation only the simulator's share of seeds, T=flavours
 #               only the scenarios on the generic kernel, T=install only the
-#               packages, T=dissector only Wireshark's dissector, T=fresh only
+#               packages, T=upgrade only their upgrade, T=dissector only Wireshark's dissector, T=fresh only
 #               what the README says on a machine with nothing on it
 # With NLB_KERNEL=debug the scenarios run, and nothing that is the same for
 # every kernel.
@@ -168,6 +168,7 @@ install)
 	summed packages scripts/test-packages.sh dkms
 	summed scenarios qemu-tests/run install
 	;;
+upgrade) NLB_PROFILE=guest summed scenarios qemu-tests/run upgrade ;;
 dissector) summed dissector scripts/test-dissector.sh ;;
 fresh) summed fresh scripts/fresh.sh ;;
 *)

@@ -20,7 +20,9 @@ CLOCKS = ("any", "real", "counted")
 KERNELS = ("any", "debug")
 # "long": for LONG=1 only, or when it is asked for by its name.
 FORMS = ("any", "long")
-PACKAGES = ("none", "debian")
+# The kernel that such a scenario has beside the newest one.
+OTHER_KERNEL = "7.2"
+PACKAGES = ("none", "debian", "upgrade")
 
 
 class HeadError(Exception):
@@ -48,8 +50,21 @@ class Scenario:
     # "debug": needs what only the debug kernel has.
     kernel: str = "any"
     form: str = "any"
-    # "debian": it installs Debian packages of the checkout (scripts/build-deb.sh).
+    # "debian": it installs Debian packages of the checkout (scripts/build-deb.sh). "upgrade": also those of the next
+    # version, and another kernel with its module.
     packages: str = "none"
+
+    @property
+    def needs(self) -> list[str]:
+        """Scripts, each with its argument, that make what it needs beside the programs."""
+        needs = []
+        if self.topology == "systemd":
+            needs.append(f"setup-system.sh {self.system}")
+        if self.packages == "debian":
+            needs.append("build-deb.sh")
+        if self.packages == "upgrade":
+            needs += [f"build-deb.sh {OTHER_KERNEL}", "build-next-deb.sh", f"fetch-image.sh {OTHER_KERNEL}"]
+        return needs
 
     @property
     def name(self) -> str:

@@ -122,7 +122,7 @@ check "host 1: no cluster is left" guest 1 "! ip link show nlb0"
 check "host 1: rmmod" guest 1 rmmod nlb
 check "all requests are answered by host 2" wait_until 180 all_answer 2
 same "host 1: what a removal leaves" \
-	"etc/nlb etc/nlb/web.key etc/nlb/web.toml etc/systemd/system/multi-user.target.wants/nlb@web.service usr/lib/modules/$RELEASE/updates usr/lib/modules/$RELEASE/updates/nlb.ko" \
+	"etc/default/nlb etc/nlb etc/nlb/web.key etc/nlb/web.toml etc/systemd/system/multi-user.target.wants/nlb@web.service usr/lib/modules/$RELEASE/updates usr/lib/modules/$RELEASE/updates/nlb.ko" \
 	"$(left 1)"
 check "host 1: apt purge" apt 1 purge nlbadm "nlb-modules-$RELEASE"
 same "host 1: what a purge leaves, the operator's own" "etc/nlb etc/nlb/web.key etc/nlb/web.toml" "$(left 1)"

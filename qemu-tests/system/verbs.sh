@@ -24,6 +24,12 @@ reboot() {
 	lab reboot "$1"
 }
 
+# boot_kernel N RELEASE [degraded]: restart host N in order, with another kernel
+# of its /boot; "degraded" if not everything need start there.
+boot_kernel() {
+	lab off "$1" && lab kernel "$1" "$2" && lab boot "$1" "${@:3}"
+}
+
 # shown N EXPRESSION: a Python expression on "r", which is what "nlbadm -j show"
 # says at host N. (An ordinary system has no jq.)
 shown() {

@@ -109,8 +109,10 @@ fn installed(host: &mut dyn Host) -> Option<String> {
 
 /// Whether a module's file has this note.
 fn holds(file: &[u8], note: &[u8]) -> bool {
-    // An empty note is in every file.
-    note.is_empty() || file.windows(note.len()).any(|window| window == note)
+    // Notes are aligned to their words.
+    const WORD: usize = 4;
+    let mut places = file.windows(note.len().max(1)).step_by(WORD);
+    places.any(|place| place == note)
 }
 
 #[cfg(test)]
