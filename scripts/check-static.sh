@@ -58,7 +58,7 @@ binaries() {
 
 bad_bash() {
 	files '*.sh' .ci/run qemu-tests/{run,demo,lab,measure} debian/\*.{postinst,prerm,postrm} \
-		dist/modules-package/post{inst,rm} | while IFS= read -r file; do
+		dist/modules-package/{post{inst,rm},prerm} | while IFS= read -r file; do
 		bash -n "$file" 2>&1 || :
 	done
 }

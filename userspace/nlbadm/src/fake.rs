@@ -662,6 +662,7 @@ impl Loader for Fake {
     fn unload(&mut self) -> io::Result<()> {
         Fake::change(self, "unload".into()).map_err(io::Error::other)?;
         self.files.remove(LOADED);
+        self.no_module = true;
         Ok(())
     }
 
@@ -669,6 +670,7 @@ impl Loader for Fake {
         let what = file.unwrap_or("the installed module");
         Fake::change(self, format!("load {what}")).map_err(io::Error::other)?;
         self.load_build(what);
+        self.no_module = false;
         Ok(())
     }
 

@@ -84,7 +84,7 @@ fn dispatch<K: Kernel + Host + Loader>(kernel: &mut K, cli: Cli) -> Result<(), F
         Verb::Up(args) => return cmd::up::run(kernel, &args),
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
         Verb::Reload(target) => return cmd::reload::run(kernel, json, &target),
-        Verb::Upgrade(args) => return cmd::upgrade::run(kernel, &args),
+        Verb::Upgrade(args) => print(json, &cmd::upgrade::run(kernel, &args)?),
         Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),
         Verb::Export(args) => print(json, &cmd::export::run(kernel, &args)?),
         Verb::Import(args) => {

@@ -30,6 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod upgrade;
 
 use std::io::{self, Write};
 

@@ -29,7 +29,8 @@ use crate::{
     host::Host,
     kernel::Kernel,
     module::{self, Loader, Standing},
-    output, warn,
+    output::upgrade::Upgraded,
+    warn,
 };
 
 /// Connections get this time where no unit says otherwise, in seconds; dist/systemd/nlb-serve@.service has the same.
@@ -52,11 +53,11 @@ struct Seat {
     drain: u32,
 }
 
-/// Replaces the module, and prints what is done.
+/// Replaces the module; what is waited for meanwhile is told on standard error.
 pub(crate) fn run<K: Kernel + Host + Loader>(
     kernel: &mut K,
     args: &Upgrade,
-) -> Result<(), Failure> {
+) -> Result<Upgraded, Failure> {
     perform(kernel, args, Path::new(config::DIRECTORY))
 }
 
@@ -65,44 +66,34 @@ fn perform<K: Kernel + Host + Loader>(
     kernel: &mut K,
     args: &Upgrade,
     directory: &Path,
-) -> Result<(), Failure> {
-    let installed = match module::standing(kernel)? {
-        Standing::Other(installed) => installed,
-        Standing::Same => {
-            return say("nothing to do: the module in the kernel is the installed one");
-        }
-        Standing::NotLoaded => return say("nothing to do: no module is loaded"),
-        Standing::NotInstalled => {
-            return say("nothing to do: no module is installed that could be loaded instead");
-        }
+) -> Result<Upgraded, Failure> {
+    let standing = module::standing(kernel)?;
+    let Standing::Other(installed) = &standing else {
+        return Ok(Upgraded::new(&standing, &[], false));
     };
     let clusters = kernel.clusters()?;
     if args.dry_run {
-        return say(&runs_on(&clusters, &installed));
+        return Ok(Upgraded::new(&standing, &clusters, false));
     }
     if !kernel.alone()? {
         let text = "another process replaces the module at this moment; `journalctl -u nlb-upgrade` tells of it";
         return Err(Failure::new(Exit::Exists, text));
     }
-    let seats = seats(kernel, args, clusters, directory).map_err(untouched)?;
-    check_users(kernel, seats.len()).map_err(untouched)?;
-    if let Some(text) = module::unfit(&installed) {
+    if let Some(text) = module::unfit(installed) {
         return Err(untouched(Failure::new(Exit::NoModule, text)));
     }
-    leave(kernel, args, &seats)?;
+    let seats = take_leave(kernel, args, directory)?;
     let old = module::loaded(kernel)?;
-    let first = match replace(kernel, None) {
-        Ok(()) => join(kernel, &seats).map_err(|failure| {
-            go_back(kernel, &seats, &old, failure.context("with the new module"))
-        }),
-        Err(failure) => Err(go_back(kernel, &seats, &old, failure)),
-    };
-    first?;
-    module::forget_kept(kernel)?;
-    say(&format!(
-        "the module of {installed} is in the kernel now, and {}",
-        with_it(&seats)
-    ))
+    let joined = replace(kernel, None).and_then(|()| {
+        join(kernel, &seats).map_err(|failure| failure.context("with the new module"))
+    });
+    joined.map_err(|failure| go_back(kernel, &seats, &old, failure))?;
+    if let Err(error) = module::forget_kept(kernel) {
+        warn(Some(format!(
+            "the old module could not be removed: {error}"
+        )));
+    }
+    Ok(Upgraded::new(&standing, &clusters, true))
 }
 
 /// Takes the old module again, after a failure, which the answer tells with what became of it.
@@ -118,9 +109,12 @@ fn go_back<K: Kernel + Host + Loader>(
         }
         let file = module::kept(kernel, old)
             .ok_or_else(|| Failure::new(Exit::NoModule, "no package has kept the old module"))?;
-        for seat in seats {
-            if super::as_it_is(kernel, seat.cluster.ifindex)?.is_some() {
-                take_down(kernel, seat)?;
+        // To ask for clusters where there is no module would be to load it.
+        if module::loaded(kernel).is_ok() {
+            for seat in seats {
+                if super::as_it_is(kernel, seat.cluster.ifindex)?.is_some() {
+                    take_down(kernel, seat)?;
+                }
             }
         }
         replace(kernel, Some(&file))
@@ -134,26 +128,8 @@ fn go_back<K: Kernel + Host + Loader>(
     })
 }
 
-fn say(text: &str) -> Result<(), Failure> {
-    output::write(&format!("{text}\n"))?;
-    Ok(())
-}
-
 fn untouched(failure: Failure) -> Failure {
     failure.context("the module was not replaced, and nothing was changed")
-}
-
-/// Which clusters run with the old module, and what replaces it.
-fn runs_on(clusters: &[Cluster], installed: &str) -> String {
-    let names: Vec<_> = clusters.iter().map(described).collect();
-    let who = match names.as_slice() {
-        [] => "no cluster uses it".to_owned(),
-        names => format!("{} goes on with it", names.join(", ")),
-    };
-    format!(
-        "the module in the kernel is not the installed one ({installed}): {who}. `systemctl start nlb-upgrade` replaces it, \
-         and so does a reboot"
-    )
 }
 
 fn described(cluster: &Cluster) -> String {
@@ -173,9 +149,9 @@ fn with_it(seats: &[Seat]) -> String {
 fn seats<K: Kernel + Host>(
     kernel: &mut K,
     args: &Upgrade,
-    clusters: Vec<Cluster>,
     directory: &Path,
 ) -> Result<Vec<Seat>, Failure> {
+    let clusters = kernel.clusters()?;
     let seat = |cluster: Cluster| {
         let about = described(&cluster);
         if cluster.state.is(HostState::Draining) {
@@ -226,14 +202,27 @@ fn check_users(host: &mut dyn Host, clusters: usize) -> Result<(), Failure> {
 }
 
 /// Leaves all clusters when the others can do without this host, and takes them down.
-fn leave<K: Kernel + Host>(kernel: &mut K, args: &Upgrade, seats: &[Seat]) -> Result<(), Failure> {
+fn take_leave<K: Kernel + Host>(
+    kernel: &mut K,
+    args: &Upgrade,
+    directory: &Path,
+) -> Result<Vec<Seat>, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.turn_timeout.into());
     loop {
-        turn::wait(kernel, seats, deadline).map_err(untouched)?;
-        if drain(kernel, seats)? {
-            break;
+        let waiting = seats(kernel, args, directory).map_err(untouched)?;
+        turn::wait(kernel, &waiting, deadline).map_err(untouched)?;
+        // Somebody may have stopped the host meanwhile, or changed a cluster.
+        let seats = seats(kernel, args, directory).map_err(untouched)?;
+        check_users(kernel, seats.len()).map_err(untouched)?;
+        if drain(kernel, &seats)? {
+            leave(kernel, &seats)?;
+            return Ok(seats);
         }
     }
+}
+
+/// Lets connections end, and takes all clusters down; if that fails, the host is in all of them again.
+fn leave<K: Kernel + Host>(kernel: &mut K, seats: &[Seat]) -> Result<(), Failure> {
     let left = seats.iter().try_for_each(|seat| drainstop(kernel, seat));
     let down = left.and_then(|()| seats.iter().try_for_each(|seat| take_down(kernel, seat)));
     down.map_err(|failure| {

@@ -11,7 +11,7 @@ use std::{
 use nlb_core::state::{HostState, OutReason};
 use nlb_netlink::object::Member;
 
-use super::{LOOK, Seat, period, say, serves};
+use super::{LOOK, Seat, period, serves};
 use crate::{
     failure::{Exit, Failure},
     kernel::Kernel,
@@ -43,7 +43,7 @@ pub(super) fn wait<K: Kernel>(
                     return Err(Failure::new(Exit::Exists, text));
                 }
                 if told.as_ref() != Some(&text) {
-                    say(&format!("waiting: {text}"))?;
+                    eprintln!("waiting: {text}");
                     told = Some(text);
                 }
             }
