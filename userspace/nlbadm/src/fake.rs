@@ -66,6 +66,8 @@ pub(crate) struct Fake {
     pub(crate) filters: Vec<Filter>,
     /// The way to addresses beyond all networks.
     pub(crate) way_out: Option<u32>,
+    /// What the hosts are once this one has begun to drain.
+    pub(crate) members_then: Option<Vec<Member>>,
     /// Another process replaces the module.
     pub(crate) another_upgrades: bool,
     /// TCP connections of the host.
@@ -491,6 +493,12 @@ impl Kernel for Fake {
                 }
                 ClusterChange::Control(Control::Start) => {
                     cluster.state = HostState::Converged.into();
+                }
+                ClusterChange::Control(Control::Drain) => {
+                    self.members = self
+                        .members_then
+                        .take()
+                        .unwrap_or_else(|| self.members.clone());
                 }
                 ClusterChange::Control(_) => {}
                 ClusterChange::Weight(weight) => cluster.weight = Some(weight),

@@ -175,6 +175,26 @@ fn the_last_host_that_serves_stays() {
 }
 
 #[test]
+fn of_two_that_begin_at_once_the_one_with_the_higher_id_takes_its_clients_back() {
+    let draining = |host_id| member(host_id, HostState::Draining, OutReason::None, Some(100));
+    let mut desk = Desk::new();
+    desk.kernel.members_then = Some(vec![draining(2)]);
+    desk.upgrade().unwrap();
+    let mut desk = Desk::new();
+    desk.kernel.file("/proc/sys/kernel/hostname", "web2\n");
+    desk.kernel.clusters[0].host_id = 2;
+    // Nobody with a lower id serves, so there is nobody to wait for.
+    desk.kernel.members = vec![member(3, HostState::Converged, OutReason::None, Some(100))];
+    desk.kernel.members_then = Some(vec![draining(1)]);
+    let failure = desk.upgrade().unwrap_err();
+    assert!(
+        failure.message.contains("host 1 of web is draining"),
+        "{failure}"
+    );
+    assert_eq!(desk.changes(), ["drain on 2", "start on 2"]);
+}
+
+#[test]
 fn hosts_that_may_be_on_their_way_back_are_waited_for_and_others_are_not() {
     for (reason, heard, waits) in [
         (OutReason::Left, 5_000, true),
