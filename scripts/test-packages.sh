@@ -199,8 +199,6 @@ test_policy() {
 	policy upgrade-odd 'UPGRADE=always' 0 '^nlb: UPGRADE=always in /etc/default/nlb is neither wait nor reload: taken as wait$'
 	attempt upgrade-odd-leaves "nothing was started" sh -c "! grep -q called: '$logs/upgrade-odd.log'"
 	rm -r -- "$root/stand-in"
-	# As the package has it: it is a file of the operator's else, which a purge removes all the same.
-	inside "sed -i 's/^UPGRADE=.*/UPGRADE=wait/' /etc/default/nlb; rmdir /run/systemd/system /run/systemd" || :
 }
 
 # The repository: apt takes it by its key, and refuses what was changed after.

@@ -210,6 +210,14 @@ fn take_leave<K: Kernel + Host>(
     let deadline = Instant::now() + Duration::from_secs(args.turn_timeout.into());
     loop {
         let waiting = seats(kernel, args, directory).map_err(untouched)?;
+        if let Some(seat) = waiting.iter().find(|seat| joins(seat)) {
+            if Instant::now() >= deadline {
+                let text = format!("this host still joins {}", seat.cluster.name);
+                return Err(untouched(Failure::new(Exit::Exists, text)));
+            }
+            sleep(LOOK);
+            continue;
+        }
         turn::wait(kernel, &waiting, deadline).map_err(untouched)?;
         // Somebody may have stopped the host meanwhile, or changed a cluster.
         let seats = seats(kernel, args, directory).map_err(untouched)?;
@@ -229,6 +237,14 @@ fn leave<K: Kernel + Host>(kernel: &mut K, seats: &[Seat]) -> Result<(), Failure
         come_back(kernel, seats);
         failure.context("the module was not replaced")
     })
+}
+
+/// Whether this host is about to serve: to leave now would be to leave with connections in a moment.
+fn joins(seat: &Seat) -> bool {
+    let comes = [OutReason::None, OutReason::NotFresh, OutReason::Listening]
+        .into_iter()
+        .any(|reason| seat.cluster.out_reason.is(reason));
+    comes && !serves(seat) && seat.again.state() == InitialState::Started
 }
 
 fn serves(seat: &Seat) -> bool {

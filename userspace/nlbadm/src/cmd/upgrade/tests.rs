@@ -215,6 +215,18 @@ fn hosts_that_may_be_on_their_way_back_are_waited_for_and_others_are_not() {
 }
 
 #[test]
+fn a_host_that_joins_is_waited_for_and_one_that_is_kept_out_is_not() {
+    let mut desk = Desk::new();
+    desk.kernel.clusters[0].state = HostState::Joining.into();
+    desk.refused("this host still joins web");
+    desk.kernel.clusters[0].out_reason = OutReason::Version.into();
+    desk.kernel.members.truncate(1);
+    desk.upgrade().unwrap();
+    assert_eq!(desk.changes().first(), Some(&"stop on 2"));
+    assert_eq!(desk.changes().last(), Some(&"start on 2"));
+}
+
+#[test]
 fn what_would_come_back_otherwise_is_left_alone() {
     let mut desk = Desk::new();
     desk.kernel.clusters[0].weight = Some(7);
