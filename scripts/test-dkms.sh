@@ -88,18 +88,19 @@ test_upgrade() {
 	local next
 	next=$(NLB_PROFILE=guest "$NLB_ROOT/scripts/build-next-deb.sh")
 	in_root dkms-before-upgrade "the module of this version is kept" \
-		"cp /lib/modules/$release/updates/dkms/nlb.ko* /tmp/"
-	refused dkms-upgrade-fails "^nlb: kernel .* was built with" "
+		"cp /lib/modules/$release/updates/dkms/nlb.ko* /root/"
+	refused dkms-upgrade-fails "^nlb: kernel .* was built with" "set -e
+		mkdir /tmp/bin; printf '#!/bin/sh\necho rustc 9.9.9\n' >/tmp/bin/rustc; chmod +x /tmp/bin/rustc
 		mount --bind /tmp/bin/rustc \$(realpath /usr/bin/rustc)
 		apt-get install -y --no-install-recommends $next/nlb-dkms_*_all.deb"
 	in_root dkms-upgrade-fails-state "dpkg waits for nlb-dkms, and the kernel has the module of before" '
 		[ "$(dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^ii ")" = "iF  nlb-dkms" ]
-		cmp /tmp/nlb.ko* /lib/modules/'"$release"'/updates/dkms/nlb.ko*
-		grep -q "^updates/dkms/nlb.ko" /lib/modules/'"$release"'/modules.dep'
+		cmp /root/nlb.ko* /lib/modules/'"$release"'/updates/dkms/nlb.ko*'
 	in_root dkms-upgrade "dpkg goes on: the module of the next version is there" "
 		dpkg --configure -a
-		! cmp /tmp/nlb.ko* /lib/modules/$release/updates/dkms/nlb.ko*
-		[ \"\$(ls -A /lib/modules/$release/updates/dkms | wc -l)\" = 1 ]"
+		! cmp /root/nlb.ko* /lib/modules/$release/updates/dkms/nlb.ko*
+		[ \"\$(ls -A /lib/modules/$release/updates/dkms | wc -l)\" = 1 ]
+		rm /root/nlb.ko*"
 }
 
 test_dkms() {
