@@ -66,7 +66,8 @@ fn hindrance(kernel: &mut impl Kernel, seats: &[Seat]) -> Result<Option<String>,
         }
         if !others.iter().any(takes) {
             return Ok(Some(format!(
-                "no other host of {name} serves, so clients would be served by nobody"
+                "no other host of {name} serves, so nobody would serve its clients; where there is none, \
+                 `systemctl stop nlb@{name} && rmmod nlb && systemctl start nlb@{name}` does it nevertheless"
             )));
         }
     }
