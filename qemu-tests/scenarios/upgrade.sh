@@ -50,29 +50,32 @@ all_answer() {
 	[ "$(field all "r['answered']")" = 100 ] && [ "$(field all "len(r['hosts'])")" = "$#" ]
 }
 
-# downloads NAME: 24 of them begin, each of 20 s; how many come to their end is in NAME.whole.
+# downloads NAME: 24 of them, each of 40 s, and return when all have begun; how many
+# come to their end is in NAME.whole.
 downloads() {
 	client python3 -c '
-import concurrent.futures, http.client, sys
+import concurrent.futures, http.client, pathlib, sys, threading
+begun = threading.Barrier(24, pathlib.Path(sys.argv[2]).touch)
 def whole(number):
     host = http.client.HTTPConnection(sys.argv[1], timeout=60, source_address=(f"198.51.100.{number}", 0))
     host.request("GET", "/slow")
-    return len(host.getresponse().read()) == 163840
+    answer = host.getresponse()
+    begun.wait()
+    return len(answer.read()) == 163840
 with concurrent.futures.ThreadPoolExecutor(24) as pool:
     done = [pool.submit(whole, number) for number in range(1, 25)]
     print(sum(one.exception() is None and one.result() for one in done), flush=True)
-' "$VIP" >"$RUN/$1.whole" &
+' "$VIP" "$RUN/$1.begun" >"$RUN/$1.whole" &
 	DOWNLOADS=$!
+	check "$1: downloads have begun" wait_until 60 [ -e "$RUN/$1.begun" ]
 }
 
 # under_load NAME CMD…: requests and downloads while CMD runs; none may fail.
 under_load() {
 	local name=$1 rc=0
 	shift
-	downloads "$name"
 	load "$name" --parallel 4 --interval-ms 50 --timeout-ms 30000
-	# All of them have begun.
-	run_for 2000
+	downloads "$name"
 	"$@" || rc=$?
 	load_end "$name"
 	wait "$DOWNLOADS"
@@ -109,7 +112,7 @@ END
 for n in 1 2 3; do
 	copy "$n" /root "$DEBS"/nlbadm_*.deb "$DEBS/nlb-modules-${RELEASE}"_*.deb
 	guest "$n" "mkdir -p next && head -c 163840 /dev/zero >/var/www/html/slow &&
-		echo 'limit_rate 8k;' >/etc/nginx/conf.d/slow.conf && systemctl reload nginx"
+		echo 'limit_rate 4k;' >/etc/nginx/conf.d/slow.conf && systemctl reload nginx"
 	copy "$n" /root/next "$NEXT"/nlbadm_*.deb "$NEXT/nlb-modules-${RELEASE}"_*.deb
 	check "host $n: version N" apt "$n" install ./nlbadm_*.deb ./nlb-modules-*.deb
 done
@@ -142,6 +145,7 @@ check "the hosts are members, N+1 with the module N" wait_agree 120 1 2 3
 
 # N+1's module beside N's.
 check "host 3: by the operator's command" under_load by-hand guest 3 systemctl start nlb-upgrade
+within "host 3: it waited for its downloads, in seconds" "$(field by-hand "r['seconds']")" 25 100
 note "$(guest 3 'journalctl -b --no-pager -u nlb-upgrade | tail -n 20')"
 check "host 3: another module is in the kernel" [ "$old" != "$(loaded 3)" ]
 check "the hosts are members, N and N+1" wait_agree 120 1 2 3
