@@ -314,7 +314,7 @@ impl Sessions {
     }
 
     /// Remembers the session of a tunnel, for there is the TCP connection that controls it. What finds no room is told by its
-    /// own packets, and the first of these has made the table. Context: any, under RCU; it takes no lock and wakes nobody.
+    /// own packets, and the first of these has made the table. Context: any, under RCU; it takes no lock and wakes no thread.
     pub(crate) fn note_controlled(&self, side: &ReadSide, tcp: &Flow, now: Instant) {
         if self.max() == 0 {
             return;

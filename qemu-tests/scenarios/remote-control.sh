@@ -94,7 +94,7 @@ same "host 2: its state there" disabled "$(adm h2 -j rules | jq -r '.rules[0].st
 same "host 3: it is enabled" enabled "$(adm h3 -j rules | jq -r '.rules[0].state')"
 check "host 1: enabled on all" from 1 enable 0 --on all
 check "a rule that is not there" not from 1 enable 7 --on all
-check "nobody has done it" all_done
+check "no host has done it" all_done
 same "host 2: it is enabled" enabled "$(adm h2 -j rules | jq -r '.rules[0].state')"
 
 # What all share: from one host, in force on all as one change, under load.
@@ -141,9 +141,9 @@ chmod 600 "$CONTROL"
 on h1 bash -c 'head -c 100000 /dev/urandom >/dev/tcp/10.0.0.2/2504' || :
 check "host 2 serves on" agree 1 2 3
 check "and does what it is asked for" from 1 announce --on 2
-check "at the VIP nobody is asked" not on c bash -c "exec 3<>/dev/tcp/$VIP/2504 && printf x >&3 && read -r -t 5 -N 1 <&3"
+check "no connection to the VIP is answered" not on c bash -c "exec 3<>/dev/tcp/$VIP/2504 && printf x >&3 && read -r -t 5 -N 1 <&3"
 check "a host that there is none of" not from 1 stop --on 9
-check "a name that is not known" not from 1 stop --on nobody
+check "a name that is not known" not from 1 stop --on web9
 check "a drain without end is not waited for" not from 1 drainstop --wait --on 2
 
 # Switched off.

@@ -32,6 +32,7 @@ pub use self::{
         Action, Config, DIRECTORY, HealthCheck, HttpProbe, Machine, Probe, RuleCheck, Section,
     },
     failure::Failure,
+    module::MODULE,
 };
 
 use std::process::ExitCode;

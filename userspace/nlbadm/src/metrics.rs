@@ -20,14 +20,12 @@ use crate::{
     daemon::CheckShape,
     failure::{Exit, Failure},
     kernel::{Kernel, Linux},
+    module::MODULE,
     rulename,
 };
 
 /// How readers of metrics are told the format.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
-const MODULE: &str = "/sys/module/nlb";
 
 /// Names and values.
 type Labels = Vec<(&'static str, String)>;

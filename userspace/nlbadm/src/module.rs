@@ -9,6 +9,9 @@ use std::{io, path::Path};
 
 use crate::{absent, host::Host};
 
+/// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
+pub const MODULE: &str = "/sys/module/nlb";
+
 /// The note with the build id of the module in the kernel.
 pub(crate) const LOADED: &str = "/sys/module/nlb/notes/.note.gnu.build-id";
 

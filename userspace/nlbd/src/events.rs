@@ -6,10 +6,11 @@ use std::{fs, io, os::fd::AsFd, os::unix::fs::MetadataExt, thread, time::Duratio
 
 use nlb_core::genl::GROUP_EVENTS;
 use nlb_netlink::{Client, Error, NetlinkSocket, Notification, object::Event};
+use nlbadm::MODULE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc::Sender;
 
-use crate::{kernel::MODULE, log};
+use crate::log;
 
 /// How often it is looked whether the module has come, gone, or been loaded anew.
 const RENEW: Duration = Duration::from_secs(2);

@@ -9,9 +9,7 @@ use nlb_netlink::{
     Client, Error, NetlinkSocket,
     object::{BucketMap, Cluster, ClusterChange, Member, PortRule, RuleChange},
 };
-
-/// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
-pub(crate) const MODULE: &str = "/sys/module/nlb";
+use nlbadm::MODULE;
 
 /// What nlbd needs of the kernel. Each method is one exchange with it, and fails as that of [`Client`] with its name.
 pub(crate) trait Kernel {

@@ -12,13 +12,11 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     kernel::{Kernel, Linux},
+    module::MODULE,
     remote::{Change, Done, Order, Reply, Request},
     rulefile::RuleFile,
     source::{excerpt, printable},
 };
-
-/// Is there as long as the module is loaded. To ask the kernel for the family would load the module.
-const MODULE: &str = "/sys/module/nlb";
 
 /// Does it on this host.
 ///
@@ -292,6 +290,15 @@ mod tests {
                 b"{\"host\":1,\"order\":{\"explode\":1}}".to_vec(),
                 Exit::Usage,
                 "does not know",
+            ),
+            (
+                &*cluster,
+                format!(
+                    "{{\"host\":{host},\"order\":{{\"set\":{{\"weight\":1,\"withdraw\":true}}}}}}"
+                )
+                .into_bytes(),
+                Exit::Usage,
+                "one after the other",
             ),
             (&*cluster, b"\xff".to_vec(), Exit::Usage, "does not know"),
             (

@@ -14,7 +14,7 @@ use std::{
 };
 
 use nlb_core::state::HostState;
-use nlb_netlink::{Code, object::Cluster};
+use nlb_netlink::object::Cluster;
 
 use self::ask::Caller;
 pub use self::carry::{CarriedOut, busy, carry_out};
@@ -177,12 +177,7 @@ fn stopped(caller: &Caller<'_>, asked: AnswerShape, address: IpAddr, seconds: u3
     loop {
         let (_, reply) = caller.ask(id, &[address], &Order::State);
         let state = reply.as_ref().ok().and_then(|reply| reply.state.clone());
-        let idle = [HostState::Stopped, HostState::Suspended];
-        if idle
-            .map(|state| Code::from(state).to_string())
-            .iter()
-            .any(|it| state.as_ref() == Some(it))
-        {
+        if state.as_deref().is_some_and(is_idle) {
             return asked;
         }
         if Instant::now() >= deadline {
@@ -195,6 +190,12 @@ fn stopped(caller: &Caller<'_>, asked: AnswerShape, address: IpAddr, seconds: u3
         }
         sleep(LOOK);
     }
+}
+
+/// Whether a host in this state takes no part in its cluster.
+fn is_idle(state: &str) -> bool {
+    let idle = [HostState::Stopped, HostState::Suspended];
+    idle.iter().any(|it| it.name() == state)
 }
 
 /// The hosts that a change of all still waits for, when all have answered; none at all if it is in force.
@@ -262,20 +263,11 @@ fn known(
     let Ok(Content::Hosts(heard)) = daemon::ask(Path::new(SOCKET), Wanted::Hosts) else {
         return Ok(known);
     };
-    for host in heard
-        .into_iter()
-        .filter(|host| host.cluster == cluster.name)
-    {
-        match config {
-            None => known
-                .entry(host.host_id)
-                .or_default()
-                .add(Some(host.address)),
-            Some(_) => {
-                if let Some(known) = known.get_mut(&host.host_id) {
-                    known.add(Some(host.address));
-                }
-            }
+    for host in heard {
+        let counts = config.is_none() || known.contains_key(&host.host_id);
+        if host.cluster == cluster.name && counts {
+            let known = known.entry(host.host_id).or_default();
+            known.add(Some(host.address));
         }
     }
     Ok(known)
