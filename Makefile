@@ -39,6 +39,10 @@ nlbadm: ## build the tool (userspace/target/release/nlbadm)
 deb: ## Debian packages of tool, module and documentation (build/deb/; NLB_KERNEL)
 	@scripts/build-deb.sh
 
+.PHONY: site
+site: ## the documentation as a site (build/site/index.html)
+	@scripts/build-site.sh
+
 .PHONY: apt-repo
 apt-repo: ## a signed apt repository of them (build/apt-repo/; NLB_SIGN_KEY=FILE)
 	@scripts/build-apt-repo.sh
@@ -97,6 +101,13 @@ lab-down: ## remove the lab
 .PHONY: test
 test: ## all tests; T=PATTERN selects scenarios, T=unit|static|simulation|flavours|install|dissector|fresh; KERNEL=debug
 	@T='$(T)' scripts/test.sh
+
+# Kernels for make matrix, as NLB_KERNEL names them; none: the newest of each series and flavour.
+KERNELS ?=
+
+.PHONY: matrix
+matrix: ## build for every stock kernel and run short tests on it (KERNELS=7.4: that one; ALL=1: older releases too)
+	@scripts/matrix.sh $(KERNELS)
 
 # How long make fuzz runs each target, and which ones.
 SECONDS = 60

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Print the kernel release that NLB_KERNEL names:
+# Print the kernel release that NLB_KERNEL names, or with "each" the newest of
+# each series and flavour that a module can be built for, with "all" all of these:
 #   unset or empty   the newest stock cloud kernel of trixie-backports, by its metapackage
 #   generic, cloud, rt
 #                    the newest of that flavour: generic is what bare metal runs
@@ -84,6 +85,38 @@ known_releases() {
 	private_apt apt-cache pkgnames linux-headers- |
 		sed -nE 's/^linux-headers-([0-9].*-amd64)$/\1/p' | sort -V | tr '\n' ' '
 }
+
+# buildable: of all releases those with Rust and with their sources, newest first.
+buildable() {
+	local release
+	for release in $(known_releases); do
+		if [ "$(printf '%s\n7.2\n' "$release" | sort -V | head -n 1)" = 7.2 ] && has_source "$release"; then
+			printf '%s\n' "$release"
+		fi
+	done | sort -rV
+}
+
+# each: of those the newest of its series and flavour.
+each() {
+	buildable | awk '{
+		name = $0
+		sub(/^[0-9]+\.[0-9]+\.[0-9]+[^-]*/, "", name)
+		split($0, part, ".")
+		if (!seen[part[1] "." part[2] name]++) print
+	}'
+}
+
+if [ -n "${1:-}" ]; then
+	exec 9>"$NLB_CACHE/apt.lock"
+	flock 9
+	private_apt_update || die "the Debian archive cannot be reached: check the network or set NLB_DEBIAN_MIRROR"
+	case $1 in
+	each) each ;;
+	all) buildable ;;
+	*) die "usage: kernel-release.sh [each|all]" ;;
+	esac
+	exit 0
+fi
 
 wanted=${NLB_KERNEL:-}
 if [ "$wanted" = running ]; then
