@@ -147,6 +147,15 @@ invalid_specification() {
 		printf '%s\n' "${found:-the check failed}"
 }
 
+# Of docs/SUMMARY.md the site is made (build-site.sh).
+pages_without_chapter() {
+	local page
+	files 'docs/*.md' | while IFS= read -r page; do
+		page=${page#docs/}
+		[ "$page" = SUMMARY.md ] || grep -qF "($page)" docs/SUMMARY.md || echo "docs/$page"
+	done
+}
+
 # Files in code font that a page names, from the top of the checkout, and targets of its links.
 unknown_files() {
 	local page name
@@ -205,6 +214,7 @@ verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"
 verdict "files that pages name exist" "$(unknown_files)"
 verdict "parts of the module use what docs/architecture.md says" "$(wrong_uses)"
+verdict "each page of docs/ has its chapter" "$(pages_without_chapter)"
 verdict "packages have the tool's version" "$(other_versions)"
 verdict "tt has the verbs that scenarios call" "$(unknown_verbs)"
 verdict "tests that docs/security.md names exist" "$(unknown_tests)"

@@ -35,6 +35,10 @@ NLB_PACKAGING_TREE=$NLB_CACHE/trees/packaging-$(sha256sum <<<"$NLB_PACKAGING_REC
 NLB_DISSECTOR_RECIPE="1 $NLB_SUITE ${dissector_packages[*]}"
 NLB_DISSECTOR_TREE=$NLB_CACHE/trees/dissector-$(sha256sum <<<"$NLB_DISSECTOR_RECIPE" | cut -c1-12)
 
+# The tree in which the documentation becomes a site (build-site.sh).
+NLB_SITE_RECIPE="1 $NLB_SUITE ${site_packages[*]}"
+NLB_SITE_TREE=$NLB_CACHE/trees/site-$(sha256sum <<<"$NLB_SITE_RECIPE" | cut -c1-12)
+
 # So many builds of modules and programs are kept for other checkouts.
 KEEP_BUILDS=24
 

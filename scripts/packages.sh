@@ -53,6 +53,11 @@ dissector_packages=(
 	tshark
 )
 
+# In a tree of its own, which only the documentation as a site needs.
+site_packages=(
+	mdbook
+)
+
 # In guests. Kernel packages and init systems have no place there: guests start
 # from an init of this project, so nothing may pull systemd in.
 guest_packages=(

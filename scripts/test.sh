@@ -6,7 +6,8 @@
 #               the cargo tests and lints, T=static only the static checks,
 #               T=simulation only the simulator's share of seeds, T=flavours
 #               only the scenarios on the generic kernel, T=install only the
-#               packages, T=upgrade only their upgrade, T=dissector only Wireshark's dissector, T=fresh only
+#               packages, T=upgrade only their upgrade, T=dissector only Wireshark's dissector, T=site only the
+#               documentation as a site, T=fresh only
 #               what the README says on a machine with nothing on it
 # With NLB_KERNEL=debug the scenarios run, and nothing that is the same for
 # every kernel.
@@ -151,6 +152,7 @@ case ${T:-} in
 		# With LONG=1 a scenario loads the module that DKMS builds here.
 		NLB_PROFILE=guest summed packages scripts/test-packages.sh ${LONG:+dkms}
 		summed dissector scripts/test-dissector.sh
+		[ -z "${LONG:-}" ] || lint site scripts/build-site.sh
 		# The module is built by the scenarios' runner, and looked at after.
 		summed scenarios qemu-tests/run
 		flavours
@@ -170,6 +172,7 @@ install)
 	;;
 upgrade) NLB_PROFILE=guest summed scenarios qemu-tests/run upgrade ;;
 dissector) summed dissector scripts/test-dissector.sh ;;
+site) lint site scripts/build-site.sh ;;
 fresh) summed fresh scripts/fresh.sh ;;
 *)
 	# Several patterns are separated by spaces, and are no names of files here.

@@ -5,6 +5,8 @@
 mod choice;
 mod elsewhere;
 mod hosts;
+#[cfg(test)]
+mod pages;
 pub(crate) mod value;
 
 use std::{net::SocketAddr, path::PathBuf, sync::LazyLock, time::Duration};
