@@ -118,17 +118,19 @@ def load(path: pathlib.Path) -> Scenario:
 
 
 def discover(patterns: list[str]) -> list[Scenario]:
-    """All scenarios of this form whose name holds one of the patterns; all if there are none.
+    """All scenarios whose name holds one of the patterns; all if there are none.
 
-    A pattern with wildcards must match the whole name.
+    A pattern with wildcards must match the whole name. Scenarios that are long altogether are left out unless LONG
+    is set, or a pattern is the name of one, or finds none but such.
     """
     found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))]
-
-    def wanted(scenario: Scenario) -> bool:
-        if scenario.name in patterns:
-            return True
-        if scenario.form == "long" and not os.environ.get("LONG"):
-            return False
-        return not patterns or any(fnmatch.fnmatchcase(scenario.name, p) or p in scenario.name for p in patterns)
-
-    return [scenario for scenario in found if wanted(scenario)]
+    short = [one for one in found if one.form != "long" or os.environ.get("LONG")]
+    if not patterns:
+        return short
+    names = set()
+    for pattern in patterns:
+        matching = [one for one in found if fnmatch.fnmatchcase(one.name, pattern) or pattern in one.name]
+        names |= {one.name for one in matching if one in short or one.name == pattern}
+        if not any(one in short for one in matching):
+            names |= {one.name for one in matching}
+    return [one for one in found if one.name in names]
