@@ -120,6 +120,13 @@ in_force() {
 check "all is in force on all" wait_until 10 in_force
 load_end shared
 same "requests that failed meanwhile" 0 "$(field shared ".requests - .answered")"
+buckets_are() {
+	[ "$(adm "h$1" -j rules | jq '.rules[0].buckets')" "$2" 0 ]
+}
+check "host 2: no share of a rule for host 3" from 2 set --rule all:80 --weight 0 --on 3
+check "host 3: it has no bucket of the rule" wait_until 10 buckets_are 3 -eq
+check "host 2: a share again" from 2 set --rule all:80 --weight 10 --on 3
+check "host 3: it has buckets of the rule" wait_until 10 buckets_are 3 -gt
 check "host 2: a period for hosts 1 and 2 alone" from 2 set --period 150ms --on 1,2
 same "the answer says whom it waits for" 3 "$(jq -r '.waits_for | join(" ")' /run/test/answer)"
 check "host 2: forgotten there" from 2 set --withdraw --on 1,2

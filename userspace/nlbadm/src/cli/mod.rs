@@ -18,8 +18,8 @@ pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, Responder
 pub(crate) use self::elsewhere::{Controlled, Elsewhere, RuleControl};
 pub(crate) use self::value::{Addresses, seconds};
 use self::value::{
-    addresses, cluster_name, host_id, key_id, mac, new_vips, period, sessions_max, tolerance,
-    weight,
+    addresses, cluster_name, host_id, key_id, mac, new_vips, period, priority, sessions_max,
+    tolerance, weight,
 };
 use crate::{
     endpoint::{Endpoint, usable_vip},
@@ -516,8 +516,18 @@ pub(crate) struct Set {
 
     /// Load weight of this host, 0 to 100; with 0 it takes no new connections
     #[arg(long, value_name = "N", value_parser = weight, conflicts_with_all = SHARED)]
-    #[arg(required_unless_present_any = ["sessions_max", "withdraw", "period", "tolerance", "echo", "responder"])]
+    #[arg(required_unless_present_any = [
+        "priority", "sessions_max", "withdraw", "period", "tolerance", "echo", "responder",
+    ])]
     pub(crate) weight: Option<u8>,
+
+    /// The weight, or the handling priority, of this host in one rule: its number, or a port that it covers
+    #[arg(long, value_name = "RULE", conflicts_with_all = SHARED, conflicts_with_all = ["sessions_max", "withdraw"])]
+    pub(crate) rule: Option<RuleName>,
+
+    /// Handling priority of this host in a rule of mode single, 1 to 64, the lowest first; 0: it never serves it
+    #[arg(long, value_name = "N", value_parser = priority, requires = "rule", conflicts_with = "weight")]
+    pub(crate) priority: Option<u8>,
 
     /// Sessions without a socket that are remembered at most, 0 to 1048576: tracked UDP, tunnels, SCTP
     #[arg(long, value_name = "N", value_parser = sessions_max, conflicts_with_all = SHARED)]

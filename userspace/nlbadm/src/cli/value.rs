@@ -56,6 +56,10 @@ pub(super) fn weight(text: &str) -> Result<u8, String> {
     small(text, 0..=100, "a load weight")
 }
 
+pub(super) fn priority(text: &str) -> Result<u8, String> {
+    small(text, 0..=64, "a handling priority")
+}
+
 pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     let byte = |part: &str| {
         let value = u8::from_str_radix(part, 16).ok()?;

@@ -92,9 +92,19 @@ pub(crate) fn control(
     state: RuleState,
 ) -> Result<(), Failure> {
     let cluster = super::cluster(kernel, target)?;
+    change(kernel, &cluster, name, RuleChange::State(state))
+}
+
+/// Changes this host's part in one rule.
+pub(super) fn change(
+    kernel: &mut impl Kernel,
+    cluster: &Cluster,
+    name: RuleName,
+    change: RuleChange,
+) -> Result<(), Failure> {
     let number = name.find(&kernel.rules(cluster.ifindex)?)?;
     kernel
-        .change_rule(cluster.ifindex, number, RuleChange::State(state))
+        .change_rule(cluster.ifindex, number, change)
         .map_err(|error| {
             Failure::from(error).context(format!("rule {number} of {}", cluster.ifname))
         })

@@ -108,6 +108,11 @@ pub(crate) enum Order {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Change {
     pub(crate) weight: Option<u8>,
+    // Not written where there is none: a host of an older version refuses what it does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<RuleName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) priority: Option<u8>,
     pub(crate) sessions_max: Option<u32>,
     pub(crate) period: Option<Duration>,
     pub(crate) tolerance: Option<u32>,
@@ -246,17 +251,23 @@ impl Change {
 
     /// Whether it is what the arguments of one `set` can be: of the host, of all, or a withdrawal.
     pub(crate) fn is_one(&self) -> bool {
-        let own = self.weight.is_some() || self.sessions_max.is_some();
-        [own, self.is_shared(), self.withdraw]
+        let own = self.rule.is_none() && (self.weight.is_some() || self.sessions_max.is_some());
+        let of_rule =
+            self.weight.is_some() != self.priority.is_some() && self.sessions_max.is_none();
+        let names_rule = self.rule.is_some() || self.priority.is_some();
+        [own, names_rule, self.is_shared(), self.withdraw]
             .into_iter()
             .filter(|&kind| kind)
             .count()
             == 1
+            && (!names_rule || self.rule.is_some() && of_rule)
     }
 
     fn of(set: &Set) -> Self {
         Change {
             weight: set.weight,
+            rule: set.rule,
+            priority: set.priority,
             sessions_max: set.sessions_max,
             period: set.period,
             tolerance: set.tolerance,

@@ -95,6 +95,8 @@ fn set(change: Change, target: Target) -> Set {
     Set {
         target,
         weight: change.weight,
+        rule: change.rule,
+        priority: change.priority,
         sessions_max: change.sessions_max,
         period: change.period,
         tolerance: change.tolerance,
@@ -200,7 +202,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Verb},
-        fake::Fake,
+        fake::{Fake, rule},
     };
 
     fn verb(line: &str) -> Verb {
@@ -246,8 +248,19 @@ mod tests {
                 "set --weight 30 --sessions-max 9 --on 1",
                 &["weight 30 on 2", "sessions-max 9 on 2"],
             ),
+            (
+                "set --rule 0 --weight 30 --on 1",
+                &["rule 0 weight 30 on 2"],
+            ),
+            (
+                "set --rule all:443 --priority 3 --on 1",
+                &["rule 0 priority 3 on 2"],
+            ),
         ] {
-            let mut kernel = Fake::in_cluster();
+            let mut kernel = Fake {
+                rules: vec![rule(0, 443, 443)],
+                ..Fake::in_cluster()
+            };
             let (cluster, host) = (kernel.clusters[0].name.clone(), kernel.clusters[0].host_id);
             let out = answer(&mut kernel, &cluster, &sent(line, host));
             assert_eq!(reply(&out).exit, 0, "{line}: {out:?}");
@@ -297,6 +310,13 @@ mod tests {
                     "{{\"host\":{host},\"order\":{{\"set\":{{\"weight\":1,\"withdraw\":true}}}}}}"
                 )
                 .into_bytes(),
+                Exit::Usage,
+                "one after the other",
+            ),
+            (
+                &*cluster,
+                format!("{{\"host\":{host},\"order\":{{\"set\":{{\"priority\":1}}}}}}")
+                    .into_bytes(),
                 Exit::Usage,
                 "one after the other",
             ),
