@@ -43,6 +43,7 @@ local OUT_REASONS = {
     [13] = "listening",
     [14] = "map-refused",
     [15] = "starved",
+    [16] = "served-elsewhere",
 }
 local CAUSES = {
     [0] = "cold-start",

@@ -25,6 +25,7 @@ use crate::kapi::once::Once;
 use crate::kapi::rcu::{read_lock, RcuCell, ReadSide, Retired};
 use crate::kapi::skb::Frame;
 use crate::l2::announcements::Announcements;
+use crate::l2::aside::Beside;
 use crate::l2::askers::Askers;
 use crate::l2::conflict::Conflicts;
 use crate::l2::inquiry::Inquiries;
@@ -133,6 +134,8 @@ pub(crate) struct Cluster {
     #[pin]
     inquiries: Inquiries,
     #[pin]
+    beside: Beside,
+    #[pin]
     askers: Askers,
     #[pin]
     healths: Healths,
@@ -205,6 +208,7 @@ impl Cluster {
                 conflicts <- Conflicts::new(),
                 announcements <- Announcements::new(),
                 inquiries <- Inquiries::new(),
+                beside <- Beside::new(),
                 askers <- Askers::new(),
                 healths <- healths,
                 inner <- BhLock::new(inner),
@@ -277,6 +281,11 @@ impl Cluster {
     /// Questions for the VIPs.
     pub(crate) fn inquiries(&self) -> &Inquiries {
         &self.inquiries
+    }
+
+    /// Another station that serves the VIPs.
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// Stations that keep asking for a VIP.
@@ -353,13 +362,6 @@ impl Cluster {
     /// What was asked for when the cluster was made.
     pub(crate) fn description(&self) -> &Description {
         &self.description
-    }
-
-    /// The time between two heartbeats, in nanoseconds. Context: any.
-    pub(crate) fn period_ns(&self) -> u64 {
-        let side = read_lock();
-        self.snapshot(&side)
-            .map_or(0, |snapshot| snapshot.terms.timing.period_ns)
     }
 
     /// The silence after which a host counts as dead, in nanoseconds. Context: any.

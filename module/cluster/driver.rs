@@ -28,6 +28,7 @@ use crate::kapi::rcu::read_lock;
 use crate::kapi::skb::Skb;
 use crate::kapi::work::Work;
 use crate::l2::announcements;
+use crate::l2::aside;
 use crate::l2::conflict;
 use crate::l2::inquiry;
 use crate::l2::mac_filter::Reporter;
@@ -35,6 +36,7 @@ use crate::l2::vip_watch;
 use crate::l2::wrapped::WrappedFrame;
 use crate::netlink::cluster_request::address_bytes;
 use crate::netlink::notify;
+use crate::nlb_core::aside::Place;
 use crate::nlb_core::config::Dedicated;
 use crate::nlb_core::event::Event;
 use crate::nlb_core::inquiry::Role;
@@ -303,11 +305,13 @@ impl Expire for Cluster {
         announcements::expired(self);
         let mut probes = Probes::default();
         let mut role = Role::None;
+        let mut place = Place::Among;
         let mut look_at_health = false;
         let look = drive(self, timer, |inner, now| {
             probes = inner.watch.look(&mut inner.node, self.stats(), now);
             inner.node.handle_timeout(now);
             role = inquiry::role(self, &inner.node);
+            place = aside::place(&inner.node);
             let serves = matches!(
                 inner.node.state(),
                 HostState::Converged | HostState::Draining
@@ -322,6 +326,9 @@ impl Expire for Cluster {
                 let command = Command::Starved(look.starved != 0);
                 let _ = carry_out_command(self, timer, command);
             }
+        }
+        if let Some(served) = aside::act(self, place) {
+            let _ = carry_out_command(self, timer, Command::ServedElsewhere(served));
         }
         inquiry::act(self, role);
         if look_at_health {
@@ -445,6 +452,7 @@ fn set_timer(cluster: &Cluster, timer: &Timer<Cluster>, inner: &Inner) {
         .due()
         .min(cluster.announcements().due())
         .min(cluster.inquiries().due())
+        .min(cluster.beside().due())
         .min(cluster.healths().due());
     let at = inner.node.poll_timeout().min(again);
     if at != Instant::NEVER {

@@ -12,6 +12,7 @@ use crate::datapath::drops::dropped;
 use crate::kapi::netfilter::{Hook, Verdict};
 use crate::kapi::rcu::{RcuCell, ReadSide};
 use crate::kapi::skb::{Frame, Skb, ETH_HLEN};
+use crate::l2::aside;
 use crate::l2::askers;
 use crate::l2::conflict;
 use crate::l2::inquiry;
@@ -51,7 +52,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
             cluster.stats().reason(reason);
             if let (Reason::ArpPeer, Some(vip)) = (reason, arp::sender(&bytes)) {
                 inquiry::heard(cluster, vip.into());
-                conflict::beside(cluster, vip.into(), skb.source_mac());
+                aside::spoke(driver, snapshot, vip.into(), skb.source_mac());
             }
             Verdict::Consume
         }

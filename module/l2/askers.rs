@@ -77,7 +77,8 @@ impl Askers {
 #[inline(never)]
 pub(crate) fn answered(cluster: &Cluster, station: Option<Mac>) {
     if let Some(mac) = station {
-        if cluster.askers().note(mac) {
+        // A host of this cluster whose heartbeats do not arrive asks as well, and is named for that.
+        if cluster.askers().note(mac) && !cluster.beside().may_ask() {
             notify::asker(cluster, &mac);
         }
     }

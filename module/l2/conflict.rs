@@ -13,10 +13,8 @@ use crate::kapi::rcu::read_lock;
 use crate::l2::arp;
 use crate::netlink::notify;
 use crate::nlb_core::defence::Defence;
-use crate::nlb_core::host::HostSet;
 use crate::nlb_core::limits::{CONFLICT_AGAIN_NS, CONFLICT_GAP_NS, CONFLICT_SHOWN_NS};
 use crate::nlb_core::mac::Mac;
-use crate::nlb_core::state::HostState;
 use crate::nlb_core::time::Instant;
 use crate::stats::Event;
 use core::net::IpAddr;
@@ -48,10 +46,6 @@ pub(crate) struct Conflicts {
     defence: BhLock<Defence>,
     /// When the defence has something to say next.
     due: Once<u64>,
-    /// When another station first spoke for a VIP with the virtual MAC, while this host is alone; or 0.
-    beside: Once<u64>,
-    /// When it was last looked whether this host is alone.
-    beside_looked: Once<u64>,
 }
 
 impl Conflicts {
@@ -61,8 +55,6 @@ impl Conflicts {
             last <- BhLock::new(None),
             defence <- BhLock::new(Defence::new()),
             due: Once::new(Instant::NEVER.0),
-            beside: Once::new(0),
-            beside_looked: Once::new(0),
         })
     }
 
@@ -130,37 +122,6 @@ pub(crate) fn report(cluster: &Cluster, vip: IpAddr, mac: Mac) {
     let claim = Claim { vip, mac };
     if cluster.conflicts().remember(claim) {
         notify::conflict(cluster, &claim);
-    }
-}
-
-/// A station speaks for a VIP as a member of this cluster does. If this host has been the only one for a while, that is a host
-/// whose heartbeats do not arrive: the two serve beside each other, and clients are answered twice. It is named by its own
-/// MAC. One that has just come, or is about to go, is heard within the silence that counts as death. Context: softirq, RCU.
-#[cold]
-#[inline(never)]
-pub(crate) fn beside(cluster: &Cluster, vip: IpAddr, station: Option<Mac>) {
-    let first = &cluster.conflicts().beside;
-    let (now, looked) = (now_ns(), &cluster.conflicts().beside_looked);
-    // A switch may send a host's own frames back to it; and a flood of such messages shall not hold the node up.
-    if station == Some(cluster.device().mac())
-        || now.wrapping_sub(looked.load()) < cluster.period_ns()
-    {
-        return;
-    }
-    looked.store(now);
-    let is_alone = cluster.look(|node, _, _| {
-        node.state() == HostState::Converged
-            && node.view_members() == HostSet::EMPTY.with(node.config().host)
-    });
-    let (Some(station), true) = (station, is_alone) else {
-        return first.store(0);
-    };
-    let began = first.load();
-    let past = now.wrapping_sub(began);
-    if began == 0 || past > CONFLICT_SHOWN_NS {
-        first.store(now);
-    } else if past >= cluster.silence_ns() {
-        report(cluster, vip, station);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::kapi::netfilter::{OutputHook, Verdict};
 use crate::kapi::rcu::ReadSide;
 use crate::kapi::skb::{Frame, Skb};
 use crate::l2::arp::Guard;
+use crate::l2::aside;
 use crate::l2::askers;
 use crate::l2::conflict;
 use crate::l2::inquiry;
@@ -50,7 +51,7 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
         Some(NdVerdict::Drop(reason)) => {
             cluster.stats().reason(reason);
             if reason == Reason::NdPeer {
-                peer_spoke(cluster, skb);
+                peer_spoke(driver, snapshot, skb);
             }
             match reason {
                 Reason::NdMalformed => dropped(reason),
@@ -93,12 +94,12 @@ fn judged(cluster: &Cluster, snapshot: &Snapshot, skb: &Skb) -> Option<NdVerdict
 
 /// A member spoke for a VIP in this message. Out of line, as `judged` is.
 #[inline(never)]
-fn peer_spoke(cluster: &Cluster, skb: &Skb) {
+fn peer_spoke(driver: &Driver, snapshot: &Snapshot, skb: &Skb) {
     let mut bytes = [0u8; nd::TOLD_LEN];
     if skb.copy(0, &mut bytes) {
         if let Some(vip) = nd::speaks_for(&bytes) {
-            inquiry::heard(cluster, vip.into());
-            conflict::beside(cluster, vip.into(), skb.source_mac());
+            inquiry::heard(driver.cluster(), vip.into());
+            aside::spoke(driver, snapshot, vip.into(), skb.source_mac());
         }
     }
 }

@@ -50,6 +50,9 @@ pub(crate) fn out(cluster: &Cluster, reason: OutReason) {
         OutReason::Version => "out: another version than the other hosts",
         OutReason::Key => "out: the other hosts do not know its key",
         OutReason::NoLink => "out: heartbeats pass one way only",
+        OutReason::ServedElsewhere => {
+            "out: another host serves the VIPs, and no heartbeat of it arrives: the switch withholds them"
+        }
         OutReason::Flapping => "out: it came and went too often",
         // What passes by itself, or was wanted.
         OutReason::None

@@ -75,13 +75,46 @@ load_end busy
 same "no client noticed" "$(field busy .requests)" "$(field busy .answered)"
 same "no host was lost or came" "$before" "$(generation h1)"
 
-# Where neither passes, each is alone: the relay is for that. Each hears the others answer for the VIP, and names one.
+# Where neither passes, each is alone: the relay is for that. One serves, and the others name it.
 block_heartbeats
-check "neither passes: hosts are alone" wait_until 20 members_are h1 eth0 1
-names_another() {
-	[[ $(shown "$1" '.[0].conflict.mac') == 02:00:00:00:00:0[123] ]]
+names() {
+	[[ $(shown "$1" '.[0].conflict.mac') == "02:00:00:00:00:0$2" ]]
 }
-for n in 1 2 3; do
-	check "neither passes: host $n names another host's NIC" wait_until 75 names_another "$n"
+reason_is() {
+	[ "$(out_reason "$1")" = "$2" ]
+}
+# aside N: host N does not serve, and says why.
+aside() {
+	reason_is "$1" served-elsewhere
+}
+check "neither passes: hosts are alone" wait_until 20 members_are h1 eth0 1
+for n in 2 3; do
+	check "neither passes: host $n stands aside" wait_until 20 aside "$n"
 done
-check "neither passes: in the kernel's log" grep -qE 'nlb: (10.0.0.10|fd00::a) is claimed by 02:00:00:00:00:0[123]' <<<"$(dmesg)"
+check "neither passes: host 2 names host 1" wait_until 20 names 2 1
+check "neither passes: in the kernel's log" grep -q 'nlb: out: another host serves the VIPs' <<<"$(dmesg)"
+check "neither passes: doctor says what helps" grep -q 'out: served-elsewhere.*EtherType 0x88b5' <<<"$(adm h3 doctor eth0)"
+one_answer "neither passes" alone
+one_answer "neither passes, IPv6" alone6 requests6
+pause 60
+same "a minute later: host 1 serves" null "$(out_reason 1)"
+for n in 2 3; do
+	check "a minute later: host $n stands aside" aside "$n"
+done
+same "nobody takes them for stations that keep asking" null "$(shown 1 '.[0].asking')"
+
+# One that begins gives way to the one that serves, whichever MAC is lower.
+leave 1
+one_serves() {
+	{ reason_is 2 null && aside 3; } || { aside 2 && reason_is 3 null; }
+}
+check "host 1 is gone: one of the others serves" wait_until 20 one_serves
+one_answer "host 1 is gone" second
+join 1 --vip "$VIP6"
+check "host 1 is back, and stands aside" wait_until 10 aside 1
+one_answer "host 1 is back" back
+pause 30
+same "nobody takes it for a station that keeps asking" "null null" "$(shown 2 '.[0].asking') $(shown 3 '.[0].asking')"
+unblock_heartbeats
+check "the filter is gone: one cluster" wait_agree 30 1 2 3
+one_answer "one cluster" healed

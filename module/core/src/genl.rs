@@ -747,6 +747,9 @@ named! {
         MapRefused = 14 "map-refused",
         /// Frames to a virtual MAC do not reach it, though heartbeats do. It owns nothing as long as others get them.
         Starved = 15 "starved",
+        /// It hears no heartbeat of any other host, and another station answers for the VIPs with the virtual MAC: a
+        /// host whose heartbeats are withheld. It does not serve beside that one.
+        ServedElsewhere = 16 "served-elsewhere",
     }
 }
 

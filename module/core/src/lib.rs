@@ -21,6 +21,7 @@
 
 pub mod announce;
 pub mod arp;
+pub mod aside;
 pub mod askers;
 pub mod assign;
 pub mod auth;

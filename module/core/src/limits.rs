@@ -193,6 +193,22 @@ pub const INQUIRE_ANSWER_NS: u64 = super::time::NS_PER_SEC;
 /// Questions in a row that nobody answers before that is told. One can get lost.
 pub const INQUIRE_TRIES: u32 = 4;
 
+/// How often a host asks for a VIP while it does not know whether another station speaks for it.
+pub const ASIDE_ASK_NS: u64 = 500 * super::time::NS_PER_MS;
+
+/// How long it asks nothing after an answer, while it does not serve beside that station: so rarely that the other does not
+/// take it for a station which keeps asking ([`ASKS_MANY`]).
+pub const ASIDE_REST_NS: u64 = 7 * super::time::NS_PER_SEC;
+
+/// Questions that nobody answers before it serves again. One can get lost.
+pub const ASIDE_TRIES: u32 = 3;
+
+/// The longest time for which a host does not serve beside another station, in nanoseconds: long enough for an operator who
+/// is called, to mend what keeps the heartbeats away. It ends although the other station may be there, for anybody on the
+/// segment can play one: he keeps a host that is alone from serving half of the time at the most, for it stands aside
+/// again only after it has heard nobody for as long.
+pub const ASIDE_MAX_NS: u64 = 3600 * super::time::NS_PER_SEC;
+
 /// How often it is looked whether what is accepted is answered: an operator wants to know within seconds, and 64 rules on 64
 /// processors take a look some 30 µs.
 pub const HEALTH_LOOK_NS: u64 = super::time::NS_PER_SEC;

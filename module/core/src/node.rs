@@ -79,6 +79,8 @@ pub enum Command {
     /// Whether frames to a virtual MAC fail to reach this host, though heartbeats do. The host gives its buckets up while
     /// others are better off.
     Starved(bool),
+    /// Whether another station serves the VIPs, and this host hears no heartbeat of it: see `aside.rs`.
+    ServedElsewhere(bool),
     /// Whether this host takes buckets of each slot. All slots of new rules are taken, and so are all when the host starts.
     Take {
         /// Digest of the rules that the slots are of.
@@ -298,6 +300,8 @@ pub struct Node<S: Storage> {
     /// When anybody was first asked since then.
     segment_asked: Option<Instant>,
     vip_missing: bool,
+    /// Another station serves the VIPs, and is not heard.
+    served_elsewhere: bool,
     /// Frames to a virtual MAC do not reach this host.
     starved: bool,
     /// It takes no buckets for that.
@@ -411,6 +415,7 @@ impl<S: Storage> Node<S> {
             segment_seen: None,
             segment_asked: None,
             vip_missing: false,
+            served_elsewhere: false,
             starved: false,
             stepped_back: false,
             agreed: Instant(0),

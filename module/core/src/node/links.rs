@@ -33,6 +33,12 @@ impl<S: Storage> Node<S> {
         self.ids.without(self.config.host).iter()
     }
 
+    /// Whether this host and another one hear each other.
+    #[must_use]
+    pub fn hears_others(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// How old what a host echoes of us may be. An echo is up to a period older than the frame that brings it, and
     /// what it echoes was sent up to a period before that; marks are that coarse, too.
     pub(super) fn echo_age_ns(&self) -> u64 {

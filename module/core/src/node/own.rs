@@ -491,7 +491,7 @@ impl<S: Storage> Node<S> {
 
     /// Whether this host must not serve anything now, whatever the map says.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.segment_up || self.segment_cut || self.vip_missing
+        !self.segment_up || self.segment_cut || self.vip_missing || self.served_elsewhere
     }
 
     /// Whether this host takes no buckets.

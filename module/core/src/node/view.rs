@@ -429,8 +429,10 @@ impl<S: Storage> Node<S> {
         // Through an interface that is unusable no VIP is delivered: it is the cause.
         let blocked = if self.vip_missing && self.segment_up {
             OutReason::VipMissing
-        } else {
+        } else if !self.segment_up || self.segment_cut {
             OutReason::InterfaceCut
+        } else {
+            OutReason::ServedElsewhere
         };
         if self.in_view() {
             return if self.is_blocked() {

@@ -8,6 +8,7 @@ mod world;
 
 mod announce;
 mod arp;
+mod aside;
 mod askers;
 mod assignment;
 mod cluster;

@@ -436,6 +436,10 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
             OutReason::VipMissing,
             "`nlbadm start IFACE` puts the VIPs back on their device, in the VRF of IFACE; find out what took them away",
         ),
+        (
+            OutReason::ServedElsewhere,
+            "let EtherType 0x88b5 or IP protocol 254 pass between the hosts, or carry heartbeats another way with `nlbadm relay`",
+        ),
     ];
     let found = remedies.iter().find(|(known, _)| known.name() == reason);
     found.map(|(_, remedy)| *remedy)
