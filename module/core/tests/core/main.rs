@@ -12,6 +12,7 @@ mod aside;
 mod askers;
 mod assignment;
 mod cluster;
+mod day;
 mod decide;
 mod defence;
 mod delivery;

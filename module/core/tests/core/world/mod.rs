@@ -92,6 +92,10 @@ pub struct World {
     pub nodes: Vec<Node<Tables>>,
     pub now: Instant,
     pub delay: u64,
+    /// Frames come up to so much later than that, at random.
+    pub jitter: u64,
+    /// So many of a thousand frames get lost.
+    pub loss: u64,
     /// So much longer do steps of changes take.
     pub change_delay: u64,
     /// The key of each host.
@@ -134,6 +138,8 @@ impl World {
                 .collect(),
             now: Instant(1_000_000_000),
             delay: MS,
+            jitter: 0,
+            loss: 0,
             change_delay: 0,
             keys: vec![ToyKey(77); hosts],
             cut: vec![vec![false; hosts]; hosts],
@@ -169,7 +175,7 @@ impl World {
     }
 
     pub fn command(&mut self, index: usize, command: Command) {
-        self.random += 7919;
+        self.random = self.random.wrapping_add(7919);
         let now = self.clock(index);
         self.nodes[index]
             .handle_command(now, command, self.random)
@@ -264,8 +270,23 @@ impl World {
         self.drain(index);
     }
 
+    /// A number below `below`, the same in each run.
+    pub fn random_below(&mut self, below: u64) -> u64 {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.random >> 33) % below.max(1)
+    }
+
     fn carry(&mut self, to: usize, path: Path, bytes: &[u8], mut delay: u64) {
         self.count += 1;
+        if self.loss > 0 && self.random_below(1000) < self.loss {
+            return;
+        }
+        if self.jitter > 0 {
+            delay += self.random_below(self.jitter);
+        }
         if bytes[5] == Kind::Change as u8 {
             delay += self.change_delay;
         }
