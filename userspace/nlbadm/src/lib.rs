@@ -22,6 +22,7 @@ mod module;
 mod obstacle;
 mod output;
 pub mod remote;
+pub mod replica;
 mod rulefile;
 mod rulename;
 mod source;
