@@ -31,6 +31,8 @@ pub(crate) enum Exit {
     Unwell = 8,
     /// The host would have to leave and join again.
     NeedsRestart = 9,
+    /// Somebody else's change of the file came first.
+    CameFirst = 10,
 }
 
 /// A failure: what to tell the user, and how the program ends.
@@ -67,6 +69,12 @@ impl Failure {
             Exit::NoCluster,
             format!("{name} has no cluster; `nlbadm show` lists the clusters of this host"),
         )
+    }
+
+    /// The exit code of nlbadm.
+    #[must_use]
+    pub fn exit(&self) -> u8 {
+        self.exit as u8
     }
 
     /// Says what could not be done.

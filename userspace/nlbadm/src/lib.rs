@@ -28,7 +28,10 @@ mod rulename;
 mod source;
 
 pub use self::{
-    cmd::remote::{CarriedOut, busy, carry_out},
+    cmd::{
+        apply::{Followed, could, fits, follow},
+        remote::{CarriedOut, busy, carry_out},
+    },
     config::{
         Action, Config, DIRECTORY, HealthCheck, HttpProbe, Machine, Probe, RuleCheck, Section,
     },
@@ -84,7 +87,21 @@ fn dispatch<K: Kernel + Host + Loader>(kernel: &mut K, cli: Cli) -> Result<(), F
         Verb::Display(target) => print(json, &cmd::display::run(kernel, &target)?),
         Verb::Queryport(args) => print(json, &cmd::queryport::run(kernel, &args)?),
         Verb::Up(args) => return cmd::up::run(kernel, &args),
+        Verb::Apply(args) if args.everywhere.on.is_some() => {
+            let (change, end) = cmd::everywhere::apply(&args)?;
+            print(json, &change)?;
+            return end;
+        }
         Verb::Apply(args) => return cmd::apply::run(kernel, json, &args),
+        Verb::Versions(args) => match args.content {
+            Some(number) => print(json, &cmd::everywhere::content(&args, number)?),
+            None => print(json, &cmd::everywhere::versions(&args)?),
+        },
+        Verb::Rollback(args) => {
+            let (change, end) = cmd::everywhere::rollback(&args)?;
+            print(json, &change)?;
+            return end;
+        }
         Verb::Reload(target) => return cmd::reload::run(kernel, json, &target),
         Verb::Upgrade(args) => print(json, &cmd::upgrade::run(kernel, &args)?),
         Verb::Check(args) => print(json, &cmd::check::run(kernel, &args)?),

@@ -35,6 +35,7 @@ use crate::{
     log,
     marks::Marks,
     remote::{Book, Remote},
+    replica::{News as FileNews, Replicas},
     report,
     schedule::Schedule,
     socket::{Question, Socket},
@@ -70,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         let (found, answers) = mpsc::channel(QUEUE);
         let (asked, questions) = mpsc::channel(QUEUE);
         let (hears, heard) = mpsc::channel(QUEUE);
+        let (told, of_files) = mpsc::unbounded_channel();
         if let Some(place) = place {
             tokio::spawn(exporter::run(place, asked.clone(), EXPORT_AGAIN));
         }
@@ -81,6 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             schedule: Schedule::new(found),
             hooks: Hooks::start(arguments.hooks.clone()),
             remote: Remote::default(),
+            replicas: Replicas::new(arguments.state_directory.clone(), told),
+            is_ready: false,
             book: Book::default(),
             asked: Linux::default(),
         };
@@ -89,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
             answers,
             questions,
             heard,
+            of_files,
         };
         daemon.serve(inputs).await
     })
@@ -129,6 +134,9 @@ struct Daemon {
     schedule: Schedule,
     hooks: Hooks,
     remote: Remote,
+    replicas: Replicas,
+    /// Whether systemd was told that it is.
+    is_ready: bool,
     book: Book,
     /// For the book.
     asked: Linux,
@@ -139,6 +147,7 @@ struct Inputs {
     answers: mpsc::Receiver<(CheckId, Answer)>,
     questions: mpsc::Receiver<Question>,
     heard: mpsc::Receiver<Heard>,
+    of_files: mpsc::UnboundedReceiver<FileNews>,
 }
 
 /// What makes the process act.
@@ -150,6 +159,8 @@ enum Wake {
     /// The state of a cluster may have changed.
     Look,
     Reload,
+    /// Of files that all hosts have the same.
+    File(FileNews),
     End,
 }
 
@@ -166,7 +177,10 @@ impl Daemon {
         let all = self.host.watches().len();
         let plural = if all == 1 { "" } else { "s" };
         log!("{all} check{plural}, {new} of them new");
-        self.remote.set(read.access);
+        self.replicas.set(read.replicas);
+        let mut access = read.access;
+        access.replicas = self.replicas.access();
+        self.remote.set(access);
         self.note_hosts();
     }
 
@@ -182,12 +196,14 @@ impl Daemon {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        notify(&[NotifyState::Ready]);
+        // What is ordered behind this process serves clients: it waits until the file is that of the cluster, or for a while.
+        self.ready();
         loop {
             let wake = tokio::select! {
                 Some((id, answer)) = inputs.answers.recv() => Wake::Answer(id, answer),
                 Some(question) = inputs.questions.recv() => Wake::Question(question),
                 Some(heard) = inputs.heard.recv() => Wake::Heard(heard),
+                Some(news) = inputs.of_files.recv() => Wake::File(news),
                 _ = ticks.tick() => Wake::Look,
                 _ = hangup.recv() => Wake::Reload,
                 _ = terminate.recv() => Wake::End,
@@ -227,9 +243,19 @@ impl Daemon {
                 self.reload();
                 notify(&[NotifyState::Ready]);
             }
+            Wake::File(FileNews::File) => self.reload(),
+            Wake::File(FileNews::Synced) => self.ready(),
             Wake::End => {}
         }
         Ok(())
+    }
+
+    /// Tells systemd once that it is ready, when it is.
+    fn ready(&mut self) {
+        if !self.is_ready && self.replicas.are_synced() {
+            self.is_ready = true;
+            notify(&[NotifyState::Ready]);
+        }
     }
 
     /// Tells programs what has become of the checks.

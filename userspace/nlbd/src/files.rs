@@ -10,9 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nlbadm::{Config, Failure, Machine, remote::ControlKey};
+use nlbadm::{Config, Failure, Machine, Section, remote::ControlKey};
 
-use crate::{host::ClusterChecks, log, remote::Access};
+use crate::{host::ClusterChecks, log, remote::Access, replica::Setup};
 
 /// The files of clusters, and what each said when it was right last.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ struct Part {
     vips: Vec<IpAddr>,
     /// Whether there shall be remote control, and the key of it.
     control: Option<ControlKey>,
+    /// Whether all hosts have the file the same.
+    replica: Option<Setup>,
 }
 
 /// What the files say.
@@ -41,6 +43,8 @@ pub(crate) struct Read {
     pub(crate) checks: Vec<ClusterChecks>,
     /// The clusters with remote control.
     pub(crate) access: Access,
+    /// The clusters whose file all hosts have the same.
+    pub(crate) replicas: Vec<Setup>,
     /// Whether there was a file that could not be read.
     pub(crate) unread: bool,
 }
@@ -100,7 +104,23 @@ impl Files {
             read.checks.push(part.checks.clone());
         }
         read.access.keys = self.keys();
+        read.replicas = self.replicas();
         read
+    }
+
+    /// The clusters whose file all hosts have the same. Where two files are of one cluster, nobody knows which one it is.
+    fn replicas(&self) -> Vec<Setup> {
+        let parts = || self.good.values().flatten();
+        let of = |name: &str| parts().filter(|part| part.checks.cluster == name).count();
+        let setups = parts().filter_map(|part| part.replica.clone());
+        let (one, several): (Vec<_>, Vec<_>) = setups.partition(|it| of(&it.cluster) == 1);
+        for setup in several {
+            log!(
+                "no replication of {}: there are several files of it",
+                setup.cluster
+            );
+        }
+        one
     }
 
     /// The keys of remote control. Where two files are of one cluster, nobody knows which one counts.
@@ -123,10 +143,13 @@ impl Files {
 /// What a file says; nothing if it has no section for this host.
 fn part(file: &Path, machine: &Machine, section: Option<&str>) -> Result<Option<Part>, Failure> {
     let config = Config::read(file)?;
-    if let Err(failure) = config.section(machine, section) {
-        log!("no part in the cluster {}: {failure}", config.name());
-        return Ok(None);
-    }
+    let own = match config.section(machine, section) {
+        Ok(own) => own,
+        Err(failure) => {
+            log!("no part in the cluster {}: {failure}", config.name());
+            return Ok(None);
+        }
+    };
     Ok(Some(Part {
         checks: ClusterChecks {
             cluster: config.name().into(),
@@ -134,7 +157,24 @@ fn part(file: &Path, machine: &Machine, section: Option<&str>) -> Result<Option<
         },
         vips: config.vips().to_vec(),
         control: control(&config),
+        replica: replica(&config, file, own, section),
     }))
+}
+
+/// What there is to know where all hosts have the file the same. Without a right key they do not.
+fn replica(config: &Config, file: &Path, own: &Section, section: Option<&str>) -> Option<Setup> {
+    let key = ControlKey::of_file(config);
+    let key = key.map_err(|failure| log!("no replication of {}: {failure}", config.name()));
+    let host = |it: &Section| (it.id, it.name.clone(), it.dedicated());
+    Some(Setup {
+        cluster: config.name().into(),
+        file: file.into(),
+        section: section.map(str::to_owned),
+        own: own.id,
+        name: own.name.clone(),
+        key: key.ok()??,
+        hosts: config.hosts().iter().map(host).collect(),
+    })
 }
 
 /// The key of remote control. Without a right one there is none; the checks do not depend on it.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! `nlbd`, the optional daemon of a host: it checks whether the services that its clusters are for are well, and gives
-//! new clients to the other hosts when they are not. Where the file of a cluster has it on, it does what other hosts ask for.
+//! new clients to the other hosts when they are not. Where the file of a cluster has it on, it does what other hosts ask for, and
+//! keeps that file the same on all of them.
 //!
 //! Packets and membership do not go through it: it may be killed at any moment.
 
@@ -21,6 +22,7 @@ mod log;
 mod marks;
 mod probe;
 mod remote;
+mod replica;
 mod report;
 mod schedule;
 mod socket;
@@ -48,6 +50,10 @@ struct Arguments {
     /// Directory for the socket, and for the note of what was given up; it is made if it is not there
     #[arg(long, value_name = "DIR", default_value = "/run/nlb")]
     run_directory: PathBuf,
+
+    /// Directory for the versions of files that all hosts of a cluster have the same; it is made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/nlb")]
+    state_directory: PathBuf,
 
     /// Where metrics are to be had, as OpenMetrics: ADDRESS:PORT, or the path of a Unix socket [default: nowhere]
     #[arg(

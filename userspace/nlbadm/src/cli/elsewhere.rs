@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Target, hosts::Hosts};
+use super::{
+    Target,
+    hosts::{Hosts, hosts},
+};
 use crate::rulename::RuleName;
 
 /// The hosts that shall do it.
@@ -30,10 +33,6 @@ fn reply_within(text: &str) -> Result<Duration, String> {
         return Err("it is a time of more than 0s, and up to 1h".into());
     }
     Ok(time)
-}
-
-fn hosts(text: &str) -> Result<Hosts, String> {
-    text.parse()
 }
 
 /// A cluster, on this host or others.

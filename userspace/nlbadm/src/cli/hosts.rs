@@ -11,6 +11,11 @@ use nlb_core::limits::HOSTS_MAX;
 
 use crate::failure::Failure;
 
+/// For arguments.
+pub(super) fn hosts(text: &str) -> Result<Hosts, String> {
+    text.parse()
+}
+
 /// The hosts that are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {

@@ -4,6 +4,7 @@
 
 mod choice;
 mod elsewhere;
+mod everywhere;
 mod hosts;
 #[cfg(test)]
 mod pages;
@@ -16,6 +17,8 @@ use nlb_core::limits::TOLERANCE_DEFAULT;
 
 pub(crate) use self::choice::{AffinityArg, EchoArg, ModeArg, Protocol, ResponderArg};
 pub(crate) use self::elsewhere::{Controlled, Elsewhere, RuleControl};
+pub(crate) use self::everywhere::{Everywhere, Rollback, Versions};
+pub(crate) use self::hosts::Hosts;
 pub(crate) use self::value::{Addresses, seconds};
 use self::value::{
     addresses, cluster_name, host_id, key_id, mac, new_vips, period, priority, sessions_max,
@@ -39,7 +42,8 @@ Exit codes:
   6  no such cluster
   7  exists already, or busy
   8  doctor has found a problem, or import has words that it does not understand
-  9  apply needs --restart";
+  9  apply needs --restart
+ 10  somebody else's change of the file came first";
 
 /// Configures and shows nlb clusters: many hosts, one virtual IP address, no balancer in front.
 #[derive(Debug, Parser)]
@@ -67,6 +71,10 @@ pub(crate) enum Verb {
     /// Make this host what the file of a cluster says, by the smallest change, and print that as a diff
     #[command(after_help = APPLY_HELP)]
     Apply(Apply),
+    /// Show the versions of a file that all hosts have the same, and which host has which
+    Versions(Versions),
+    /// Bring an earlier version of the file back, on all hosts
+    Rollback(Rollback),
     /// Apply the file of a cluster that exists, /etc/nlb/NAME.toml, again
     Reload(Target),
     /// Replace the module in the kernel by the one that is installed: drain this host, and let it join again
@@ -303,9 +311,35 @@ pub(crate) struct Apply {
     /// Wait so long for the interface to appear, as at boot
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) wait: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+}
+
+impl Apply {
+    /// That of a file, without options.
+    pub(crate) fn of(file: PathBuf) -> Self {
+        // Time that connections would get if the host had to leave.
+        const DRAIN_TIMEOUT: u32 = 60;
+        Apply {
+            file,
+            dry_run: false,
+            host: None,
+            restart: false,
+            drain_timeout: DRAIN_TIMEOUT,
+            no_start: false,
+            start: false,
+            wait: None,
+            everywhere: Everywhere::default(),
+        }
+    }
 }
 
 const APPLY_HELP: &str = "\
+With --on all, nlbd brings the file to all hosts of the cluster, or to none: it becomes /etc/nlb/NAME.toml on each of them, and
+each is made what it says, without a restart. It takes `replicate = true` in the file. A host that cannot have it is named;
+--without leaves it out. `nlbadm versions` shows what was applied so, `nlbadm rollback` takes it back.
+
 Nothing is done where nothing differs. Rules, load weight and the number of sessions change while the host serves; all
 else only with --restart, and else the exit code is 9. The state of a host in the file counts when its cluster is made, and
 with --start.";

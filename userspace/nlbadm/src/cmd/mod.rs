@@ -13,6 +13,7 @@ pub(crate) mod counters;
 pub(crate) mod display;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod everywhere;
 pub(crate) mod export;
 pub(crate) mod genkey;
 pub(crate) mod history;
@@ -33,6 +34,8 @@ pub(crate) mod show;
 pub(crate) mod up;
 pub(crate) mod upgrade;
 mod vips;
+
+pub(crate) use self::everywhere::clock_note;
 
 use std::{
     thread::sleep,

@@ -12,9 +12,6 @@ use crate::{
     kernel::Kernel,
 };
 
-/// Time that connections would get if the host had to leave, which `reload` never lets it.
-const DRAIN_TIMEOUT: u32 = 60;
-
 /// Makes the host what its file says, as far as that needs no restart.
 pub(crate) fn run<K: Kernel + Host>(
     kernel: &mut K,
@@ -26,16 +23,7 @@ pub(crate) fn run<K: Kernel + Host>(
 }
 
 fn apply_of(name: &str) -> Apply {
-    Apply {
-        file: Path::new(config::DIRECTORY).join(format!("{name}.toml")),
-        dry_run: false,
-        host: None,
-        restart: false,
-        drain_timeout: DRAIN_TIMEOUT,
-        no_start: false,
-        start: false,
-        wait: None,
-    }
+    Apply::of(Path::new(config::DIRECTORY).join(format!("{name}.toml")))
 }
 
 #[cfg(test)]

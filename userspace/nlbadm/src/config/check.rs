@@ -142,6 +142,7 @@ fn unique<T: Debug + PartialEq>(
 pub(super) fn all(config: &Config) -> Result<(), Failure> {
     key(config)?;
     control_key(config)?;
+    replicate(config)?;
     virtual_mac(config)?;
     for host in &config.hosts {
         dedicated(config, host)?;
@@ -183,6 +184,15 @@ fn control_key(config: &Config) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+fn replicate(config: &Config) -> Result<(), Failure> {
+    let keys = [config.control_key(), config.key()];
+    if !config.replicates() || keys.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    let why = "the hosts of a cluster without a key cannot trust each other with its file: give it a key, or remote control";
+    Err(config.source.refuse(place(&config.cluster.replicate), why))
 }
 
 fn virtual_mac(config: &Config) -> Result<(), Failure> {

@@ -52,6 +52,7 @@ pub(super) struct FileCluster {
     pub(super) sessions_max: Optional<Within<0, SESSIONS_MAX_MAX>>,
     pub(super) remote_control: Optional<bool>,
     pub(super) control_key_file: Optional<Text<PathBuf>>,
+    pub(super) replicate: Optional<bool>,
 }
 
 /// `[host.NAME]`: what is a host's own.

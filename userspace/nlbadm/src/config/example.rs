@@ -22,6 +22,7 @@ key-file = "/etc/nlb/web.key"   # as `nlbadm genkey` prints it [/etc/nlb/NAME.ke
 key-id = 1                      # 1 to 255 [1]
 remote-control = true           # whether nlbd, where it runs, does what other hosts ask for [false]
 control-key-file = "/etc/nlb/web.control"   # its key, made by `nlbadm genkey` as well [/etc/nlb/NAME.control]
+replicate = true                # whether nlbd of all hosts keeps this file the same everywhere [false]
 # no-key = true                         anyone on the segment may take part
 # affinity = "single"                   of the default rule, where the file has no [[rule]]
 

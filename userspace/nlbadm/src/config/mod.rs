@@ -138,7 +138,7 @@ impl Config {
     /// # Errors
     ///
     /// If it is not right, with the place.
-    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Failure> {
+    pub fn parse(path: &Path, text: String) -> Result<Self, Failure> {
         let source = Source::with_columns(path.display().to_string(), text);
         let wrong = |error: toml::de::Error| {
             // What the parser says of a line that ends too early has several lines.
@@ -223,7 +223,8 @@ impl Config {
     }
 
     /// The sections of hosts, in order of their ids.
-    pub(crate) fn hosts(&self) -> &[Section] {
+    #[must_use]
+    pub fn hosts(&self) -> &[Section] {
         &self.hosts
     }
 
@@ -237,6 +238,18 @@ impl Config {
     #[must_use]
     pub fn control_key(&self) -> Option<&Path> {
         self.control_key.as_deref()
+    }
+
+    /// Whether the hosts keep this file the same everywhere.
+    #[must_use]
+    pub fn replicates(&self) -> bool {
+        get(&self.cluster.replicate).is_some_and(|&it| it)
+    }
+
+    /// All of the text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.source.text()
     }
 
     /// What a host shall be set to.
@@ -333,7 +346,8 @@ impl Config {
 
 impl Section {
     /// The address that the file gives the host; none if it takes that of the interface.
-    pub(crate) fn dedicated(&self) -> Option<IpAddr> {
+    #[must_use]
+    pub fn dedicated(&self) -> Option<IpAddr> {
         get(&self.host.dedicated).map(|it| it.0)
     }
 

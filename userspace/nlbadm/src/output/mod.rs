@@ -15,6 +15,7 @@ pub(crate) mod counters;
 pub(crate) mod display;
 pub(crate) mod doctor;
 pub(crate) mod event;
+pub(crate) mod everywhere;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod keys;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The channel of remote control: Noise NNpsk0 (<https://noiseprotocol.org/noise.html>, revision 34) between two that have
-//! the control key.
+//! The channel between hosts: Noise NNpsk0 (<https://noiseprotocol.org/noise.html>, revision 34) between two that have one
+//! key. What it is for, remote control or the file of a cluster, is sealed with the first frame.
 //!
 //! The first frame costs whoever has not the key a wrong tag, before any curve is computed. One that is recorded and
 //! played again gets an answer that nobody but its first sender can use: what is asked for comes after it, sealed with keys
@@ -16,14 +16,33 @@ use super::ControlKey;
 /// Names of what the channel is made of; both sides have the same, or do not understand each other.
 const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 
-/// Begins the first frame: protocol and version.
-const MAGIC: &[u8] = b"nlbctl1";
+/// What a channel is for. Each has a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Remote control.
+    Control,
+    /// The file of a cluster on all hosts.
+    Replica,
+}
+
+/// Longest beginning of the first frame, in bytes.
+const MAGIC: usize = 7;
+
+impl Purpose {
+    /// Begins the first frame: protocol and version.
+    fn magic(self) -> &'static [u8; MAGIC] {
+        match self {
+            Purpose::Control => b"nlbctl1",
+            Purpose::Replica => b"nlbrep1",
+        }
+    }
+}
 
 /// Longest frame, in bytes, without its length.
 pub const FRAME_MAX: usize = 16 * 1024;
 
 /// Longest first frame, in bytes: magic, length of the name, name, ephemeral key and tag.
-pub const GREETING_MAX: usize = MAGIC.len() + 1 + NAME_MAX + 32 + TAG;
+pub const GREETING_MAX: usize = MAGIC + 1 + NAME_MAX + 32 + TAG;
 
 /// Longest message, in bytes: a file of rules with room to spare.
 const MESSAGE_MAX: usize = 512 * 1024;
@@ -75,8 +94,12 @@ pub struct Calling(HandshakeState);
 /// # Errors
 ///
 /// If there are no random numbers.
-pub fn call(cluster: &str, key: &ControlKey) -> Result<(Calling, Vec<u8>), Refused> {
-    let head = head(cluster);
+pub fn call(
+    purpose: Purpose,
+    cluster: &str,
+    key: &ControlKey,
+) -> Result<(Calling, Vec<u8>), Refused> {
+    let head = head(purpose, cluster);
     let mut state = builder(&head, key)?.build_initiator()?;
     let mut first = vec![0; GREETING_MAX];
     first[..head.len()].copy_from_slice(&head);
@@ -100,6 +123,8 @@ impl Calling {
 /// A first frame that came.
 #[derive(Clone, Copy, Debug)]
 pub struct Called<'a> {
+    /// What it is for, as the sender says.
+    pub purpose: Purpose,
     /// The cluster that it is for, as the sender says.
     pub cluster: &'a str,
     message: &'a [u8],
@@ -109,13 +134,18 @@ impl<'a> Called<'a> {
     /// Reads a first frame; none if it is of no such protocol. It is not known yet whether the sender has the key.
     #[must_use]
     pub fn read(frame: &'a [u8]) -> Option<Self> {
-        let rest = frame.strip_prefix(MAGIC)?;
+        let of = |purpose: Purpose| Some((purpose, frame.strip_prefix(purpose.magic())?));
+        let (purpose, rest) = of(Purpose::Control).or_else(|| of(Purpose::Replica))?;
         let (&length, rest) = rest.split_first()?;
         let (name, message) = rest.split_at_checked(length.into())?;
         let cluster = std::str::from_utf8(name)
             .ok()
             .filter(|_| name.len() <= NAME_MAX)?;
-        Some(Called { cluster, message })
+        Some(Called {
+            purpose,
+            cluster,
+            message,
+        })
     }
 
     /// Answers: the channel, and the frame that the sender waits for.
@@ -124,7 +154,7 @@ impl<'a> Called<'a> {
     ///
     /// If the sender has not the key.
     pub fn answer(&self, key: &ControlKey) -> Result<(Channel, Vec<u8>), Refused> {
-        let mut state = builder(&head(self.cluster), key)?.build_responder()?;
+        let mut state = builder(&head(self.purpose, self.cluster), key)?.build_responder()?;
         state.read_message(self.message, &mut [0; 64])?;
         let mut answer = vec![0; 64];
         let length = state.write_message(&[], &mut answer)?;
@@ -133,9 +163,9 @@ impl<'a> Called<'a> {
     }
 }
 
-fn head(cluster: &str) -> Vec<u8> {
+fn head(purpose: Purpose, cluster: &str) -> Vec<u8> {
     let length = u8::try_from(cluster.len()).unwrap_or(u8::MAX);
-    [MAGIC, &[length], cluster.as_bytes()].concat()
+    [purpose.magic(), &[length][..], cluster.as_bytes()].concat()
 }
 
 fn builder<'a>(head: &'a [u8], key: &'a ControlKey) -> Result<Builder<'a>, snow::Error> {
@@ -215,7 +245,7 @@ mod tests {
     }
 
     fn channels() -> (Channel, Channel) {
-        let (calling, first) = call("web", &key(1)).unwrap();
+        let (calling, first) = call(Purpose::Control, "web", &key(1)).unwrap();
         assert!(first.len() <= GREETING_MAX);
         let called = Called::read(&first).unwrap();
         assert_eq!(called.cluster, "web");
@@ -266,12 +296,18 @@ mod tests {
 
     #[test]
     fn without_the_key_nothing_is_understood() {
-        let (calling, first) = call("web", &key(1)).unwrap();
+        let (calling, first) = call(Purpose::Control, "web", &key(1)).unwrap();
         let called = Called::read(&first).unwrap();
         assert!(called.answer(&key(2)).is_err());
         // The name is sealed as well.
         let other = Called {
             cluster: "wet",
+            ..called
+        };
+        assert!(other.answer(&key(1)).is_err());
+        // So is what it is for.
+        let other = Called {
+            purpose: Purpose::Replica,
             ..called
         };
         assert!(other.answer(&key(1)).is_err());
@@ -289,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_was_recorded_is_of_no_use() {
-        let (calling, first) = call("web", &key(1)).unwrap();
+        let (calling, first) = call(Purpose::Control, "web", &key(1)).unwrap();
         let called = Called::read(&first).unwrap();
         let (mut here, answer) = called.answer(&key(1)).unwrap();
         let mut there = calling.answered(&answer).unwrap();
@@ -304,8 +340,13 @@ mod tests {
 
     #[test]
     fn fuzz_control_channel() {
-        let (_, first) = call("web", &key(1)).unwrap();
-        let fuzz = nlb_fuzz::Fuzz::new("control-channel").seeds([first.as_slice(), MAGIC, b""]);
+        let (_, first) = call(Purpose::Control, "web", &key(1)).unwrap();
+        let fuzz = nlb_fuzz::Fuzz::new("control-channel").seeds([
+            first.as_slice(),
+            b"nlbctl1",
+            b"nlbrep1",
+            b"",
+        ]);
         fuzz.longest(FRAME_MAX).run(|frame| {
             let outcome = match Called::read(frame) {
                 None => "no greeting",

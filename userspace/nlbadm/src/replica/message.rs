@@ -78,7 +78,7 @@ pub enum Reply {
 }
 
 /// How a host stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Status {
     /// Its id.
@@ -120,9 +120,10 @@ impl Status {
 }
 
 /// The file of a host, beside the version in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileState {
+    #[default]
     /// It is that, or there is no version yet.
     Same,
     /// Somebody has changed it since.
@@ -154,7 +155,13 @@ pub enum Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::version::tests::version, *};
+    use super::{
+        super::{
+            state::{HISTORY_MAX, State, Step},
+            version::{Digest, tests::version},
+        },
+        *,
+    };
 
     #[test]
     fn requests_are_what_they_were() {
@@ -182,5 +189,51 @@ mod tests {
             let sent = serde_json::to_vec(&request).unwrap();
             assert_eq!(serde_json::from_slice::<Request>(&sent).unwrap(), request);
         }
+    }
+
+    #[test]
+    fn fuzz_replica_message() {
+        let version = version(8, 2, "new");
+        let change = Staged {
+            version: version.clone(),
+            base: None,
+            hosts: vec![1, 2],
+        };
+        let stage = Ask::Stage {
+            change: change.clone(),
+            text: "new".into(),
+        };
+        let seeds = [
+            stage,
+            Ask::Status,
+            Ask::Commit(version.clone()),
+            Ask::Fetch(Some(8)),
+        ];
+        let request = |ask| serde_json::to_vec(&Request { from: 2, ask }).unwrap();
+        let mut seeds: Vec<_> = seeds.map(request).into();
+        let state = State {
+            staged: Some(change),
+            ..State::default()
+        };
+        seeds.push(serde_json::to_vec(&state).unwrap());
+        let seeds = seeds.iter().map(Vec::as_slice);
+        let fuzz = nlb_fuzz::Fuzz::new("replica-message").seeds(seeds);
+        fuzz.longest(2048).run(|message| {
+            let state = serde_json::from_slice(message).unwrap_or(state.clone());
+            let outcome = match serde_json::from_slice::<Request>(message) {
+                Err(_) => "no request",
+                Ok(request) => match state.step(&request.ask) {
+                    Step::Stays(_) => "stays",
+                    Step::Becomes { state, text, .. } => {
+                        // What is in force or waits has a content that is known.
+                        let known = text
+                            .is_none_or(|text| state.digests().any(|it| it == Digest::of(&text)));
+                        assert!(known && state.history.len() <= HISTORY_MAX.max(1));
+                        "becomes"
+                    }
+                },
+            };
+            nlb_fuzz::outcome(outcome)
+        });
     }
 }

@@ -17,11 +17,10 @@ mod sim;
 mod state;
 mod version;
 
-pub(crate) use self::version::clock;
 pub use self::{
     change::{CAME_FIRST, Change, Outcome, Why},
     fate::{ANSWER, DECIDE, Fate, GIVE_UP, HOLD, fate},
     message::{Ask, FileState, Refusal, Reply, Request, Staged, Status},
     state::{HISTORY_MAX, State, Step},
-    version::{Digest, NUMBER_MAX, Version},
+    version::{Digest, NUMBER_MAX, Version, clock},
 };

@@ -21,8 +21,10 @@ pub struct State {
     pub current: Option<Version>,
     /// What waits for word whether it comes into force.
     pub staged: Option<Staged>,
-    /// Number of the version that was put where the file is.
-    pub placed: Option<u64>,
+    /// The content that was put where the file is.
+    pub placed: Option<Digest>,
+    /// The content that the host was made what it says.
+    pub followed: Option<Digest>,
     /// The versions that were in force, the oldest first, with the current one.
     pub history: Vec<Version>,
 }

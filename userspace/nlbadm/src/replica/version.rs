@@ -115,8 +115,9 @@ impl fmt::Display for Version {
     }
 }
 
-/// A time of the day: RFC 3339, UTC.
-pub(crate) fn clock(seconds: u64) -> String {
+/// A time in seconds since 1970: RFC 3339, UTC.
+#[must_use]
+pub fn clock(seconds: u64) -> String {
     // Later than any clock may say, that library would not print it.
     const LAST: u64 = 253_402_300_799;
     let since = std::time::Duration::from_secs(seconds.min(LAST));

@@ -11,7 +11,7 @@ use std::{
 
 use nlbadm::{
     CarriedOut,
-    remote::{Called, Channel, FRAME_MAX, GREETING_MAX, Refused, frame},
+    remote::{Called, Channel, ControlKey, FRAME_MAX, GREETING_MAX, Purpose, Refused, frame},
 };
 use socket2::{Domain, Socket, Type};
 use tokio::{
@@ -27,7 +27,7 @@ use super::{
     refusals::Refusals,
     waiting::{Place, Waiting},
 };
-use crate::{log, socket::PAUSE};
+use crate::{log, replica::Replica, socket::PAUSE};
 
 /// How long who connects may take to show that it has the key, and to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -186,6 +186,8 @@ async fn serve_one(mut stream: TcpStream, from: IpAddr, place: Place, shared: Sh
 /// What somebody with a key asks for.
 struct Asked {
     cluster: String,
+    /// Where it is about the file of the cluster.
+    replica: Option<Arc<Replica>>,
     channel: Channel,
     message: Vec<u8>,
 }
@@ -194,12 +196,7 @@ async fn asked(stream: &mut TcpStream, access: &RwLock<Access>, place: Place) ->
     stream.set_nodelay(true)?;
     let greeting = receive(stream, GREETING_MAX).await?;
     let called = Called::read(&greeting).ok_or(Refused)?;
-    let key = access
-        .read()
-        .ok()
-        .and_then(|access| access.keys.get(called.cluster).cloned());
-    let key =
-        key.ok_or_else(|| io::Error::other("it asks for a cluster without remote control"))?;
+    let (key, replica) = key_of(&called, access)?;
     let (mut channel, answer) = called.answer(&key)?;
     stream.write_all(&frame(&answer)).await?;
     let mut opened = channel.open(&receive(stream, FRAME_MAX).await?)?;
@@ -209,11 +206,33 @@ async fn asked(stream: &mut TcpStream, access: &RwLock<Access>, place: Place) ->
         if let Some(message) = opened {
             return Ok(Asked {
                 cluster: called.cluster.into(),
+                replica,
                 channel,
                 message,
             });
         }
         opened = channel.open(&receive(stream, FRAME_MAX).await?)?;
+    }
+}
+
+/// The key of what somebody wants, and what answers where it is about the file of a cluster.
+fn key_of(
+    called: &Called<'_>,
+    access: &RwLock<Access>,
+) -> io::Result<(ControlKey, Option<Arc<Replica>>)> {
+    let access = access.read().map_err(|_| ErrorKind::Other)?;
+    match called.purpose {
+        Purpose::Control => {
+            let key = access.keys.get(called.cluster).cloned();
+            let none = || io::Error::other("it asks for a cluster without remote control");
+            Ok((key.ok_or_else(none)?, None))
+        }
+        Purpose::Replica => {
+            let replica = access.replicas.get(called.cluster).cloned();
+            let none = || io::Error::other("it asks for the file of a cluster without replication");
+            let replica = replica.ok_or_else(none)?;
+            Ok((replica.key(), Some(replica)))
+        }
     }
 }
 
@@ -231,9 +250,14 @@ async fn receive(stream: &mut TcpStream, longest: usize) -> io::Result<Vec<u8>> 
 async fn carry_out(mut stream: TcpStream, from: IpAddr, asked: Asked, shared: &Shared) {
     let Asked {
         cluster,
+        replica,
         mut channel,
         message,
     } = asked;
+    if let Some(replica) = replica {
+        answer(stream, from, channel, message, &replica, shared).await;
+        return;
+    }
     // Held until the reply is on its way: the end waits for it.
     let room = shared.room.try_acquire();
     let turn = match &room {
@@ -263,9 +287,41 @@ async fn carry_out(mut stream: TcpStream, from: IpAddr, asked: Asked, shared: &S
     }
 }
 
+/// Answers about the file of a cluster.
+async fn answer(
+    mut stream: TcpStream,
+    from: IpAddr,
+    mut channel: Channel,
+    message: Vec<u8>,
+    replica: &Arc<Replica>,
+    shared: &Shared,
+) {
+    // Held until the reply is on its way: the end waits for it. Where there is no room, who asks tries again.
+    let Ok(_room) = shared.room.acquire().await else {
+        return;
+    };
+    let replica = Arc::clone(replica);
+    // It waits for the disk.
+    let done = tokio::task::spawn_blocking(move || replica.answer(from, &message)).await;
+    match done {
+        Ok((reply, told)) => {
+            if let Some(told) = told {
+                log!("replication: {from}: {told}");
+            }
+            if let Ok(reply) = channel.seal(&reply) {
+                // Who asked may have gone.
+                drop(timeout(PATIENCE, stream.write_all(&reply)).await);
+            }
+        }
+        Err(error) => log!("replication: {from}: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use nlbadm::remote::{ControlKey, call};
+    use std::collections::BTreeSet;
+
+    use nlbadm::remote::call;
 
     use super::*;
 
@@ -285,25 +341,31 @@ mod tests {
 
     /// A port where somebody with the key `A` of the cluster `web` listens.
     async fn listening() -> SocketAddr {
+        let access = Access {
+            keys: [("web".into(), key('A'))].into(),
+            replicas: [].into(),
+            vips: [VIP.into()].into(),
+        };
+        listening_for(access).await
+    }
+
+    async fn listening_for(access: Access) -> SocketAddr {
         let listener = listen_at(Ipv4Addr::UNSPECIFIED.into(), 0).unwrap();
         let port = listener.local_addr().unwrap().port();
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
-        let access = Access {
-            keys: [("web".into(), key('A'))].into(),
-            vips: [VIP.into()].into(),
-        };
         let shared = Shared::new(Arc::new(RwLock::new(access)));
         tokio::spawn(async move { accept(listener, &shared).await });
         address
     }
 
     async fn connect(
+        purpose: Purpose,
         to: SocketAddr,
         cluster: &str,
         key: &ControlKey,
     ) -> io::Result<(TcpStream, Channel)> {
         let mut stream = TcpStream::connect(to).await?;
-        let (calling, first) = call(cluster, key)?;
+        let (calling, first) = call(purpose, cluster, key)?;
         stream.write_all(&frame(&first)).await?;
         let answer = receive(&mut stream, FRAME_MAX).await?;
         Ok((stream, calling.answered(&answer)?))
@@ -315,7 +377,17 @@ mod tests {
         key: &ControlKey,
         message: &[u8],
     ) -> io::Result<String> {
-        let (mut stream, mut channel) = connect(to, cluster, key).await?;
+        ask_for(Purpose::Control, to, cluster, key, message).await
+    }
+
+    async fn ask_for(
+        purpose: Purpose,
+        to: SocketAddr,
+        cluster: &str,
+        key: &ControlKey,
+        message: &[u8],
+    ) -> io::Result<String> {
+        let (mut stream, mut channel) = connect(purpose, to, cluster, key).await?;
         stream.write_all(&channel.seal(message)?).await?;
         loop {
             let frame = receive(&mut stream, FRAME_MAX).await?;
@@ -345,6 +417,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_key_opens_its_own_door() {
+        let folder = tempfile::tempdir().unwrap();
+        let replica = Replica::for_tests(folder.path(), key('C'));
+        let access = Access {
+            keys: [("web".into(), key('A'))].into(),
+            replicas: [("web".into(), replica)].into(),
+            vips: BTreeSet::new(),
+        };
+        let to = listening_for(access).await;
+        let status = br#"{"from":2,"ask":"status"}"#;
+        for (purpose, letter, opens) in [
+            (Purpose::Control, 'A', true),
+            (Purpose::Control, 'C', false),
+            (Purpose::Replica, 'A', false),
+            (Purpose::Replica, 'C', true),
+            (Purpose::Replica, 'B', false),
+        ] {
+            let reply = ask_for(purpose, to, "web", &key(letter), status).await;
+            assert_eq!(reply.is_ok(), opens, "{purpose:?} {letter}");
+            let is_status = reply.is_ok_and(|reply| reply.contains("\"history\""));
+            assert_eq!(is_status, purpose == Purpose::Replica && opens);
+        }
+        let other = ask_for(Purpose::Replica, to, "other", &key('C'), status);
+        assert!(other.await.is_err());
+        let nonsense = ask_for(Purpose::Replica, to, "web", &key('C'), b"{}").await;
+        assert!(nonsense.unwrap().contains("does not know"));
+    }
+
+    #[tokio::test]
     async fn a_client_of_the_cluster_finds_nobody_at_the_vip() {
         let to = listening().await;
         let vip = SocketAddr::new(VIP.into(), to.port());
@@ -354,7 +455,7 @@ mod tests {
 
     /// Connections of those who have no key: most say nothing or talk nonsense, some begin what they cannot end.
     async fn flood(to: SocketAddr, count: u32) -> Vec<TcpStream> {
-        let recorded = frame(&call("web", &key('A')).unwrap().1);
+        let recorded = frame(&call(Purpose::Control, "web", &key('A')).unwrap().1);
         let mut open = Vec::new();
         for number in 0..count {
             let mut stream = TcpStream::connect(to).await.unwrap();
@@ -375,7 +476,9 @@ mod tests {
         let to = listening().await;
         // More than there is room for, and more between the steps of the one who has the key.
         let before = flood(to, 400).await;
-        let (mut stream, mut channel) = connect(to, "web", &key('A')).await.unwrap();
+        let (mut stream, mut channel) = connect(Purpose::Control, to, "web", &key('A'))
+            .await
+            .unwrap();
         let meanwhile = flood(to, 100).await;
         stream
             .write_all(&channel.seal(b"{}").unwrap())

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Remote control: other hosts of a cluster, which have its control key, ask this one to start, stop, drain and so on.
-//! It is off unless the file of a cluster has it on; nobody listens then.
+//! It is off unless the file of a cluster has it on; nobody listens then. What hosts tell each other of the file of their
+//! cluster comes by the same port.
 //!
 //! It has a thread of its own: whatever comes to its port, health checks have theirs.
 
@@ -21,13 +22,15 @@ use nlbadm::remote::{ControlKey, PORT};
 use tokio::sync::oneshot;
 
 pub(crate) use self::book::Book;
-use crate::log;
+use crate::{log, replica::Replica};
 
 /// Which clusters can be controlled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
     /// Their keys, by their names.
     pub(crate) keys: BTreeMap<String, ControlKey>,
+    /// Those whose file all hosts have the same.
+    pub(crate) replicas: BTreeMap<String, Arc<Replica>>,
     /// The VIPs of all clusters of this host: there nobody is answered, for they are not this host's alone.
     pub(crate) vips: BTreeSet<IpAddr>,
 }
@@ -56,7 +59,7 @@ impl Remote {
                 names => log!("remote control of {}: port {PORT}", names.join(", ")),
             }
         }
-        let wanted = !names.is_empty();
+        let wanted = !names.is_empty() || !access.replicas.is_empty();
         // Nobody panics while holding it.
         if let Ok(mut held) = self.access.write() {
             *held = access;

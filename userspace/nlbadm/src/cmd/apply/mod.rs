@@ -3,6 +3,7 @@
 //! `nlbadm apply`: makes this host what a file says, by the smallest change, or changes nothing.
 
 mod again;
+mod follow;
 mod live;
 mod restart;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use nlb_core::{
 use nlb_netlink::object::{Cluster, ClusterKey, NewCluster};
 
 pub(super) use self::again::Again;
+pub use self::follow::{Followed, could, fits, follow};
 use super::{control, rules, up, vips};
 use crate::{
     cli::{Apply, Target},

@@ -2,7 +2,6 @@
 
 //! A verb with `--on`: other hosts of a cluster are asked for it, all at once, and what each says is reported.
 
-mod ask;
 mod carry;
 
 use std::{
@@ -16,7 +15,6 @@ use std::{
 use nlb_core::state::HostState;
 use nlb_netlink::object::Cluster;
 
-use self::ask::Caller;
 pub use self::carry::{CarriedOut, busy, carry_out};
 use crate::{
     cli::{Elsewhere, Target, Verb},
@@ -26,7 +24,7 @@ use crate::{
     host::Host,
     kernel::Kernel,
     output::remote::{AnswerShape, RemoteShape},
-    remote::{ControlKey, Order, PORT, Reply},
+    remote::{Caller, ControlKey, Order, PORT, Purpose, Reply, Request},
     source::printable,
 };
 
@@ -68,6 +66,7 @@ pub(crate) fn run<K: Kernel + Host>(
     let file = Path::new(DIRECTORY).join(format!("{}.toml", cluster.name));
     let config = file.exists().then(|| Config::read(&file)).transpose()?;
     let caller = Caller {
+        purpose: Purpose::Control,
         cluster: &cluster.name,
         key: &key(&cluster, config.as_ref(), order)?,
         within: elsewhere.reply_within.unwrap_or_else(|| within(&cluster)),
@@ -153,6 +152,27 @@ fn wait_for(verb: &Verb) -> Option<u32> {
     }
 }
 
+/// One request to one host, and its reply.
+fn ask(
+    caller: &Caller<'_>,
+    host: u8,
+    addresses: &[IpAddr],
+    order: &Order,
+) -> (Option<IpAddr>, Result<Reply, String>) {
+    let order = order.clone();
+    let request = serde_json::to_vec(&Request { host, order });
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return (None, Err(error.to_string())),
+    };
+    let (address, answer) = caller.ask(addresses, &request);
+    let reply = answer.and_then(|answer| {
+        let wrong = |error| format!("{error}; it was told, and may have done it");
+        serde_json::from_slice(&answer).map_err(wrong)
+    });
+    (address, reply)
+}
+
 /// Asks one host, and again until it has stopped where that is waited for.
 fn one(caller: &Caller<'_>, id: u8, host: Known, order: &Order, wait: Option<u32>) -> AnswerShape {
     let Known {
@@ -162,7 +182,7 @@ fn one(caller: &Caller<'_>, id: u8, host: Known, order: &Order, wait: Option<u32
     if addresses.is_empty() {
         addresses.extend(name.as_deref().map(resolved).unwrap_or_default());
     }
-    let (address, reply) = caller.ask(id, &addresses, order);
+    let (address, reply) = ask(caller, id, &addresses, order);
     let asked = answer(id, name, address, reply);
     match (asked.done, wait, address) {
         (true, Some(seconds), Some(address)) => stopped(caller, asked, address, seconds),
@@ -175,7 +195,7 @@ fn stopped(caller: &Caller<'_>, asked: AnswerShape, address: IpAddr, seconds: u3
     let deadline = Instant::now() + Duration::from_secs(seconds.into()) + caller.within;
     let (id, name) = (asked.host_id, asked.name.clone());
     loop {
-        let (_, reply) = caller.ask(id, &[address], &Order::State);
+        let (_, reply) = ask(caller, id, &[address], &Order::State);
         let state = reply.as_ref().ok().and_then(|reply| reply.state.clone());
         if state.as_deref().is_some_and(is_idle) {
             return asked;
@@ -273,7 +293,7 @@ fn known(
     Ok(known)
 }
 
-fn resolved(name: &str) -> Vec<IpAddr> {
+pub(crate) fn resolved(name: &str) -> Vec<IpAddr> {
     let addresses = (name, PORT).to_socket_addrs();
     addresses.map_or_else(|_| Vec::new(), |found| found.map(|it| it.ip()).collect())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One request to one host, and its reply.
+//! One message to one host, and its answer.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -8,14 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::remote::{self, Channel, ControlKey, FRAME_MAX, Order, PORT, Reply, Request};
+use super::{Channel, ControlKey, FRAME_MAX, PORT, Purpose, Refused, call, frame};
 
 /// What it takes to ask a host.
-pub(super) struct Caller<'a> {
-    pub(super) cluster: &'a str,
-    pub(super) key: &'a ControlKey,
-    /// How long a host may take, from the first address that is tried to the end of its reply.
-    pub(super) within: Duration,
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// What is asked about.
+    pub purpose: Purpose,
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The key of both.
+    pub key: &'a ControlKey,
+    /// How long a host may take, from the first address that is tried to the end of its answer.
+    pub within: Duration,
 }
 
 /// How far a request had come when it failed.
@@ -30,14 +35,14 @@ enum Stage {
 }
 
 impl Caller<'_> {
-    /// Asks a host at the first of its addresses where somebody answers the connection. The address, and the reply or why
+    /// Asks a host at the first of its addresses where somebody answers the connection. The address, and the answer or why
     /// there is none.
-    pub(super) fn ask(
+    #[must_use]
+    pub fn ask(
         &self,
-        id: u8,
         addresses: &[IpAddr],
-        order: &Order,
-    ) -> (Option<IpAddr>, Result<Reply, String>) {
+        message: &[u8],
+    ) -> (Option<IpAddr>, Result<Vec<u8>, String>) {
         let deadline = Instant::now() + self.within;
         let mut failed = None;
         for (tried, &address) in (0..).zip(addresses) {
@@ -46,7 +51,7 @@ impl Caller<'_> {
             let patience = left(deadline) / ahead.max(1);
             match TcpStream::connect_timeout(&SocketAddr::new(address, PORT), patience) {
                 Ok(stream) => {
-                    let reply = self.exchange(stream, id, order, deadline);
+                    let reply = self.exchange(stream, message, deadline);
                     let reply = reply.map_err(|(stage, error)| self.words(stage, &error));
                     return (Some(address), reply);
                 }
@@ -67,33 +72,26 @@ impl Caller<'_> {
     fn exchange(
         &self,
         mut stream: TcpStream,
-        host: u8,
-        order: &Order,
+        message: &[u8],
         deadline: Instant,
-    ) -> Result<Reply, (Stage, io::Error)> {
+    ) -> Result<Vec<u8>, (Stage, io::Error)> {
         let greet = |error| (Stage::Greet, error);
         let told = |error| (Stage::Told, error);
         let mut channel = self.greet(&mut stream, deadline).map_err(greet)?;
-        let request = Request {
-            host,
-            order: order.clone(),
-        };
-        let request = serde_json::to_vec(&request).map_err(|error| greet(error.into()))?;
-        let sealed = channel.seal(&request).map_err(|_| {
+        let sealed = channel.seal(message).map_err(|_| {
             greet(io::Error::other(
                 "that is more than a host can be told at once",
             ))
         })?;
         stream.write_all(&sealed).map_err(told)?;
-        let reply = message(&mut stream, &mut channel, deadline).map_err(told)?;
-        serde_json::from_slice(&reply).map_err(|error| told(error.into()))
+        answer(&mut stream, &mut channel, deadline).map_err(told)
     }
 
     fn greet(&self, stream: &mut TcpStream, deadline: Instant) -> io::Result<Channel> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(left(deadline)))?;
-        let (calling, first) = remote::call(self.cluster, self.key)?;
-        stream.write_all(&remote::frame(&first))?;
+        let (calling, first) = call(self.purpose, self.cluster, self.key)?;
+        stream.write_all(&frame(&first))?;
         Ok(calling.answered(&receive(stream, deadline)?)?)
     }
 
@@ -105,11 +103,22 @@ impl Caller<'_> {
                 format!("no answer within {within}")
             }
             (Stage::Connect, ErrorKind::ConnectionRefused) => {
-                "nobody listens there: does nlbd run there, and has its file `remote-control = true`?".into()
+                let switch = match self.purpose {
+                    Purpose::Control => "remote-control",
+                    Purpose::Replica => "replicate",
+                };
+                format!(
+                    "nobody listens there: does nlbd run there, and has its file `{switch} = true`?"
+                )
             }
             (Stage::Greet, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
-                "nlbd there has hung up: it has another control key, no remote control of this cluster, or too much to do"
-                    .into()
+                let (key, what) = match self.purpose {
+                    Purpose::Control => ("control key", "remote control"),
+                    Purpose::Replica => ("key", "replication"),
+                };
+                format!(
+                    "nlbd there has hung up: it has another {key}, no {what} of this cluster, or too much to do"
+                )
             }
             _ => error.to_string(),
         };
@@ -127,11 +136,7 @@ fn left(deadline: Instant) -> Duration {
         .max(Duration::from_millis(1))
 }
 
-fn message(
-    stream: &mut TcpStream,
-    channel: &mut Channel,
-    deadline: Instant,
-) -> io::Result<Vec<u8>> {
+fn answer(stream: &mut TcpStream, channel: &mut Channel, deadline: Instant) -> io::Result<Vec<u8>> {
     loop {
         let frame = receive(stream, deadline)?;
         if let Some(message) = channel.open(&frame)? {
@@ -146,7 +151,7 @@ fn receive(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
     fill(stream, &mut length, deadline)?;
     let length = usize::from(u16::from_be_bytes(length));
     if length > FRAME_MAX {
-        return Err(remote::Refused.into());
+        return Err(Refused.into());
     }
     let mut frame = vec![0; length];
     fill(stream, &mut frame, deadline)?;
@@ -178,6 +183,7 @@ mod tests {
     fn a_failure_says_whether_anything_can_have_been_done() {
         let key = ControlKey([1; 32]);
         let caller = Caller {
+            purpose: Purpose::Control,
             cluster: "web",
             key: &key,
             within: Duration::from_secs(10),
@@ -226,16 +232,17 @@ mod tests {
     fn a_host_without_an_answer_is_told_with_the_surest_address() {
         let key = ControlKey([1; 32]);
         let caller = Caller {
+            purpose: Purpose::Control,
             cluster: "web",
             key: &key,
             within: Duration::from_millis(600),
         };
         // Nobody is at the first (RFC 5737), and nobody listens at the second.
         let addresses = [[192, 0, 2, 1].into(), [127, 0, 0, 1].into()];
-        let (address, reply) = caller.ask(1, &addresses, &Order::State);
+        let (address, reply) = caller.ask(&addresses, b"{}");
         assert_eq!(address, Some(addresses[0]));
         assert!(reply.is_err());
-        let (address, reply) = caller.ask(1, &[], &Order::State);
+        let (address, reply) = caller.ask(&[], b"{}");
         assert_eq!(address, None);
         assert!(reply.unwrap_err().contains("no address"));
     }

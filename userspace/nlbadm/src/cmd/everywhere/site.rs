@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The hosts that have the same file: how this one stands, and how others are asked.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    thread,
+};
+
+use super::other_release;
+use crate::{
+    cmd::remote::resolved,
+    config::Config,
+    failure::{Exit, Failure},
+    remote::{Caller, ControlKey, Purpose},
+    replica::{ANSWER, Ask, Reply, Request, Status, Version},
+};
+
+/// The hosts that have the same file.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) cluster: String,
+    key: ControlKey,
+    /// How this host stands.
+    pub(super) own: Status,
+    names: BTreeMap<u8, String>,
+    addresses: BTreeMap<u8, Vec<IpAddr>>,
+}
+
+impl Site {
+    /// Those of a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not for all hosts, there is no key, or nlbd does not answer on this host.
+    pub(super) fn of(config: &Config) -> Result<Self, Failure> {
+        let Some(key) = ControlKey::of_file(config)? else {
+            return Err(Failure::usage(format!(
+                "{} has not `replicate = true` below [cluster]: it is each host's own, and `nlbadm apply` applies it here",
+                config.file()
+            )));
+        };
+        let mut site = Site {
+            cluster: config.name().into(),
+            key,
+            own: Status::default(),
+            names: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+        };
+        let here = [Ipv4Addr::LOCALHOST.into()];
+        let reply = site.call(&here, 0, &Ask::Status).map_err(|why| {
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "nlbd of this host: {why}; `systemctl enable --now nlbd` starts it, `systemctl reload nlbd` has it read \
+                     the file again"
+                ),
+            )
+        })?;
+        site.own = match reply {
+            Reply::Status(status) => *status,
+            other => return Err(other_release(&other, &Ask::Status)),
+        };
+        for host in config.hosts() {
+            site.names.insert(host.id, host.name.clone());
+            let known = site.own.peers.iter().filter(|(id, _)| *id == host.id);
+            let mut addresses: Vec<IpAddr> = host.dedicated().into_iter().collect();
+            addresses.extend(known.flat_map(|(_, addresses)| addresses));
+            if host.id == site.own.host {
+                addresses = here.into();
+            }
+            site.addresses.insert(host.id, addresses);
+        }
+        Ok(site)
+    }
+
+    /// The names of the hosts, by their ids.
+    pub(super) fn hosts(&self) -> &BTreeMap<u8, String> {
+        &self.names
+    }
+
+    /// Asks a host.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub(super) fn ask(&self, id: u8, ask: &Ask) -> Result<Reply, String> {
+        let known = self.addresses.get(&id).cloned().unwrap_or_default();
+        let addresses = match (known.as_slice(), self.names.get(&id)) {
+            ([], Some(name)) => resolved(name),
+            _ => known,
+        };
+        self.call(&addresses, self.own.host, ask)
+    }
+
+    fn call(&self, addresses: &[IpAddr], from: u8, ask: &Ask) -> Result<Reply, String> {
+        let caller = Caller {
+            purpose: Purpose::Replica,
+            cluster: &self.cluster,
+            key: &self.key,
+            within: ANSWER,
+        };
+        let request = Request {
+            from,
+            ask: ask.clone(),
+        };
+        let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
+        let answer = caller.ask(addresses, &request).1?;
+        serde_json::from_slice(&answer).map_err(|error| error.to_string())
+    }
+
+    /// How a host stands.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub(super) fn status(&self, id: u8) -> Result<Status, String> {
+        match self.ask(id, &Ask::Status)? {
+            Reply::Status(status) if status.host == id => Ok(*status),
+            Reply::Status(status) => Err(format!("host {} answers at its address", status.host)),
+            other => Err(other_release(&other, &Ask::Status).message),
+        }
+    }
+
+    /// How the other hosts stand, all asked at the same time.
+    pub(super) fn others(&self) -> BTreeMap<u8, Result<Status, String>> {
+        let others = self.names.keys().filter(|&&id| id != self.own.host);
+        thread::scope(|scope| {
+            let asked: Vec<_> = others
+                .map(|&id| (id, scope.spawn(move || self.status(id))))
+                .collect();
+            let answer = |(id, thread): (u8, thread::ScopedJoinHandle<'_, _>)| {
+                // It does not end otherwise.
+                let failed = |_| Err("nlbadm failed to ask it: this is a bug".to_owned());
+                (id, thread.join().unwrap_or_else(failed))
+            };
+            asked.into_iter().map(answer).collect()
+        })
+    }
+
+    /// The content of a version, as this host has it.
+    ///
+    /// # Errors
+    ///
+    /// If it has no such version.
+    pub(super) fn content(&self, number: u64) -> Result<(Version, String), Failure> {
+        let ask = Ask::Fetch(Some(number));
+        let failed = |why| Failure::new(Exit::Failed, format!("nlbd of this host: {why}"));
+        match self.ask(self.own.host, &ask).map_err(failed)? {
+            Reply::Text { version, text } => Ok((version, text)),
+            other => {
+                let failure = other_release(&other, &ask).context(format!("version {number}"));
+                Err(Failure {
+                    exit: Exit::Usage,
+                    ..failure
+                })
+            }
+        }
+    }
+
+    /// Number of the version before the one in force.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) fn before(&self) -> Result<u64, Failure> {
+        let current = self.own.current.as_ref();
+        let earlier = self.own.history.iter().rev();
+        let before = earlier.map(|version| version.number);
+        let before = before
+            .into_iter()
+            .find(|&number| current.is_some_and(|current| number < current.number));
+        before.ok_or_else(|| {
+            Failure::usage("there is no earlier version; `nlbadm versions` shows those there are")
+        })
+    }
+}
