@@ -2,7 +2,7 @@
 
 //! The file that all hosts have the same: a change of it, and its versions.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
@@ -102,29 +102,11 @@ impl ChangeShape {
             waits_for: (!left.is_empty()).then_some(left),
         }
     }
-
-    /// There was nothing to change.
-    pub(crate) fn nothing(cluster: &str, version: &Version) -> Self {
-        ChangeShape {
-            cluster: cluster.into(),
-            version: VersionShape::new(version),
-            in_force: true,
-            dry_run: false,
-            hosts: Vec::new(),
-            waits_for: None,
-        }
-    }
 }
 
 impl Report for ChangeShape {
     fn human(&self) -> String {
         let number = self.version.number;
-        if self.hosts.is_empty() {
-            return format!(
-                "nothing differs: this is version {number} of {}\n",
-                self.cluster
-            );
-        }
         let mut text = table(
             "",
             ["HOST", "NAME", "RESULT"],
@@ -207,10 +189,32 @@ impl VersionsShape {
         VersionsShape {
             cluster: cluster.into(),
             current: own.current.as_ref().map(|current| current.number),
-            versions: own.history.iter().rev().map(VersionShape::new).collect(),
+            versions: known(own, &others)
+                .iter()
+                .rev()
+                .map(VersionShape::new)
+                .collect(),
             hosts: others.into_iter().map(line).collect(),
         }
     }
+}
+
+/// The versions that hosts know, the oldest first. What another host had before the first one is not of interest here.
+fn known(own: &Status, others: &BTreeMap<u8, Result<Status, String>>) -> Vec<Version> {
+    let mut known = own.history.clone();
+    for status in others.values().flatten() {
+        let new = |it: &&Version| it.number > 0 && !known.contains(it);
+        let new: Vec<Version> = status.history.iter().filter(new).cloned().collect();
+        known.extend(new);
+    }
+    known.sort_by(|a, b| {
+        if a.beats(b) {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        }
+    });
+    known
 }
 
 impl HostVersion {

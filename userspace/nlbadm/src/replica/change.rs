@@ -284,21 +284,23 @@ impl Change {
 }
 
 impl Why {
-    fn new(exit: u8, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: u8, message: impl Into<String>) -> Self {
         Why {
             exit,
             message: message.into(),
         }
     }
 
-    fn other_release() -> Self {
+    /// A reply that is none.
+    pub(crate) fn other_release() -> Self {
         Why::new(
             1,
             "it answers otherwise than this release does: install the same release on all hosts",
         )
     }
 
-    fn refused(refusal: &Refusal) -> Self {
+    /// Why a host refuses.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::CameFirst(version) => Why::new(
                 CAME_FIRST,
@@ -346,7 +348,7 @@ mod tests {
             Ask::Commit(_) => "commit",
             Ask::Withdraw(_) => "withdraw",
             Ask::Take { .. } => "take",
-            Ask::Status | Ask::Fetch(_) => "look",
+            Ask::Status | Ask::Fetch(_) | Ask::Again(_) => "look",
         }
     }
 

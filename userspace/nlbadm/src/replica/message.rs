@@ -2,11 +2,12 @@
 
 //! What hosts say to each other about the file, as JSON in the sealed channel.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use super::version::Version;
+use crate::source::printable;
 
 /// A change on a host that has not been told yet whether it comes into force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub enum Ask {
         /// Its content.
         text: String,
     },
+    /// To put the version in force in its place once more, and to be made what it says.
+    Again(Version),
 }
 
 /// A reply.
@@ -153,6 +156,19 @@ pub enum Refusal {
     },
 }
 
+/// For logs, in few words.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::CameFirst(version) => write!(f, "{version} came first"),
+            Refusal::UnderWay(version) => write!(f, "{version} is not decided yet"),
+            Refusal::Behind => f.write_str("the version that it was made from is not here"),
+            Refusal::NotStaged => f.write_str("there is no such change here"),
+            Refusal::Unable { message, .. } => f.write_str(&printable(message)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
@@ -180,6 +196,7 @@ mod tests {
             Ask::Withdraw(change.version.clone()),
             Ask::Fetch(None),
             Ask::Fetch(Some(3)),
+            Ask::Again(change.version.clone()),
             Ask::Take {
                 version: change.version.clone(),
                 text: String::new(),

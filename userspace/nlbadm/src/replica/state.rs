@@ -21,10 +21,10 @@ pub struct State {
     pub current: Option<Version>,
     /// What waits for word whether it comes into force.
     pub staged: Option<Staged>,
-    /// The content that was put where the file is.
-    pub placed: Option<Digest>,
-    /// The content that the host was made what it says.
-    pub followed: Option<Digest>,
+    /// The version that was put where the file is.
+    pub placed: Option<Version>,
+    /// The version that the host was made what it says.
+    pub followed: Option<Version>,
     /// The versions that were in force, the oldest first, with the current one.
     pub history: Vec<Version>,
 }
@@ -54,6 +54,7 @@ impl State {
             Ask::Commit(version) => self.commit(version).map(|it| (it, None)),
             Ask::Withdraw(version) => Ok((self.withdraw(version), None)),
             Ask::Take { version, text } => Ok((self.take(version), Some(text))),
+            Ask::Again(version) => self.again(version).map(|it| (it, None)),
             // Nothing of it changes anything.
             Ask::Status | Ask::Fetch(_) => Ok((None, None)),
         };
@@ -123,6 +124,19 @@ impl State {
             .as_ref()
             .is_none_or(newer)
             .then(|| self.with(version))
+    }
+
+    fn again(&self, version: &Version) -> Result<Option<State>, Refusal> {
+        if self.current.as_ref() != Some(version) {
+            return Err(self
+                .current
+                .clone()
+                .map_or(Refusal::Behind, Refusal::CameFirst));
+        }
+        Ok(Some(State {
+            followed: None,
+            ..self.clone()
+        }))
     }
 
     /// Whether a version is in force here, or was.
@@ -271,6 +285,25 @@ mod tests {
         let known: Vec<u8> = state.history.iter().map(|it| it.origin).collect();
         assert_eq!(known, [3, 1], "the one that lost is not forgotten");
         assert_eq!(state.find(Some(4)), state.current.as_ref());
+    }
+
+    #[test]
+    fn the_version_in_force_can_be_followed_again() {
+        let first = version(1, 2, "text");
+        let state = State {
+            followed: Some(first.clone()),
+            ..done(
+                &done(&State::default(), &change(1, 2, None)),
+                &Ask::Commit(first.clone()),
+            )
+        };
+        assert_eq!(done(&state, &Ask::Again(first.clone())).followed, None);
+        let other = Ask::Again(version(2, 2, "text"));
+        assert_eq!(refused(&state, &other), Refusal::CameFirst(first.clone()));
+        assert_eq!(
+            refused(&State::default(), &Ask::Again(first)),
+            Refusal::Behind
+        );
     }
 
     #[test]

@@ -439,9 +439,10 @@ mod tests {
             let is_status = reply.is_ok_and(|reply| reply.contains("\"history\""));
             assert_eq!(is_status, purpose == Purpose::Replica && opens);
         }
-        let other = ask_for(Purpose::Replica, to, "other", &key('C'), status);
-        assert!(other.await.is_err());
-        let nonsense = ask_for(Purpose::Replica, to, "web", &key('C'), b"{}").await;
+        let right = key('C');
+        let other = ask_for(Purpose::Replica, to, "other", &right, status).await;
+        assert!(other.is_err());
+        let nonsense = ask_for(Purpose::Replica, to, "web", &right, b"{}").await;
         assert!(nonsense.unwrap().contains("does not know"));
     }
 

@@ -27,7 +27,10 @@ use nlbadm::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::{disk::Real, store::Store};
+use self::{
+    disk::Real,
+    store::{Addresses, Store},
+};
 use crate::log;
 
 /// What the file says about itself.
@@ -162,8 +165,8 @@ struct Held {
     store: Store,
     /// Since when a change waits for word, as this process knows.
     staged_since: Option<Instant>,
-    /// Where hosts were heard or found.
-    addresses: BTreeMap<u8, Vec<IpAddr>>,
+    /// Where hosts were found.
+    addresses: Addresses,
     /// Where they called from.
     heard: BTreeMap<u8, IpAddr>,
     waits_for: Vec<u8>,
@@ -178,9 +181,9 @@ impl Replica {
         Replica {
             held: Mutex::new(Held {
                 setup,
-                store,
                 staged_since,
-                addresses: BTreeMap::new(),
+                addresses: store.addresses().clone(),
+                store,
                 heard: BTreeMap::new(),
                 waits_for: Vec::new(),
                 trouble: None,
@@ -262,11 +265,11 @@ fn told(ask: &Ask, reply: &Reply) -> Option<String> {
         Ask::Commit(version) => format!("{version}: in force"),
         Ask::Withdraw(version) => format!("{version}: taken back"),
         Ask::Take { version, .. } => format!("{version}: taken over"),
+        Ask::Again(version) => format!("{version}: once more"),
         Ask::Status | Ask::Fetch(_) => return None,
     };
     match reply {
-        Reply::Refused(Refusal::Unable { message, .. }) => Some(format!("{what}? {message}")),
-        Reply::Refused(refusal) => Some(format!("{what}? {refusal:?}")),
+        Reply::Refused(refusal) => Some(format!("{what}? {refusal}")),
         _ => Some(what),
     }
 }
@@ -324,6 +327,9 @@ impl Held {
         }
         match self.store.write_down(ask, *state, text.as_deref()) {
             Ok(()) => {
+                if matches!(ask, Ask::Commit(_) | Ask::Again(_)) {
+                    self.trouble(None);
+                }
                 self.staged_since = match (&self.store.state().staged, ask) {
                     (None, _) => None,
                     (Some(_), Ask::Stage { .. }) => Some(Instant::now()),
@@ -353,7 +359,6 @@ impl Held {
     fn status(&mut self) -> Status {
         let file = self.store.file_state();
         let state = self.store.state();
-        let current = state.current.as_ref().map(|current| current.digest);
         let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Status {
             host: self.setup.own,
@@ -363,7 +368,7 @@ impl Held {
             staged: state.staged.clone(),
             history: state.history.clone(),
             file,
-            applied: current == state.followed,
+            applied: state.current == state.followed,
             waits_for: self.waits_for.clone(),
             trouble: self.trouble.clone(),
             peers: self.peers(),

@@ -8,13 +8,15 @@
 //! file follows, if need be after a restart.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
 
-use nlbadm::replica::{Ask, Digest, FileState, State, Step, Version};
+use nlbadm::replica::{Ask, Digest, FileState, State, Version};
 
 use super::disk::Disk;
 use crate::log;
@@ -33,7 +35,11 @@ pub(super) struct Store {
     /// The file of the cluster, which the host is made of.
     file: PathBuf,
     state: State,
+    addresses: Addresses,
 }
+
+/// Where hosts are, by their ids.
+pub(super) type Addresses = BTreeMap<u8, Vec<IpAddr>>;
 
 impl Store {
     /// What is known in a directory, which exists, of a file.
@@ -43,6 +49,8 @@ impl Store {
     /// If it cannot be read.
     pub(super) fn open(mut disk: Box<dyn Disk>, directory: &Path, file: &Path) -> io::Result<Self> {
         let path = directory.join("state.json");
+        let addresses = disk.read(&directory.join("hosts.json")).ok().flatten();
+        let addresses = addresses.and_then(|text| serde_json::from_str(&text).ok());
         let state = match disk.read(&path)?.map(|text| serde_json::from_str(&text)) {
             Some(Ok(state)) => state,
             None => State::default(),
@@ -63,7 +71,32 @@ impl Store {
             // A name for the file that is a link stays one.
             file: file.canonicalize().unwrap_or_else(|_| file.into()),
             state,
+            addresses: addresses.unwrap_or_default(),
         })
+    }
+
+    /// Where hosts were, for the next start: a host that starts hears nobody yet.
+    pub(super) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Notes where hosts are. If that cannot be written, it is known as long as this process lives.
+    pub(super) fn note_addresses(&mut self, addresses: Addresses) {
+        if addresses == self.addresses {
+            return;
+        }
+        self.addresses = addresses;
+        let (new, path) = (
+            self.directory.join("hosts.new"),
+            self.directory.join("hosts.json"),
+        );
+        let written = serde_json::to_string(&self.addresses)
+            .map_err(io::Error::from)
+            .and_then(|text| self.disk.write(&new, &text, OWN))
+            .and_then(|()| self.disk.rename(&new, &path));
+        if let Err(error) = written {
+            log!("{error}");
+        }
     }
 
     /// What is known.
@@ -183,9 +216,12 @@ impl Store {
     }
 
     /// Whether the version in force is to be put where the file is.
-    pub(super) fn has_to_place(&self) -> bool {
-        let current = self.state.current.as_ref().map(|current| current.digest);
-        current.is_some() && current != self.state.placed
+    pub(super) fn has_to_place(&mut self) -> bool {
+        if self.state.current.is_none() {
+            return false;
+        }
+        self.state.current != self.state.placed
+            || (self.state.followed.is_none() && self.file_state() != FileState::Same)
     }
 
     /// Puts the version in force where the file is. What somebody has written there since the last one is kept. `own` and
@@ -215,7 +251,7 @@ impl Store {
                 self.disk.sync(directory)?;
             }
         }
-        state.placed = Some(current.digest);
+        state.placed = Some(current);
         self.save(state)?;
         self.tidy();
         Ok(())
@@ -248,14 +284,10 @@ impl Store {
             });
             return Ok(());
         }
-        let number = self
-            .state
-            .history
-            .iter()
-            .rev()
-            .nth(1)
-            .map_or(0, |it| it.number);
-        let aside = self.directory.join(format!("edited-after-{number}.toml"));
+        let number = state.placed.as_ref().map_or(0, |it| it.number);
+        let digest = digest.to_string();
+        let name = format!("edited-after-{number}-{}.toml", &digest[..12]);
+        let aside = self.directory.join(name);
         self.disk.write(&aside, found, OWN)?;
         self.disk.sync(&self.directory)?;
         log!(
@@ -266,14 +298,14 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the host was made what a content says.
+    /// Notes that the host was made what a version says.
     ///
     /// # Errors
     ///
     /// If that cannot be written.
-    pub(super) fn followed(&mut self, digest: Digest) -> io::Result<()> {
+    pub(super) fn followed(&mut self, version: Version) -> io::Result<()> {
         let state = State {
-            followed: Some(digest),
+            followed: Some(version),
             ..self.state.clone()
         };
         self.save(state)
@@ -284,8 +316,8 @@ impl Store {
         let Ok(Some(text)) = self.disk.read(&self.file) else {
             return FileState::Missing;
         };
-        match self.state.placed {
-            Some(placed) if placed != Digest::of(&text) => FileState::Edited,
+        match &self.state.placed {
+            Some(placed) if placed.digest != Digest::of(&text) => FileState::Edited,
             _ => FileState::Same,
         }
     }
@@ -303,25 +335,11 @@ impl Store {
     }
 }
 
-/// Does what a request leads to; for tests, and for what needs no other check.
-#[cfg(test)]
-impl Store {
-    fn step(&mut self, ask: &Ask) -> io::Result<nlbadm::replica::Reply> {
-        match self.state.step(ask) {
-            Step::Stays(reply) => Ok(reply),
-            Step::Becomes { state, text, reply } => {
-                self.write_down(ask, *state, text.as_deref())?;
-                Ok(reply)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{cell::Cell, fs};
 
-    use nlbadm::replica::{Reply, Staged};
+    use nlbadm::replica::{Reply, Staged, Step};
     use tempfile::TempDir;
 
     use super::{super::disk::Real, *};
@@ -378,6 +396,19 @@ mod tests {
         }
     }
 
+    impl Store {
+        /// Does what a request leads to.
+        fn step(&mut self, ask: &Ask) -> io::Result<Reply> {
+            match self.state.step(ask) {
+                Step::Stays(reply) => Ok(reply),
+                Step::Becomes { state, text, reply } => {
+                    self.write_down(ask, *state, text.as_deref())?;
+                    Ok(reply)
+                }
+            }
+        }
+    }
+
     fn version(number: u64, text: &str) -> Version {
         Version {
             number,
@@ -408,6 +439,15 @@ mod tests {
 
     fn file(folder: &TempDir) -> String {
         fs::read_to_string(folder.path().join("web.toml")).unwrap()
+    }
+
+    /// What was edited after version 1.
+    fn kept(folder: &TempDir) -> String {
+        let name = format!(
+            "edited-after-1-{}.toml",
+            &Digest::of("edited").to_string()[..12]
+        );
+        fs::read_to_string(folder.path().join("state").join(name)).unwrap()
     }
 
     /// A host with version 1 in force.
@@ -526,8 +566,30 @@ mod tests {
             (file(&folder).as_str(), store.file_state()),
             ("five", FileState::Same)
         );
-        let kept = folder.path().join("state/edited-after-1.toml");
-        assert_eq!(fs::read_to_string(kept).unwrap(), "edited");
+        assert_eq!(kept(&folder), "edited");
+    }
+
+    #[test]
+    fn an_edited_file_goes_when_the_version_is_wanted_again() {
+        let folder = first();
+        let one = version(1, "one");
+        let mut store = open(&folder, Real);
+        store.followed(one.clone()).unwrap();
+        fs::write(folder.path().join("web.toml"), "edited").unwrap();
+        assert!(!store.has_to_place());
+        store.step(&Ask::Again(one)).unwrap();
+        assert!(store.has_to_place());
+        store.place(1, "a").unwrap();
+        assert_eq!(file(&folder), "one");
+        assert_eq!(kept(&folder), "edited");
+    }
+
+    #[test]
+    fn where_hosts_are_is_known_after_a_start() {
+        let folder = first();
+        let addresses: Addresses = [(2, vec![[192, 0, 2, 2].into()])].into();
+        open(&folder, Real).note_addresses(addresses.clone());
+        assert_eq!(open(&folder, Real).addresses(), &addresses);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Worker {
             if now >= self.asks {
                 self.ask(now);
             }
-            let held = self.replica.held();
+            let mut held = self.replica.held();
             if !held.ended && !(held.has_to_act() && Instant::now() >= self.tries) {
                 // Whether it was woken or not: it looks.
                 drop(self.replica.wake.wait_timeout(held, LOOK));
@@ -107,7 +107,7 @@ impl Worker {
         let Some(current) = held.store.state().current.clone() else {
             return;
         };
-        let followed = held.store.state().followed == Some(current.digest);
+        let followed = held.store.state().followed.as_ref() == Some(&current);
         if followed || held.store.file_state() != FileState::Same {
             return;
         }
@@ -122,7 +122,7 @@ impl Worker {
                     "replication of {}: {current} is in its place",
                     setup.cluster
                 );
-                let noted = held.store.followed(current.digest);
+                let noted = held.store.followed(current);
                 if let Err(error) = &noted {
                     self.tries = now + AGAIN;
                     held.trouble(Some(error.to_string()));
@@ -272,6 +272,9 @@ impl Worker {
         let mut held = self.replica.held();
         // One that is not heard any more stays where it was.
         held.addresses.extend(found);
+        for (id, address) in held.heard.clone() {
+            held.addresses.entry(id).or_insert_with(|| vec![address]);
+        }
         for (id, name, dedicated) in hosts {
             let known = dedicated.is_some()
                 || held.addresses.contains_key(&id)
@@ -287,12 +290,14 @@ impl Worker {
                 }
             }
         }
+        let addresses = held.addresses.clone();
+        held.store.note_addresses(addresses);
     }
 }
 
 impl Held {
     /// Whether the version in force is not in its place.
-    fn has_to_act(&self) -> bool {
+    fn has_to_act(&mut self) -> bool {
         self.store.has_to_place()
     }
 }

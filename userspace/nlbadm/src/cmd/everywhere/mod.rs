@@ -12,13 +12,16 @@ use std::{
 };
 
 pub(crate) use self::run::clock_note;
-use self::{run::run, site::Site};
+use self::{
+    run::{again, run},
+    site::Site,
+};
 use crate::{
     cli::{Apply, Hosts, Rollback, Versions},
     config::{Config, DIRECTORY},
     failure::{Exit, Failure},
     output::everywhere::{ChangeShape, ContentShape, VersionsShape},
-    replica::{Ask, Digest, Refusal, Reply, Staged, Version},
+    replica::{Ask, Digest, Reply, Staged, Version},
 };
 
 /// Brings a file to all hosts, or to none. The failure, if there is one, comes after the report.
@@ -158,8 +161,11 @@ fn change(
         .iter()
         .map(|host| (host.id, host.name.clone()))
         .collect();
-    if let Some(same) = base.as_ref().filter(|base| base.digest == digest) {
-        return Ok((ChangeShape::nothing(&site.cluster, same), Ok(())));
+    if let Some(same) = base
+        .as_ref()
+        .filter(|base| base.digest == digest && !dry_run)
+    {
+        return Ok(again(site, &hosts, same, without));
     }
     let own = site.own.host;
     if !hosts.contains_key(&own) || without.contains(&own) {
@@ -189,10 +195,7 @@ fn change(
 /// The failure of a reply that is none of those that were asked for.
 fn other_release(reply: &Reply, ask: &Ask) -> Failure {
     let text = match reply {
-        Reply::Refused(refusal) => match refusal {
-            Refusal::Unable { message, .. } => message.clone(),
-            other => format!("{other:?}"),
-        },
+        Reply::Refused(refusal) => refusal.to_string(),
         _ => format!(
             "nlbd answers otherwise than this nlbadm expects ({ask:?}): install both of one release"
         ),

@@ -3,7 +3,7 @@
 //! Carries out what [`Change`] decides: asks the hosts, all at the same time, and waits until each is what the file says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::mpsc,
     thread::{self, sleep},
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use super::{Site, now};
 use crate::{
     failure::{Exit, Failure},
     output::everywhere::{ChangeShape, HostShape},
-    replica::{CAME_FIRST, Change, Outcome, Staged, Status},
+    replica::{Ask, CAME_FIRST, Change, Outcome, Reply, Staged, Status, Version, Why},
 };
 
 /// How long it is waited until the hosts are what the file says.
@@ -39,11 +39,51 @@ pub(super) fn run(
     let outcome = carry_out(site, &mut change);
     let mut lines = lines(&names, &hosts, &outcome);
     if outcome.in_force {
-        follow(site, &change, &mut lines);
+        follow(site, change.version(), &mut lines);
     }
     let end = end(&outcome, trial, &lines);
     let shape = ChangeShape::new(&site.cluster, change.version(), &outcome, trial, lines);
     Ok((shape, end))
+}
+
+/// Has the hosts put the version in force in its place once more, for it may have been edited, or something set otherwise.
+pub(super) fn again(
+    site: &Site,
+    names: &BTreeMap<u8, String>,
+    version: &Version,
+    without: &BTreeSet<u8>,
+) -> (ChangeShape, Result<(), Failure>) {
+    let hosts: Vec<u8> = names
+        .keys()
+        .copied()
+        .filter(|id| !without.contains(id))
+        .collect();
+    let ask = |&id: &u8| match site.ask(id, &Ask::Again(version.clone())) {
+        Ok(Reply::Done) => None,
+        Ok(Reply::Refused(refusal)) => Some((id, Why::refused(&refusal))),
+        Ok(_) => Some((id, Why::other_release())),
+        Err(why) => Some((id, Why::new(1, why))),
+    };
+    let why = thread::scope(|scope| {
+        let asked: Vec<_> = hosts
+            .iter()
+            .map(|id| scope.spawn(move || ask(id)))
+            .collect();
+        asked
+            .into_iter()
+            .filter_map(|thread| thread.join().ok()?)
+            .collect()
+    });
+    let outcome = Outcome {
+        in_force: true,
+        accepted: true,
+        why,
+    };
+    let mut lines = lines(names, &hosts, &outcome);
+    follow(site, version, &mut lines);
+    let end = end(&outcome, false, &lines);
+    let shape = ChangeShape::new(&site.cluster, version, &outcome, false, lines);
+    (shape, end)
 }
 
 /// Asks the hosts until it is known what has become of the change.
@@ -94,7 +134,7 @@ fn lines(names: &BTreeMap<u8, String>, hosts: &[u8], outcome: &Outcome) -> Vec<H
 }
 
 /// Waits until the hosts that have the version are what it says.
-fn follow(site: &Site, change: &Change, lines: &mut [HostShape]) {
+fn follow(site: &Site, version: &Version, lines: &mut [HostShape]) {
     let deadline = Instant::now() + FOLLOW;
     thread::scope(|scope| {
         for line in lines.iter_mut().filter(|line| line.done) {
@@ -102,7 +142,7 @@ fn follow(site: &Site, change: &Change, lines: &mut [HostShape]) {
                 loop {
                     let status = site.status(line.host_id);
                     let ended = Instant::now() >= deadline;
-                    if note(line, change, status, ended) {
+                    if note(line, version, status, ended) {
                         return;
                     }
                     sleep(LOOK);
@@ -115,7 +155,7 @@ fn follow(site: &Site, change: &Change, lines: &mut [HostShape]) {
 /// Notes how a host stands; whether that is all there is to know of it.
 fn note(
     line: &mut HostShape,
-    change: &Change,
+    version: &Version,
     status: Result<Status, String>,
     ended: bool,
 ) -> bool {
@@ -128,12 +168,7 @@ fn note(
         Ok(status) => {
             line.note = clock_note(status.clock, now());
             line.waits_for.clone_from(&status.waits_for);
-            if status
-                .current
-                .as_ref()
-                .is_some_and(|it| it != change.version())
-                && !status.has(change.version())
-            {
+            if !status.has(version) {
                 failed(line, "it has another version".into());
             } else if status.applied {
                 return true;

@@ -139,40 +139,49 @@ impl Site {
         })
     }
 
-    /// The content of a version, as this host has it.
+    /// The content of a version, as this host has it, or else another one that has it.
     ///
     /// # Errors
     ///
-    /// If it has no such version.
+    /// If no host has it.
     pub(super) fn content(&self, number: u64) -> Result<(Version, String), Failure> {
         let ask = Ask::Fetch(Some(number));
-        let failed = |why| Failure::new(Exit::Failed, format!("nlbd of this host: {why}"));
-        match self.ask(self.own.host, &ask).map_err(failed)? {
-            Reply::Text { version, text } => Ok((version, text)),
-            other => {
-                let failure = other_release(&other, &ask).context(format!("version {number}"));
-                Err(Failure {
-                    exit: Exit::Usage,
-                    ..failure
-                })
+        let own = self.own.host;
+        // What a host had before the first version is its own.
+        let others = self.names.keys().filter(|&&id| id != own && number > 0);
+        for id in std::iter::once(&own).chain(others) {
+            if let Ok(Reply::Text { version, text }) = self.ask(*id, &ask) {
+                return Ok((version, text));
             }
         }
+        Err(Failure::usage(format!(
+            "no host has a version {number}; `nlbadm versions` shows those there are"
+        )))
     }
 
-    /// Number of the version before the one in force.
+    /// Number of the version before the one in force, that this host knows or another one.
     ///
     /// # Errors
     ///
     /// If there is none.
     pub(super) fn before(&self) -> Result<u64, Failure> {
-        let current = self.own.current.as_ref();
-        let earlier = self.own.history.iter().rev();
-        let before = earlier.map(|version| version.number);
-        let before = before
-            .into_iter()
-            .find(|&number| current.is_some_and(|current| number < current.number));
-        before.ok_or_else(|| {
-            Failure::usage("there is no earlier version; `nlbadm versions` shows those there are")
-        })
+        let current = self.own.current.as_ref().map_or(0, |it| it.number);
+        let before = |history: &[Version]| {
+            let numbers = history.iter().map(|version| version.number);
+            numbers.filter(|&number| number < current).max()
+        };
+        let others = || {
+            let known = self.others().into_values().flatten();
+            known.filter_map(|it| before(&it.history)).max()
+        };
+        before(&self.own.history)
+            .filter(|&number| number > 0)
+            .or_else(others)
+            .or_else(|| before(&self.own.history))
+            .ok_or_else(|| {
+                Failure::usage(
+                    "there is no earlier version; `nlbadm versions` shows those there are",
+                )
+            })
     }
 }
