@@ -51,6 +51,7 @@ cat >"$RUN/web.toml" <<END
 [cluster]
 vips = ["$VIP"]
 interface = "eth1"
+replicate = true
 
 [[rule]]
 ports = 80
@@ -117,12 +118,23 @@ check "a reload of the cluster is one of nlbd" wait_until 30 guest 2 \
 note "$(guest 2 'journalctl -b --no-pager -u nlbd | tail -n 20')"
 note "host 2: nlbd has $(guest 2 "grep VmRSS /proc/\$(systemctl show --value -p MainPID nlbd)/status")"
 
-# A reboot in order, under load: what host 2 serves ends first.
+# The file of all hosts: changed on host 2 alone.
+copy 2 /root "$RUN/web.toml"
+guest 2 "mkdir -p new && sed 's/^weight = 40/weight = 45/' /etc/nlb/web.toml >new/web.toml"
+check "host 2 changes the file on all hosts" guest 2 nlbadm apply new/web.toml --on all
+check "host 1 has it" guest 1 grep -qx 'weight = 45' /etc/nlb/web.toml
+same "the weight of host 2" 45 "$(shown 2 "r[0]['weight']")"
+
+# A reboot in order, under load: what host 2 serves ends first. It boots with a file of a year ago, and knows of no version.
+guest 2 "systemctl stop nlbd && rm -r /var/lib/nlb/web && cp web.toml /etc/nlb/ && touch -d '1 year ago' /etc/nlb/web.toml"
 load busy --parallel 4 --interval-ms 50 --timeout-ms 30000
 before=$(guest 2 cat /proc/sys/kernel/random/boot_id)
 check "host 2 reboots" reboot 2
 check "it was a reboot" [ "$before" != "$(guest 2 cat /proc/sys/kernel/random/boot_id)" ]
 up_again 2
+check "host 2 has taken the newest file over before it served" began_before 2 nlbd.service nlb-serve@web.service
+check "it has the file of all" guest 2 grep -qx 'weight = 45' /etc/nlb/web.toml
+same "the weight of host 2 after the reboot" 45 "$(shown 2 "r[0]['weight']")"
 check "the hosts are members after the reboot" wait_agree 120 1 2
 load_end busy
 same "requests that failed" 0 "$(field busy "r['requests'] - r['answered']")"

@@ -120,7 +120,7 @@ impl Replicas {
         })?;
         let store = Store::open(Box::new(Real), &directory, &setup.file)?;
         let replica = Arc::new(Replica::new(setup, store, self.news.clone()));
-        worker::start(Arc::clone(&replica))?;
+        worker::start(&replica)?;
         Ok(replica)
     }
 
@@ -171,7 +171,12 @@ struct Held {
     heard: BTreeMap<u8, IpAddr>,
     waits_for: Vec<u8>,
     trouble: Option<String>,
+    /// Whether other hosts were asked since this process began.
+    asked: bool,
+    /// Whether what they have is in its place.
     synced: bool,
+    /// Whether a name is being resolved.
+    resolves: bool,
     ended: bool,
 }
 
@@ -187,7 +192,9 @@ impl Replica {
                 heard: BTreeMap::new(),
                 waits_for: Vec::new(),
                 trouble: None,
+                asked: false,
                 synced: false,
+                resolves: false,
                 ended: false,
             }),
             wake: Condvar::new(),

@@ -18,7 +18,7 @@ use nlbadm::{
     replica::{ANSWER, Ask, Fate, FileState, Reply, Request, Status, fate},
 };
 
-use super::{Held, News, Replica};
+use super::{News, Replica};
 use crate::{
     kernel::{Kernel, Linux},
     log,
@@ -36,33 +36,38 @@ const SYNC: Duration = Duration::from_secs(10);
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Hosts that are asked at the same time.
-const AT_ONCE: usize = 8;
-
-/// Begins, in a thread of its own.
-pub(super) fn start(replica: Arc<Replica>) -> io::Result<()> {
-    let run = move || {
-        let mut worker = Worker {
-            replica,
-            kernel: Linux::default(),
-            began: Instant::now(),
-            asks: Instant::now(),
-            tries: Instant::now(),
-        };
-        worker.run();
+/// Begins, in two threads: who waits for other hosts keeps nothing from its place.
+pub(super) fn start(replica: &Arc<Replica>) -> io::Result<()> {
+    let mut placer = Placer {
+        replica: Arc::clone(replica),
+        tries: Instant::now(),
     };
-    thread::Builder::new().name("replica".into()).spawn(run)?;
+    let mut asker = Asker {
+        replica: Arc::clone(replica),
+        kernel: Linux::default(),
+        began: Instant::now(),
+        asks: Instant::now(),
+    };
+    let begin = |name: &str| thread::Builder::new().name(name.into());
+    begin("replica").spawn(move || placer.run())?;
+    begin("replica-ask").spawn(move || asker.run())?;
     Ok(())
 }
 
-struct Worker {
+/// Has the version in force in its place, and this host made what it says.
+struct Placer {
+    replica: Arc<Replica>,
+    /// When it is tried next.
+    tries: Instant,
+}
+
+/// Asks other hosts.
+struct Asker {
     replica: Arc<Replica>,
     kernel: Linux,
     began: Instant,
     /// When other hosts are asked next.
     asks: Instant,
-    /// When it is tried next to put a version in its place.
-    tries: Instant,
 }
 
 /// What it takes to ask other hosts, as it is now.
@@ -73,18 +78,23 @@ struct Line {
     peers: Vec<(u8, Vec<IpAddr>)>,
 }
 
-impl Worker {
+impl Placer {
     fn run(&mut self) {
         while !self.replica.held().ended {
+            // What was found out before this is in its place after it, or there is trouble.
+            let asked = self.replica.held().asked;
             let now = Instant::now();
             if now >= self.tries {
                 self.put_in_place(now);
             }
-            if now >= self.asks {
-                self.ask(now);
-            }
             let mut held = self.replica.held();
-            if !held.ended && !(held.has_to_act() && Instant::now() >= self.tries) {
+            if asked && !held.synced {
+                held.synced = true;
+                // Nobody hears it when the process ends.
+                let _ = self.replica.news.send(News::Synced);
+            }
+            let due = held.store.has_to_place() && Instant::now() >= self.tries;
+            if !held.ended && !due && held.asked == asked {
                 // Whether it was woken or not: it looks.
                 drop(self.replica.wake.wait_timeout(held, LOOK));
             }
@@ -136,11 +146,26 @@ impl Worker {
             }
         }
     }
+}
+
+impl Asker {
+    fn run(&mut self) {
+        while !self.replica.held().ended {
+            let now = Instant::now();
+            if now >= self.asks {
+                self.ask(now);
+            }
+            let held = self.replica.held();
+            if !held.ended {
+                drop(self.replica.wake.wait_timeout(held, LOOK));
+            }
+        }
+    }
 
     /// Asks other hosts: all of them at the beginning and while a change waits for word, later one of them.
     fn ask(&mut self, now: Instant) {
         self.find_hosts();
-        let (line, synced, waits) = {
+        let (line, begun, waits) = {
             let held = self.replica.held();
             let line = Line {
                 cluster: held.setup.cluster.clone(),
@@ -149,9 +174,9 @@ impl Worker {
                 peers: held.peers(),
             };
             let since = held.staged_since;
-            (line, held.synced, since.filter(|since| now - *since >= ASK))
+            (line, held.asked, since.filter(|since| now - *since >= ASK))
         };
-        let asked: Vec<_> = if !synced || waits.is_some() {
+        let asked: Vec<_> = if !begun || waits.is_some() {
             line.peers.iter().collect()
         } else {
             let one = fastrand::usize(..line.peers.len().max(1));
@@ -170,26 +195,19 @@ impl Worker {
             }
         }
         self.settle(&answers);
-        let pause = if waits.is_some() || !synced {
-            ASK / 5
-        } else {
-            ASK / 2
-        };
+        let pause = if waits.is_some() { ASK / 5 } else { ASK / 2 };
         self.asks = Instant::now() + pause + Duration::from_millis(fastrand::u64(..1000)) * 2;
-        if !synced {
-            self.note_synced(!answers.is_empty() || line.peers.is_empty());
+        if !begun {
+            self.note_asked(!answers.is_empty() || line.peers.is_empty());
         }
     }
 
     /// Notes that others were asked, or that it was waited for long enough.
-    fn note_synced(&mut self, answered: bool) {
+    fn note_asked(&mut self, answered: bool) {
         if !answered && self.began.elapsed() < SYNC {
             self.asks = Instant::now() + Duration::from_secs(1);
             return;
         }
-        // What was taken over is in its place before this host serves.
-        let now = Instant::now();
-        self.put_in_place(now);
         let mut held = self.replica.held();
         if !answered {
             log!(
@@ -197,8 +215,9 @@ impl Worker {
                 held.setup.cluster
             );
         }
-        held.synced = true;
-        let _ = self.replica.news.send(News::Synced);
+        held.asked = true;
+        drop(held);
+        self.replica.wake.notify_all();
     }
 
     /// Takes the version over that another host has in force.
@@ -209,13 +228,14 @@ impl Worker {
         let words = format!("{version}: taken over from host {from}");
         let mut held = self.replica.held();
         let lost = held.store.state().current.clone();
-        if held.step(&Ask::Take {
+        let take = Ask::Take {
             version: version.clone(),
             text,
-        }) != Reply::Done
-        {
+        };
+        if held.step(&take) != Reply::Done {
             return;
         }
+        self.replica.wake.notify_all();
         log!("replication of {}: {words}", line.cluster);
         if let Some(lost) = lost.filter(|lost| lost.number == version.number) {
             log!(
@@ -275,30 +295,32 @@ impl Worker {
         for (id, address) in held.heard.clone() {
             held.addresses.entry(id).or_insert_with(|| vec![address]);
         }
-        for (id, name, dedicated) in hosts {
-            let known = dedicated.is_some()
-                || held.addresses.contains_key(&id)
-                || held.heard.contains_key(&id)
-                || id == held.setup.own;
-            if !known {
-                drop(held);
-                let resolved = (name.as_str(), PORT).to_socket_addrs();
-                let resolved: Vec<_> = resolved.into_iter().flatten().map(|it| it.ip()).collect();
-                held = self.replica.held();
-                if !resolved.is_empty() {
-                    held.addresses.insert(id, resolved);
-                }
-            }
+        let own = held.setup.own;
+        let mut unknown = hosts;
+        unknown.retain(|(id, _, dedicated)| {
+            *id != own && dedicated.is_none() && !held.addresses.contains_key(id)
+        });
+        if !unknown.is_empty() && !held.resolves {
+            // One after the other, in no order: a name that nobody knows is not in the way of the others.
+            let (id, name, _) = unknown.swap_remove(fastrand::usize(..unknown.len()));
+            held.resolves = true;
+            let replica = Arc::clone(&self.replica);
+            // It takes as long as the servers of names do.
+            thread::spawn(move || resolve(&replica, id, &name));
         }
         let addresses = held.addresses.clone();
         held.store.note_addresses(addresses);
     }
 }
 
-impl Held {
-    /// Whether the version in force is not in its place.
-    fn has_to_act(&mut self) -> bool {
-        self.store.has_to_place()
+/// Finds out where a host is by its name.
+fn resolve(replica: &Replica, id: u8, name: &str) {
+    let resolved = (name, PORT).to_socket_addrs();
+    let resolved: Vec<_> = resolved.into_iter().flatten().map(|it| it.ip()).collect();
+    let mut held = replica.held();
+    held.resolves = false;
+    if !resolved.is_empty() {
+        held.addresses.entry(id).or_insert(resolved);
     }
 }
 
@@ -306,23 +328,21 @@ impl Line {
     /// How these hosts stand; those that do not answer are not there.
     fn statuses(&self, peers: &[&(u8, Vec<IpAddr>)]) -> BTreeMap<u8, Status> {
         let mut answers = BTreeMap::new();
-        for some in peers.chunks(AT_ONCE) {
-            thread::scope(|scope| {
-                let asked: Vec<_> = some
-                    .iter()
-                    .map(|(id, _)| (*id, scope.spawn(move || self.ask(*id, &Ask::Status))))
-                    .collect();
-                for (id, thread) in asked {
-                    // It does not end otherwise.
-                    if let Ok(Some(Reply::Status(status))) = thread.join() {
-                        // Another host at its address is not meant.
-                        if status.host == id {
-                            answers.insert(id, *status);
-                        }
+        thread::scope(|scope| {
+            let asked: Vec<_> = peers
+                .iter()
+                .map(|(id, _)| (*id, scope.spawn(move || self.ask(*id, &Ask::Status))))
+                .collect();
+            for (id, thread) in asked {
+                // It does not end otherwise.
+                if let Ok(Some(Reply::Status(status))) = thread.join() {
+                    // Another host at its address is not meant.
+                    if status.host == id {
+                        answers.insert(id, *status);
                     }
                 }
-            });
-        }
+            }
+        });
         answers
     }
 

@@ -16,8 +16,8 @@ use crate::{
     replica::{Ask, CAME_FIRST, Change, Outcome, Reply, Staged, Status, Version, Why},
 };
 
-/// How long it is waited until the hosts are what the file says.
-const FOLLOW: Duration = Duration::from_secs(15);
+/// How long it is waited until the hosts are what the file says: some of the longest periods of heartbeats.
+const FOLLOW: Duration = Duration::from_secs(60);
 
 /// How often they are asked.
 const LOOK: Duration = Duration::from_millis(100);
