@@ -37,7 +37,6 @@ enum Stage {
 impl Caller<'_> {
     /// Asks a host at the first of its addresses where somebody answers the connection. The address, and the answer or why
     /// there is none.
-    #[must_use]
     pub fn ask(
         &self,
         addresses: &[IpAddr],

@@ -246,7 +246,7 @@ mod tests {
             state,
             "told twice"
         );
-        assert_eq!(state.history, [first.clone()]);
+        assert_eq!(state.history, std::slice::from_ref(&first));
         let state = done(&state, &change(2, 1, Some(first.clone())));
         let state = done(&state, &Ask::Withdraw(version(2, 1, "text")));
         assert_eq!((state.current, state.staged), (Some(first), None));
