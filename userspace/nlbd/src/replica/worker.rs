@@ -195,8 +195,8 @@ impl Asker {
             }
         }
         self.settle(&answers);
-        let pause = if waits.is_some() { ASK / 5 } else { ASK / 2 };
-        self.asks = Instant::now() + pause + Duration::from_millis(fastrand::u64(..1000)) * 2;
+        // Not all at the same moment.
+        self.asks = Instant::now() + ASK * 4 / 5 + Duration::from_millis(fastrand::u64(..2000));
         if !begun {
             self.note_asked(!answers.is_empty() || line.peers.is_empty());
         }
