@@ -13,11 +13,17 @@ at() {
 	on "h$n" unshare --mount -- bash -c 'mount --bind "$0" /etc/nlb && exec "$@"' "/run/test/etc$n" "$@"
 }
 
+# begin N NAME CMD…: the same in the background, as with "background": the pid is that of CMD.
+begin() {
+	local n=$1 name=$2
+	shift 2
+	# shellcheck disable=SC2016
+	background "h$n" "$name" unshare --mount -- bash -c 'mount --bind "$0" /etc/nlb && exec "$@"' "/run/test/etc$n" "$@"
+}
+
 # daemon N: nlbd of host N, until it is killed or the scenario ends.
 daemon() {
-	# shellcheck disable=SC2016
-	background "h$1" "nlbd$1" unshare --mount -- bash -c 'mount --bind "$0" /etc/nlb && exec "$@"' "/run/test/etc$1" \
-		nlbd --host "h$1" --run-directory "/run/test/nlbd$1" --state-directory "/run/test/state$1"
+	begin "$1" "nlbd$1" nlbd --host "h$1" --run-directory "/run/test/nlbd$1" --state-directory "/run/test/state$1"
 	wait_until 20 logged_line "nlbd$1" 'nlbd: replication of test: on'
 }
 
@@ -209,11 +215,10 @@ check "as version 3" all_current 3 1 2 3
 # A host that stands still in the middle, and the process of the change dies.
 check "an edit" edited -e 's/80-8[45]/80-86/'
 kill -STOP "$(<"/run/test/nlbd3.pid")"
-at 1 nlbadm apply "$EDIT" --on all >/run/test/left.log 2>&1 &
-left=$!
+begin 1 left nlbadm apply "$EDIT" --on all
 check "the change is staged on host 2" wait_until 10 staged 2 4
-kill -9 "$left"
-wait "$left" 2>/dev/null || :
+kill -9 "$(<"/run/test/left.pid")"
+wait "$(<"/run/test/left.pid")" 2>/dev/null || :
 check "another change meanwhile: refused" exits 10 from 1 apply "$EDIT" --on all --without 3
 crash 3
 daemon 3
