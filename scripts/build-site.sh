@@ -15,6 +15,7 @@ mkdir -p "$pages/src"
 cp -r docs/. "$pages/src/"
 # The front page is the README, whose links to docs/ lead to its neighbours there.
 sed -E 's/\]\(docs\//](/g' README.md >"$pages/src/README.md"
+sed -i 's/(\.\.\/README\.md)/(README.md)/' "$pages/src/SUMMARY.md"
 # A link to a file of the sources that is no page is its name.
 find "$pages/src" -name '*.md' -exec sed -i -E \
 	's/\]\(\.\.\/README\.md/](index.md/g; s/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g; s/\[([^]]*)\]\((CONTRIBUTING\.md|LICENSE)[^)]*\)/\1/g' {} +
