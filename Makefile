@@ -68,8 +68,9 @@ uninstall: ## remove what make install has put there (prefix, DESTDIR)
 	@$(INSTALL) uninstall
 
 .PHONY: generate
-generate: ## make the files that depend on module/specs/nlb.yaml
+generate: ## make the files that depend on module/specs/nlb.yaml, and docs/recipes' blocks of files
 	@scripts/enter.sh python3 -B scripts/generate.py
+	@scripts/enter.sh python3 -B scripts/recipes.py
 
 .PHONY: clean
 clean: ## remove what was built in the checkout (the cache stays)
@@ -95,6 +96,18 @@ lab-shell: ## a shell in a host of the lab (HOST=2; leave with Ctrl-])
 .PHONY: lab-down
 lab-down: ## remove the lab
 	@qemu-tests/lab down
+
+# Chooses a story (docs/recipes); KEEP=1 puts what it prints into its page.
+S ?=
+KEEP ?=
+
+.PHONY: scenario
+scenario: ## a story of docs/recipes with real servers, on emulated hosts (S=NAME; without: their names)
+	@qemu-tests/story $(if $(KEEP),--keep) $(or $(S),--list)
+
+.PHONY: scenarios
+scenarios: ## all of these stories, one after the other
+	@qemu-tests/story $(if $(KEEP),--keep)
 
 ##@ Testing
 

@@ -57,7 +57,7 @@ binaries() {
 }
 
 bad_bash() {
-	files '*.sh' .ci/run qemu-tests/{run,demo,lab,measure} debian/\*.{postinst,prerm,postrm} \
+	files '*.sh' .ci/run qemu-tests/{run,demo,lab,measure,story} debian/\*.{postinst,prerm,postrm} \
 		dist/modules-package/{post{inst,rm},prerm} | while IFS= read -r file; do
 		bash -n "$file" 2>&1 || :
 	done
@@ -135,6 +135,11 @@ stale_files() {
 	python3 -B scripts/generate.py --check 2>&1 || [ "$?" = 1 ] || echo "scripts/generate.py failed"
 }
 
+# Pages of docs/recipes that show other files than their stories run.
+wrong_recipes() {
+	python3 -B scripts/recipes.py --check 2>&1 || [ "$?" = 1 ] || echo "scripts/recipes.py failed"
+}
+
 # The specification by the kernel's own tool and schema.
 invalid_specification() {
 	local source found
@@ -210,6 +215,7 @@ verdict "shell scripts parse" "$(bad_bash)"
 verdict "Python files parse" "$(bad_python)"
 verdict "the module is formatted" "$(unformatted_module)"
 verdict "generated files are what the specification makes" "$(stale_files)"
+verdict "recipes show what their stories run" "$(wrong_recipes)"
 verdict "the specification is valid for the kernel's tool" "$(invalid_specification)"
 verdict "entry points reach what they may" "$(bad_object)"
 verdict "planted panics are found" "$(unseen_plants)"

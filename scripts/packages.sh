@@ -85,4 +85,11 @@ declare -A system_variants=(
 	[networkd]='' # systemd-networkd sets the network up
 	# all that Debian has for this; scenarios choose
 	[managers]='network-manager ifupdown netplan.io'
+	# what the stories serve (qemu-tests/stories), and what asks it
+	[servers]='php-fpm php-pgsql postgresql postfix nsd openssl podman netavark aardvark-dns nftables conntrack curl wrk bind9-dnsutils'
 )
+
+# Services of such a variant that its hosts do not run until somebody starts them, and
+# programs of it that the client runs on the machine with the guests.
+declare -A system_idle=([servers]='php8.4-fpm postgresql postfix nsd podman.socket podman-auto-update.timer')
+declare -A system_client=([servers]='wrk dig openssl curl')

@@ -7,6 +7,7 @@
 #   system/RELEASE/VARIANT/disk       an ext4 file system, 4 GiB, mostly holes
 #   system/RELEASE/VARIANT/vmlinuz    what that system has in /boot; guests
 #   system/RELEASE/VARIANT/initrd     are started with these two
+#   system/RELEASE/VARIANT/client     programs for the client, with their libraries
 # Guests write to copies of the disk (qemu-tests/nlbtest/system.py). VARIANT
 # names the packages that it has besides (packages.sh). NLB_KERNEL chooses the
 # kernel (kernel-release.sh). Prints the directory.
@@ -45,6 +46,23 @@ configure() {
 	chroot "$tree" passwd --quiet --delete root
 	cp "$UNITS"/*.service "$tree/etc/systemd/system/"
 	systemctl_in "$tree" enable systemd-networkd nlb-seed nlb-agent
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "${system_idle[$variant]:-}" ] || systemctl_in "$tree" disable ${system_idle[$variant]}
+}
+
+# copy_client TREE DIR: the client's programs, with the libraries that they have there.
+copy_client() {
+	local tree=$1 dir=$2 program library
+	mkdir "$dir" "$dir/bin" "$dir/lib"
+	for program in ${system_client[$variant]}; do
+		cp "$tree/usr/bin/$program" "$dir/bin/"
+		chroot "$tree" ldd "/usr/bin/$program" | awk '$2 == "=>" { print $3 }' | while read -r library; do
+			case $library in
+			*/libc.so.* | */libm.so.*) ;; # they belong to the loader of the machine
+			*) cp -L "$tree$library" "$dir/lib/" ;;
+			esac
+		done
+	done
 }
 
 make_system() {
@@ -57,6 +75,7 @@ make_system() {
 	mkdir "$dest"
 	cp -L "$tree/boot/vmlinuz-$release" "$dest/vmlinuz"
 	cp -L "$tree/boot/initrd.img-$release" "$dest/initrd"
+	[ -z "${system_client[$variant]:-}" ] || copy_client "$tree" "$dest/client"
 	make_ext4 "$tree" "$dest/disk"
 	rm -rf --one-file-system -- "$tree"
 }
@@ -74,6 +93,6 @@ esac
 
 # The number is raised when a function above changes what it makes.
 system=$NLB_CACHE/system/$release/$variant
-step "$system" "1 $NLB_SUITE ${system_packages[*]} ${system_variants[$variant]} $(cat "$UNITS"/*.service | sha256sum | cut -c1-16)" \
+step "$system" "1 $NLB_SUITE ${system_packages[*]} ${system_variants[$variant]}${system_idle[$variant]:+ less ${system_idle[$variant]}}${system_client[$variant]:+ with ${system_client[$variant]}} $(cat "$UNITS"/*.service | sha256sum | cut -c1-16)" \
 	"$release: a Debian 13 system ($variant)" make_system
 printf '%s\n' "$system"

@@ -154,7 +154,8 @@ case ${T:-} in
 		summed dissector scripts/test-dissector.sh
 		[ -z "${LONG:-}" ] || lint site scripts/build-site.sh
 		# The module is built by the scenarios' runner, and looked at after.
-		summed scenarios qemu-tests/run
+		# Those that install packages take the ones made above.
+		NLB_PROFILE=guest summed scenarios qemu-tests/run
 		flavours
 		summed static scripts/check-static.sh
 		summed fresh scripts/fresh.sh
@@ -178,7 +179,7 @@ fresh) summed fresh scripts/fresh.sh ;;
 	# Several patterns are separated by spaces, and are no names of files here.
 	set -f
 	# shellcheck disable=SC2086
-	summed scenarios qemu-tests/run $T
+	NLB_PROFILE=guest summed scenarios qemu-tests/run $T
 	;;
 esac
 

@@ -13,15 +13,20 @@ from .programs import Programs
 HOSTS = 3
 
 
-def run(one: scenario.Scenario, built: Programs, log: pathlib.Path) -> tuple[str, list[str]]:
-    """The scenario's results as KTAP text, and the kernels' complaints."""
+def run(
+    one: scenario.Scenario, built: Programs, log: pathlib.Path, told: pathlib.Path | None = None
+) -> tuple[str, list[str]]:
+    """The scenario's results as KTAP text, and the kernels' complaints.
+
+    What it tells people (`tell` in qemu-tests/stories/verbs.sh) goes to the file `told`, if there is one.
+    """
     kind, boot = KINDS[one.topology]
     lab = kind(paths.LOGS / one.name)
     results = lab.dir / "ktap"
     try:
         # Attended by this process: the guests end with it.
         boot(one, built, lab)
-        _script(one, lab, results, log)
+        _script(one, lab, results, log, told or pathlib.Path(os.devnull))
         return results.read_text(), lab.splats()
     finally:
         lab.remove()
@@ -46,15 +51,17 @@ def _systems(one: scenario.Scenario, built: Programs, lab: system.SystemLab) -> 
 KINDS = {"guests": (Lab, _guests), "systemd": (system.SystemLab, _systems)}
 
 
-def _script(one: scenario.Scenario, lab: Lab, results: pathlib.Path, log: pathlib.Path) -> None:
+def _script(
+    one: scenario.Scenario, lab: Lab, results: pathlib.Path, log: pathlib.Path, told: pathlib.Path
+) -> None:
     """Run the scenario's own commands; the time limit counts for these."""
     environment = os.environ | {"NLB_LAB_DIR": str(lab.dir)}
-    with open(log, "wb") as out, open(results, "wb") as ktap:
+    with open(log, "wb") as out, open(results, "wb") as ktap, open(told, "ab") as people:
         process = subprocess.Popen(
-            ["bash", "-c", 'exec 4>&"$1"; exec "${@:2}"', "run", str(ktap.fileno()),
+            ["bash", "-c", 'exec 4>&"$1" 5>&"$2"; exec "${@:3}"', "run", str(ktap.fileno()), str(people.fileno()),
              str(paths.TESTS / "guests" / "run.sh"), str(one.path), one.topology],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
-            pass_fds=(ktap.fileno(),), start_new_session=True,
+            pass_fds=(ktap.fileno(), people.fileno()), start_new_session=True,
         )  # fmt: skip
         try:
             _wait(process, lab, one.timeout)

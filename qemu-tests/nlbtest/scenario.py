@@ -23,6 +23,10 @@ FORMS = ("any", "long")
 # The kernel that such a scenario has beside the newest one.
 OTHER_KERNEL = "7.2"
 PACKAGES = ("none", "debian", "upgrade")
+# A story is this file in a directory of its own, with the files that its recipe shows.
+STORY = "story.sh"
+# What stories have unless their head says otherwise.
+STORY_FIELDS = {"topology": "systemd", "system": "servers", "packages": "debian", "form": "long"}
 
 
 class HeadError(Exception):
@@ -68,8 +72,13 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.stem
+        """The file's name without its ending; of a story, that of its directory."""
+        return self.path.parent.name if self.is_story else self.path.stem
+
+    @property
+    def is_story(self) -> bool:
+        """Whether it is one of those that people read and run (qemu-tests/stories)."""
+        return self.path.name == STORY
 
     @property
     def has_lab(self) -> bool:
@@ -87,7 +96,7 @@ class Scenario:
 
 def load(path: pathlib.Path) -> Scenario:
     """Read a scenario's head."""
-    fields = {}
+    fields = dict(STORY_FIELDS) if path.name == STORY else {}
     for line in path.read_text().splitlines():
         if not line.startswith("#"):
             break
@@ -117,14 +126,19 @@ def load(path: pathlib.Path) -> Scenario:
     return scenario
 
 
+def stories() -> list[Scenario]:
+    """All stories."""
+    return [load(path) for path in sorted((paths.TESTS / "stories").glob(f"*/{STORY}"))]
+
+
 def discover(patterns: list[str]) -> list[Scenario]:
     """All scenarios whose name holds one of the patterns; all if there are none.
 
     A pattern with wildcards must match the whole name. Scenarios that are long altogether are left out unless LONG
     is set, or a pattern is the name of one, or finds none but such.
     """
-    found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))]
-    short = [one for one in found if one.form != "long" or os.environ.get("LONG")]
+    found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))] + stories()
+    short = [one for one in found if one.form != "long" or (os.environ.get("LONG"))]
     if not patterns:
         return short
     names = set()

@@ -12,17 +12,8 @@
 # DKMS has built on a plain Debian 13 (scripts/test-packages.sh dkms, which is the
 # first half of "make test T=install").
 
-CHECKOUT=$(cd "$NLB_TESTS/.." && pwd -P)
-DEBS=$CHECKOUT/build/deb
 RELEASE=$(guest 1 uname -r)
 BY_DKMS=$CHECKOUT/build/test/packages/$RELEASE/nlb.ko
-
-# apt N ARG…: apt-get in host N, which has no network: all is in files.
-apt() {
-	local n=$1
-	shift
-	guest "$n" "DEBIAN_FRONTEND=noninteractive apt-get -q -y $*"
-}
 
 # files N NAME: note in host N which files there are, less those that dpkg, apt and
 # systemd keep for themselves.
@@ -37,16 +28,9 @@ left() {
 	guest "$1" "LC_ALL=C comm -13 /root/files-before /root/files-now | paste -sd' '"
 }
 
-# all_answer N…: each of 100 requests is answered, by all of these hosts.
-all_answer() {
-	requests 100 all --timeout-ms 30000
-	[ "$(field all "r['answered']")" = 100 ] && [ "$(field all "len(r['hosts'])")" = "$#" ]
-}
-
-# serves N: host N has the cluster, and systemd is content.
-serves() {
-	check "host $1: it serves" wait_until 120 guest "$1" systemctl is-active nlb-serve@web
-	check "host $1: systemd is content" guest "$1" systemctl is-system-running --wait
+# has_vip N: host N serves, with the VIP.
+has_vip() {
+	serves "$1"
 	check "host $1: it has the VIP" guest "$1" "ip -brief address show dev nlb0 | grep -qw $VIP"
 }
 
@@ -94,21 +78,19 @@ for n in 1 2; do
 done
 
 # One key for the cluster, made on a host of it.
-check "host 1: nlbadm genkey" guest 1 "umask 077 && nlbadm genkey >/etc/nlb/web.key"
-(umask 077 && guest 1 cat /etc/nlb/web.key >"$RUN/web.key")
-copy 2 /etc/nlb "$RUN/web.key"
+check "host 1: nlbadm genkey" make_key web 1 2
 for n in 1 2; do
 	copy "$n" /etc/nlb "$RUN/web.toml"
 	check "host $n: nlbadm check" guest "$n" nlbadm check /etc/nlb/web.toml
 	check "host $n: enable --now" guest "$n" systemctl enable --now nlb@web
-	serves "$n"
+	has_vip "$n"
 done
 check "the hosts are members" wait_agree 120 1 2
 check "all requests are answered, by both hosts" wait_until 180 all_answer 1 2
 
 for n in 1 2; do
 	check "host $n reboots" reboot "$n"
-	serves "$n"
+	has_vip "$n"
 done
 check "the hosts are members after a reboot" wait_agree 120 1 2
 check "all requests are answered, by both hosts, after a reboot" wait_until 180 all_answer 1 2
@@ -132,7 +114,7 @@ check "host 1: systemd is content after the purge" guest 1 "systemctl is-system-
 # And back, with the file and the key that stayed.
 check "host 1: apt install again" apt 1 install ./nlbadm_*.deb ./nlb-modules-*.deb
 check "host 1: enable --now again" guest 1 systemctl enable --now nlb@web
-serves 1
+has_vip 1
 check "the hosts are members again" wait_agree 120 1 2
 
 # A kernel that takes only signed modules, as Secure Boot makes it: one has no

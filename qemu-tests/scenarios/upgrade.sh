@@ -8,20 +8,11 @@
 # form: long
 # timeout: 2400
 
-CHECKOUT=$(cd "$NLB_TESTS/.." && pwd -P)
-DEBS=$CHECKOUT/build/deb${NLB_PROFILE:+-$NLB_PROFILE}
 NEXT=$CHECKOUT/build/next/build/deb${NLB_PROFILE:+-$NLB_PROFILE}
 KERNELS=${NLB_CACHE:-$HOME/.cache/nlb}/kernels
 RELEASE=$(guest 1 uname -r)
 # The kernel that host 1 has beside it (nlbtest/scenario.py).
 OTHER=$(cd "$KERNELS" && ls -d 7.2.*-cloud-amd64/debs | sort -V | tail -n 1 | cut -d/ -f1)
-
-# apt N ARG…: apt-get in host N, which has no network: all is in files. What it says is in /root/apt.
-apt() {
-	local n=$1
-	shift
-	guest "$n" "DEBIAN_FRONTEND=noninteractive apt-get -q -y $* 2>&1 | tee /root/apt; exit \${PIPESTATUS[0]}"
-}
 
 # apt_says N TEXT: whether the last apt-get of host N said this.
 apt_says() {
@@ -36,18 +27,6 @@ policy() {
 # loaded N: the build id of the module in the kernel of host N.
 loaded() {
 	guest "$1" "od -An -tx1 /sys/module/nlb/notes/.note.gnu.build-id | xargs"
-}
-
-# serves N: host N takes part, by its units.
-serves() {
-	check "host $1: it serves" wait_until 120 guest "$1" systemctl is-active nlb-serve@web
-	check "host $1: systemd is content" guest "$1" systemctl is-system-running --wait
-}
-
-# all_answer N…: each of 100 requests is answered, by all of these hosts.
-all_answer() {
-	requests 100 all --timeout-ms 30000
-	[ "$(field all "r['answered']")" = 100 ] && [ "$(field all "len(r['hosts'])")" = "$#" ]
 }
 
 # downloads NAME: 24 of them, each of 40 s, and return when all have begun; how many
@@ -116,10 +95,7 @@ for n in 1 2 3; do
 	copy "$n" /root/next "$NEXT"/nlbadm_*.deb "$NEXT/nlb-modules-${RELEASE}"_*.deb
 	check "host $n: version N" apt "$n" install ./nlbadm_*.deb ./nlb-modules-*.deb
 done
-check "host 1: nlbadm genkey" guest 1 "umask 077 && nlbadm genkey >/etc/nlb/web.key"
-(umask 077 && guest 1 cat /etc/nlb/web.key >"$RUN/web.key")
-copy 2 /etc/nlb "$RUN/web.key"
-copy 3 /etc/nlb "$RUN/web.key"
+check "host 1: nlbadm genkey" make_key web 1 2 3
 for n in 1 2 3; do
 	copy "$n" /etc/nlb "$RUN/web.toml"
 	check "host $n: enable --now" guest "$n" systemctl enable --now nlb@web
