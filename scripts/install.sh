@@ -97,8 +97,8 @@ install_data() {
 	done < <(find dist/ansible -type f | LC_ALL=C sort)
 	put 644 LICENSE "$docdir/LICENSE"
 	put 644 README.md "$docdir/README.md"
-	for file in docs/*.md; do
-		put 644 "$file" "$docdir/docs/${file##*/}"
+	for file in docs/*.md docs/recipes/*; do
+		put 644 "$file" "$docdir/$file"
 	done
 }
 

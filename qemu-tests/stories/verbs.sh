@@ -27,18 +27,21 @@ show() {
 	tee -a /dev/fd/5
 }
 
-# kept FILE…: files of the story, which its page shows, by their paths.
-kept() {
-	printf '%s\n' "${@/#/"$STORY/"}"
+# file_of_cluster FILE N…: a file of the story is /etc/nlb/web.toml of these hosts from now on.
+file_of_cluster() {
+	cp "$STORY/$1" "$RUN/web.toml"
+	shift
+	check "hosts $*: the other file of the cluster" at_once configure_nlb "$@"
 }
 
 # commands "N…" FILE: each line of a file of the story, on these hosts one after the
 # other, as somebody types it there.
 commands() {
-	local hosts=$1 n line
+	local hosts=$1 n line name=host
+	[ "$hosts" = "${hosts%% *}" ] || name=hosts
 	while IFS= read -r line; do
 		case $line in '' | '#'*) continue ;; esac
-		tell "host${hosts:+ $hosts}: $line"
+		tell "$name $hosts: $line"
 		for n in $hosts; do
 			check "host $n: $line" guest "$n" "$line"
 		done
@@ -53,9 +56,10 @@ install_nlb() {
 		apt "$1" install ./nlbadm_*.deb ./nlbd_*.deb ./nlb-modules-*.deb
 }
 
-# configure_nlb N: the story's file of the cluster, which is right.
+# configure_nlb N: the file of the cluster, which is right: web.toml of the story, unless it has chosen another.
 configure_nlb() {
-	copy "$1" /etc/nlb "$STORY/web.toml" && guest "$1" nlbadm check /etc/nlb/web.toml
+	[ -e "$RUN/web.toml" ] || cp "$STORY/web.toml" "$RUN/web.toml"
+	copy "$1" /etc/nlb "$RUN/web.toml" && guest "$1" nlbadm check /etc/nlb/web.toml
 }
 
 enable_nlb() {
