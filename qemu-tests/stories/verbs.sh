@@ -34,6 +34,26 @@ file_of_cluster() {
 	check "hosts $*: the other file of the cluster" at_once configure_nlb "$@"
 }
 
+# line_on N LINE: a line on host N; what it says is kept in said.N.
+line_on() {
+	local rc=0
+	guest "$1" "$2" >"$RUN/said.$1" 2>&1 || rc=$?
+	cat "$RUN/said.$1"
+	return "$rc"
+}
+
+# said N…: what these hosts have said to a line that asks: of each, or of the first where that is long.
+said() {
+	local n
+	if [ "$(wc -l <"$RUN/said.$1")" -gt 2 ]; then
+		sed 's/^/    /' "$RUN/said.$1" | show
+		return
+	fi
+	for n in "$@"; do
+		sed "s/^/    host $n: /" "$RUN/said.$n" | show
+	done
+}
+
 # commands "N…" FILE: each line of a file of the story, on these hosts one after the
 # other, as somebody types it there.
 commands() {
@@ -43,8 +63,10 @@ commands() {
 		case $line in '' | '#'*) continue ;; esac
 		tell "$name $hosts: $line"
 		for n in $hosts; do
-			check "host $n: $line" guest "$n" "$line"
+			check "host $n: $line" line_on "$n" "$line"
 		done
+		# shellcheck disable=SC2086 # a list of hosts
+		case $line in 'nlbadm '* | 'ip '* | 'curl '* | 'nft '* | 'podman ps'*) said $hosts ;; esac
 	done <"$STORY/$2"
 }
 
