@@ -33,6 +33,8 @@ def wrong() -> list[str]:
             continue
         if f"({one.name}.md)" not in index:
             found.append(f"docs/recipes/README.md does not list {one.name}")
+        if not recipe.told(page.read_text(), one.name):
+            found.append(f"docs/recipes/{one.name}.md has nothing of a run: make scenario S={one.name} KEEP=1")
         shown = recipe.files(page.read_text())
         for file in sorted(one.path.parent.iterdir()):
             name = str(file.relative_to(paths.ROOT))

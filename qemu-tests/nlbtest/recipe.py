@@ -37,6 +37,11 @@ def files(text: str) -> set[str]:
     return {match[2] for match in _BLOCK.finditer(text) if match[1] == "file"}
 
 
+def told(text: str, name: str) -> str:
+    """What a page has of a run of its story."""
+    return next((match[4] for match in _BLOCK.finditer(text) if match[1] == "told" and match[2] == name), "")
+
+
 def keep(name: str, told: str, run: pathlib.Path) -> None:
     """Put what a story printed into its page, and its picture, if it made one in its directory, beside it."""
     if (picture := run / f"{name}.svg").exists():

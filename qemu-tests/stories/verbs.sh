@@ -54,16 +54,22 @@ said() {
 	done
 }
 
-# commands "N…" FILE: each line of a file of the story, on these hosts one after the
-# other, as somebody types it there.
+# commands "N…" FILE: each line of a file of the story, on these hosts at once, as
+# somebody types it there.
 commands() {
-	local hosts=$1 n line name=host
+	local hosts=$1 n line name=host pids=() rc
 	[ "$hosts" = "${hosts%% *}" ] || name=hosts
 	while IFS= read -r line; do
 		case $line in '' | '#'*) continue ;; esac
 		tell "$name $hosts: $line"
 		for n in $hosts; do
-			check "host $n: $line" line_on "$n" "$line"
+			line_on "$n" "$line" &
+			pids[n]=$!
+		done
+		for n in $hosts; do
+			rc=0
+			wait "${pids[n]}" || rc=$?
+			same "host $n: $line: exit code" 0 "$rc"
 		done
 		# shellcheck disable=SC2086 # a list of hosts
 		case $line in 'nlbadm '* | 'ip '* | 'curl '* | 'nft '* | 'podman ps'*) said $hosts ;; esac
