@@ -105,8 +105,12 @@ def main() -> int:
     except programs.BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    with runner.alone():
-        failed = [one.name for one in stories if not run_one(one, built, args.keep)]
+    try:
+        with runner.alone():
+            failed = [one.name for one in stories if not run_one(one, built, args.keep)]
+    except KeyboardInterrupt:
+        print("interrupted; everything is removed")
+        return 130
     if len(stories) > 1:
         print(f"{len(stories) - len(failed)} passed, {len(failed)} failed: {' '.join(failed)}".rstrip(": "))
     return 1 if failed else 0

@@ -69,6 +69,11 @@ def _script(
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise guest.GuestError(f"not finished after {one.timeout} s") from None
+        except BaseException:
+            # It has a session of its own, which the terminal's Ctrl-C does not reach.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
 
 def _wait(process: subprocess.Popen, lab: Lab, seconds: float) -> None:
