@@ -36,7 +36,7 @@ dig_all() {
 
 # row TEXT ALL COUNT1 COUNT2 COUNT3: a line of the table; all were served, by all hosts.
 row() {
-	printf '  %-34s %7s %7s %7s %7s\n' "$1" "$3" "$4" "$5" "$(($2 - $3 - $4 - $5))" >>"$RUN/table"
+	printf '  %-38s %7s %7s %7s %7s\n' "$1" "$3" "$4" "$5" "$(($2 - $3 - $4 - $5))" >>"$RUN/table"
 	same "$1: served" "$2" "$(($3 + $4 + $5))"
 	check "$1: by all hosts" [ "$3" -gt 0 -a "$4" -gt 0 -a "$5" -gt 0 ]
 }
@@ -51,7 +51,7 @@ for service in mail dns cart; do
 	commands "1 2 3" "$service.sh"
 done
 farm 1 2 3
-printf '  %-34s %7s %7s %7s %7s\n' '' 'host 1' 'host 2' 'host 3' failed >"$RUN/table"
+printf '  %-38s %7s %7s %7s %7s\n' '' 'host 1' 'host 2' 'host 3' failed >"$RUN/table"
 
 # Mail: each is accepted once and is in the mailbox of the host that accepted it.
 client python3 -B "$TOOLS/mail.py" --to "$VIP" --count "$MAILS" >"$RUN/mail.json"
