@@ -34,6 +34,11 @@ file_of_cluster() {
 	check "hosts $*: the other file of the cluster" at_once configure_nlb "$@"
 }
 
+# named N…: "host 1", or "hosts 1 2".
+named() {
+	[ "$#" = 1 ] && printf 'host %s\n' "$1" || printf 'hosts %s\n' "$*"
+}
+
 # line_on N LINE: a line on host N; what it says is kept in said.N.
 line_on() {
 	local rc=0
@@ -57,11 +62,11 @@ said() {
 # commands "N…" FILE: each line of a file of the story, on these hosts at once, as
 # somebody types it there.
 commands() {
-	local hosts=$1 n line name=host pids=() rc
-	[ "$hosts" = "${hosts%% *}" ] || name=hosts
+	local hosts=$1 n line pids=() rc
 	while IFS= read -r line; do
 		case $line in '' | '#'*) continue ;; esac
-		tell "$name $hosts: $line"
+		# shellcheck disable=SC2086 # a list of hosts
+		tell "$(named $hosts): $line"
 		for n in $hosts; do
 			line_on "$n" "$line" &
 			pids[n]=$!
@@ -104,7 +109,7 @@ prepare() {
 
 # join N…: these hosts become members, all at once.
 join() {
-	tell "hosts $*: systemctl enable --now nlb@web"
+	tell "$(named "$@"): systemctl enable --now nlb@web"
 	check "hosts $*: systemctl enable --now nlb@web" at_once enable_nlb "$@"
 }
 
