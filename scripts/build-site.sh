@@ -16,6 +16,10 @@ cp -r docs/. "$pages/src/"
 # The front page is the README, whose links to docs/ lead to its neighbours there.
 sed -E 's/\]\(docs\//](/g' README.md >"$pages/src/README.md"
 sed -i 's/(\.\.\/README\.md)/(README.md)/' "$pages/src/SUMMARY.md"
+# mdBook calls the front page of a folder so.
+mv "$pages/src/recipes/README.md" "$pages/src/recipes/index.md"
+sed -i 's/(README\.md/(index.md/g' "$pages/src/recipes"/*.md
+sed -i 's/recipes\/README\.md/recipes\/index.md/g' "$pages/src"/*.md
 # A link to a file of the sources that is no page is its name.
 find "$pages/src" -name '*.md' -exec sed -i -E \
 	's/\]\(\.\.\/README\.md/](index.md/g; s/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g; s/\[([^]]*)\]\((CONTRIBUTING\.md|LICENSE)[^)]*\)/\1/g' {} +

@@ -138,7 +138,6 @@ def discover(patterns: list[str]) -> list[Scenario]:
     is set, or a pattern is the name of one, or finds none but such.
     """
     found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))] + stories()
-    found = [load(path) for path in sorted((paths.TESTS / "scenarios").glob("*.sh"))] + stories()
     # Long stories have a front door of their own (qemu-tests/story).
     short = [one for one in found if one.form != "long" or (not one.is_story and os.environ.get("LONG"))]
     if not patterns:
