@@ -90,6 +90,9 @@ impl RulesShape {
 
 impl RuleShape {
     fn new(rule: &PortRule) -> Self {
+        // What nobody serves has no buckets of its own.
+        let is_served = !rule.mode.is(FilteringMode::Disabled);
+        let owned = rule.buckets_owned.filter(|_| is_served);
         RuleShape {
             number: rule.number,
             vip: rule.vip,
@@ -105,10 +108,8 @@ impl RuleShape {
             weight: rule.weight,
             priority: rule.priority,
             state: rule.state.to_string(),
-            buckets: rule.buckets_owned,
-            share_percent: rule
-                .buckets_owned
-                .map(|buckets| share_percent(buckets as usize)),
+            buckets: owned,
+            share_percent: owned.map(|buckets| share_percent(buckets as usize)),
             accepted: rule.accepted,
             dropped: rule.dropped,
             health: rule.health.to_string(),
@@ -179,7 +180,9 @@ fn rules(rules: &[RuleShape]) -> String {
 fn rule(rule: &RuleShape) -> Vec<String> {
     let [ports, affinity] = &rule.text;
     let single = rule.mode == FilteringMode::Single.name();
+    let is_served = rule.mode != FilteringMode::Disabled.name();
     let part = match (rule.weight, rule.priority) {
+        _ if !is_served => "-".into(),
         (_, Some(priority)) if single => format!("priority {priority}"),
         (_, None) if single => "priority by host id".into(),
         (Some(weight), _) => weight.to_string(),
@@ -193,7 +196,11 @@ fn rule(rule: &RuleShape) -> Vec<String> {
         rule.mode.clone(),
         affinity.clone(),
         part,
-        rule.state.clone(),
+        if is_served {
+            rule.state.clone()
+        } else {
+            "-".into()
+        },
         rule.share_percent.map_or_else(|| "-".into(), percent),
     ]
 }
