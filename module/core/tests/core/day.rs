@@ -122,7 +122,7 @@ impl Day {
             self.said
                 .push(format!("host {index} gets no answers at {now:?}"));
         }
-        for vip in (0..2).filter(|vip| step.ask >> vip & 1 != 0 && role != Role::Answering) {
+        for vip in (0..2).filter(|vip| (step.ask >> vip) & 1 != 0 && role != Role::Answering) {
             if self.world.random_below(LOST) != 0 {
                 self.watched[index].heard |= 1 << vip;
             }
