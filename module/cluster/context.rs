@@ -105,6 +105,8 @@ pub(crate) struct Cluster {
     base: Base,
     snapshot: RcuCell<Snapshot>,
     is_default_host: Once<bool>,
+    /// Whether this host serves at all.
+    serves: Once<bool>,
     /// Load weight of this host for rules that do not name one. Written under `changes`.
     weight: Once<u8>,
     /// Held by whoever changes the rules, or this host's part in them.
@@ -190,6 +192,7 @@ impl Cluster {
                 base,
                 snapshot: published,
                 is_default_host: Once::new(false),
+                serves: Once::new(false),
                 weight: Once::new(weight),
                 changes <- kernel::new_mutex!((), "nlb::Cluster::changes"),
                 stats,
@@ -422,6 +425,12 @@ impl Cluster {
         &self.family
     }
 
+    /// Whether this host serves: one that does not must not answer questions for the VIPs, whoever the responder is, for
+    /// other hosts take an answer for service. Context: any.
+    pub(crate) fn serves(&self) -> bool {
+        self.serves.load()
+    }
+
     /// Whether this host is the default host, as the packet path sees it.
     pub(crate) fn is_default_host(&self) -> bool {
         self.is_default_host.load()
@@ -449,6 +458,7 @@ impl Cluster {
     /// Gives the packet path what changed in the ownership, and the rules if others are in force now. Context: under
     /// the lock.
     pub(crate) fn apply(&self, inner: &mut Inner) {
+        self.serves.store(inner.node.serves());
         let changes = inner.node.ownership_changes();
         let digest = inner.node.config().rules.digest;
         if let Some(new) = inner.pending.take_if(|pending| pending.digest == digest) {

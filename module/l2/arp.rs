@@ -61,6 +61,10 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
             conflict::claimed(driver, snapshot, vip.into(), mac);
             Verdict::Consume
         }
+        ArpVerdict::Reply { .. } if !cluster.serves() => {
+            cluster.stats().reason(Reason::ArpNotResponder);
+            Verdict::Consume
+        }
         ArpVerdict::Reply { to, bytes } => {
             cluster.stats().reason(Reason::ArpReplied);
             send(cluster, &to, &bytes);

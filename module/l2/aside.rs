@@ -10,7 +10,7 @@ use crate::cluster::tables::NodeTables;
 use crate::kapi::bh_lock::BhLock;
 use crate::kapi::clock::now_ns;
 use crate::kapi::once::Once;
-use crate::kapi::rcu::read_lock;
+use crate::kapi::rcu::{read_lock, ReadSide};
 use crate::l2::{arp, conflict, ndisc};
 use crate::nlb_core::aside::{Aside, Place};
 use crate::nlb_core::host::HostSet;
@@ -77,6 +77,9 @@ pub(crate) fn spoke(driver: &Driver, snapshot: &Snapshot, vip: IpAddr, station: 
     let Some(station) = station.filter(|station| !nobody.contains(station)) else {
         return;
     };
+    if !snapshot.settings.vips().contains(&vip) {
+        return;
+    }
     let silence_ns = cluster.silence_ns();
     let heard = |aside: &mut Aside, now| aside.heard(now, station, own, silence_ns);
     let (tell, sooner) = cluster.beside().with(heard);
@@ -105,6 +108,9 @@ pub(crate) fn place(node: &Node<NodeTables>) -> Place {
 pub(crate) fn act(cluster: &Cluster, place: Place) -> Option<bool> {
     let beside = cluster.beside();
     let silence_ns = cluster.silence_ns();
+    // Without a question it would not know when the other has gone.
+    let may_be = place == Place::Among || can_ask(cluster, &read_lock()).next().is_some();
+    let place = if may_be { place } else { Place::Among };
     let (step, _) = beside.with(|aside, now| aside.look(now, place, silence_ns));
     if step.ask {
         ask(cluster);
@@ -116,17 +122,26 @@ pub(crate) fn act(cluster: &Cluster, place: Place) -> Option<bool> {
     Some(step.aside)
 }
 
+/// The VIPs that this host can ask for, in the name of an address of its own.
+fn can_ask<'a>(cluster: &'a Cluster, side: &'a ReadSide) -> impl Iterator<Item = &'a IpAddr> {
+    let v4 = arp::dedicated(cluster).is_some();
+    let v6 = cluster.device().as_device_ref().link_local(side).is_some();
+    let vips = cluster.vips(side).iter();
+    vips.filter(move |vip| if vip.is_ipv4() { v4 } else { v6 })
+}
+
 /// Asks for a VIP in this host's own name: for one of IPv4 and one of IPv6 by turns, as far as there are both.
 fn ask(cluster: &Cluster) {
     let side = read_lock();
     let asked = &cluster.beside().asked;
     let turn = asked.load();
     asked.store(turn.wrapping_add(1));
-    let vips = cluster.vips(&side);
-    let its_turn = vips.iter().find(|vip| vip.is_ipv6() == (turn & 1 != 0));
-    match its_turn.or(vips.first()) {
-        Some(IpAddr::V4(vip)) => arp::ask(cluster, *vip),
-        Some(IpAddr::V6(vip)) => ndisc::ask(cluster, &side, *vip),
+    let its_turn = |vip: &&IpAddr| vip.is_ipv6() == (turn & 1 != 0);
+    let vip = can_ask(cluster, &side).find(its_turn).copied();
+    let vip = vip.or_else(|| can_ask(cluster, &side).next().copied());
+    match vip {
+        Some(IpAddr::V4(vip)) => arp::ask(cluster, vip),
+        Some(IpAddr::V6(vip)) => ndisc::ask(cluster, &side, vip),
         None => {}
     }
 }

@@ -78,7 +78,7 @@ impl Askers {
 pub(crate) fn answered(cluster: &Cluster, station: Option<Mac>) {
     if let Some(mac) = station {
         // A host of this cluster whose heartbeats do not arrive asks as well, and is named for that.
-        if cluster.askers().note(mac) && !cluster.beside().may_ask() {
+        if !cluster.beside().may_ask() && cluster.askers().note(mac) {
             notify::asker(cluster, &mac);
         }
     }

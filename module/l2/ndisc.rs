@@ -64,6 +64,10 @@ pub(crate) fn arrived(driver: &Driver, snapshot: &Snapshot, skb: &mut Skb) -> Ve
             conflict::claimed(driver, snapshot, vip.into(), mac);
             Verdict::Consume
         }
+        Some(NdVerdict::Reply { .. }) if !cluster.serves() => {
+            cluster.stats().reason(Reason::NdNotResponder);
+            Verdict::Consume
+        }
         Some(NdVerdict::Reply { to, bytes }) => {
             cluster.stats().reason(Reason::NdReplied);
             send(cluster, &to, &bytes);

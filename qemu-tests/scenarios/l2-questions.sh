@@ -112,3 +112,22 @@ asks "all answer: broadcast" 3 "$ALL" "$ZERO" "$(own)" "$VIP"
 asks "all answer: proxy question" 0 "$ALL" "$ZERO" "$(own)" "$OTHER"
 capture_end questions
 check_answers "$first" "$N" "$VIRTUAL"
+
+# One that does not serve gives none: whoever hears its answers would take it for a host that serves.
+adm h1 stop eth0
+adm h2 stop eth0
+check "all answer: host 3 is alone" wait_until 10 members_are h3 eth0 3
+first=$((N + 1))
+capture stopped sw br0 arp
+asks "two are stopped: one answers" 1 "$ALL" "$ZERO" "$(own)" "$VIP"
+capture_end stopped
+pause 10
+serves_alone() {
+	[ "$(shown 3 '.[0] | [.state, .out_reason, .conflict] | tojson')" = '["converged",null,null]' ]
+}
+check "two are stopped: the other one serves on" serves_alone
+adm h3 stop eth0
+adm h3 start eth0
+check "one that starts beside stopped ones serves" wait_until 10 serves_alone
+pause 5
+check "and goes on" serves_alone

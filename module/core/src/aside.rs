@@ -4,13 +4,16 @@
 //! serve beside it.
 //!
 //! That station is a host whose heartbeats do not arrive, by no path. Both would answer every client. What it says of the
-//! VIPs, by ARP or ND, arrives all the same: who has not served yet gives way to it, and of two that serve, the one with the
-//! higher MAC does. It goes on asking for a VIP, and serves when nobody answers any more.
+//! VIPs, by ARP or ND, arrives all the same: who has not served yet gives way to it, and of two that serve alone, the one with
+//! the higher MAC does. A station with a higher MAC that speaks on all the same does not serve alone: hosts that hear each other
+//! are behind it, and they stay. A host that stands aside goes on asking for a VIP, and serves when nobody answers any more.
 //!
 //! ARP and ND prove nothing. A station without the key can make a host step aside, so that has a bound: see
 //! [`ASIDE_MAX_NS`]. After that the host serves until it has heard nobody for as long.
 
-use super::limits::{ASIDE_ASK_NS, ASIDE_MAX_NS, ASIDE_REST_NS, ASIDE_TRIES, CONFLICT_SHOWN_NS};
+use super::limits::{
+    ASIDE_ASK_NS, ASIDE_MAX_NS, ASIDE_PAUSE_NS, ASIDE_REST_NS, ASIDE_TRIES, CONFLICT_SHOWN_NS,
+};
 use super::mac::Mac;
 use super::time::Instant;
 
@@ -51,12 +54,16 @@ pub struct Step {
 pub struct Aside {
     place: Place,
     stand: Stand,
-    /// When another station was first heard, and last.
+    /// When another station was last heard, if ever.
+    last: Option<Instant>,
+    /// When the one was first heard that speaks on since then, and last.
     heard: Option<(Instant, Instant)>,
     /// The same of one that this host gives way to.
     before: Option<(Instant, Instant)>,
-    /// Questions since then.
+    /// Questions since somebody was heard.
     asked: u32,
+    /// For how many nanoseconds it has stood aside before.
+    spent_ns: u64,
     due: Instant,
 }
 
@@ -67,9 +74,11 @@ impl Aside {
         Self {
             place: Place::Among,
             stand: Stand::Serves,
+            last: None,
             heard: None,
             before: None,
             asked: 0,
+            spent_ns: 0,
             due: Instant::NEVER,
         }
     }
@@ -86,42 +95,48 @@ impl Aside {
         if self.place == Place::Among {
             return false;
         }
-        let first = self.heard.map_or(now, |(first, _)| first);
+        let goes_on = self
+            .heard
+            .filter(|(_, last)| now.since(*last) < ASIDE_PAUSE_NS);
+        let first = goes_on.map_or(now, |(first, _)| first);
         self.heard = Some((first, now));
-        let gives_way = self.place == Place::Joining || self.stand != Stand::Serves || from < own;
-        if gives_way {
+        self.last = Some(now);
+        self.asked = 0;
+        let is_aside = matches!(self.stand, Stand::Aside(_));
+        if self.place == Place::Joining || is_aside || from < own {
             let first = self.before.map_or(now, |(first, _)| first);
             self.before = Some((first, now));
-            self.asked = 0;
-            self.due = match self.stand {
-                Stand::Serves => self.due.min(now.after(ASIDE_ASK_NS)),
-                Stand::Aside(_) => now.after(ASIDE_REST_NS),
-                Stand::Spent => Instant::NEVER,
-            };
         }
+        // Whether to give way is to be known soon, and whether somebody is still there in time.
+        let is_open = self.stand == Stand::Serves && self.before.is_some();
+        let pause = if is_open { ASIDE_ASK_NS } else { ASIDE_REST_NS };
+        self.due = match self.stand {
+            Stand::Spent => Instant::NEVER,
+            Stand::Serves => self.due.min(now.after(pause)),
+            Stand::Aside(_) => now.after(pause),
+        };
         now.since(first) >= silence_ns
     }
 
     /// Whether somebody was heard lately.
     #[must_use]
     pub fn has_heard(&self, now: Instant) -> bool {
-        self.heard
-            .is_some_and(|(_, last)| now.since(last) < CONFLICT_SHOWN_NS)
+        self.last
+            .is_some_and(|last| now.since(last) < CONFLICT_SHOWN_NS)
     }
 
     /// Looks at the time and at how the host stands.
     pub fn look(&mut self, now: Instant, place: Place, silence_ns: u64) -> Step {
-        let last = self.heard.map(|(_, last)| last);
-        let forget_ns = match self.stand {
-            Stand::Spent => ASIDE_MAX_NS,
-            _ => CONFLICT_SHOWN_NS,
-        };
-        let is_quiet = last.is_some_and(|last| now.since(last) >= forget_ns);
+        let is_quiet = self
+            .last
+            .is_some_and(|last| now.since(last) >= ASIDE_MAX_NS);
         if place == Place::Among || is_quiet {
-            *self = Self::new();
+            *self = Self {
+                place: self.place,
+                ..Self::new()
+            };
         }
         let begins = place == Place::Joining && self.place != place;
-        let is_due = now >= self.due || begins;
         // Who has not served yet waits for no second word.
         let served = self.place != Place::Joining;
         self.place = place;
@@ -131,12 +146,18 @@ impl Aside {
         let asks = match (place, self.stand) {
             (Place::Among, _) | (_, Stand::Spent) => false,
             (Place::Joining, _) | (_, Stand::Aside(_)) => true,
-            (Place::Alone, Stand::Serves) => self.before.is_some(),
+            (Place::Alone, Stand::Serves) => self.heard.is_some(),
         };
-        let ask = asks && is_due;
+        let ask = asks && (begins || now >= self.due);
         if ask {
             self.asked = self.asked.saturating_add(1);
-            self.due = now.after(ASIDE_ASK_NS);
+            // Nobody is asked often for long: whoever answers would take this host for a station that keeps asking.
+            let pause = if self.asked > ASIDE_TRIES {
+                ASIDE_REST_NS
+            } else {
+                ASIDE_ASK_NS
+            };
+            self.due = now.after(pause);
         } else if !asks {
             self.due = Instant::NEVER;
         }
@@ -148,24 +169,37 @@ impl Aside {
 
     /// Steps aside, or comes back. This host would serve alone.
     fn stand(&mut self, now: Instant, served: bool, silence_ns: u64) {
-        let Some((first, last)) = self.before else {
-            return;
-        };
-        let in_vain = self.asked > ASIDE_TRIES && now.since(last) >= silence_ns;
+        let is_gone =
+            self.asked > ASIDE_TRIES && self.last.is_none_or(|last| now.since(last) >= silence_ns);
+        if is_gone {
+            self.heard = None;
+        }
         match self.stand {
-            Stand::Serves if !served || last.since(first) >= silence_ns => {
-                self.stand = Stand::Aside(now);
-                self.due = self.due.min(now);
-            }
-            Stand::Aside(since) if now.since(since) >= ASIDE_MAX_NS => self.stand = Stand::Spent,
-            Stand::Serves | Stand::Aside(_) if in_vain => {
-                *self = Self {
-                    place: self.place,
-                    heard: self.heard,
-                    ..Self::new()
+            Stand::Aside(since) => {
+                let spent_ns = self.spent_ns.saturating_add(now.since(since));
+                if spent_ns >= ASIDE_MAX_NS {
+                    self.stand = Stand::Spent;
+                } else if is_gone {
+                    self.spent_ns = spent_ns;
+                    self.stand = Stand::Serves;
+                    self.before = None;
                 }
             }
-            _ => {}
+            Stand::Serves if is_gone => self.before = None,
+            Stand::Serves => {
+                let spoke_for = |it: Option<(Instant, Instant)>| {
+                    it.map_or(0, |(first, last)| last.since(first))
+                };
+                let insists_ns = silence_ns.saturating_mul(4).saturating_add(ASIDE_REST_NS);
+                let gives_way =
+                    self.before.is_some() && (!served || spoke_for(self.before) >= silence_ns);
+                if gives_way || spoke_for(self.heard) >= insists_ns {
+                    self.stand = Stand::Aside(now);
+                    self.asked = 0;
+                    self.due = now;
+                }
+            }
+            Stand::Spent => {}
         }
     }
 }

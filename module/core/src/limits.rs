@@ -200,6 +200,9 @@ pub const ASIDE_ASK_NS: u64 = 500 * super::time::NS_PER_MS;
 /// take it for a station which keeps asking ([`ASKS_MANY`]).
 pub const ASIDE_REST_NS: u64 = 7 * super::time::NS_PER_SEC;
 
+/// How long a station may say nothing and count as one that speaks on: three questions.
+pub const ASIDE_PAUSE_NS: u64 = 3 * ASIDE_REST_NS;
+
 /// Questions that nobody answers before it serves again. One can get lost.
 pub const ASIDE_TRIES: u32 = 3;
 

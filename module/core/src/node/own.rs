@@ -494,6 +494,12 @@ impl<S: Storage> Node<S> {
         !self.segment_up || self.segment_cut || self.vip_missing || self.served_elsewhere
     }
 
+    /// Whether this host is in a view and serves what the map gives to it.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.in_view() && !self.is_blocked()
+    }
+
     /// Whether this host takes no buckets.
     pub(super) fn is_idle(&self) -> bool {
         self.is_blocked() || self.draining || self.stepped_back

@@ -123,6 +123,30 @@ fn who_hears_heartbeats_serves_with_the_others() {
 }
 
 #[test]
+fn a_station_that_speaks_on_whatever_its_mac_has_others_behind_it() {
+    let mut host = Host::new();
+    host.run(Place::Joining, DEAD_NS, None);
+    host.run(Place::Alone, 10 * NS_PER_SEC, None);
+    host.hear(Some(HIGH));
+    assert!(!host.run(Place::Alone, 10 * NS_PER_SEC, Some(HIGH)));
+    assert!(host.run(Place::Alone, 20 * NS_PER_SEC, Some(HIGH)));
+    // One that has stepped aside meanwhile does not speak on.
+    let mut host = Host::new();
+    host.run(Place::Joining, DEAD_NS, None);
+    for _ in 0..20 {
+        host.hear(Some(HIGH));
+        assert!(!host.run(Place::Alone, 30 * NS_PER_SEC, None));
+    }
+}
+
+#[test]
+fn a_host_that_is_kept_out_asks_rarely() {
+    let mut host = Host::new();
+    assert!(!host.run(Place::Joining, 300 * NS_PER_SEC, None));
+    assert!((40..60).contains(&host.asked), "{}", host.asked);
+}
+
+#[test]
 fn nobody_keeps_it_from_serving_for_more_than_half_of_the_time() {
     let mut host = Host::new();
     host.run(Place::Joining, DEAD_NS, Some(HIGH));
@@ -140,6 +164,27 @@ fn nobody_keeps_it_from_serving_for_more_than_half_of_the_time() {
     assert!(!host.run(Place::Alone, ASIDE_MAX_NS, None));
     host.hear(Some(LOW));
     assert!(host.run(Place::Alone, 5 * NS_PER_SEC, Some(LOW)));
+}
+
+#[test]
+fn pauses_do_not_make_it_longer() {
+    let mut host = Host::new();
+    host.run(Place::Joining, DEAD_NS, None);
+    let (mut aside, mut all) = (0, 0);
+    for round in 0..200 {
+        let pause = 20 + 600 * u64::from(round % 3 == 0);
+        host.hear(Some(LOW));
+        for (seconds, from) in [(300, Some(LOW)), (pause, None)] {
+            for _ in 0..seconds {
+                all += 1;
+                aside += u64::from(host.run(Place::Alone, NS_PER_SEC, from));
+            }
+        }
+    }
+    assert!(
+        aside * NS_PER_SEC <= ASIDE_MAX_NS + 10 * NS_PER_SEC,
+        "{aside} s of {all} s"
+    );
 }
 
 #[test]
