@@ -71,7 +71,7 @@ pub(crate) enum Verb {
     /// Make this host what the file of a cluster says, by the smallest change, and print that as a diff
     #[command(after_help = APPLY_HELP)]
     Apply(Apply),
-    /// Show the versions of a file that all hosts have the same, and which host has which
+    /// Show the versions of a cluster's file that were applied on all hosts, and which version each host has
     Versions(Versions),
     /// Bring an earlier version of the file back, on all hosts
     Rollback(Rollback),
@@ -336,13 +336,13 @@ impl Apply {
 }
 
 const APPLY_HELP: &str = "\
-With --on all, nlbd brings the file to all hosts of the cluster, or to none: it becomes /etc/nlb/NAME.toml on each of them, and
-each is made what it says, without a restart. It takes `replicate = true` in the file. A host that cannot have it is named;
---without leaves it out. `nlbadm versions` shows what was applied so, `nlbadm rollback` takes it back.
+With --on all, nlbd brings the file to all hosts of the cluster, or to none: it becomes /etc/nlb/NAME.toml on each, and each host
+is made what it says, without a restart. That needs nlbd on each host and `replicate = true` in the file. A host that cannot
+have it is named; --without leaves hosts out. `nlbadm versions` shows what was applied so, `nlbadm rollback` takes it back.
 
-Nothing is done where nothing differs. Rules, load weight and the number of sessions change while the host serves; all
-else only with --restart, and else the exit code is 9. The state of a host in the file counts when its cluster is made, and
-with --start.";
+Nothing is done where nothing differs. Rules, load weight, the number of sessions, VIPs but for the first, the timing of
+heartbeats, echo and responder change while the host serves. All else needs --restart, or the exit code is 9. The state of a
+host in the file counts when its cluster is made, and with --start.";
 
 /// Arguments of `upgrade`.
 #[derive(Args, Clone, Debug)]
@@ -555,11 +555,11 @@ pub(crate) struct Set {
     ])]
     pub(crate) weight: Option<u8>,
 
-    /// The weight, or the handling priority, of this host in one rule: its number, or a port that it covers
+    /// Change --weight or --priority in this rule alone: the rule's number, or a port that it covers (192.0.2.10:443, all:443)
     #[arg(long, value_name = "RULE", conflicts_with_all = SHARED, conflicts_with_all = ["sessions_max", "withdraw"])]
     pub(crate) rule: Option<RuleName>,
 
-    /// Handling priority of this host in a rule of mode single, 1 to 64, the lowest first; 0: it never serves it
+    /// With --rule: handling priority of this host in a rule of mode single, 1 to 64, the lowest first; with 0 it never serves it
     #[arg(long, value_name = "N", value_parser = priority, requires = "rule", conflicts_with = "weight")]
     pub(crate) priority: Option<u8>,
 

@@ -422,7 +422,7 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
         (OutReason::Version, "run the same version on all hosts"),
         (
             OutReason::Key,
-            "the others do not know the key that this host signs with; compare `nlbadm key`",
+            "the others do not know the key that this host signs with; compare the key files (sha256sum), and `nlbadm key list`",
         ),
         (
             OutReason::NoLink,

@@ -88,6 +88,23 @@ impl ControlKey {
         Ok(Some(key.derived()))
     }
 
+    /// Whether this, the key of the file, is the one that a text makes of the file, too. If it were another, the hosts that
+    /// have the text could not be asked by those that have not.
+    ///
+    /// # Errors
+    ///
+    /// If it is another one, or cannot be read.
+    pub fn stays(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let config = Config::parse(path, text.into())?;
+        match Self::of_file(&config)? {
+            Some(key) if key != *self => Err(Failure::usage(
+                "with remote-control, key-file or control-key-file of this file, hosts tell each other of it by another key: \
+                 change these on each host by hand, and `systemctl reload nlbd` there",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn derived(&self) -> Self {
         // A key of any length is one.
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0);
@@ -132,6 +149,23 @@ mod tests {
                 "key {number} is that of something else"
             );
         }
+        let text = |lines: &str| {
+            format!(
+                "[cluster]\nvips = [\"192.0.2.10\"]\ninterface = \"eth1\"\nkey-file = \"own\"\n{lines}\n[host.a]\nid = 1\n"
+            )
+        };
+        let file = at("web.toml");
+        assert!(
+            alone
+                .stays(&file, &text("replicate = true\ntolerance = 7"))
+                .is_ok()
+        );
+        assert!(
+            alone
+                .stays(&file, &text(&format!("{control}replicate = true")))
+                .is_err()
+        );
+        assert!(alone.stays(&file, &text("")).is_ok(), "others refuse that");
         write("own", "A", 0o644);
         assert!(key("replicate = true").is_err(), "others can read it");
     }

@@ -33,6 +33,8 @@ pub struct Change {
     phase: Phase,
     /// Why it is taken back, where no host is the reason.
     late: bool,
+    /// Whether hosts were told to bring it into force.
+    decided: bool,
 }
 
 /// How far all are.
@@ -79,8 +81,10 @@ pub struct Why {
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether it is in force. Otherwise nothing has changed.
+    /// Whether a host has said that it is in force.
     pub in_force: bool,
+    /// Whether it is decided, and comes into force on all. Otherwise nothing has changed.
+    pub decided: bool,
     /// Whether all hosts could have had it.
     pub accepted: bool,
     /// What keeps hosts from it. Those that have no entry have it, if it is in force.
@@ -107,6 +111,7 @@ impl Change {
             trial,
             phase: Phase::Lead,
             late: false,
+            decided: false,
         }
     }
 
@@ -123,6 +128,7 @@ impl Change {
         while orders.is_empty() && !self.hosts.values().any(|part| part.asked.is_some()) {
             let Some(phase) = self.after(now) else { break };
             self.phase = phase;
+            self.decided |= phase == Phase::Commit;
             orders = self.orders();
         }
         for (id, ask) in &orders {
@@ -277,6 +283,7 @@ impl Change {
         }
         Some(Outcome {
             in_force: self.hosts.values().any(|part| part.committed),
+            decided: self.decided,
             accepted: accepted && !self.late,
             why,
         })

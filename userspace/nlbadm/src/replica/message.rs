@@ -27,6 +27,8 @@ pub struct Staged {
 pub struct Request {
     /// Id of the host that asks.
     pub from: u8,
+    /// Id of the host that is meant: no other answers. 0: this one, whichever it is.
+    pub to: u8,
     /// What it wants.
     pub ask: Ask,
 }
@@ -202,7 +204,11 @@ mod tests {
                 text: String::new(),
             },
         ] {
-            let request = Request { from: 2, ask };
+            let request = Request {
+                from: 2,
+                to: 1,
+                ask,
+            };
             let sent = serde_json::to_vec(&request).unwrap();
             assert_eq!(serde_json::from_slice::<Request>(&sent).unwrap(), request);
         }
@@ -226,7 +232,14 @@ mod tests {
             Ask::Commit(version.clone()),
             Ask::Fetch(Some(8)),
         ];
-        let request = |ask| serde_json::to_vec(&Request { from: 2, ask }).unwrap();
+        let request = |ask| {
+            serde_json::to_vec(&Request {
+                from: 2,
+                to: 1,
+                ask,
+            })
+            .unwrap()
+        };
         let mut seeds: Vec<_> = seeds.map(request).into();
         let state = State {
             staged: Some(change),

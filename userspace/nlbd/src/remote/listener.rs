@@ -426,7 +426,7 @@ mod tests {
             vips: BTreeSet::new(),
         };
         let to = listening_for(access).await;
-        let status = br#"{"from":2,"ask":"status"}"#;
+        let status = br#"{"from":2,"to":1,"ask":"status"}"#;
         for (purpose, letter, opens) in [
             (Purpose::Control, 'A', true),
             (Purpose::Control, 'C', false),
@@ -440,6 +440,13 @@ mod tests {
             assert_eq!(is_status, purpose == Purpose::Replica && opens);
         }
         let right = key('C');
+        let elsewhere = br#"{"from":2,"to":3,"ask":"status"}"#;
+        let reply = ask_for(Purpose::Replica, to, "web", &right, elsewhere).await;
+        assert!(
+            reply
+                .unwrap()
+                .contains("host 1 answers at the address of host 3")
+        );
         let other = ask_for(Purpose::Replica, to, "other", &right, status).await;
         assert!(other.is_err());
         let nonsense = ask_for(Purpose::Replica, to, "web", &right, b"{}").await;

@@ -95,6 +95,7 @@ impl Replicas {
             let name = setup.cluster.clone();
             if let Some(replica) = self.by_cluster.get(&name) {
                 if replica.is_of(&setup.file) {
+                    *replica.key.lock().unwrap_or_else(PoisonError::into_inner) = setup.key.clone();
                     replica.held().setup = setup;
                     continue;
                 }
@@ -154,6 +155,8 @@ fn directory_name(cluster: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Replica {
     held: Mutex<Held>,
+    /// The key of the channel, apart: who has it not, or waits for it, must not wait for the disk.
+    key: Mutex<ControlKey>,
     /// Something is to be done, or it ends.
     wake: Condvar,
     news: UnboundedSender<News>,
@@ -184,6 +187,7 @@ impl Replica {
     fn new(setup: Setup, store: Store, news: UnboundedSender<News>) -> Self {
         let staged_since = store.state().staged.is_some().then(Instant::now);
         Replica {
+            key: Mutex::new(setup.key.clone()),
             held: Mutex::new(Held {
                 setup,
                 staged_since,
@@ -225,6 +229,11 @@ impl Replica {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a request to this id is for this host.
+    fn is_meant(&self, to: u8) -> bool {
+        to == 0 || to == self.held().setup.own
+    }
+
     fn is_of(&self, file: &Path) -> bool {
         self.held().setup.file == file
     }
@@ -236,13 +245,25 @@ impl Replica {
 
     /// The key of the channel.
     pub(crate) fn key(&self) -> ControlKey {
-        self.held().setup.key.clone()
+        self.key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Answers a host that has the key; with a line for the log where something was asked for.
     pub(crate) fn answer(&self, from: IpAddr, message: &[u8]) -> (Vec<u8>, Option<String>) {
         let (reply, told) = match serde_json::from_slice(message) {
-            Ok(Request { from: host, ask }) => {
+            Ok(Request { to, .. }) if !self.is_meant(to) => {
+                let own = self.held().setup.own;
+                (
+                    unable(1, format!("host {own} answers at the address of host {to}")),
+                    None,
+                )
+            }
+            Ok(Request {
+                from: host, ask, ..
+            }) => {
                 let mut held = self.held();
                 if !from.is_loopback() {
                     held.heard.insert(host, from);
@@ -324,6 +345,10 @@ impl Held {
             Ask::Take { text, .. } => fits(file, cluster, text, section),
             _ => Ok(()),
         };
+        let able = able.and_then(|()| match ask {
+            Ask::Stage { text, .. } | Ask::Take { text, .. } => self.setup.key.stays(file, text),
+            _ => Ok(()),
+        });
         if let Err(failure) = able {
             if let Ask::Take { version, .. } = ask {
                 self.trouble(Some(format!(
@@ -399,7 +424,15 @@ impl Held {
             }
             (*id, addresses)
         };
-        others.map(peer).collect()
+        let mut peers: Vec<_> = others.map(peer).collect();
+        // A host that the change itself adds has no section yet.
+        for (&id, &address) in &self.heard {
+            let known = id == self.setup.own || peers.iter().any(|(known, _)| *known == id);
+            if !known {
+                peers.push((id, vec![address]));
+            }
+        }
+        peers
     }
 }
 

@@ -285,8 +285,9 @@ impl Asker {
         let clusters = self.kernel.clusters().unwrap_or_default();
         for it in clusters.iter().filter(|it| it.name == cluster) {
             for member in self.kernel.members(it.ifindex).unwrap_or_default() {
-                let address = member.dedicated_ip;
-                found.entry(member.host_id).or_default().extend(address);
+                if let Some(address) = member.dedicated_ip {
+                    found.entry(member.host_id).or_default().push(address);
+                }
             }
         }
         let mut held = self.replica.held();
@@ -357,6 +358,7 @@ impl Line {
         };
         let request = Request {
             from: self.own,
+            to: id,
             ask: ask.clone(),
         };
         let request = serde_json::to_vec(&request).ok()?;

@@ -76,6 +76,7 @@ pub(super) fn again(
     });
     let outcome = Outcome {
         in_force: true,
+        decided: true,
         accepted: true,
         why,
     };
@@ -220,6 +221,8 @@ fn end(outcome: &Outcome, trial: bool, lines: &[HostShape]) -> Result<(), Failur
     };
     let text = if outcome.in_force {
         format!("the change is in force, but {failed} of {taking} hosts are not what it says yet")
+    } else if outcome.decided {
+        "the change is decided, and no host has said yet that it is in force: `nlbadm versions` shows what becomes of it".into()
     } else {
         let lost = exit == Exit::CameFirst;
         let remedy = if lost {

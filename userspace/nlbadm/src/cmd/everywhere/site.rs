@@ -5,13 +5,14 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
+    path::Path,
     thread,
 };
 
 use super::other_release;
 use crate::{
     cmd::remote::resolved,
-    config::Config,
+    config::{Config, DIRECTORY},
     failure::{Exit, Failure},
     remote::{Caller, ControlKey, Purpose},
     replica::{ANSWER, Ask, Reply, Request, Status, Version},
@@ -29,13 +30,19 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Those of a file.
+    /// Those of a file, with the key of the file that is in its place.
     ///
     /// # Errors
     ///
     /// If the file is not for all hosts, there is no key, or nlbd does not answer on this host.
     pub(super) fn of(config: &Config) -> Result<Self, Failure> {
-        let Some(key) = ControlKey::of_file(config)? else {
+        let in_place =
+            Config::read(&Path::new(DIRECTORY).join(format!("{}.toml", config.name()))).ok();
+        let keyed = in_place
+            .as_ref()
+            .filter(|it| it.replicates())
+            .unwrap_or(config);
+        let Some(key) = ControlKey::of_file(keyed)? else {
             return Err(Failure::usage(format!(
                 "{} has not `replicate = true` below [cluster]: it is each host's own, and `nlbadm apply` applies it here",
                 config.file()
@@ -49,7 +56,7 @@ impl Site {
             addresses: BTreeMap::new(),
         };
         let here = [Ipv4Addr::LOCALHOST.into()];
-        let reply = site.call(&here, 0, &Ask::Status).map_err(|why| {
+        let reply = site.call(&here, 0, 0, &Ask::Status).map_err(|why| {
             Failure::new(
                 Exit::Failed,
                 format!(
@@ -91,10 +98,10 @@ impl Site {
             ([], Some(name)) => resolved(name),
             _ => known,
         };
-        self.call(&addresses, self.own.host, ask)
+        self.call(&addresses, self.own.host, id, ask)
     }
 
-    fn call(&self, addresses: &[IpAddr], from: u8, ask: &Ask) -> Result<Reply, String> {
+    fn call(&self, addresses: &[IpAddr], from: u8, to: u8, ask: &Ask) -> Result<Reply, String> {
         let caller = Caller {
             purpose: Purpose::Replica,
             cluster: &self.cluster,
@@ -103,6 +110,7 @@ impl Site {
         };
         let request = Request {
             from,
+            to,
             ask: ask.clone(),
         };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
