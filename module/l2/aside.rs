@@ -102,7 +102,8 @@ pub(crate) fn place(node: &Node<NodeTables>) -> Place {
     }
 }
 
-/// Looks whether to serve, and asks for VIPs if that is to be known. Whether another station serves them, if that has changed.
+/// Looks whether to serve, and asks for VIPs if that is to be known. Whether another station serves them, if it does, or
+/// did at the last look.
 /// Context: any, without locks that a driver could take; one at a time.
 #[inline(never)]
 pub(crate) fn act(cluster: &Cluster, place: Place) -> Option<bool> {
@@ -115,11 +116,10 @@ pub(crate) fn act(cluster: &Cluster, place: Place) -> Option<bool> {
     if step.ask {
         ask(cluster);
     }
-    if step.aside == beside.told.load() {
-        return None;
-    }
+    // Said again as long as it is so: the node forgets it when it hears another host.
+    let told = beside.told.load();
     beside.told.store(step.aside);
-    Some(step.aside)
+    (step.aside || told).then_some(step.aside)
 }
 
 /// The VIPs that this host can ask for, in the name of an address of its own.

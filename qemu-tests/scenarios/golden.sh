@@ -71,7 +71,7 @@ give_up() {
 }
 
 owns_nothing() {
-	adm "h$1" -j rules eth0 | jq -e 'all(.rules[]; .buckets == 0)' >/dev/null
+	adm "h$1" -j rules eth0 | jq -e 'all(.rules[]; (.buckets // 0) == 0)' >/dev/null
 }
 
 # golden_run CLUSTER N NAME STATE…: all packets of these states to host N, in

@@ -48,11 +48,7 @@ impl<S: Storage> Node<S> {
                 self.vip_missing = missing;
                 self.inputs_changed(changed);
             }
-            Command::ServedElsewhere(served) => {
-                let changed = self.served_elsewhere != served;
-                self.served_elsewhere = served;
-                self.inputs_changed(changed);
-            }
+            Command::ServedElsewhere(served) => self.note_served_elsewhere(served),
             Command::Starved(starved) => self.note_starved(starved),
             Command::Take { stances, .. } => self.take(&stances),
             Command::SetBack => self.set_back(0),

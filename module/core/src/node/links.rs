@@ -164,7 +164,19 @@ impl<S: Storage> Node<S> {
         if links != self.links {
             self.links = links;
             self.hurry(Urgency::Soon);
+            if !links.is_empty() {
+                self.note_served_elsewhere(false);
+            }
         }
+    }
+
+    /// Whether another station serves the VIPs, whose heartbeats do not arrive. A host that hears others serves with them: it
+    /// is so from the first heartbeat on that they exchange, and the others never hear of it.
+    pub(super) fn note_served_elsewhere(&mut self, served: bool) {
+        let served = served && self.links.is_empty();
+        let changed = self.served_elsewhere != served;
+        self.served_elsewhere = served;
+        self.inputs_changed(changed);
     }
 
     /// Forgets whose frames were refused for their key, once the last of them is old.

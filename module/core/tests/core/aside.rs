@@ -208,8 +208,9 @@ fn who_stands_aside_owns_nothing_and_joins_when_it_hears_others() {
     world.run(2 * PERIOD);
     assert!(owned(&world.nodes[0]) > 0 && owned(&world.nodes[1]) == 0);
     (world.cut[0][1], world.cut[1][0]) = (false, false);
+    // From the first heartbeat on, whatever it is told until the next look.
     world.run_to(20 * PERIOD, |world| world.nodes[1].hears_others());
-    world.command(1, Command::ServedElsewhere(false));
+    world.command(1, Command::ServedElsewhere(true));
     world.run_to(20 * PERIOD, |world| world.serves(&[0, 1]));
     world.assert_one_owner();
     assert!(world.nodes.iter().all(|node| owned(node) > 0));
