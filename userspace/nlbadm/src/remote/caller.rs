@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{Channel, ControlKey, FRAME_MAX, PORT, Purpose, Refused, call, frame};
+use crate::replica::{ANSWER, Reply, Request};
 
 /// What it takes to ask a host.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,28 @@ pub struct Caller<'a> {
     pub key: &'a ControlKey,
     /// How long a host may take, from the first address that is tried to the end of its answer.
     pub within: Duration,
+}
+
+/// Asks a host about the file of a cluster, at the first of its addresses where somebody answers the connection.
+///
+/// # Errors
+///
+/// Why there is no answer.
+pub fn ask_of_file(
+    cluster: &str,
+    key: &ControlKey,
+    addresses: &[IpAddr],
+    request: &Request,
+) -> Result<Reply, String> {
+    let caller = Caller {
+        purpose: Purpose::Replica,
+        cluster,
+        key,
+        within: ANSWER,
+    };
+    let request = serde_json::to_vec(request).map_err(|error| error.to_string())?;
+    let answer = caller.ask(addresses, &request).1?;
+    serde_json::from_slice(&answer).map_err(|error| error.to_string())
 }
 
 /// How far a request had come when it failed.

@@ -11,7 +11,7 @@ mod order;
 
 pub(crate) use self::order::{Change, Done, Order, Reply, Request};
 pub use self::{
-    caller::Caller,
+    caller::{Caller, ask_of_file},
     channel::{Called, Calling, Channel, FRAME_MAX, GREETING_MAX, Purpose, Refused, call, frame},
 };
 

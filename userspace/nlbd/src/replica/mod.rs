@@ -229,11 +229,6 @@ impl Replica {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a request to this id is for this host.
-    fn is_meant(&self, to: u8) -> bool {
-        to == 0 || to == self.held().setup.own
-    }
-
     fn is_of(&self, file: &Path) -> bool {
         self.held().setup.file == file
     }
@@ -254,17 +249,17 @@ impl Replica {
     /// Answers a host that has the key; with a line for the log where something was asked for.
     pub(crate) fn answer(&self, from: IpAddr, message: &[u8]) -> (Vec<u8>, Option<String>) {
         let (reply, told) = match serde_json::from_slice(message) {
-            Ok(Request { to, .. }) if !self.is_meant(to) => {
-                let own = self.held().setup.own;
-                (
-                    unable(1, format!("host {own} answers at the address of host {to}")),
-                    None,
-                )
-            }
             Ok(Request {
-                from: host, ask, ..
+                from: host,
+                to,
+                ask,
             }) => {
                 let mut held = self.held();
+                let own = held.setup.own;
+                if to != 0 && to != own {
+                    let text = format!("host {own} answers at the address of host {to}");
+                    return (encoded(&unable(1, text)), None);
+                }
                 if !from.is_loopback() {
                     held.heard.insert(host, from);
                 }
@@ -281,9 +276,13 @@ impl Replica {
                 (unable(1, message), None)
             }
         };
-        // Plain words and numbers: there is nothing that JSON could not have.
-        (serde_json::to_vec(&reply).unwrap_or_default(), told)
+        (encoded(&reply), told)
     }
+}
+
+/// A reply as it is sent. Plain words and numbers: there is nothing that JSON could not have.
+fn encoded(reply: &Reply) -> Vec<u8> {
+    serde_json::to_vec(reply).unwrap_or_default()
 }
 
 /// A line for the log.

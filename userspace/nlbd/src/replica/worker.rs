@@ -14,8 +14,8 @@ use std::{
 
 use nlbadm::{
     follow,
-    remote::{Caller, ControlKey, PORT, Purpose},
-    replica::{ANSWER, Ask, Fate, FileState, Reply, Request, Status, fate},
+    remote::{ControlKey, PORT, ask_of_file},
+    replica::{Ask, Fate, FileState, Reply, Request, Status, fate},
 };
 
 use super::{News, Replica};
@@ -350,19 +350,11 @@ impl Line {
     /// What another host says; none if it does not answer.
     fn ask(&self, id: u8, ask: &Ask) -> Option<Reply> {
         let (_, addresses) = self.peers.iter().find(|(peer, _)| *peer == id)?;
-        let caller = Caller {
-            purpose: Purpose::Replica,
-            cluster: &self.cluster,
-            key: &self.key,
-            within: ANSWER,
-        };
         let request = Request {
             from: self.own,
             to: id,
             ask: ask.clone(),
         };
-        let request = serde_json::to_vec(&request).ok()?;
-        let answer = caller.ask(addresses, &request).1.ok()?;
-        serde_json::from_slice(&answer).ok()
+        ask_of_file(&self.cluster, &self.key, addresses, &request).ok()
     }
 }

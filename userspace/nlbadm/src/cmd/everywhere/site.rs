@@ -14,8 +14,8 @@ use crate::{
     cmd::remote::resolved,
     config::{Config, DIRECTORY},
     failure::{Exit, Failure},
-    remote::{Caller, ControlKey, Purpose},
-    replica::{ANSWER, Ask, Reply, Request, Status, Version},
+    remote::{ControlKey, ask_of_file},
+    replica::{Ask, Reply, Request, Status, Version},
 };
 
 /// The hosts that have the same file.
@@ -102,20 +102,12 @@ impl Site {
     }
 
     fn call(&self, addresses: &[IpAddr], from: u8, to: u8, ask: &Ask) -> Result<Reply, String> {
-        let caller = Caller {
-            purpose: Purpose::Replica,
-            cluster: &self.cluster,
-            key: &self.key,
-            within: ANSWER,
-        };
         let request = Request {
             from,
             to,
             ask: ask.clone(),
         };
-        let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
-        let answer = caller.ask(addresses, &request).1?;
-        serde_json::from_slice(&answer).map_err(|error| error.to_string())
+        ask_of_file(&self.cluster, &self.key, addresses, &request)
     }
 
     /// How a host stands.
